@@ -1,0 +1,18 @@
+"""Layers: what a structure hosts; each keeps the shape of its map."""
+
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+HERE = "probekit_plugins.layers"
+
+
+@hookimpl
+def probekit_components() -> list[Component]:
+    """Register the built-in layers."""
+    return [
+        Component("layer", "average", f"{HERE}.average:Average", "global average pooling, broadcast to every position"),
+        Component("layer", "deformable", f"{HERE}.deformable:Deformable", "two modulated deformable depthwise convolutions"),
+        Component("layer", "global-context", f"{HERE}.global_context:GlobalContext", "one attention-pooled context for all positions"),
+        Component("layer", "lambda", f"{HERE}.lambda_:Lambda", "Lambda layer: content lambdas, linear in positions"),
+        Component("layer", "lambda-tt", f"{HERE}.lambda_tt:LambdaTT", "Lambda layer whose keys come from a first Lambda pass"),
+    ]

@@ -1,0 +1,31 @@
+"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020: one attention-pooled context for all positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from probekit_plugins.structures.blocks import Pointwise
+
+
+class GlobalContext(nn.Module):
+    """Context modelling, transform and broadcast of a global context block; the skip belongs to the structure.
+
+    (batch, channels, *size) to the same shape. The transform narrows by 2.
+    """
+
+    hooks: frozenset[str] = frozenset()
+
+    def __init__(self, channels: int, size: tuple[int, ...], *, encoding: None = None, shared: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        inside = max(1, channels // 2)
+        self.attention = Pointwise(channels, 1)
+        self.transform = nn.Sequential(
+            nn.Linear(channels, inside), nn.LayerNorm(inside), nn.ReLU(), nn.Linear(inside, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.attention(x).flatten(2).softmax(-1)  # (batch, 1, positions)
+        context = (weights @ x.flatten(2).transpose(1, 2)).squeeze(1)
+        return self.transform(context).view(*context.shape, *(1,) * (x.ndim - 2)).expand_as(x)

@@ -1,0 +1,12 @@
+"""Structures: networks put to a probe."""
+
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+
+@hookimpl
+def probekit_components() -> list[Component]:
+    """Register the built-in structures."""
+    return [
+        Component("structure", "unet", "probekit_plugins.structures.unet:UNet", "U-Net of ConvNeXt blocks, 1-D and 2-D"),
+    ]

@@ -1,0 +1,117 @@
+"""The U-Net of Courtois et al. 2022 (section 4): one width at every scale, a local and a nonlocal module side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
+from probekit_plugins.structures.blocks import Bottleneck, ChannelNorm, ConvNeXt, Pointwise, convolution
+
+SMALLEST = 4
+INTERPOLATION = {1: "linear", 2: "bilinear"}
+
+Builder = Callable[..., nn.Module]
+
+
+class Nonlocal(nn.Module):
+    """Hosts a layer: x + LS(layer(LN x)), then an inverted bottleneck."""
+
+    def __init__(self, channels: int, size: tuple[int, ...], layer: Builder, shared: dict[str, Any]) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.layer = layer(channels, size, shared)
+        self.scale = nn.Parameter(torch.full((channels,), 0.1))
+        self.bottleneck = Bottleneck(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale.view(-1, *(1,) * (x.ndim - 2))
+        return self.bottleneck(x + scale * self.layer(self.norm(x)))
+
+
+class Stage(nn.Module):
+    """One scale: returns the local and the nonlocal module's outputs joined (2 x channels), and the local one alone."""
+
+    def __init__(self, channels: int, size: tuple[int, ...], layer: Builder | None, shared: dict[str, Any]) -> None:
+        super().__init__()
+        self.local = nn.Sequential(ConvNeXt(channels, size), Bottleneck(channels))
+        self.nonlocal_ = nn.Identity() if layer is None else Nonlocal(channels, size, layer, shared)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        local = self.local(x)
+        return torch.cat([local, self.nonlocal_(x)], 1), local
+
+
+class Up(nn.Module):
+    """Doubles a map's sides by linear interpolation and a convolution, then merges in the skip connection."""
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = size
+        self.convolution = convolution(size, 2 * channels, channels, 3)
+        self.merge = Pointwise(2 * channels, channels)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        large = functional.interpolate(x, self.size, mode=INTERPOLATION[len(self.size)])
+        return self.merge(torch.cat([self.convolution(large), skip], 1))
+
+
+class UNet(nn.Module):
+    """A U-Net whose stages host a layer; float32 (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+
+    The supplementary material of the paper is not public: the skeleton is recovered from its parameter counts, exact for
+    global average pooling and global context, within 3.4 % for the other rows of Table 1 (tests/test_unet.py).
+    width: channels at every scale. layer: builder (channels, size, shared) -> Module, called once for each of the
+    2 * downs + 1 stages; without one, the stage's input takes the nonlocal module's place.
+    downs: halvings of the map; by default as many as leave a smallest side of 4 (five at 128 x 128).
+    Raises UsageError where the size cannot be halved that often.
+    """
+
+    def __init__(self, shape: Shape, *, width: int, layer: Builder | None = None, downs: int | None = None) -> None:
+        super().__init__()
+        downs = halvings(shape.size, downs)
+        sizes = [tuple(side >> level for side in shape.size) for level in range(downs + 1)]
+        shared: dict[str, Any] = {}
+        self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
+        self.descent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[:-1])
+        self.downs = nn.ModuleList(convolution(size, 2 * width, width, 3, stride=2) for size in sizes[:-1])
+        self.middle = Stage(width, sizes[-1], layer, shared)
+        self.ups = nn.ModuleList(Up(width, size) for size in sizes[-2::-1])
+        self.ascent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[-2::-1])
+        self.head = Pointwise(2 * width, shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        x = self.stem(x)
+        skips = []
+        for stage, down in zip(self.descent, self.downs, strict=True):
+            joined, local = stage(x)
+            skips.append(local)
+            x = down(joined)
+        joined, _ = self.middle(x)
+        for up, stage in zip(self.ups, self.ascent, strict=True):
+            joined, _ = stage(up(joined, skips.pop()))
+        return self.head(joined)
+
+
+def halvings(size: tuple[int, ...], downs: int | None) -> int:
+    """Return how often a map of this size is halved: `downs`, or as often as leaves a smallest side of 4.
+
+    Raises UsageError where that is negative or a side is not divisible by 2 ** downs.
+    """
+    wanted = max(0, (min(size) // SMALLEST).bit_length() - 1) if downs is None else downs
+    possible = min((side & -side).bit_length() - 1 for side in size)
+    if not 0 <= wanted <= possible:
+        sides = " x ".join(map(str, size))
+        raise UsageError(
+            f"unet(downs={wanted}) on maps of {sides}",
+            f"{sides} can be halved {possible} times",
+            f"Type unet(downs={min(possible, max(wanted, 0))}).",
+        )
+    return wanted

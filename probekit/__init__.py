@@ -1,0 +1,41 @@
+"""probekit: does this network have this property? Synthetic probes, honest scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from probekit.components import Component
+    from probekit.errors import ProbekitError, UsageError
+    from probekit.front import data, run
+    from probekit.hookspecs import hookimpl
+    from probekit.interfaces import Metric, Scale, Shape
+    from probekit.result import Result
+
+HOMES = {
+    "Component": "probekit.components",
+    "Metric": "probekit.interfaces",
+    "ProbekitError": "probekit.errors",
+    "Result": "probekit.result",
+    "Scale": "probekit.interfaces",
+    "Shape": "probekit.interfaces",
+    "UsageError": "probekit.errors",
+    "data": "probekit.front",
+    "hookimpl": "probekit.hookspecs",
+    "run": "probekit.front",
+}
+
+__all__ = ["Component", "Metric", "ProbekitError", "Result", "Scale", "Shape", "UsageError", "data", "hookimpl", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name when it is asked for (PEP 562), so that importing probekit costs nothing."""
+    from importlib import import_module
+
+    if name not in HOMES:
+        raise AttributeError(f"module 'probekit' has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(HOMES)

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m probekit`."""
+
+from probekit.cli import main
+
+main()

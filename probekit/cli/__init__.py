@@ -1,0 +1,129 @@
+"""The command line parses, calls and prints: a file a command, imported when it is called."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
+from probekit.registry import registry
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("probekit.cli.run:run", "Put a probe to a structure: train, score, store."),
+    "certify": ("probekit.cli.certify:certify", "Check that a probe is unambiguous, well-posed and focused."),
+    "data": ("probekit.cli.data:data", "Draw some of a probe's inputs and targets."),
+    "list": ("probekit.cli.list:list_components", "List what is installed: probes, layers and so on."),
+    "show": ("probekit.cli.show:show", "Show one component: its parameters, scales, metrics."),
+    "plugins": ("probekit.cli.plugins:plugins", "List the plugins: what opened, from where, how fast."),
+}
+"""Name: address of the function, whose docstring ends with `Example: ...`, and the line that --help shows."""
+
+# ClickException, from click or, in newer typers, from the copy of it within
+CLICK_ERROR = cast(type[Exception], typer.BadParameter.__mro__[2])
+
+
+class Commands(TyperGroup):
+    """The commands of the table, each imported only when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; raises UsageError where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            asked = f"the command {cmd_name!r}"
+            raise UsageError(asked, "there is no such command", did_you_mean(cmd_name, COMMANDS))
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        function = getattr(importlib.import_module(module), attribute)
+        about, _, example = (inspect.getdoc(function) or "").partition("Example:")
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(cmd_name, help=about, epilog=f"\b\nExample:{example}" if example else None)(
+            function if cmd_name == "plugins" else _announced(function)
+        )
+        return typer.main.get_command(app)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the table into --help, importing no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what it raises becomes one paragraph and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, BrokenPipeError, CLICK_ERROR):
+            raise
+        except KeyboardInterrupt:
+            say("stopped.")
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            elif isinstance(error, ProbekitError):
+                say(" ".join(str(error).split()))
+            else:
+                say(f"{reason(error)}. Run again with --debug, as `probekit --debug ...`, for the traceback.")
+            raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
+
+
+app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"probekit {importlib.metadata.version('probekit-nn')}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Example: probekit list layer")
+def options(
+    debug: Annotated[bool, typer.Option("--debug", envvar="PROBEKIT_DEBUG", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Does this network have this property? Synthetic probes, honest scores, report cards."""
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 could not be meant, 130 stopped."""
+    try:
+        try:
+            typer.main.get_command(app).main(prog_name="probekit")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader left, as in `probekit list | head`; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def say(text: str) -> None:
+    """Print one line about probekit itself to stderr, red on a terminal."""
+    typer.secho(f"probekit: {text}", err=True, fg=typer.colors.RED)
+
+
+def _announced(function: Callable[..., None]) -> Callable[..., None]:
+    """Name the plugins set aside before a command, and the complaints after it."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **given: Any) -> None:
+        for plugin in registry().set_aside:
+            say(f"plugin {plugin.name} is set aside ({plugin.error}); see `probekit plugins --trace`.")
+        try:
+            function(*args, **given)
+        finally:
+            for complaint in registry().complaints:
+                say(complaint)
+
+    return command

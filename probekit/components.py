@@ -1,0 +1,50 @@
+"""A component is one thing a plugin registers: kind, name, address and one line about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Kind = Literal["probe", "structure", "layer", "encoding", "trainer", "executor"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A name and an address: nothing is imported until the component is used.
+
+    kind: one of KINDS.
+    name: lower-case words joined by hyphens, as typed on the command line.
+    target: "module:attribute", imported when asked for, or the object itself.
+    about: the line `probekit list` shows.
+    plugin: the entry point's name, stamped by the registry.
+    Raises ValueError where a field cannot be meant.
+    """
+
+    kind: Kind
+    name: str
+    target: str | Callable[..., Any]
+    about: str
+    plugin: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+            raise ValueError(f"name {self.name!r} is not lower-case words joined by hyphens")
+        if isinstance(self.target, str):
+            if not ADDRESS.fullmatch(self.target):
+                raise ValueError(f"target {self.target!r} of {self.name} is not 'module:attribute'")
+        elif not callable(self.target):
+            raise ValueError(f"target of {self.name} is neither an address nor callable")
+        if not isinstance(self.about, str):
+            raise ValueError(f"about of {self.name} is not text")
+
+    @property
+    def long_name(self) -> str:
+        """The name that is never ambiguous: plugin/name."""
+        return f"{self.plugin}/{self.name}"

@@ -1,0 +1,156 @@
+"""An expression is a structure with what it hosts: names resolved, defaults filled in, ready to build."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import lcm
+from typing import TYPE_CHECKING, Any
+
+from probekit.components import Component, Kind
+from probekit.errors import ProbekitError, UsageError, reason
+from probekit.grammar import Term, parse, parse_term
+from probekit.interfaces import Shape, Value
+from probekit.parameters import HANDED, fill
+from probekit.registry import Registry
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+HOOKS = ("extra", "mix", "position")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component with its target and all its parameters."""
+
+    component: Component
+    target: Callable[..., Any]
+    params: Mapping[str, Value]
+
+    @property
+    def text(self) -> str:
+        """Return the canonical text of the term."""
+        return str(Term(self.component.name, tuple(sorted(self.params.items()))))
+
+    def accepts(self, name: str) -> bool:
+        """Tell whether the target takes an argument of this name."""
+        taken = inspect.signature(self.target).parameters.values()
+        return any(p.name == name or p.kind is p.VAR_KEYWORD for p in taken)
+
+    def make(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the target with the parameters besides what its host hands over.
+
+        Raises ProbekitError, naming the plugin, where the target raises anything that is not one.
+        """
+        try:
+            return self.target(*args, **kwargs, **self.params)
+        except ProbekitError:
+            raise
+        except Exception as error:
+            raise ProbekitError(
+                f"{self.component.kind} {self.text} of plugin {self.component.plugin}",
+                f"it could not be built ({reason(error)})",
+                f"Type 'probekit show {self.component.kind} {self.component.name}' for what it takes.",
+            ) from error
+
+
+def part(kind: Kind, term: Term, registry: Registry) -> Part:
+    """Resolve one term; raises UsageError where the name, or a parameter of it, is unknown."""
+    component = registry.find(kind, term.name)
+    target = registry.target(component)
+    if not callable(target):
+        raise ProbekitError(f"{kind} {term.name!r}", f"{component.target} is not callable", "Mend the plugin.")
+    return Part(component, target, fill(target, dict(term.params), f"{kind} {term.name!r}", HANDED[kind]))
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A structure, the layer it hosts and the encoding handed to that layer."""
+
+    structure: Part
+    layer: Part | None = None
+    encoding: Part | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Return the parts there are, from left to right."""
+        return tuple(p for p in (self.structure, self.layer, self.encoding) if p is not None)
+
+    @property
+    def text(self) -> str:
+        """Return the canonical text."""
+        return "+".join(p.text for p in self.parts)
+
+    @property
+    def has_width(self) -> bool:
+        """Tell whether the structure can be made wider."""
+        return self.structure.accepts("width")
+
+    @property
+    def width_step(self) -> int:
+        """Return what the width must be a multiple of."""
+        steps = (getattr(p.target, "width_step", None) for p in self.parts)
+        return lcm(*(step(**p.params) for step, p in zip(steps, self.parts, strict=True) if callable(step)))
+
+    def build(self, shape: Shape, width: int | None) -> Module:
+        """Build the network; initial weights come from torch's global generator."""
+        handed: dict[str, Any] = {"width": width} if self.has_width else {}
+        if self.layer is not None:
+            handed["layer"] = self.host
+        takes_shape = any(n not in ("width", "layer") for n in inspect.signature(self.structure.target).parameters)
+        network: Module = self.structure.make(*(shape,) if takes_shape else (), **handed)
+        return network
+
+    def host(self, channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> Module:
+        """Build the layer for one place of the structure."""
+        assert self.layer is not None
+        handed: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
+        if self.layer.accepts("shared"):
+            handed["shared"] = shared
+        layer: Module = self.layer.make(channels, size, **handed)
+        return layer
+
+
+def resolve(text: str, host: str, registry: Registry) -> Expression:
+    """Resolve the text of an expression; where it names no structure, `host` hosts the layer.
+
+    Raises UsageError where a name is unknown or stands for two things, where a structure hosts no layer, or where a layer
+    does not take an encoding.
+    """
+    terms = list(parse(text))
+    kinds = registry.kinds_of(terms[0].name)
+    if {"structure", "layer"} <= kinds:
+        both = ", ".join(f"{kind} {terms[0].name}" for kind in ("structure", "layer"))
+        raise UsageError(f"structure {text!r}", f"the name stands for two things ({both})", "Rename one of the two.")
+    if "layer" in kinds:
+        terms.insert(0, parse_term(host))
+    if len(terms) > 3:
+        asked = f"structure {text!r}"
+        raise UsageError(asked, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three.")
+    kinds_of_terms: tuple[Kind, ...] = ("structure", "layer", "encoding")
+    found = Expression(*(part(kind, term, registry) for kind, term in zip(kinds_of_terms, terms, strict=False)))
+    check_hosting(found)
+    return found
+
+
+def check_hosting(found: Expression) -> None:
+    """Raise UsageError where the structure hosts no layer or the layer does not serve what the encoding offers."""
+    if found.layer is None:
+        return
+    if not found.structure.accepts("layer"):
+        name = found.structure.component.name
+        raise UsageError(f"structure {found.text!r}", f"{name} hosts no layer", f"Type {name} alone.")
+    if found.encoding is None:
+        return
+    serves = set(getattr(found.layer.target, "hooks", ()))
+    offers = {hook for hook in HOOKS if hasattr(found.encoding.target, hook)}
+    if not offers or offers - serves:
+        layer, encoding = found.layer.component.name, found.encoding.component.name
+        able = f"{layer} takes encodings that offer {', '.join(sorted(serves))}" if serves else f"{layer} takes no encoding"
+        raise UsageError(
+            f"structure {found.text!r}",
+            f"{able}, and {encoding} offers {', '.join(sorted(offers)) or 'none'}",
+            f"Type {found.structure.component.name}+{layer}.",
+        )

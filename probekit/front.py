@@ -1,0 +1,127 @@
+"""The front is what Python code and the command line call alike: plan, run and data."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probekit.components import Component
+from probekit.errors import RunError, UsageError
+from probekit.expression import part
+from probekit.grammar import Term, parse_term
+from probekit.interfaces import Dataset, Probe, Split
+from probekit.plan import Plan, make_plan, make_spec, merged, named_scale
+from probekit.registry import Registry, registry
+from probekit.result import Result
+from probekit.sources import source_hash
+from probekit.store import Folder, Store
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from probekit.engine import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one run: its result, its folder, and whether it had been stored before."""
+
+    result: Result
+    folder: Folder
+    stored: bool
+
+
+def run(
+    probe: str,
+    structure: str | Callable[..., Module],
+    *,
+    scale: str = "quick",
+    seed: int = 0,
+    trainer: str = "supervised",
+    width: int | None = None,
+    budget: int | None = None,
+    device: str | None = None,
+    store: str | Path | None = None,
+    force: bool = False,
+) -> Result:
+    """Put a structure to a probe and return the result, from the store where it is there.
+
+    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression such as
+    "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is given what it takes.
+    Raises UsageError for what cannot be meant, StoreError where the store refuses, RunError where the run fails.
+    """
+    expression, known, nonce = named(structure, registry())
+    spec = make_spec(
+        probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
+    )
+    outcome = carry_out(make_plan(spec, known, nonce), known, device=device, store=Store(store), force=force)
+    if outcome.result.status == "failed":
+        raise RunError(f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}.")
+    return outcome.result
+
+
+def carry_out(
+    plan: Plan,
+    known: Registry,
+    *,
+    device: str | None = None,
+    store: Store,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Return the stored result of a plan, or perform it in its folder."""
+    from probekit.engine import perform
+
+    if not force and (found := store.find(plan)) is not None:
+        return Outcome(*found, stored=True)
+    folder = store.folder(plan, force=force)
+    return Outcome(perform(plan, folder, known, device=device, watch=watch), folder, stored=False)
+
+
+def data(
+    probe: str = "nonlocality", *, split: Split = "test", scale: str = "quick", seed: int = 0, **params: Any
+) -> Dataset:
+    """Return a split of a probe as a torch Dataset of (input, target), drawn as it is asked for.
+
+    For nonlocality: float32 RGB 3 x H x W in [0, 1] and float32 depth 1 x H x W. params: of the probe.
+    Raises UsageError for an unknown name, scale, split or parameter.
+    """
+    if split not in ("train", "validation", "test"):
+        raise UsageError(f"split {split!r}", "there is no such split", "Type train, validation or test.")
+    return make_probe(probe, scale, registry(), **params).data(split, seed)
+
+
+def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
+    """Return a probe at one of its scales, with what was typed on top."""
+    asked = parse_term(text)
+    bare = part("probe", Term(asked.name, ()), known)
+    below = merged(asked, named_scale(bare, scale).parameters)
+    typed = Term(asked.name, tuple(sorted({**dict(below.params), **params}.items())))
+    made: Probe = part("probe", typed, known).make()
+    return made
+
+
+def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry, str]:
+    """Return the expression of a structure, a registry that knows it, and a nonce where it has no source to hash."""
+    if isinstance(structure, str):
+        return structure, known, ""
+    if not callable(structure):
+        asked = f"structure {structure!r}"
+        raise UsageError(asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module.")
+    about = (inspect.getdoc(structure) or "").partition("\n")[0]
+    given = Component("structure", callable_name(structure), structure, about or "given from Python")
+    nonce = "" if source_hash(structure) and sys.modules.get(structure.__module__) else uuid.uuid4().hex
+    if "<" in getattr(structure, "__qualname__", "<"):
+        nonce = nonce or uuid.uuid4().hex
+    return given.name, known.with_components(given), nonce
+
+
+def callable_name(structure: Callable[..., Any]) -> str:
+    """Return a component name made of a callable's own."""
+    words = "".join(c if c.isalnum() else " " for c in getattr(structure, "__name__", "callable")).lower().split()
+    return "py-" + ("-".join(words) or "callable")

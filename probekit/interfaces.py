@@ -1,0 +1,161 @@
+"""The interfaces: what a probe, a structure, a layer, an encoding and a trainer promise each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+    from torch.nn import Module
+
+Value = str | int | float | bool | None
+Split = Literal["train", "validation", "test"]
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What goes into a network and what comes out.
+
+    inputs, outputs: channels. size: (length,) in 1-D, (height, width) in 2-D.
+    A network maps float32 (batch, inputs, *size) to (batch, outputs, *size).
+    """
+
+    inputs: int
+    outputs: int
+    size: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number an item, and what it means.
+
+    score(output, target, inputs) -> (batch,) float tensor; NaN where the metric does not apply to an item.
+    perfect: the score of the truth. chance: the score of knowing nothing, where it is known in closed form.
+    gap: where set, the name under which `test mean - train mean` of this metric is reported.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    perfect: float
+    score: Callable[[Tensor, Tensor, Tensor], Tensor]
+    about: str
+    chance: float | None = None
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A size at which a probe is put: parameters of the probe, recipe of the trainer, width or budget.
+
+    recipe: keyword parameters of the trainer. Exactly one of width and budget (in parameters) is set.
+    noise: the standard deviation between seeds, measured, for each metric it was measured for.
+    """
+
+    about: str
+    parameters: Mapping[str, Value]
+    recipe: Mapping[str, Value]
+    width: int | None = None
+    budget: int | None = None
+    noise: Mapping[str, float] = field(default_factory=dict)
+
+
+class Dataset(Protocol):
+    """Items (input, target) by index; the same whatever the order, the batch or the number of workers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]: ...
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """Return the items in one vectorised call, equal to item by item."""
+        ...
+
+
+class Control(Protocol):
+    """A solver that lacks the property: a line on a card, never a row."""
+
+    def fit(self, dataset: Dataset) -> None: ...
+
+    def __call__(self, inputs: Tensor) -> Tensor: ...
+
+
+class Probe(Protocol):
+    """A question put to a network: a synthetic dataset, metrics and the property they test.
+
+    A probe is registered as a class whose keyword parameters have defaults; the class attributes `property`,
+    `version`, `scales` and `structure` can be read without making an instance.
+    Raise `version` when the data or the metrics change: cards never mix versions.
+    """
+
+    property: str
+    version: int
+    scales: Mapping[str, Scale]
+    structure: str
+    shape: Shape
+    metrics: tuple[Metric, ...]
+
+    def data(self, split: Split, seed: int) -> Dataset:
+        """Return a split; `seed` moves the train and validation splits, the test split is fixed by version."""
+        ...
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor: ...
+
+    def oracle(self, inputs: Tensor) -> Tensor:
+        """Return the exact targets from the inputs alone, sharing no code with the generator."""
+        ...
+
+    def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
+        """Return closed-form controls (they have `fit`) and builders of networks `(shape, *, width) -> Module`."""
+        ...
+
+
+class Encoding(Protocol):
+    """Positional encoding handed to a layer; offers one or more of the hooks, as methods:
+
+    extra() -> Tensor (e, *size): channels appended to the inputs of q, k, v and of the inverted bottleneck;
+    mix(x) -> (xq, xk, xv), each (batch, channels, *size): what the maps q, k, v read;
+    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output.
+    Built as Encoding(channels, size, **params).
+    """
+
+
+class Structure(Protocol):
+    """Builds a whole network: (shape, *, width, layer=None, **params) -> Module.
+
+    layer: None or a builder (channels, size, shared) -> Module, called for each place that hosts a layer.
+    A structure that needs the width in steps has a function attribute `width_step(**params) -> int`.
+    """
+
+    def __call__(
+        self, shape: Shape, *, width: int, layer: Callable[..., Module] | None = None, **params: Any
+    ) -> Module: ...
+
+
+class Layer(Protocol):
+    """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
+
+    encoding: None or a builder (channels, size, **given) -> Encoding. shared: one dict a network, for tied weights.
+    The class attribute `hooks` names the encoding hooks it serves; absent means none.
+    """
+
+    hooks: frozenset[str]
+
+
+class Trainer(Protocol):
+    """Changes weights, and nothing else; its recipe is its constructor's keyword parameters."""
+
+    def fit(
+        self, model: Module, probe: Probe, *, seed: int, device: device, state: Mapping[str, Any] | None = None
+    ) -> Iterator[Row]:
+        """Train, yielding a row now and then: floats by name, with `step` and `steps` among them.
+
+        `state` is what state_dict() gave when an earlier fit stopped between two rows.
+        """
+        ...
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return tensors and JSON values, valid between two rows: optimiser, step, generators."""
+        ...

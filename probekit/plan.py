@@ -1,0 +1,203 @@
+"""A plan is a specification made exact: names resolved, defaults filled in, width and parameters counted, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from probekit import budget
+from probekit.errors import UsageError, did_you_mean
+from probekit.expression import Expression, Part, part, resolve
+from probekit.grammar import Term, parse_term, write
+from probekit.interfaces import Probe, Scale, Value
+from probekit.registry import Registry
+from probekit.sources import source_hash
+from probekit.spec import RunSpec
+
+ENGINE = 1
+"""Raised when the engine scores or seeds differently, so that older results are not reused."""
+
+
+class Used(BaseModel):
+    """A component a run rests on: where it came from, and the hash of its source (None where there is no file)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    name: str
+    plugin: str
+    distribution: str
+    distribution_version: str
+    version: int | None
+    source: str | None
+
+
+class Plan(BaseModel):
+    """What will be done, all of it: a stored plan alone can be performed again.
+
+    probe, structure, trainer: canonical texts. width: None where the structure has none. budget_gap: parameters over
+    budget, minus one. noise: the scale's measured noise between seeds by metric, empty where what was typed differs from
+    the scale. nonce: set where a component has no source to hash, so that its result is never reused.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: RunSpec
+    probe: str
+    structure: str
+    trainer: str
+    scale: str
+    seed: int
+    width: int | None
+    parameters: int
+    budget: int | None
+    budget_gap: float | None
+    inputs: int
+    outputs: int
+    size: tuple[int, ...]
+    components: tuple[Used, ...]
+    noise: dict[str, float]
+    nonce: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return the sha256 of all that a result depends on but the machine."""
+        hashed = self.model_dump(include={"probe", "structure", "trainer", "scale", "seed", "width", "nonce"})
+        hashed["engine"] = ENGINE
+        hashed["components"] = [
+            [u.kind, u.plugin, u.name, u.version, u.source or u.distribution_version] for u in self.components
+        ]
+        return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def folder(self) -> str:
+        """Return the name of the run's folder: readable, then the identity's first twelve digits."""
+        asked = f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}"
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-")[:80]
+        return f"{readable}-{self.identity[:12]}"
+
+    @property
+    def comparable(self) -> tuple[str, str, str]:
+        """Return what two plans must share for their scores to be compared: the probe as resolved, its version, scale."""
+        version = next(u.version for u in self.components if u.kind == "probe")
+        return self.probe, str(version), self.scale
+
+
+def make_plan(spec: RunSpec, registry: Registry, nonce: str = "") -> Plan:
+    """Resolve a specification.
+
+    Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an encoding the
+    layer does not take, a size the structure cannot take.
+    """
+    asked = parse_term(spec.probe)
+    bare = part("probe", Term(asked.name, ()), registry)
+    scale = named_scale(bare, spec.scale)
+    probe_part = part("probe", merged(asked, scale.parameters), registry)
+    trainer_part = trained(spec, scale, registry)
+    probe: Probe = probe_part.make()
+    expression = resolve(spec.structure, probe.structure, registry)
+    width, allowed = chosen_width(spec, scale, expression, probe)
+    parameters = budget.count(expression, probe.shape, width)
+    parts = (probe_part, *expression.parts, trainer_part)
+    used = tuple(used_of(p, registry) for p in parts)
+    untouched = probe_part.params == part("probe", merged(Term(asked.name, ()), scale.parameters), registry).params
+    untouched &= spec.trainer == "supervised" and spec.width is None and spec.budget is None
+    return Plan(
+        spec=spec,
+        probe=probe_part.text,
+        structure=expression.text,
+        trainer=trainer_part.text,
+        scale=spec.scale,
+        seed=spec.seed,
+        width=width,
+        parameters=parameters,
+        budget=allowed,
+        budget_gap=None if allowed is None else parameters / allowed - 1,
+        inputs=probe.shape.inputs,
+        outputs=probe.shape.outputs,
+        size=probe.shape.size,
+        components=used,
+        noise=dict(scale.noise) if untouched else {},
+        nonce=nonce,
+    )
+
+
+def make_spec(**asked: Any) -> RunSpec:
+    """Return a RunSpec; raises UsageError, in one sentence, where pydantic raises ValidationError."""
+    try:
+        return RunSpec(**asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "a run"
+        found = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where} = {first['input']!r}" if first["loc"] else where, found, "") from None
+
+
+def named_scale(probe: Part, name: str) -> Scale:
+    """Return one of a probe's scales; raises UsageError where it has none of that name."""
+    scales: Mapping[str, Scale] = getattr(probe.target, "scales", {})
+    if name not in scales:
+        asked = f"scale {name!r} of probe {probe.component.name!r}"
+        raise UsageError(asked, "there is no such scale", did_you_mean(name, scales))
+    return scales[name]
+
+
+def merged(term: Term, below: Mapping[str, Value]) -> Term:
+    """Return the term with the scale's parameters under what was typed."""
+    return Term(term.name, tuple(sorted({**below, **dict(term.params)}.items())))
+
+
+def trained(spec: RunSpec, scale: Scale, registry: Registry) -> Part:
+    """Resolve the trainer; of the scale's recipe it takes what it has parameters for."""
+    asked = parse_term(spec.trainer)
+    own = part("trainer", Term(asked.name, ()), registry).params
+    recipe = {name: value for name, value in scale.recipe.items() if name in own}
+    return part("trainer", merged(asked, recipe), registry)
+
+
+def chosen_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> tuple[int | None, int | None]:
+    """Return the width and the budget it was chosen for, if any: what was typed, else what the scale says.
+
+    Raises UsageError where a width is not a multiple of what the terms need.
+    """
+    if not expression.has_width:
+        if spec.width is not None:
+            name = expression.structure.component.name
+            raise UsageError(f"--width {spec.width}", f"{name} has no width", "Leave --width out.")
+        return None, spec.budget or scale.budget
+    allowed = spec.budget or (None if spec.width else scale.budget)
+    if allowed is not None:
+        return budget.nearest(expression, probe.shape, allowed), allowed
+    width = spec.width or scale.width
+    step = expression.width_step
+    if width is None or width % step:
+        wanted = f"a multiple of {step}"
+        raise UsageError(
+            f"{expression.text} of width {width}", f"its terms need {wanted}", f"Type --width with {wanted}."
+        )
+    return width, None
+
+
+def used_of(found: Part, registry: Registry) -> Used:
+    """Note where a part came from."""
+    record = registry.owner(found.component)
+    version = getattr(found.target, "version", None)
+    return Used(
+        kind=found.component.kind,
+        name=found.component.name,
+        plugin=found.component.plugin,
+        distribution=record.distribution if record else "",
+        distribution_version=record.version if record else "",
+        version=version if isinstance(version, int) else None,
+        source=source_hash(found.target),
+    )
+
+
+def recipe_text(plan: Plan) -> str:
+    """Return the trainer's parameters as one line for people."""
+    return ", ".join(f"{key} {write(value)}" for key, value in parse_term(plan.trainer).params)

@@ -1,0 +1,57 @@
+"""A result is what was found: scores, floors, what the network cost, and on what machine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.plan import Plan
+
+Scores = dict[str, float | None]
+
+
+class Environment(BaseModel):
+    """Where a run happened: recorded, not part of its identity."""
+
+    model_config = ConfigDict(frozen=True)
+
+    probekit: str
+    torch: str
+    python: str
+    device: str
+    threads: int
+
+
+class Result(BaseModel):
+    """What was found.
+
+    metrics: test means; train: means over as many training items; floors: the best closed-form control on the same test
+    items; intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None stands for
+    a metric that applies to no item. seconds: training alone, over all sittings. flops: of one forward pass of one item.
+    weights: sha256 over the final weights. error: why it failed. format: raised when these fields change.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    plan: Plan
+    status: Literal["done", "failed"]
+    metrics: Scores = {}
+    train: Scores = {}
+    floors: Scores = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    steps: int = 0
+    seconds: float = 0.0
+    flops: int | None = None
+    weights: str = ""
+    environment: Environment
+    error: str = ""
+    files: dict[str, str] = {}
+
+    def place(self, metric: str, perfect: float) -> float | None:
+        """Return where a score lies between its floor (0) and perfect (1), or None where either is unknown."""
+        score, floor = self.metrics.get(metric), self.floors.get(metric)
+        if score is None or floor is None or floor == perfect:
+            return None
+        return (score - floor) / (perfect - floor)

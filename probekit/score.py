@@ -1,0 +1,75 @@
+"""Scoring turns a network's answers into numbers: an item at a time, then means, intervals and floors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from probekit.interfaces import Control, Dataset, Metric, Probe
+from probekit.result import Scores
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+SITTING = 1 << 22
+
+
+def score(model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device) -> dict[str, Tensor]:
+    """Score the first `count` items: each metric's (count,) float32."""
+    import torch
+    from torch.utils.data import default_collate
+
+    pixels = probe.shape.inputs
+    for side in probe.shape.size:
+        pixels *= side
+    batch = max(1, min(256, SITTING // pixels))
+    found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
+    with torch.inference_mode():
+        for start in range(0, count, batch):
+            items = data.__getitems__(range(start, min(start + batch, count)))
+            inputs, targets = (column.to(device) for column in default_collate(items))
+            output = model(inputs).float()
+            for metric in probe.metrics:
+                found[metric.name].append(metric.score(output, targets, inputs).cpu())
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def means(items: Mapping[str, Tensor]) -> Scores:
+    """Return each metric's mean over the items it applies to; None where that is none."""
+    averages = {name: float(values.double().nanmean()) for name, values in items.items()}
+    return {name: value if value == value else None for name, value in averages.items()}
+
+
+def intervals(items: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
+    """Return each test mean's 95 % interval over items (1.96 standard errors)."""
+    found = {}
+    for name, values in items.items():
+        some = values[~values.isnan()].double()
+        if len(some) > 1:
+            mean, error = float(some.mean()), 1.96 * float(some.std()) / len(some) ** 0.5
+            found[name] = (mean - error, mean + error)
+    return found
+
+
+def floors(probe: Probe, train: Dataset, test: Dataset) -> Scores:
+    """Return for each metric the best score of the closed-form controls, fitted on the training split."""
+    import torch
+
+    best: Scores = {}
+    for control in probe.controls().values():
+        if not hasattr(control, "fit"):
+            continue
+        closed = cast("Control", control)
+        closed.fit(train)
+        found = means(score(closed, probe, test, len(test), torch.device("cpu")))
+        for metric in probe.metrics:
+            best[metric.name] = better(metric, best.get(metric.name), found[metric.name])
+    return best
+
+
+def better(metric: Metric, one: float | None, other: float | None) -> float | None:
+    """Return the better of two scores."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other) if metric.better == "lower" else max(one, other)

@@ -1,0 +1,1 @@
+"""The built-in probes, each a plugin of its own."""

@@ -1,0 +1,17 @@
+"""Nonlocality: the Rectangle Depth Estimation probe."""
+
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+
+@hookimpl
+def probekit_components() -> list[Component]:
+    """Register the probe."""
+    return [
+        Component(
+            "probe",
+            "nonlocality",
+            "probekit_probes.nonlocality.probe:Nonlocality",
+            "depth of overlapping rectangles: are local cues linked to distant inferences?",
+        )
+    ]

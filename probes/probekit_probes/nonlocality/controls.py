@@ -1,0 +1,61 @@
+"""The controls: solvers that lack nonlocality, whose scores are the floor."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from probekit.interfaces import Dataset, Shape
+from probekit_probes.nonlocality.palette import RGB, indices
+
+BLOCK = 512
+DEPTHS = 11
+
+
+def census(dataset: Dataset) -> Tensor:
+    """Count the pixels of each colour at each depth, (11, 11) int64."""
+    counts = torch.zeros(len(RGB) * DEPTHS, dtype=torch.int64)
+    for start in range(0, len(dataset), BLOCK):
+        items = dataset.__getitems__(range(start, min(start + BLOCK, len(dataset))))
+        images, depths = (torch.stack(column) for column in zip(*items, strict=True))
+        level = (depths[:, 0] * DEPTHS).round().long() - 1
+        counts += torch.bincount((indices(images) * DEPTHS + level).flatten(), minlength=len(counts))
+    return counts.view(len(RGB), DEPTHS)
+
+
+def median(counts: Tensor) -> Tensor:
+    """Return the median depth of counts (..., 11), the constant of least absolute error; the whole's where empty."""
+    running = counts.cumsum(-1)
+    return ((running * 2 < running[..., -1:]).sum(-1) + 1) / DEPTHS
+
+
+class Constant:
+    """Answers the median depth of the rectangles everywhere: the best that looks at nothing."""
+
+    def fit(self, dataset: Dataset) -> None:
+        self.depth = median(census(dataset)[1:].sum(0))
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return self.depth.to(inputs.device).expand_as(inputs[:, :1])
+
+
+class ColourMedian:
+    """Answers each colour's median depth: the best that looks at one pixel."""
+
+    def fit(self, dataset: Dataset) -> None:
+        self.depths = median(census(dataset))
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return self.depths.to(inputs.device)[indices(inputs)].unsqueeze(1)
+
+
+def window(shape: Shape, *, width: int) -> nn.Module:
+    """Build a network that sees a square window of an eighth of the side (made odd) and nothing beyond it."""
+    side = (shape.size[0] // 8) | 1
+    return nn.Sequential(
+        nn.Conv2d(shape.inputs, 4 * width, side, padding=side // 2),
+        nn.GELU(),
+        nn.Conv2d(4 * width, 4 * width, 1),
+        nn.GELU(),
+        nn.Conv2d(4 * width, shape.outputs, 1),
+    )

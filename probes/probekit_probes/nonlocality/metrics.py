@@ -1,0 +1,147 @@
+"""The metrics of depth: those of Courtois et al. 2022 (section 5.1.1), and the squared error of each rectangle in two parts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from probekit.interfaces import Metric
+from probekit_probes.nonlocality.palette import RGB, indices
+
+PAIRS, TAU, SLACK, LEAST = 50_000, 0.03, 1e-6, 1e-6
+
+
+def everywhere(inputs: Tensor) -> Tensor:
+    """Return all pixels, (batch, pixels) bool."""
+    return torch.ones_like(inputs[:, 0], dtype=torch.bool).flatten(1)
+
+
+def foreground(inputs: Tensor) -> Tensor:
+    """Return the pixels that are not background, (batch, pixels) bool."""
+    return (inputs != 0).any(dim=1).flatten(1)
+
+
+def mean_over(values: Tensor, among: Tensor) -> Tensor:
+    """Return the mean of (batch, n) values over those `among`, (batch,); NaN where there is none."""
+    return (values * among).sum(1) / among.sum(1)
+
+
+def absolute(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
+    """Mean absolute error."""
+    return mean_over((output - target).flatten(1).abs().double(), among).float()
+
+
+def root_mean_square(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
+    """Root of the mean squared error of an image."""
+    return mean_over((output - target).flatten(1).double() ** 2, among).sqrt().float()
+
+
+def delta(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
+    """Share of pixels more than a factor of 1.25 off; 4/11 to 5/11 is exactly 1.25 and not counted."""
+    y, truth = output.flatten(1).double().clamp(min=LEAST), target.flatten(1).double()
+    return mean_over((torch.maximum(y / truth, truth / y) > 1.25 + SLACK).double(), among).float()
+
+
+def ordinal(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
+    """Share of 50,000 fixed pairs of pixels whose order (above, below, within 3 %) is told wrongly."""
+    first, second = pairs(output[0].numel()).to(output.device)
+
+    def order(values: Tensor) -> Tensor:
+        pixels = values.flatten(1).clamp(min=LEAST).t().contiguous()  # whole rows are picked: fast
+        one, other = pixels[first], pixels[second]
+        return (one >= other * (1 + TAU)).char() - (other >= one * (1 + TAU)).char()
+
+    counted = among.t()[first] & among.t()[second]
+    wrong = (order(output) != order(target)) & counted
+    return wrong.sum(0).float() / counted.sum(0)
+
+
+def pairs(pixels: int) -> Tensor:
+    """Return the pairs, (2, 50000) int64: the same for every network."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(pixels, (2, PAIRS), generator=generator)
+
+
+def parts(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return for each colour the squared error of its mean, the variance of its error, and its pixels, (batch, 10).
+
+    The truth is constant on a rectangle, so its mean squared error is exactly the first plus the second.
+    """
+    index = indices(inputs).flatten(1)
+    error = (output - target).flatten(1).double()
+
+    def total(values: Tensor) -> Tensor:
+        return values.new_zeros(len(values), len(RGB)).scatter_add_(1, index, values)[:, 1:]
+
+    pixels = total(torch.ones_like(error))
+    mean = total(error) / pixels.clamp(min=1)
+    padded = torch.cat([torch.zeros_like(mean[:, :1]), mean], dim=1)
+    spread = total((error - padded.gather(1, index)) ** 2) / pixels.clamp(min=1)
+    return mean**2, spread, pixels
+
+
+def wrong_level(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+    """Root mean square, over the rectangles of an image, of the error of a rectangle's mean."""
+    wrong, _, pixels = parts(output, target, inputs)
+    return mean_over(wrong, pixels > 0).sqrt().float()
+
+
+def unspread(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+    """Root mean square, over the rectangles of an image, of the deviation of the prediction within a rectangle."""
+    _, spread, pixels = parts(output, target, inputs)
+    return mean_over(spread, pixels > 0).sqrt().float()
+
+
+def unspread_split(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+    """`unspread` over the rectangles that an occluder cuts into pieces; NaN where the image has none."""
+    _, spread, _ = parts(output, target, inputs)
+    return mean_over(spread, in_pieces(inputs)).sqrt().float()
+
+
+def in_pieces(inputs: Tensor) -> Tensor:
+    """Tell for each colour whether what shows of it is more than one 4-connected piece, (batch, 10) bool."""
+    cells = squeezed(squeezed(indices(inputs)).transpose(1, 2))
+    masks = torch.stack([cells == colour for colour in range(1, len(RGB))], dim=1)
+    flat = masks.flatten(2)
+    piece = torch.zeros_like(flat).scatter_(2, flat.int().argmax(2, keepdim=True), True).view_as(masks) & masks
+    while True:
+        grown = piece.clone()
+        grown[..., 1:, :] |= piece[..., :-1, :]
+        grown[..., :-1, :] |= piece[..., 1:, :]
+        grown[..., 1:] |= piece[..., :-1]
+        grown[..., :-1] |= piece[..., 1:]
+        grown &= masks
+        if torch.equal(grown, piece):
+            return (piece != masks).flatten(2).any(2)
+        piece = grown
+
+
+def squeezed(cells: Tensor) -> Tensor:
+    """Drop the rows that repeat the row before, padding with the last: (batch, rows, columns), pieces unchanged."""
+    fresh = torch.ones(cells.shape[:2], dtype=torch.bool, device=cells.device)
+    fresh[:, 1:] = (cells[:, 1:] != cells[:, :-1]).any(2)
+    rank = fresh.int().cumsum(1)
+    wanted = torch.arange(1, int(rank.max()) + 1, device=cells.device).expand(len(cells), -1).contiguous()
+    row = torch.searchsorted(rank, wanted.int()).clamp(max=cells.shape[1] - 1)
+    return cells.gather(1, row[:, :, None].expand(-1, -1, cells.shape[2]))
+
+
+def depth_metrics() -> tuple[Metric, ...]:
+    """Return the metrics; the first is the headline. All are errors, and 0 is perfect."""
+    found = []
+    for name, error, gap in (
+        ("loss", absolute, "gap"),
+        ("ord", ordinal, ""),
+        ("delta", delta, ""),
+        ("rmse", root_mean_square, ""),
+    ):
+        about = (error.__doc__ or "").rstrip(".")
+        for suffix, among, where in (("", everywhere, ""), ("_foreground", foreground, ", foreground alone")):
+
+            def score(output: Tensor, target: Tensor, inputs: Tensor, error=error, among=among) -> Tensor:  # type: ignore[no-untyped-def]
+                return error(output, target, among(inputs))  # type: ignore[no-any-return]
+
+            found.append(Metric(name + suffix, "lower", 0.0, score, about + where, gap=gap and gap + suffix))
+    for part in (wrong_level, unspread, unspread_split):
+        found.append(Metric(part.__name__, "lower", 0.0, part, (part.__doc__ or "").rstrip(".")))
+    return tuple(found)

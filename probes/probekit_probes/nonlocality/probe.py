@@ -1,0 +1,108 @@
+"""The nonlocality probe: are local cues linked to distant inferences?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit.errors import UsageError
+from probekit.interfaces import Control, Shape, Split
+from probekit_probes.nonlocality import controls
+from probekit_probes.nonlocality.dataset import Rectangles
+from probekit_probes.nonlocality.metrics import depth_metrics
+from probekit_probes.nonlocality.oracle import read
+from probekit_probes.nonlocality.ranks import MOST
+from probekit_probes.nonlocality.samplers import Law
+from probekit_probes.nonlocality.scales import SCALES
+from probekit_probes.nonlocality.scenes import COLOURS, Design
+
+
+class Nonlocality:
+    """Tell the depth of every pixel of a picture of overlapping rectangles.
+
+    Inputs: float32 RGB (3, size, size) in [0, 1]; targets: float32 depth (1, size, size), (level + 1) / 11, where the
+    background's level is 0 and a rectangle's is one more than the number of rectangles beneath it. Source: the Rectangle
+    Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number of images, batch and rate are ours.
+
+    size: pixels a side. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of scenes each.
+    gap: least distance of parallel sides in pixels. colours: how many of the ten fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection"
+    (uniform over unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the level.
+    reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes that were not
+    filtered (the starred baseline of table 1); validation and test stay unambiguous. train, validation, test: items.
+    Raises UsageError where the rectangles do not fit.
+    """
+
+    property = "nonlocality"
+    version = 1
+    structure = "unet"
+    scales = SCALES
+
+    def __init__(
+        self,
+        *,
+        size: int = 128,
+        rectangles: int = 10,
+        gap: int = 3,
+        colours: int = 10,
+        sampler: Literal["sequential", "rejection"] = "sequential",
+        balance: bool = True,
+        reading: Literal["down-set", "chain"] = "down-set",
+        ambiguous: bool = False,
+        train: int = 20_000,
+        validation: int = 1_000,
+        test: int = 2_000,
+    ) -> None:
+        room = size + 1 - (2 * rectangles - 1) * (gap - 1)
+        if not 2 <= rectangles <= MOST or gap < 1 or room < 2 * rectangles:
+            raise UsageError(
+                f"nonlocality(size={size}, rectangles={rectangles}, gap={gap})",
+                f"{2 * rectangles} lines {gap} apart do not fit into {size} pixels, or rectangles is not 2 to {MOST}",
+                "Type a larger size, fewer rectangles or a smaller gap (at least 1).",
+            )
+        if not rectangles <= colours <= COLOURS:
+            raise UsageError(
+                f"nonlocality(rectangles={rectangles}, colours={colours})",
+                "each rectangle of a scene has a colour of its own",
+                f"Type colours={rectangles} to {COLOURS}.",
+            )
+        if min(train, validation, test) < 1:
+            raise UsageError("nonlocality", "a split without items", "Type train, validation and test of at least 1.")
+        self.design = Design(size, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
+        self.lengths = {"train": train, "validation": validation, "test": test}
+        self.shape = Shape(3, 1, (size, size))
+        self.metrics = depth_metrics()
+
+    def data(self, split: Split, seed: int) -> Rectangles:
+        """Return a split; the test split is the same for every seed, and so is the validation split."""
+        design, seed = self.design, seed if split == "train" else 0
+        if split != "train":
+            design = replace(design, ambiguous=False)
+        return Rectangles(design, split, seed, self.lengths[split])
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean absolute error, a scalar."""
+        return functional.l1_loss(output, target)
+
+    def oracle(self, inputs: Tensor) -> Tensor:
+        """Return the exact depth from the image alone, (batch, 1, size, size)."""
+        return read(inputs, self.design.reading).depth
+
+    def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        """Return which images have one answer only, as the image itself proves, (batch,) bool for each rule."""
+        found = read(inputs, self.design.reading)
+        return {
+            "F1 no opposite sides coincide": found.sides_apart,
+            "F2 overlapping boxes are ordered": found.overlaps_ordered,
+        }
+
+    def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
+        """Return the solvers that lack the property."""
+        return {
+            "constant": controls.Constant(),
+            "colour median": controls.ColourMedian(),
+            "window": controls.window,
+        }

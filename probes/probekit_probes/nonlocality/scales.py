@@ -1,0 +1,26 @@
+"""The scales of the nonlocality probe, their recipes chosen on the validation split, their seed noise measured."""
+
+from __future__ import annotations
+
+from probekit.interfaces import Scale
+
+SCALES = {
+    "smoke": Scale(
+        "seconds, for tests; proves nothing",
+        {"size": 16, "rectangles": 3, "gap": 2, "train": 256, "validation": 64, "test": 64},
+        {"epochs": 2, "batch": 32, "lr": 4e-3},
+        width=4,
+    ),
+    "quick": Scale(
+        "minutes on two cores",
+        {"size": 64, "rectangles": 3, "gap": 2, "train": 8192, "validation": 512, "test": 1024},
+        {"epochs": 2, "batch": 16, "lr": 4e-3},
+        budget=60_000,
+    ),
+    "paper": Scale(
+        "128 x 128, ten rectangles, as in Courtois et al. 2022, table 1; a GPU",
+        {"size": 128, "rectangles": 10, "gap": 3, "train": 20_000, "validation": 1_000, "test": 2_000},
+        {"epochs": 50, "batch": 32, "lr": 2e-3},
+        budget=871_729,
+    ),
+}

@@ -1,0 +1,109 @@
+"""Scenes: from a split's indices to colour maps and levels, each a function of (seed, split, index) alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probekit_probes import streams
+from probekit_probes.nonlocality.ranks import HIGHEST, Bits, Owners, covers, levels, spans, true_relation
+from probekit_probes.nonlocality.samplers import Law, first_accepted
+
+COLOURS = 10
+COUNTING, ARRANGING, MEASURING, COLOURING = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """All that a scene's law depends on besides its key.
+
+    size: pixels a side. rectangles: the most a scene holds; one fewer and two fewer come in a tenth of scenes each.
+    gap: the least distance of two lines of an axis, in pixels. colours: how many of the ten are used. reading: of the level, "down-set" or "chain".
+    ambiguous: ends drawn freely, no filter, as in the starred baseline of Courtois et al. 2022, table 1.
+    """
+
+    size: int
+    rectangles: int
+    gap: int
+    colours: int = COLOURS
+    reading: str = "down-set"
+    ambiguous: bool = False
+    law: Law = field(default_factory=Law)
+
+
+def counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
+    """Draw the number of rectangles of each scene, before anything is rejected."""
+    tenth = streams.below(streams.words(streams.key(keys, COUNTING), 1)[:, 0], 10)
+    return np.maximum(2, design.rectangles - np.array([2, 1] + [0] * 8)[tenth])
+
+
+def lines(design: Design, keys: streams.Words, count: int) -> NDArray[np.int64]:
+    """Draw the 2n lines of an axis in order: a uniform subset of {0..size} with neighbours at least `gap` apart."""
+    gap = 0 if "lines" in design.law.omit else design.gap
+    room = design.size + 1 - (2 * count - 1) * (gap - 1)
+    chosen = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count] if gap else None
+    if chosen is None:
+        chosen = streams.below(streams.words(keys, 2 * count), design.size + 1)
+    return np.sort(chosen, axis=1) + np.arange(2 * count) * max(gap - 1, 0)
+
+
+def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, NDArray[np.int64]]:
+    """Draw the ends of each rectangle freely (two different ones), and return owners and lines in order."""
+    drawn = streams.words(keys, 2 * count).reshape(-1, count, 2)
+    first = streams.below(drawn[..., 0], design.size + 1)
+    second = (first + 1 + streams.below(drawn[..., 1], design.size)) % (design.size + 1)
+    ends = np.stack([first, second], axis=2).reshape(-1, 2 * count)
+    order = np.argsort(ends, axis=1, kind="stable")
+    return order // 2, np.take_along_axis(ends, order, axis=1)
+
+
+def paint(top: Bits, x: NDArray[np.int64], y: NDArray[np.int64], hues: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Return colour maps (scenes, size, size) from the topmost rectangle of each cell, the lines and the colours."""
+    count = hues.shape[1]
+    names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
+    names[:, 1 << np.arange(count)] = hues
+    pixel = np.arange(size)
+    column, row = ((ends[:, None, :] <= pixel[:, None]).sum(axis=2) for ends in (x, y))
+    scene = np.arange(len(top))[:, None, None]
+    cells = names[scene, top]
+    painted: NDArray[np.uint8] = cells[scene, row[:, :, None], column[:, None, :]]
+    return painted
+
+
+def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the colour maps (scenes, size, size), 0 the background, and the level of each colour (scenes, 11)."""
+    colours = np.empty((len(keys), design.size, design.size), np.uint8)
+    depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
+    numbers = counts(design, keys)
+    for count in np.unique(numbers):
+        some = np.flatnonzero(numbers == count)
+        colours[some], depth[some] = draw_alike(design, keys[some], int(count))
+    return colours, depth
+
+
+def draw_alike(design: Design, keys: streams.Words, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw scenes that all hold `count` rectangles."""
+    across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
+    if design.ambiguous:
+        across, x = free_ends(design, across_keys, count)
+        down, y = free_ends(design, down_keys, count)
+    else:
+        across, down = first_accepted(design.law, streams.key(keys, ARRANGING), count)
+        x, y = lines(design, across_keys, count), lines(design, down_keys, count)
+    cover = covers(flat_removed(spans(across), x, design.size), flat_removed(spans(down), y, design.size))
+    top = HIGHEST[cover]
+    visible = np.bitwise_or.reduce(top, axis=(1, 2))
+    level = levels(true_relation(cover, visible, count), visible, design.reading)
+    order = np.argsort(streams.words(streams.key(keys, COLOURING), design.colours), axis=1)[:, :count]
+    hues = (order + 1).astype(np.uint8)
+    depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
+    np.put_along_axis(depth, hues.astype(np.int64), level, axis=1)
+    return paint(top, x, y, hues, design.size), depth
+
+
+def flat_removed(inside: Bits, ends: NDArray[np.int64], size: int) -> Bits:
+    """Empty the intervals that hold no pixel, so that what lies there neither shows nor overlaps."""
+    edges = np.concatenate([np.zeros_like(ends[:, :1]), ends, np.full_like(ends[:, :1], size)], axis=1)
+    return np.where(np.diff(edges, axis=1) > 0, inside, np.uint16(0))

@@ -1,0 +1,73 @@
+"""Fixtures: real distributions in a temporary folder, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+REGISTERS = """
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+@hookimpl
+def probekit_components():
+    return [{components}]
+"""
+
+
+def plugin_text(*components: str) -> str:
+    """Return the source of a plugin that registers these, each the text of a Component's arguments."""
+    return REGISTERS.format(components=", ".join(f"Component({arguments})" for arguments in components))
+
+
+def install(folder: Path, name: str, entries: Mapping[str, str], files: Mapping[str, str]) -> Path:
+    """Lay out a distribution as pip would in `folder`; it is installed where that is on the path."""
+    for file, text in files.items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    info = folder / f"{name.replace('-', '_')}-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    lines = [f"{entry} = {value}" for entry, value in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[probekit]", *lines, ""]))
+    return folder
+
+
+class Run(Protocol):
+    """Runs `python -m probekit` with these words, and with a folder of distributions on the path."""
+
+    def __call__(
+        self, *words: str, path: Path | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+def environment(path: Path | None, env: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with one more folder on the path."""
+    folders = [str(path)] if path else []
+    inherited = [value] if (value := os.environ.get("PYTHONPATH")) else []
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders + inherited), **env}
+
+
+@pytest.fixture(scope="session")
+def probekit() -> Run:
+    """Return the command line, run in a process of its own."""
+
+    def run(*words: str, path: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "probekit", *words],
+            capture_output=True,
+            text=True,
+            env=environment(path, env),
+            timeout=120,
+        )
+
+    return run
