@@ -25,7 +25,18 @@ HOMES = {
     "run": "probekit.front",
 }
 
-__all__ = ["Component", "Metric", "ProbekitError", "Result", "Scale", "Shape", "UsageError", "data", "hookimpl", "run"]
+__all__ = [
+    "Component",
+    "Metric",
+    "ProbekitError",
+    "Result",
+    "Scale",
+    "Shape",
+    "UsageError",
+    "data",
+    "hookimpl",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

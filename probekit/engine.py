@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from probekit.cases import picture
 from probekit.errors import Interrupted, ProbekitError, RunError, StoreError, reason
 from probekit.expression import part, resolve
 from probekit.grammar import parse_term
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-SCORES, WEIGHTS = "scores.safetensors", "weights.safetensors"
+SCORES, WEIGHTS, CASES = "scores.safetensors", "weights.safetensors", "cases.png"
 SHARE = 0.01
 
 Watch = Callable[[str, Row], None]
@@ -77,9 +78,12 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
     state = model.state_dict()
+    headline = probe.metrics[0]
+    title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
     files = {
         WEIGHTS: folder.write_tensors(WEIGHTS, state),
         SCORES: folder.write_tensors(SCORES, items),
+        CASES: folder.write(CASES, picture(title, model, test, items[headline.name], headline, device)),
     }
     result = Result(
         plan=plan,
@@ -147,7 +151,9 @@ def forward_flops(model: nn.Module, probe: Probe, device: torch.device) -> int:
         output = model(torch.zeros(1, shape.inputs, *shape.size, device=device))
     wanted = (1, shape.outputs, *shape.size)
     if tuple(output.shape) != wanted:
-        raise RunError("building the network", f"its output is {tuple(output.shape)}, the probe asks for {wanted}")
+        raise RunError(
+            "building the network", f"its output is {tuple(output.shape)}, the probe asks for {wanted}"
+        )
     return int(counter.get_total_flops())
 
 
@@ -181,13 +187,17 @@ def train_model(
         checkpoint(folder, model, trainer, spent + time.monotonic() - start, logged, device)
 
     def ended(how: str) -> Interrupted:
-        return Interrupted(f"running {plan.spec.structure} on {plan.spec.probe}", how, "Type the same command to go on.")
+        return Interrupted(
+            f"running {plan.spec.structure} on {plan.spec.probe}", how, "Type the same command to go on."
+        )
 
     model.train()
     try:
         for row in trainer.fit(model, probe, seed=plan.seed, device=device, state=state):
             if not all(value == value and abs(value) != float("inf") for value in row.values()):
-                raise RunError("training", f"the loss is not a number at step {row.get('step')}", "Lower the rate.")
+                raise RunError(
+                    "training", f"the loss is not a number at step {row.get('step')}", "Lower the rate."
+                )
             steps = int(row.get("step", steps + 1))
             rows.append(row)
             registry.notify("probekit_run_progress", plan=plan, row=row)

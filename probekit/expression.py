@@ -23,16 +23,17 @@ HOOKS = ("extra", "mix", "position")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A component with its target and all its parameters."""
+    """A component with its target, all its parameters, and the shortest name that is not ambiguous."""
 
     component: Component
+    name: str
     target: Callable[..., Any]
     params: Mapping[str, Value]
 
     @property
     def text(self) -> str:
         """Return the canonical text of the term."""
-        return str(Term(self.component.name, tuple(sorted(self.params.items()))))
+        return str(Term(self.name, tuple(sorted(self.params.items()))))
 
     def accepts(self, name: str) -> bool:
         """Tell whether the target takes an argument of this name."""
@@ -61,8 +62,14 @@ def part(kind: Kind, term: Term, registry: Registry) -> Part:
     component = registry.find(kind, term.name)
     target = registry.target(component)
     if not callable(target):
-        raise ProbekitError(f"{kind} {term.name!r}", f"{component.target} is not callable", "Mend the plugin.")
-    return Part(component, target, fill(target, dict(term.params), f"{kind} {term.name!r}", HANDED[kind]))
+        raise ProbekitError(
+            f"{kind} {term.name!r}", f"{component.target} is not callable", "Mend the plugin."
+        )
+    twins = [c for c in registry.components(kind) if c.name == component.name]
+    name = component.name if len(twins) == 1 else component.long_name
+    return Part(
+        component, name, target, fill(target, dict(term.params), f"{kind} {term.name!r}", HANDED[kind])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,9 @@ class Expression:
         handed: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
             handed["layer"] = self.host
-        takes_shape = any(n not in ("width", "layer") for n in inspect.signature(self.structure.target).parameters)
+        takes_shape = any(
+            n not in ("width", "layer") for n in inspect.signature(self.structure.target).parameters
+        )
         network: Module = self.structure.make(*(shape,) if takes_shape else (), **handed)
         return network
 
@@ -123,14 +132,20 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
     kinds = registry.kinds_of(terms[0].name)
     if {"structure", "layer"} <= kinds:
         both = ", ".join(f"{kind} {terms[0].name}" for kind in ("structure", "layer"))
-        raise UsageError(f"structure {text!r}", f"the name stands for two things ({both})", "Rename one of the two.")
+        raise UsageError(
+            f"structure {text!r}", f"the name stands for two things ({both})", "Rename one of the two."
+        )
     if "layer" in kinds:
         terms.insert(0, parse_term(host))
     if len(terms) > 3:
         asked = f"structure {text!r}"
-        raise UsageError(asked, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three.")
+        raise UsageError(
+            asked, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
+        )
     kinds_of_terms: tuple[Kind, ...] = ("structure", "layer", "encoding")
-    found = Expression(*(part(kind, term, registry) for kind, term in zip(kinds_of_terms, terms, strict=False)))
+    found = Expression(
+        *(part(kind, term, registry) for kind, term in zip(kinds_of_terms, terms, strict=False))
+    )
     check_hosting(found)
     return found
 
@@ -148,7 +163,11 @@ def check_hosting(found: Expression) -> None:
     offers = {hook for hook in HOOKS if hasattr(found.encoding.target, hook)}
     if not offers or offers - serves:
         layer, encoding = found.layer.component.name, found.encoding.component.name
-        able = f"{layer} takes encodings that offer {', '.join(sorted(serves))}" if serves else f"{layer} takes no encoding"
+        able = (
+            f"{layer} takes encodings that offer {', '.join(sorted(serves))}"
+            if serves
+            else f"{layer} takes no encoding"
+        )
         raise UsageError(
             f"structure {found.text!r}",
             f"{able}, and {encoding} offers {', '.join(sorted(offers)) or 'none'}",

@@ -61,7 +61,9 @@ def run(
     )
     outcome = carry_out(make_plan(spec, known, nonce), known, device=device, store=Store(store), force=force)
     if outcome.result.status == "failed":
-        raise RunError(f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}.")
+        raise RunError(
+            f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."
+        )
     return outcome.result
 
 
@@ -112,7 +114,9 @@ def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str,
         return structure, known, ""
     if not callable(structure):
         asked = f"structure {structure!r}"
-        raise UsageError(asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module.")
+        raise UsageError(
+            asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module."
+        )
     about = (inspect.getdoc(structure) or "").partition("\n")[0]
     given = Component("structure", callable_name(structure), structure, about or "given from Python")
     nonce = "" if source_hash(structure) and sys.modules.get(structure.__module__) else uuid.uuid4().hex
@@ -123,5 +127,7 @@ def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str,
 
 def callable_name(structure: Callable[..., Any]) -> str:
     """Return a component name made of a callable's own."""
-    words = "".join(c if c.isalnum() else " " for c in getattr(structure, "__name__", "callable")).lower().split()
+    words = (
+        "".join(c if c.isalnum() else " " for c in getattr(structure, "__name__", "callable")).lower().split()
+    )
     return "py-" + ("-".join(words) or "callable")

@@ -117,8 +117,10 @@ class Encoding(Protocol):
 
     extra() -> Tensor (e, *size): channels appended to the inputs of q, k, v and of the inverted bottleneck;
     mix(x) -> (xq, xk, xv), each (batch, channels, *size): what the maps q, k, v read;
-    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output.
-    Built as Encoding(channels, size, **params).
+    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output. keys: Tensor
+    (batch, heads, keys, *size) that sums to one over positions. queries, values: functions that compute and return
+    the maps (batch, heads, keys, *size) and (batch, heads, channels / heads, *size) when called: few encodings read them.
+    Built as Encoding(channels, size, *, keys, heads, **params); one that learns weights is a Module the layer holds.
     """
 
 
@@ -137,8 +139,10 @@ class Structure(Protocol):
 class Layer(Protocol):
     """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
 
-    encoding: None or a builder (channels, size, **given) -> Encoding. shared: one dict a network, for tied weights.
-    The class attribute `hooks` names the encoding hooks it serves; absent means none.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own.
+    shared: one dict a network, for tied weights.
+    The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the width in
+    steps has a function attribute `width_step(**params) -> int`.
     """
 
     hooks: frozenset[str]
@@ -148,7 +152,13 @@ class Trainer(Protocol):
     """Changes weights, and nothing else; its recipe is its constructor's keyword parameters."""
 
     def fit(
-        self, model: Module, probe: Probe, *, seed: int, device: device, state: Mapping[str, Any] | None = None
+        self,
+        model: Module,
+        probe: Probe,
+        *,
+        seed: int,
+        device: device,
+        state: Mapping[str, Any] | None = None,
     ) -> Iterator[Row]:
         """Train, yielding a row now and then: floats by name, with `step` and `steps` among them.
 

@@ -78,14 +78,18 @@ class Plan(BaseModel):
     def folder(self) -> str:
         """Return the name of the run's folder: readable, then the identity's first twelve digits."""
         asked = f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}"
-        readable = re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-")[:80]
-        return f"{readable}-{self.identity[:12]}"
+        return f"{readable(asked)}-{self.identity[:12]}"
 
     @property
     def comparable(self) -> tuple[str, str, str]:
         """Return what two plans must share for their scores to be compared: the probe as resolved, its version, scale."""
         version = next(u.version for u in self.components if u.kind == "probe")
         return self.probe, str(version), self.scale
+
+
+def readable(text: str) -> str:
+    """Return a text as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
 def make_plan(spec: RunSpec, registry: Registry, nonce: str = "") -> Plan:
@@ -105,7 +109,9 @@ def make_plan(spec: RunSpec, registry: Registry, nonce: str = "") -> Plan:
     parameters = budget.count(expression, probe.shape, width)
     parts = (probe_part, *expression.parts, trainer_part)
     used = tuple(used_of(p, registry) for p in parts)
-    untouched = probe_part.params == part("probe", merged(Term(asked.name, ()), scale.parameters), registry).params
+    untouched = (
+        probe_part.params == part("probe", merged(Term(asked.name, ()), scale.parameters), registry).params
+    )
     untouched &= spec.trainer == "supervised" and spec.width is None and spec.budget is None
     return Plan(
         spec=spec,
@@ -160,7 +166,9 @@ def trained(spec: RunSpec, scale: Scale, registry: Registry) -> Part:
     return part("trainer", merged(asked, recipe), registry)
 
 
-def chosen_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> tuple[int | None, int | None]:
+def chosen_width(
+    spec: RunSpec, scale: Scale, expression: Expression, probe: Probe
+) -> tuple[int | None, int | None]:
     """Return the width and the budget it was chosen for, if any: what was typed, else what the scale says.
 
     Raises UsageError where a width is not a multiple of what the terms need.

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 SITTING = 1 << 22
 
 
-def score(model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device) -> dict[str, Tensor]:
+def score(
+    model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device
+) -> dict[str, Tensor]:
     """Score the first `count` items: each metric's (count,) float32."""
     import torch
     from torch.utils.data import default_collate

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from probekit.errors import StoreError
-from probekit.plan import Plan
+from probekit.plan import Plan, readable
 from probekit.result import Result
 
 if TYPE_CHECKING:
@@ -52,11 +52,15 @@ class Folder:
                     raise
         except OSError as error:
             raise StoreError(
-                f"writing {target}", error.strerror or str(error), "Make room or name another place with --store DIR."
+                f"writing {target}",
+                error.strerror or str(error),
+                "Make room or name another place with --store DIR.",
             ) from error
         return hashlib.sha256(content).hexdigest()
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> str:
+    def write_tensors(
+        self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
+    ) -> str:
         """Write tensors, with JSON beside them in the header, as safetensors; return the file's sha256."""
         from safetensors.torch import save
 
@@ -83,7 +87,9 @@ class Folder:
                 log.writelines(json.dumps(row) + "\n" for row in rows)
         except OSError as error:
             raise StoreError(
-                f"writing {path}", error.strerror or str(error), "Make room and type the same command: it goes on."
+                f"writing {path}",
+                error.strerror or str(error),
+                "Make room and type the same command: it goes on.",
             ) from error
 
     def rows(self) -> list[dict[str, float]]:
@@ -112,12 +118,16 @@ class Folder:
             stored = fields.pop("digest")
             if fields["format"] > FORMAT:
                 found = f"a newer probekit wrote it (format {fields['format']}, this one reads {FORMAT})"
-                raise StoreError(f"reading {path}", found, "Upgrade probekit, or name another place with --store DIR.")
+                raise StoreError(
+                    f"reading {path}", found, "Upgrade probekit, or name another place with --store DIR."
+                )
             if stored != digest(fields):
                 raise StoreError(f"reading {path}", "it was changed after it was stored", ANEW)
             return Result.model_validate(fields)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-            raise StoreError(f"reading {path}", f"it is not a whole result ({type(error).__name__})", ANEW) from error
+            raise StoreError(
+                f"reading {path}", f"it is not a whole result ({type(error).__name__})", ANEW
+            ) from error
 
     def check_files(self, result: Result) -> None:
         """Raise StoreError where a file the result names is missing or not as it was stored."""
@@ -126,7 +136,9 @@ class Folder:
             if not path.is_file():
                 raise StoreError(f"reading {path}", "it is missing", ANEW)
             if hashlib.sha256(path.read_bytes()).hexdigest() != sha:
-                raise StoreError(f"reading {path}", "it is truncated or was changed after it was stored", ANEW)
+                raise StoreError(
+                    f"reading {path}", "it is truncated or was changed after it was stored", ANEW
+                )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -138,7 +150,9 @@ class Folder:
             lock.acquire(blocking=False)
         except Timeout:
             raise StoreError(
-                f"running in {self.path}", "another process is running it", "Wait for it, or type another --store DIR."
+                f"running in {self.path}",
+                "another process is running it",
+                "Wait for it, or type another --store DIR.",
             ) from None
         try:
             yield
@@ -182,9 +196,17 @@ class Store:
         except OSError as error:
             if draft is not None:
                 shutil.rmtree(draft, ignore_errors=True)
-            found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
-            raise StoreError(f"keeping runs in {self.root}", found, "Name another place with --store DIR.") from error
+            raise unusable(self.root, error) from error
         return Folder(self.root / name)
+
+    def loose(self, name: str) -> Folder:
+        """Return a folder for what is not a run, made if need be; raises StoreError where that cannot be."""
+        path = self.root / readable(name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+        return Folder(path)
 
     def find(self, plan: Plan) -> tuple[Result, Folder] | None:
         """Return the newest stored result of this plan, all of its files checked, or None.
@@ -200,6 +222,12 @@ class Store:
                     folder.check_files(result)
                     return result, folder
         return None
+
+
+def unusable(root: Path, error: OSError) -> StoreError:
+    """Return the error of a root that cannot be used."""
+    found = "there is a file of that name" if root.is_file() else error.strerror or str(error)
+    return StoreError(f"keeping runs in {root}", found, "Name another place with --store DIR.")
 
 
 def digest(fields: Mapping[str, Any]) -> str:

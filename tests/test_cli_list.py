@@ -209,13 +209,17 @@ def test_ctrl_c_ends_with_130_and_no_traceback(probekit: Run, tiny: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_leaves_is_no_error(probekit: Run) -> None:
+@pytest.mark.parametrize("call", ["typer.echo", "print"])
+def test_a_reader_that_leaves_is_no_error(call: str, tmp_path: Path) -> None:
+    (tmp_path / "speaker.py").write_text(f"import typer\ndef speak():\n    {call}('a line')\n")
     reading, writing = os.pipe()
     os.close(reading)
-    words = [sys.executable, "-m", "probekit", "list"]
-    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True)
+    program = "from probekit import cli; cli.COMMANDS['speak'] = ('speaker:speak', ''); cli.main()"
+    words, env = [sys.executable, "-c", program, "speak"], environment(tmp_path, {"PYTHONUNBUFFERED": ""})
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, env=env)
     os.close(writing)
     assert complaints(done.stderr) == []
+    assert done.returncode == 1
 
 
 def test_errors_are_red_on_a_terminal_and_plain_in_a_pipe(probekit: Run) -> None:

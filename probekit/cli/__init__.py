@@ -15,6 +15,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from probekit.cli.messages import say
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.registry import registry
 
@@ -106,11 +107,6 @@ def main() -> None:
     except BrokenPipeError:  # the reader left, as in `probekit list | head`; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def say(text: str) -> None:
-    """Print one line about probekit itself to stderr, red on a terminal."""
-    typer.secho(f"probekit: {text}", err=True, fg=typer.colors.RED)
 
 
 def _announced(function: Callable[..., None]) -> Callable[..., None]:

@@ -8,5 +8,10 @@ from probekit.hookspecs import hookimpl
 def probekit_components() -> list[Component]:
     """Register the built-in encodings."""
     return [
-        Component("encoding", "pe", "probekit_plugins.encodings.pe:PE", "Fourier + Decor.: depends on differences of positions only"),
+        Component(
+            "encoding",
+            "pe",
+            "probekit_plugins.encodings.pe:PE",
+            "Fourier + Decor.: depends on differences of positions only",
+        ),
     ]

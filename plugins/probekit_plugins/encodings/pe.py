@@ -1,4 +1,4 @@
-"""The Fourier positional encoding under the Decor. rule of Courtois et al. 2022 (section 5.2)."""
+"""`Lambda + PE`: the Fourier positional encoding under the Decor. rule of Courtois et al. 2022 (section 5.2)."""
 
 from __future__ import annotations
 
@@ -11,49 +11,59 @@ from probekit.errors import UsageError
 
 
 class PE(nn.Module):
-    """y_pos = (A Kbar P^T) P, where P^T P depends on differences of positions only: no absolute position leaks.
+    """y_pos = (A Kbar P^T) P: as P^T P depends on differences of positions only, no absolute position leaks.
 
-    P interleaves cos(w x), sin(w x), cos(w y), sin(w y) for the frequencies w_c = 2 pi c / (2 C), c = 1..C / 2,
-    with C = 2 * frequencies channels an axis. Its channels are split in `bands`, one for each group of neighbouring
-    output channels, so that each group has its own kernel.
-    A (channels x keys) is learned, without a bias, where keys differs from a head's output width; else it is the identity.
+    P interleaves cos(w x), sin(w x), cos(w y), sin(w y) (in 1-D the first two) for `frequencies` frequencies
+    w_c = 2 pi c / (2 C), c = 1..C / 2, where C = 2 * frequencies channels an axis. It is split in `bands`, one for
+    each group of neighbouring output channels (of nearly equal size where the bands do not divide them): each
+    group has its own kernel. A, a (head's channels x keys) matrix a head, is learned and has no bias where keys
+    differs from a head's channels; else it is the identity.
     Raises UsageError where the bands do not divide the frequencies.
     """
 
     def __init__(
-        self, channels: int, size: tuple[int, ...], *, keys: int, heads: int, frequencies: int = 32, bands: int = 8
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        keys: int,
+        heads: int,
+        frequencies: int = 32,
+        bands: int = 8,
     ) -> None:
         super().__init__()
-        if bands < 1 or frequencies % bands:
+        if bands < 1 or frequencies < bands or frequencies % bands:
             raise UsageError(
                 f"pe(frequencies={frequencies}, bands={bands})",
-                f"{frequencies} frequencies cannot be split in {bands} bands",
-                "Type a number of frequencies that is a multiple of the bands.",
+                f"{frequencies} frequencies cannot be split in {bands} equal bands",
+                "Type frequencies that are a multiple of the bands, as in pe(frequencies=32, bands=8).",
             )
-        self.project = None if keys * heads == channels else nn.Parameter(torch.empty(heads, channels // heads, keys))
-        if self.project is not None:
-            nn.init.uniform_(self.project, -(keys**-0.5), keys**-0.5)
-        omega = torch.arange(1, frequencies + 1) * (math.pi / (2 * frequencies))
+        if keys * heads == channels:
+            self.project = None
+        else:
+            self.project = nn.Parameter(torch.empty(heads, channels // heads, keys))
+            nn.init.uniform_(self.project, -(keys**-0.5), keys**-0.5)  # as nn.Linear starts
+        waves = torch.arange(1, frequencies + 1, dtype=torch.float64)[:, None] * (math.pi / (2 * frequencies))
         band = torch.arange(channels) * bands // channels
         for axis, length in enumerate(size):
-            phase = (omega[:, None] * torch.arange(length)).unflatten(0, (bands, -1))
-            table = torch.cat([phase.cos(), phase.sin()], 1)  # (bands, channels of P in a band and on this axis, length)
-            self.register_buffer(f"table{axis}", table[band], persistent=False)
+            phase = torch.unflatten(waves * torch.arange(length), 0, (bands, -1))
+            table = torch.cat([phase.cos(), phase.sin()], 1)[band].to(torch.get_default_dtype())
+            # (output channels, the channels of P that read this axis in each one's band, length)
+            self.register_buffer(f"table{axis}", table, persistent=False)
 
     def position(self, queries: object, keys: Tensor, values: object) -> Tensor:
-        """Return y_pos (batch, channels, *size) from keys (batch, heads, keys, *size), softmaxed over positions."""
+        """Return y_pos (batch, channels, *size) from Kbar (batch, heads, keys, *size)."""
         axes = range(3, keys.ndim)
-        total: Tensor | None = None
+        parts = []
         for axis in axes:
-            # every channel of P reads one axis only, so Kbar P^T needs no more than the marginal of Kbar on it
+            # a channel of P reads one axis only, so Kbar P^T needs no more of Kbar than its marginal there
             others = [other for other in axes if other != axis]
             marginal = keys.sum(others) if others else keys
-            if self.project is not None:
-                marginal = self.project @ marginal
+            mixed = (marginal if self.project is None else self.project @ marginal).flatten(1, 2)
             table = self.get_buffer(f"table{axis - 3}")
-            lambdas = torch.einsum("bol,ocl->boc", marginal.flatten(1, 2), table)
-            y = torch.einsum("boc,ocl->blo", lambdas, table)
-            y = y.view(len(y), *(-1 if other == axis else 1 for other in axes), y.shape[-1])
-            total = y if total is None else total + y
-        assert total is not None
-        return total.movedim(-1, 1)
+            lambdas = torch.einsum("bol,ocl->boc", mixed, table)
+            part = torch.einsum("boc,ocl->blo", lambdas, table)
+            parts.append(
+                part.reshape(len(part), *(-1 if other == axis else 1 for other in axes), part.shape[-1])
+            )
+        return sum(parts[1:], parts[0]).movedim(-1, 1)

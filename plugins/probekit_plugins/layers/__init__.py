@@ -10,9 +10,31 @@ HERE = "probekit_plugins.layers"
 def probekit_components() -> list[Component]:
     """Register the built-in layers."""
     return [
-        Component("layer", "average", f"{HERE}.average:Average", "global average pooling, broadcast to every position"),
-        Component("layer", "deformable", f"{HERE}.deformable:Deformable", "two modulated deformable depthwise convolutions"),
-        Component("layer", "global-context", f"{HERE}.global_context:GlobalContext", "one attention-pooled context for all positions"),
-        Component("layer", "lambda", f"{HERE}.lambda_:Lambda", "Lambda layer: content lambdas, linear in positions"),
-        Component("layer", "lambda-tt", f"{HERE}.lambda_tt:LambdaTT", "Lambda layer whose keys come from a first Lambda pass"),
+        Component(
+            "layer",
+            "average",
+            f"{HERE}.average:Average",
+            "global average pooling, broadcast to every position",
+        ),
+        Component(
+            "layer",
+            "deformable",
+            f"{HERE}.deformable:Deformable",
+            "two modulated deformable depthwise convolutions",
+        ),
+        Component(
+            "layer",
+            "global-context",
+            f"{HERE}.global_context:GlobalContext",
+            "one attention-pooled context for all positions",
+        ),
+        Component(
+            "layer", "lambda", f"{HERE}.lambda_:Lambda", "Lambda layer: content lambdas, linear in positions"
+        ),
+        Component(
+            "layer",
+            "lambda-tt",
+            f"{HERE}.lambda_tt:LambdaTT",
+            "Lambda layer whose keys come from a first Lambda pass",
+        ),
     ]

@@ -1,4 +1,4 @@
-"""Global average pooling as a layer (Courtois et al. 2022, section 4): every position receives the mean of all."""
+"""Global average pooling as a layer (Courtois et al. 2022, section 4): every position receives the mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ class Average(nn.Module):
 
     hooks: frozenset[str] = frozenset()
 
-    def __init__(self, channels: int, size: tuple[int, ...], *, encoding: None = None, shared: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        encoding: None = None,
+        shared: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:

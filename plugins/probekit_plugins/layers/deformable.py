@@ -1,4 +1,4 @@
-"""Modulated deformable convolution of Zhu et al., "Deformable ConvNets v2: More Deformable, Better Results", CVPR 2019."""
+"""Modulated deformable convolution of Zhu et al., "Deformable ConvNets v2", CVPR 2019, depthwise, in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIDE = 7
 
 
 class DeformableDepthwise(nn.Module):
-    """A depthwise convolution of side 7 whose taps move and are weighed, position by position, alike for all channels.
+    """A depthwise convolution of side 7 whose taps move and are weighed at each position, alike for all channels.
 
-    y[c, p] = bias[c] + sum over taps t of weight[c, t] * mask[t, p] * x[c, p + t + offset[t, p]], where x is read by
-    linear interpolation and is zero outside the map. Offsets (in positions) and masks (through a sigmoid) come from a
-    convolution of x of side 3 that starts at zero, as in the paper.
-    (batch, channels, *size) to the same shape, 1-D or 2-D. Memory: the taps of one row of the kernel at a time, in the
-    backward pass as well.
+    y[c, p] = bias[c] + sum over taps t of weight[c, t] * mask[t, p] * x[c, p + t + offset[t, p]], where x is read
+    by linear interpolation and is zero outside the map. Offsets (in positions) and masks (through a sigmoid) are
+    given by a convolution of x of side 3 that starts at zero, as in the paper.
+    (batch, channels, *size) to the same shape, 1-D or 2-D. Reads one row of the kernel at a time, in the backward
+    pass as well: memory holds 7 maps at most, not 49.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
@@ -29,6 +29,7 @@ class DeformableDepthwise(nn.Module):
         dims = len(size)
         self.plan = convolution(size, channels, (dims + 1) * SIDE**dims, 3)
         nn.init.zeros_(self.plan.weight)
+        assert self.plan.bias is not None
         nn.init.zeros_(self.plan.bias)
         self.weight = nn.Parameter(torch.empty(channels, SIDE ** (dims - 1), SIDE))
         self.bias = nn.Parameter(torch.empty(channels))
@@ -40,56 +41,67 @@ class DeformableDepthwise(nn.Module):
         plan = self.plan(x)
         with torch.autocast(x.device.type, enabled=False):  # half precision would blur the positions
             kind = torch.promote_types(x.dtype, torch.float32)
-            maps, plan = x.to(kind), plan.to(kind)
-            if x.ndim == 3:  # a map of one row, read by a kernel of one row
-                maps, plan = maps.unsqueeze(2), plan.unsqueeze(2)
-            y = self.sample(maps.contiguous(), plan.movedim(1, -1))
-        return y.view_as(x)
+            # a 1-D map is a map of one row, read by a kernel of one row
+            maps = x.to(kind).reshape(*x.shape[:2], -1, x.shape[-1]).contiguous()
+            plan = plan.to(kind).reshape(len(x), -1, *maps.shape[2:]).contiguous()
+            return self.sample(maps, plan).view(x.shape)
 
     def sample(self, x: Tensor, plan: Tensor) -> Tensor:
-        """Return the convolution of x (batch, channels, height, width) under the plan (batch, height, width, plan's channels).
+        """Return the convolution of x (batch, channels, height, width) by a plan (batch, numbers, height, width).
 
-        The plan's channels are the taps' offsets, (dx, dy) after one another, or dx in 1-D, then the masks' logits.
+        The plan's numbers: for each row of the kernel dx of its taps then dy (2-D only); then every mask's logit.
         """
-        *_, height, width = x.shape
         rows = self.weight.shape[1]
-        offsets = plan[..., : -rows * SIDE].unflatten(-1, (rows, SIDE, -1))
-        masks = plan[..., -rows * SIDE :].sigmoid().unflatten(-1, (rows, SIDE))
-        # grid_sample reads positions scaled so that the map's outer borders lie at -1 and 1
-        taps = torch.arange(SIDE, device=x.device) - SIDE // 2
-        across = 2 * (torch.arange(width, device=x.device)[:, None] + taps) + 1 - width  # (width, taps)
-        down = 2 * (torch.arange(height, device=x.device)[:, None] + taps) + 1 - height  # (height, rows)
-        if rows == 1:
-            grid = functional.pad((2 * offsets + across[:, None, :, None]) / width, (0, 1))
-        else:
-            across, down = across[None, :, None, :], down[:, None, :, None]
-            base = torch.stack([(across / width).expand(height, -1, rows, -1), (down / height).expand(-1, width, -1, SIDE)], -1)
-            grid = torch.addcmul(base.to(x.dtype), offsets, offsets.new_tensor([2 / width, 2 / height]))
+        offsets, logits = plan.split_with_sizes([plan.shape[1] - rows * SIDE, rows * SIDE], 1)
+        shifts = torch.unflatten(offsets, 1, (rows, -1, SIDE)).unbind(1)
+        masks = torch.unflatten(logits.sigmoid(), 1, (rows, SIDE)).unbind(1)
         y = self.bias.view(-1, 1, 1)
-        for row in zip(grid.unbind(3), masks.unbind(3), self.weight.unbind(1), strict=True):
-            y = y + checkpoint(gather, x, *row, use_reentrant=False)
+        for row, parts in enumerate(zip(shifts, masks, self.weight.unbind(1), strict=True)):
+            y = y + checkpoint(gather, x, *parts, row - rows // 2, use_reentrant=False)
         return y
 
 
-def gather(x: Tensor, grid: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-    """Return the sum over the taps of one kernel row of weight * mask * x at the grid's positions.
+def gather(x: Tensor, offsets: Tensor, mask: Tensor, weight: Tensor, below: int) -> Tensor:
+    """Return the sum of weight * mask * x over the taps of one kernel row, `below` rows under the output.
 
-    x: (batch, channels, height, width). grid: (batch, height, width, taps, 2). mask: (batch, height, width, taps).
-    weight: (channels, taps). Returns the shape of x.
+    x: (batch, channels, height, width). offsets: (batch, 1 or 2, taps, height, width), dx then dy, in positions.
+    mask: (batch, taps, height, width). weight: (channels, taps). Returns the shape of x.
     """
-    seen = functional.grid_sample(x, grid.flatten(2, 3), padding_mode="zeros", align_corners=False)
-    return (seen.unflatten(3, mask.shape[2:]) * mask.unsqueeze(1) @ weight[:, None, :, None]).squeeze(-1)
+    batch, channels, height, width = x.shape
+    taps = torch.arange(SIDE, device=x.device)[:, None, None] - SIDE // 2
+    columns = torch.arange(width, device=x.device) + taps
+    lines = torch.arange(height, device=x.device)[:, None] + below
+    # grid_sample wants positions scaled so that the map's outer borders lie at -1 and 1
+    dx, *dy = offsets.unbind(1)
+    across = torch.add(((2 * columns + 1) / width - 1).to(x.dtype), dx, alpha=2 / width)
+    down = (
+        torch.add(((2 * lines + 1) / height - 1).to(x.dtype), dy[0], alpha=2 / height) if dy else 0 * across
+    )
+    grid = torch.stack([across, down], -1).flatten(1, 2)
+    seen = functional.grid_sample(x, grid, padding_mode="zeros", align_corners=False)
+    return (weight[:, None] @ (seen.view(batch, channels, SIDE, -1) * mask.flatten(2)[:, None])).view(x.shape)
 
 
 class Deformable(nn.Module):
-    """Two modulated deformable depthwise convolutions in a row, as the row of Table 1 in Courtois et al. 2022 holds them."""
+    """Two modulated deformable depthwise convolutions in a row, for Table 1 of Courtois et al. 2022.
+
+    (batch, channels, *size) to the same shape.
+    """
 
     hooks: frozenset[str] = frozenset()
 
-    def __init__(self, channels: int, size: tuple[int, ...], *, encoding: None = None, shared: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        encoding: None = None,
+        shared: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.first = DeformableDepthwise(channels, size)
         self.second = DeformableDepthwise(channels, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x))
+        y: Tensor = self.second(self.first(x))
+        return y

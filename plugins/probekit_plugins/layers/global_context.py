@@ -1,4 +1,4 @@
-"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020: one attention-pooled context for all positions."""
+"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020: one context for all positions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from probekit_plugins.structures.blocks import Pointwise
 
 
 class GlobalContext(nn.Module):
-    """Context modelling, transform and broadcast of a global context block; the skip belongs to the structure.
+    """The context, transform and broadcast of a global context block; its skip belongs to the structure.
 
-    (batch, channels, *size) to the same shape. The transform narrows by 2.
+    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere, W1 halving the channels.
+    (batch, channels, *size) to the same shape.
     """
 
     hooks: frozenset[str] = frozenset()
 
-    def __init__(self, channels: int, size: tuple[int, ...], *, encoding: None = None, shared: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        encoding: None = None,
+        shared: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         inside = max(1, channels // 2)
         self.attention = Pointwise(channels, 1)
@@ -27,5 +35,6 @@ class GlobalContext(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weights = self.attention(x).flatten(2).softmax(-1)  # (batch, 1, positions)
-        context = (weights @ x.flatten(2).transpose(1, 2)).squeeze(1)
-        return self.transform(context).view(*context.shape, *(1,) * (x.ndim - 2)).expand_as(x)
+        context = (weights @ x.flatten(2).mT).squeeze(1)
+        y: Tensor = self.transform(context)
+        return y.view(*y.shape, *(1,) * (x.ndim - 2)).expand_as(x)

@@ -1,4 +1,4 @@
-"""The Lambda layer of Bello, "LambdaNetworks: Modeling Long-Range Interactions without Attention", ICLR 2021, in the form of Courtois et al. 2022 (section 5.2)."""
+"""The Lambda layer of Bello, "LambdaNetworks", ICLR 2021, as Courtois et al. 2022 (section 5.2) write it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 
 class Lambda(nn.Module):
-    """Content lambdas: Kbar = softmax over positions of K x, y = (Kbar (V x)^T)^T Q x, a head at a time.
+    """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, plus the encoding's y_pos; head by head.
 
-    (batch, channels, *size) to the same shape; time and memory are linear in the number of positions.
-    heads: must divide channels. keys: of each head. The keys have no bias: it would cancel in the softmax.
+    (batch, channels, *size) to the same shape. Time and memory are linear in the number of positions.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding that has the hook `position`.
+    heads: must divide channels. keys: of each head; they have no bias, which would cancel in the softmax.
     """
 
     hooks: frozenset[str] = frozenset({"position"})
@@ -23,7 +24,7 @@ class Lambda(nn.Module):
         channels: int,
         size: tuple[int, ...],
         *,
-        encoding: Callable[..., nn.Module] | None = None,
+        encoding: Callable[..., Any] | None = None,
         shared: dict[str, Any] | None = None,
         heads: int = 1,
         keys: int = 64,
@@ -41,22 +42,40 @@ class Lambda(nn.Module):
         return heads
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(2).transpose(1, 2)  # (batch, positions, channels), as the map lies in memory
+        rows = x.flatten(2).mT  # (batch, positions, channels)
         keys = self.attend(rows)
-        # V and Q are linear and each row of Kbar sums to one, so both can be applied to the few lambdas
-        # instead of to every position: the same y, and neither V x nor Q x is ever stored.
-        context = (keys @ rows).unflatten(1, (self.heads, -1))  # (batch, heads, keys, channels)
-        value = self.value.weight.unflatten(0, (self.heads, -1))
-        lambdas = context @ value.mT + self.value.bias.unflatten(0, (self.heads, 1, -1))
-        query = self.query.weight.unflatten(0, (self.heads, -1))
-        matrix = (query.mT @ lambdas).transpose(1, 2).flatten(2)  # (batch, channels, channels)
-        bias = self.query.bias.unflatten(0, (self.heads, 1, -1)) @ lambdas
-        y = torch.baddbmm(bias.transpose(1, 2).flatten(2), rows, matrix)
-        y = y.transpose(1, 2).unflatten(2, x.shape[2:])
-        if self.encoding is not None:
-            y = y + self.encoding.position(None, keys.unflatten(1, (self.heads, -1)).unflatten(-1, x.shape[2:]), None)
-        return y
+        lambdas = self.summarise(keys, rows, self.value)  # (batch, heads, keys, channels / heads)
+        # Q is applied to the lambdas as well: y = (lambdas^T Q) x, a small matrix an item in place of Q x
+        matrix = (self.split(self.query.weight).mT @ lambdas).transpose(1, 2).flatten(2)
+        bias = self.split(self.query.bias).unsqueeze(1) @ lambdas
+        y = torch.baddbmm(bias.flatten(1).unsqueeze(1), rows, matrix).mT.reshape_as(x)
+        if self.encoding is None:
+            return y
+
+        def read(maps: Tensor) -> Tensor:
+            return self.split(maps, 1).reshape(len(x), self.heads, -1, *x.shape[2:])
+
+        position: Tensor = self.encoding.position(
+            lambda: read(self.query(rows).mT), read(keys), lambda: read(self.value(rows).mT)
+        )
+        return y + position
 
     def attend(self, rows: Tensor) -> Tensor:
-        """Return Kbar (batch, heads * keys, positions) of rows (batch, positions, channels); its rows sum to one."""
-        return (self.key.weight @ rows.mT).softmax(-1)
+        """Return Kbar (batch, heads * keys, positions), which sums to one over positions, from `rows`.
+
+        rows: the map as (batch, positions, channels).
+        """
+        # bmm leaves the positions last in memory, where the softmax is fast; matmul would copy to do so
+        return torch.bmm(self.key.weight.expand(len(rows), -1, -1), rows.mT).softmax(-1)
+
+    def summarise(self, keys: Tensor, rows: Tensor, linear: nn.Linear) -> Tensor:
+        """Return Kbar (linear x)^T, (batch, heads, keys, outputs / heads), from Kbar and `rows`.
+
+        As Kbar sums to one, `linear` commutes with it: it is applied to the few means, not to each position.
+        """
+        means = self.split(torch.bmm(keys, rows), 1)
+        return means @ self.split(linear.weight).mT + self.split(linear.bias).unsqueeze(1)
+
+    def split(self, x: Tensor, dim: int = 0) -> Tensor:
+        """Return x with dimension `dim` split in (heads, the rest)."""
+        return torch.unflatten(x, dim, (self.heads, -1))

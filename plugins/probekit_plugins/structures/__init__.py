@@ -8,5 +8,10 @@ from probekit.hookspecs import hookimpl
 def probekit_components() -> list[Component]:
     """Register the built-in structures."""
     return [
-        Component("structure", "unet", "probekit_plugins.structures.unet:UNet", "U-Net of ConvNeXt blocks, 1-D and 2-D"),
+        Component(
+            "structure",
+            "unet",
+            "probekit_plugins.structures.unet:UNet",
+            "U-Net of ConvNeXt blocks, 1-D and 2-D",
+        ),
     ]

@@ -1,74 +1,80 @@
-"""Blocks are the parts of which structures are built, for 1-D and 2-D maps (batch, channels, *size).
-
-The channels are kept last in memory whatever the dimension: pointwise maps and norms then read a map as it lies,
-without a copy. Logical shapes stay (batch, channels, *size).
-"""
+"""Blocks are the parts structures are built of, for 1-D and 2-D maps (batch, channels, *size)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
 
 
-def convolution(size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1) -> nn.Module:
-    """Return a convolution with a bias for maps of this dimension, padded so that stride 1 keeps their size."""
+def convolution(
+    size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1
+) -> nn.Conv1d | nn.Conv2d:
+    """Return a convolution with a bias for maps of this dimension; with stride 1 it keeps their size (odd side)."""
     return CONVOLUTIONS[len(size)](inputs, outputs, side, stride=stride, padding=side // 2, groups=groups)
 
 
 class Pointwise(nn.Linear):
-    """A 1x1 convolution: (batch, inputs, *size) to (batch, outputs, *size)."""
+    """A 1x1 convolution of any dimension: (batch, inputs, *size) to (batch, outputs, *size).
 
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Map every position; `scale` (outputs,) multiplies the output, folded into the weights."""
-        weight, bias = self.weight, self.bias
-        if scale is not None:
-            weight = weight * scale[:, None]
-            bias = None if bias is None else bias * scale
-        return functional.linear(x.movedim(1, -1), weight, bias).movedim(-1, 1)
+    Where the channels lie last in memory, as it leaves them, it reads a map as it lies, without a copy.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each position (Ba, Kiros and Hinton 2016)."""
+    """Layer normalisation (Ba, Kiros and Hinton 2016) over the channels of each position.
+
+    It leaves the channels last in memory.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class LayerScale(nn.Module):
-    """One learned factor a channel, initialised at 0.1 (Touvron et al. 2021, CaiT)."""
+    """One learned factor a channel, from 0.1 on (Touvron et al., "Going Deeper with Image Transformers", 2021)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.full((channels,), 0.1))
+        self.factor = nn.Parameter(torch.full((channels,), 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor.view(-1, *(1,) * (x.ndim - 2))
+
+
+def widening(channels: int) -> nn.Sequential:
+    """Return LS(conv1x1(GELU(conv1x1(LN x)))), four times wider inside."""
+    return nn.Sequential(
+        ChannelNorm(channels),
+        Pointwise(channels, 4 * channels),
+        nn.GELU(),
+        Pointwise(4 * channels, channels),
+        LayerScale(channels),
+    )
 
 
 class Bottleneck(nn.Module):
-    """The inverted bottleneck x + LS(conv1x1(GELU(conv1x1(LN x)))), four times wider inside (Courtois et al. 2022, section 4)."""
+    """The inverted bottleneck: x + LS(conv1x1(GELU(conv1x1(LN x)))) (Courtois et al. 2022, section 4)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = ChannelNorm(channels)
-        self.widen = Pointwise(channels, 4 * channels)
-        self.narrow = Pointwise(4 * channels, channels)
-        self.scale = nn.Parameter(torch.full((channels,), 0.1))
+        self.widening = widening(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.narrow(functional.gelu(self.widen(self.norm(x))), self.scale)
+        return x + self.widening(x)
 
 
 class ConvNeXt(nn.Module):
-    """The ConvNeXt block x + LS(conv1x1(GELU(conv1x1(LN(depthwise7(x)))))) (Liu et al. 2022)."""
+    """The block of Liu et al., "A ConvNet for the 2020s", CVPR 2022: depthwise convolution, then widening."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.depthwise = convolution(size, channels, channels, 7, groups=channels)
-        self.norm = ChannelNorm(channels)
-        self.widen = Pointwise(channels, 4 * channels)
-        self.narrow = Pointwise(4 * channels, channels)
-        self.scale = nn.Parameter(torch.full((channels,), 0.1))
+        self.widening = widening(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.narrow(functional.gelu(self.widen(self.norm(self.depthwise(x)))), self.scale)
+        return x + self.widening(self.depthwise(x))

@@ -103,7 +103,9 @@ def in_pieces(inputs: Tensor) -> Tensor:
     cells = squeezed(squeezed(indices(inputs)).transpose(1, 2))
     masks = torch.stack([cells == colour for colour in range(1, len(RGB))], dim=1)
     flat = masks.flatten(2)
-    piece = torch.zeros_like(flat).scatter_(2, flat.int().argmax(2, keepdim=True), True).view_as(masks) & masks
+    piece = (
+        torch.zeros_like(flat).scatter_(2, flat.int().argmax(2, keepdim=True), True).view_as(masks) & masks
+    )
     while True:
         grown = piece.clone()
         grown[..., 1:, :] |= piece[..., :-1, :]

@@ -45,15 +45,21 @@ def read(images: Tensor, reading: str = "down-set") -> Reading:
     left, right = ends(columns)
     top, bottom = ends(rows)
     seen = columns.any(dim=2)
-    both = seen[:, :, None] & seen[:, None, :] & ~torch.eye(len(RGB) - 1, dtype=torch.bool, device=images.device)
+    both = (
+        seen[:, :, None] & seen[:, None, :] & ~torch.eye(len(RGB) - 1, dtype=torch.bool, device=images.device)
+    )
 
     def pairs(first: Tensor, second: Tensor) -> Tensor:
         return first[:, :, None] == second[:, None, :]
 
     touching = (pairs(left, right) | pairs(top, bottom)) & both
-    within = torch.einsum("bcy,bdyx,bcx->bcd", filled(top, bottom, rows), masks.float(), filled(left, right, columns))
+    within = torch.einsum(
+        "bcy,bdyx,bcx->bcd", filled(top, bottom, rows), masks.float(), filled(left, right, columns)
+    )
     above = reach((within > 0.5) & both)
-    meet = both & (torch.maximum(left[:, :, None], left[:, None]) < torch.minimum(right[:, :, None], right[:, None]))
+    meet = both & (
+        torch.maximum(left[:, :, None], left[:, None]) < torch.minimum(right[:, :, None], right[:, None])
+    )
     meet &= torch.maximum(top[:, :, None], top[:, None]) < torch.minimum(bottom[:, :, None], bottom[:, None])
     ordered = ~(meet & ~above & ~above.transpose(1, 2))
     level = (1 + above.sum(dim=1) if reading == "down-set" else longest(above)) * seen

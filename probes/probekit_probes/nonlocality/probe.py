@@ -13,7 +13,7 @@ from probekit.errors import UsageError
 from probekit.interfaces import Control, Shape, Split
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
-from probekit_probes.nonlocality.metrics import depth_metrics
+from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
 from probekit_probes.nonlocality.oracle import read
 from probekit_probes.nonlocality.ranks import MOST
 from probekit_probes.nonlocality.samplers import Law
@@ -39,6 +39,7 @@ class Nonlocality:
     property = "nonlocality"
     version = 1
     structure = "unet"
+    focus = "loss_foreground"
     scales = SCALES
 
     def __init__(
@@ -70,7 +71,9 @@ class Nonlocality:
                 f"Type colours={rectangles} to {COLOURS}.",
             )
         if min(train, validation, test) < 1:
-            raise UsageError("nonlocality", "a split without items", "Type train, validation and test of at least 1.")
+            raise UsageError(
+                "nonlocality", "a split without items", "Type train, validation and test of at least 1."
+            )
         self.design = Design(size, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3, 1, (size, size))
@@ -97,6 +100,16 @@ class Nonlocality:
         return {
             "F1 no opposite sides coincide": found.sides_apart,
             "F2 overlapping boxes are ordered": found.overlaps_ordered,
+        }
+
+    def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what images contain, (batch,) numbers each."""
+        found = read(inputs, self.design.reading)
+        return {
+            "rectangles": (found.level > 0).sum(1),
+            "greatest level": found.level.amax(1),
+            "rectangles in pieces": in_pieces(inputs).sum(1),
+            "share of background": (inputs == 0).all(1).float().flatten(1).mean(1),
         }
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:

@@ -108,5 +108,7 @@ def fit_tilt(sampler: str, count: int, scenes: int = 20_000, seed: int = 0) -> f
     low, high = -50.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.sum(np.minimum(1, np.exp(middle * near)) * near) < 0 else (low, middle)
+        low, high = (
+            (middle, high) if np.sum(np.minimum(1, np.exp(middle * near)) * near) < 0 else (low, middle)
+        )
     return round(middle, 3)

@@ -59,7 +59,9 @@ def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, 
     return order // 2, np.take_along_axis(ends, order, axis=1)
 
 
-def paint(top: Bits, x: NDArray[np.int64], y: NDArray[np.int64], hues: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def paint(
+    top: Bits, x: NDArray[np.int64], y: NDArray[np.int64], hues: NDArray[np.uint8], size: int
+) -> NDArray[np.uint8]:
     """Return colour maps (scenes, size, size) from the topmost rectangle of each cell, the lines and the colours."""
     count = hues.shape[1]
     names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
@@ -83,7 +85,9 @@ def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArra
     return colours, depth
 
 
-def draw_alike(design: Design, keys: streams.Words, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_alike(
+    design: Design, keys: streams.Words, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw scenes that all hold `count` rectangles."""
     across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
     if design.ambiguous:

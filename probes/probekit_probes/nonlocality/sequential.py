@@ -48,7 +48,9 @@ def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArra
         y, rows, high = insert(y, box[:, 2:], label)
         inside = high[:, :, None] & wide[:, None, :]
         scene = np.arange(len(alive))[:, None, None]
-        cover = cover[scene, rows[:, :, None], columns[:, None, :]] | np.where(inside, np.uint16(1 << label), EMPTY)
+        cover = cover[scene, rows[:, :, None], columns[:, None, :]] | np.where(
+            inside, np.uint16(1 << label), EMPTY
+        )
     across[alive], down[alive] = x, y
     return finished, across, down
 

@@ -1,0 +1,81 @@
+"""Progress shows on a terminal how far the runs are: loss, speed and time left; in a pipe, a line a run."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from probekit.cli.messages import note
+from probekit.interfaces import Row
+
+if TYPE_CHECKING:
+    from probekit.plan import Plan
+
+STAGES = {
+    "prepare": "drawing data",
+    "train": "training",
+    "score": "scoring",
+    "examine": "examining",
+    "write": "writing",
+}
+
+
+class Progress:
+    """A bar for the run at hand on stderr."""
+
+    def __init__(self, runs: int = 1) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.runs, self.begun = runs, 0
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Bars(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[about]}", markup=False),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task: Any = None
+        self.stage = ""
+
+    def __enter__(self) -> Progress:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, plan: Plan) -> None:
+        """Start the next run."""
+        self.begun += 1
+        gap = plan.budget_gap
+        aside = f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""
+        self.name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
+        note(
+            f"[{self.begun}/{self.runs}] {self.name}: {plan.parameters:,} parameters{aside},"
+            f" width {plan.width or 'fixed'}, scale {plan.scale}"
+        )
+        self.stage = ""
+
+    def watch(self, stage: str, row: Row) -> None:
+        """Show one row of a stage."""
+        if self.bars.disable:
+            return
+        if stage != self.stage:
+            if self.task is not None:
+                self.bars.remove_task(self.task)
+            self.task = self.bars.add_task(STAGES.get(stage, stage), total=row.get("steps"), about="")
+            self.stage, self.since, self.first = stage, time.monotonic(), row.get("step", 0)
+        about = f"loss {row['loss']:.4f}" if "loss" in row else ""
+        passed = time.monotonic() - self.since
+        if stage == "train" and passed > 0.5:
+            about += f", {(row.get('step', 0) - self.first) / passed:.1f} steps/s"
+        self.bars.update(self.task, completed=row.get("step", 0), total=row.get("steps"), about=about)

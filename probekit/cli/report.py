@@ -1,0 +1,168 @@
+"""Reports put scores between floor and perfect, and structures beside each other, in tables for people."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any
+
+import typer
+
+from probekit.cli.table import print_table
+from probekit.compare import standings
+from probekit.expression import part
+from probekit.front import Outcome
+from probekit.grammar import parse_term
+from probekit.interfaces import Metric, Probe
+from probekit.plan import recipe_text
+from probekit.registry import registry
+from probekit.result import Result
+
+BAR = 20
+
+
+def metrics_of(result: Result) -> tuple[Metric, ...]:
+    """Return the metrics of a result's probe."""
+    probe: Probe = part("probe", parse_term(result.plan.probe), registry()).make()
+    return probe.metrics
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Print one run: a row a metric, between floor and perfect, and where the evidence lies."""
+    result = outcome.result
+    plan = result.plan
+    rows = []
+    for metric in metrics_of(result):
+        rows.append(metric_row(result, metric.name, metric.perfect))
+        if metric.gap:
+            rows.append([metric.gap, number(result.metrics.get(metric.gap)), "", "", "", "", ""])
+    print_table(
+        f"{plan.spec.structure} on {plan.spec.probe}, scale {plan.scale}, seed {plan.seed}",
+        ["metric", "test", "95 % over items", "floor", "perfect", "place", ""],
+        rows,
+    )
+    spent = f"{result.seconds:.0f} s of training on {result.environment.device}, {result.environment.threads} threads"
+    flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
+    typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
+    typer.echo(f"recipe: {recipe_text(plan)}")
+    headline = metrics_of(result)[0].name
+    noise = plan.noise.get(headline)
+    if noise is None:
+        typer.echo("The noise between seeds was not measured for this setting.")
+    else:
+        typer.echo(
+            f"Between seeds the {headline} of this scale varies by {noise:.4f} (one standard deviation, measured)."
+        )
+    if outcome.stored:
+        typer.echo("Stored earlier" + elsewhere(result) + "; --force runs it anew.")
+    typer.echo(
+        f"{outcome.folder.path} holds the result, the weights, the log and cases.png: look at the worst case."
+    )
+
+
+def elsewhere(result: Result) -> str:
+    """Say in what the stored result's environment differs from this one."""
+    import torch
+
+    from probekit.engine import best_device, environment
+
+    here = environment(torch.device(best_device()))
+    was = result.environment
+    changed = [
+        f"{key} {getattr(was, key)}, here {getattr(here, key)}"
+        for key in type(was).model_fields
+        if getattr(was, key) != getattr(here, key)
+    ]
+    return f" in another environment ({'; '.join(changed)})" if changed else ""
+
+
+def metric_row(result: Result, name: str, perfect: float) -> list[str]:
+    """Return the cells of one metric."""
+    place = result.place(name, perfect)
+    interval = result.intervals.get(name)
+    return [
+        name,
+        number(result.metrics.get(name)),
+        f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
+        number(result.floors.get(name)),
+        f"{perfect:g}",
+        "" if place is None else f"{place:.0%}",
+        "" if place is None else bar(place),
+    ]
+
+
+def bar(place: float) -> str:
+    """Draw a place between floor and perfect; below the floor there is nothing to draw."""
+    full = round(max(0.0, min(1.0, place)) * BAR)
+    return "█" * full + "·" * (BAR - full)
+
+
+def number(value: float | None) -> str:
+    """Return a score in four decimals, or a dash where there is none."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def print_comparison(results: Sequence[Result]) -> None:
+    """Print several runs of one probe and scale: a row a structure, then what the scale can tell apart."""
+    metrics = metrics_of(results[0])
+    headline = metrics[0]
+    by_structure: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_structure[result.plan.spec.structure].append(result)
+    rows = [structure_row(name, found, headline) for name, found in by_structure.items()]
+    plan = results[0].plan
+    print_table(
+        f"{plan.spec.probe}, scale {plan.scale}: {headline.name} ({headline.better} is better)",
+        ["structure", "seeds", headline.name, "between seeds", "floor", "place", "parameters", "seconds"],
+        rows,
+    )
+    found = standings(results, headline)
+    if found is None:
+        typer.echo("The noise between seeds was not measured for this setting: no order is claimed.")
+        return
+    for standing in found if len(found) > 1 else []:
+        typer.echo(standing.sentence())
+
+
+def structure_row(name: str, results: Sequence[Result], metric: Metric) -> list[str]:
+    """Return the cells of one structure: mean and standard deviation over its seeds."""
+    scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
+    places = [place for r in results if (place := r.place(metric.name, metric.perfect)) is not None]
+    return [
+        name,
+        str(len(scores)),
+        number(mean(scores)) if scores else "-",
+        f"± {stdev(scores):.4f}" if len(scores) > 1 else "one seed",
+        number(results[0].floors.get(metric.name)),
+        f"{mean(places):.0%}" if places else "-",
+        f"{results[0].plan.parameters:,}",
+        f"{mean(r.seconds for r in results):.0f}",
+    ]
+
+
+def print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what became of each run."""
+    print_table(
+        "",
+        ["probe", "structure", "scale", "seed", "status", "parameters", "width", "seconds", "folder"],
+        [
+            [
+                row["probe"],
+                row["structure"],
+                row["scale"],
+                str(row["seed"]),
+                row["status"],
+                f"{row['parameters']:,}" + aside(row["budget_gap"]),
+                str(row["width"] or "fixed"),
+                "-" if row["seconds"] is None else f"{row['seconds']:.0f}",
+                row["folder"] or "-",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def aside(gap: float | None) -> str:
+    """Say how far the parameters are off the budget, where that is more than 5 %."""
+    return f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""
