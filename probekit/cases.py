@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from probekit.draw import Strip, grid
 from probekit.interfaces import Dataset, Metric
+from probekit.items import batch
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -15,13 +16,16 @@ HEADS = ("input", "truth", "prediction", "error")
 
 
 def chosen(scores: Tensor, metric: Metric) -> list[tuple[str, int]]:
-    """Return the two worst, the median and the best item, as (name, index); fewer where there are fewer items."""
-    import torch
+    """Return the two worst, the median and the best item as (name, index): of those it applies to, fewer where few.
 
-    known = torch.where(scores.isnan(), torch.zeros_like(scores), scores)
-    order = known.argsort(descending=metric.better == "lower", stable=True).tolist()
-    picks = [("worst", 0), ("second worst", 1), ("median", len(order) // 2), ("best", len(order) - 1)]
-    return [(name, order[rank]) for name, rank in picks if rank < len(order)]
+    A metric that applies to no item chooses the first.
+    """
+    known = (~scores.isnan()).nonzero().flatten()
+    ranks = scores[known].argsort(descending=metric.better == "lower", stable=True)
+    order: list[int] = known[ranks].tolist() or [0]
+    picks = {"best": len(order) - 1, "median": len(order) // 2, "second worst": 1, "worst": 0}
+    names = {rank: name for name, rank in picks.items() if rank < len(order)}
+    return [(names[rank], order[rank]) for rank in sorted(names)]
 
 
 def picture(
@@ -31,11 +35,11 @@ def picture(
     import torch
 
     named = chosen(scores, metric)
-    items = data.__getitems__([index for _, index in named])
-    strips = []
+    inputs, targets = batch(data, [index for _, index in named])
     with torch.inference_mode():
-        for (name, index), (inputs, target) in zip(named, items, strict=True):
-            output = model(inputs[None].to(device))[0].float().cpu()
-            label = f"{name}\n#{index}: {float(scores[index]):.4f}"
-            strips.append(Strip(label, (inputs, target, output, output - target)))
+        outputs = model(inputs.to(device)).float().cpu()
+    strips = [
+        Strip(f"{name}\n#{index}: {float(scores[index]):.4f}", (given, truth, answer, answer - truth))
+        for (name, index), given, truth, answer in zip(named, inputs, targets, outputs, strict=True)
+    ]
     return grid(f"{title}: {metric.name} of test items", HEADS, strips, frozenset({"error"}))

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.components import Component
 from probekit.draw import Strip, grid
+from probekit.expression import part
 from probekit.front import carry_out, make_probe
+from probekit.grammar import Term, parse_term
 from probekit.interfaces import Control, Metric, Probe
 from probekit.plan import make_plan, make_spec
 from probekit.registry import Registry
@@ -63,14 +65,19 @@ def certify(
     device: str | None = None,
     watch: Watch | None = None,
 ) -> Certificate:
-    """Look at a probe: `items` of its training split for the first three checks, its controls for the fourth.
+    """Look at a probe: `items` of its training split for the first checks, its controls for the last.
 
-    focus: fit the controls too, networks among them; they are trained like any structure and kept in the store.
-    The certificate and, where an item fails, its picture are written into the store.
+    focus: fit the controls too, networks among them; they are trained like any structure and kept in the
+    store. The certificate and, where an item fails, its picture are written into the store. Raises UsageError
+    for an unknown probe, parameter or scale, StoreError where the store cannot be written.
     """
     tell = watch or (lambda stage, row: None)
-    lengthened = {} if "train" in text else {"train": items}
-    checks, picture = examine(make_probe(text, scale, known, **lengthened), items, tell)
+    asked = parse_term(text)
+    has_length = part("probe", Term(asked.name, ()), known).accepts("train")
+    longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
+    probe = make_probe(text, scale, known, **longer)
+    items = min(items, len(probe.data("train", 0)))
+    checks, picture = examine(probe, items, tell)
     if focus:
         checks.append(focused(text, scale, known, store, device, tell))
     else:
@@ -86,10 +93,11 @@ def certify(
 
 
 def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
-    """Check item by item that the label is the only one and that the oracle finds it; return a picture of a failure.
+    """Check item by item that the label is the only one and the oracle's; return checks and a picture.
 
-    A probe that can prove from an input that it has one label has `certified(inputs) -> {rule: (batch,) bool}`; one that
-    can say what its inputs contain has `contents(inputs, targets) -> {what: (batch,) numbers}`.
+    A probe that can prove from an input that it has one label has `certified(inputs) -> {rule: (batch,)
+    bool}`; one that can say what its inputs contain has `contents(inputs, targets) -> {what: (batch,)
+    numbers}`. The picture is PNG bytes, empty where nothing failed.
     """
     import torch
 
@@ -168,13 +176,17 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         outcome = carry_out(plan, with_control, device=device, store=store, watch=tell)
         scores[title] = outcome.result.metrics.get(name)
     floor = next(iter(scores.values()))
-    places = {
-        title: None if value is None or floor is None else (value - floor) / (metric.perfect - floor)
-        for title, value in scores.items()
-    }
-    said = ", ".join(f"{title} {'-' if place is None else f'{place:.0%}'}" for title, place in places.items())
+    places = {title: place(value, floor, metric.perfect) for title, value in scores.items()}
+    said = ", ".join(f"{title} {'-' if at is None else f'{at:.0%}'}" for title, at in places.items())
     return Check(
         name="focused",
-        holds=all(place is not None and place <= LOWEST for place in places.values()),
+        holds=all(at is not None and at <= LOWEST for at in places.values()),
         evidence=f"place of the controls in {name}, at most {LOWEST:.0%}: {said}",
     )
+
+
+def place(value: float | None, floor: float | None, perfect: float) -> float | None:
+    """Return where a score lies from floor (0) to perfect (1); a perfect floor leaves no room below it."""
+    if value is None or floor is None:
+        return None
+    return 1.0 if floor == perfect else (value - floor) / (perfect - floor)

@@ -3,58 +3,62 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+import traceback
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import TYPE_CHECKING
 
+from probekit import checkpoint
 from probekit.cases import picture
-from probekit.errors import Interrupted, ProbekitError, RunError, StoreError, reason
+from probekit.checkpoint import Reached
+from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.expression import part, resolve
 from probekit.grammar import parse_term
 from probekit.interfaces import Dataset, Probe, Row, Trainer
+from probekit.items import materialised
+from probekit.machine import environment
 from probekit.plan import Plan
 from probekit.registry import Registry
-from probekit.result import Environment, Result
+from probekit.result import Result
 from probekit.score import floors, intervals, means, score
-from probekit.state import pack, unpack
-from probekit.store import CHECKPOINT, Folder
+from probekit.store import Folder
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-SCORES, WEIGHTS, CASES = "scores.safetensors", "weights.safetensors", "cases.png"
+SCORES, WEIGHTS, CASES, TRACE = "scores.safetensors", "weights.safetensors", "cases.png", "traceback.txt"
+FIRST = 1.0
+"""Seconds of training before the first checkpoint."""
 SHARE = 0.01
+"""The most of the time that checkpoints may take from then on."""
 
 Watch = Callable[[str, Row], None]
 
 
 def perform(
-    plan: Plan, folder: Folder, registry: Registry, *, device: str | None = None, watch: Watch | None = None
+    plan: Plan, folder: Folder, registry: Registry, device: torch.device, watch: Watch | None = None
 ) -> Result:
     """Do what the plan says in the folder, going on from its checkpoint if there is one, and store the result.
 
-    watch: called with what is being done ("prepare", "train", "score") and a row for it. A run that fails is stored as
-    failed and returned. Raises Interrupted on Ctrl-C, after the state has been saved, and StoreError where the disk
-    refuses.
+    watch: called with what is being done ("prepare", "train", "score") and a row for it. A run that fails is
+    stored as failed, with its traceback beside it, and returned. Ctrl-C is no different from a kill: the same
+    plan goes on from the last checkpoint. Raises StoreError where the disk refuses.
     """
-    import torch
-
-    where = torch.device(device or best_device())
-    tell = watch or (lambda stage, row: None)
-    with folder.locked():
-        registry.notify("probekit_run_started", plan=plan)
-        try:
-            result = _perform(plan, folder, registry, where, tell)
-        except (StoreError, Interrupted):
-            raise
-        except Exception as error:
-            said = str(error) if isinstance(error, ProbekitError) else reason(error)
-            result = Result(plan=plan, status="failed", environment=environment(where), error=said)
-            folder.write_result(result)
-            error.__traceback__ = None
-        registry.notify("probekit_run_finished", result=result)
+    registry.notify("probekit_run_started", plan=plan)
+    try:
+        result = _perform(plan, folder, registry, device, watch or (lambda stage, row: None))
+    except StoreError:
+        raise
+    except Exception as error:
+        folder.write(TRACE, traceback.format_exc().encode())
+        said = str(error) if isinstance(error, ProbekitError) else reason(error)
+        result = Result(plan=plan, status="failed", environment=environment(device), error=said)
+    folder.write_result(result)
+    if result.status == "done":
+        checkpoint.remove(folder)
+    registry.notify("probekit_run_finished", result=result)
     return result
 
 
@@ -66,7 +70,8 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
     for name, split in (("train", train), ("test", test)):
         for drawn in materialised(split):
             tell("prepare", {"step": drawn, "steps": len(split), "test": float(name == "test")})
-    steps, seconds = train_model(plan, folder, registry, probe, model, device, tell)
+    reached = train_model(plan, folder, registry, probe, model, train, device, tell)
+    model.eval()
     tell("score", {"step": 0, "steps": 2})
     items = score(model, probe, test, len(test), device)
     tell("score", {"step": 1, "steps": 2})
@@ -85,46 +90,19 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         SCORES: folder.write_tensors(SCORES, items),
         CASES: folder.write(CASES, picture(title, model, test, items[headline.name], headline, device)),
     }
-    result = Result(
+    return Result(
         plan=plan,
         status="done",
         metrics=metrics,
         train=training,
         floors=floors(probe, train, test),
         intervals=intervals(items),
-        steps=steps,
-        seconds=seconds,
+        steps=reached.steps,
+        seconds=reached.seconds,
         flops=flops,
         weights=weights_hash(state),
         environment=environment(device),
         files=files,
-    )
-    folder.write_result(result)
-    (folder.path / CHECKPOINT).unlink(missing_ok=True)
-    return result
-
-
-def best_device() -> str:
-    """Return cuda or mps where there is one, else cpu."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def environment(device: torch.device) -> Environment:
-    """Return what this machine is."""
-    from importlib.metadata import version
-
-    import torch
-
-    return Environment(
-        probekit=version("probekit-nn"),
-        torch=torch.__version__,
-        python=platform.python_version(),
-        device=device.type,
-        threads=torch.get_num_threads(),
     )
 
 
@@ -134,7 +112,9 @@ def build(plan: Plan, registry: Registry, probe: Probe, device: torch.device) ->
 
     torch.manual_seed(plan.seed)
     model = resolve(plan.structure, probe.structure, registry).build(probe.shape, plan.width).to(device)
-    return model.to(memory_format=torch.channels_last) if len(probe.shape.size) == 2 else model
+    if len(probe.shape.size) == 2:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def forward_flops(model: nn.Module, probe: Probe, device: torch.device) -> int:
@@ -147,20 +127,14 @@ def forward_flops(model: nn.Module, probe: Probe, device: torch.device) -> int:
 
     shape = probe.shape
     counter = FlopCounterMode(display=False)
+    model.eval()  # a zero must not move running means
     with counter, torch.no_grad():
         output = model(torch.zeros(1, shape.inputs, *shape.size, device=device))
     wanted = (1, shape.outputs, *shape.size)
-    if tuple(output.shape) != wanted:
-        raise RunError(
-            "building the network", f"its output is {tuple(output.shape)}, the probe asks for {wanted}"
-        )
+    found = tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    if found != wanted:
+        raise RunError("the network's output", f"it is {found}, and the probe asks for {wanted}")
     return int(counter.get_total_flops())
-
-
-def materialised(data: Dataset) -> Iterator[int]:
-    """Draw a whole split, where it can be, yielding how many items are there."""
-    draw = getattr(data, "materialise", None)
-    return cast("Iterator[int]", draw() if draw else iter(()))
 
 
 def train_model(
@@ -169,97 +143,37 @@ def train_model(
     registry: Registry,
     probe: Probe,
     model: nn.Module,
+    data: Dataset,
     device: torch.device,
     tell: Watch,
-) -> tuple[int, float]:
-    """Train, or go on from the checkpoint; return the steps taken and the seconds spent, over all sittings."""
+) -> Reached:
+    """Train, or go on from the checkpoint; return what was reached over all sittings."""
     trainer: Trainer = part("trainer", parse_term(plan.trainer), registry).make()
-    state, spent, logged = restore(folder, model, device)
-    rows: list[Row] = []
-    steps = 0
+    before = checkpoint.restore(folder, model, device)
+    steps, rows = before.steps, before.rows
     start = saved = time.monotonic()
-    pause = 0.0
+    pause = FIRST
 
-    def save() -> None:
-        nonlocal rows, logged
-        folder.append(rows)
-        logged, rows = logged + len(rows), []
-        checkpoint(folder, model, trainer, spent + time.monotonic() - start, logged, device)
-
-    def ended(how: str) -> Interrupted:
-        return Interrupted(
-            f"running {plan.spec.structure} on {plan.spec.probe}", how, "Type the same command to go on."
-        )
+    def save() -> Reached:
+        reached = Reached(steps, rows, before.seconds + time.monotonic() - start)
+        checkpoint.save(folder, model, trainer, reached, device)
+        return reached
 
     model.train()
-    try:
-        for row in trainer.fit(model, probe, seed=plan.seed, device=device, state=state):
-            if not all(value == value and abs(value) != float("inf") for value in row.values()):
-                raise RunError(
-                    "training", f"the loss is not a number at step {row.get('step')}", "Lower the rate."
-                )
-            steps = int(row.get("step", steps + 1))
-            rows.append(row)
-            registry.notify("probekit_run_progress", plan=plan, row=row)
-            tell("train", row)
-            now = time.monotonic()
-            if now - saved > pause:
-                save()
-                saved = time.monotonic()
-                pause = (saved - now) / SHARE
-    except KeyboardInterrupt:
-        if rows:
+    for row in trainer.fit(model, probe, data, seed=plan.seed, device=device, state=before.trainer):
+        folder.append(row)
+        rows += 1
+        steps = int(row.get("step", steps + 1))
+        if not all(isfinite(value) for value in row.values()):
+            raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
+        registry.notify("probekit_run_progress", plan=plan, row=row)
+        tell("train", row)
+        now = time.monotonic()
+        if now - saved > pause:
             save()
-        raise ended(f"stopped after {steps} steps, all saved") from None
-    save()
-    model.eval()
-    return steps, spent + time.monotonic() - start
-
-
-def restore(
-    folder: Folder, model: nn.Module, device: torch.device
-) -> tuple[Mapping[str, Any] | None, float, int]:
-    """Load the checkpoint: the trainer's state, the seconds spent and the rows logged; start afresh where there is none.
-
-    Raises StoreError where it is not whole, or where another environment made it: then what follows would not be the run
-    that began.
-    """
-    if not (folder.path / CHECKPOINT).is_file():
-        folder.cut_log(0)
-        return None, 0.0, 0
-    tensors, about = folder.read_tensors(CHECKPOINT)
-    here = environment(device)
-    if about["environment"] != here.model_dump():
-        was = Environment(**about["environment"])
-        changed = [
-            f"{key} {getattr(was, key)} became {getattr(here, key)}"
-            for key in Environment.model_fields
-            if getattr(was, key) != getattr(here, key)
-        ]
-        raise StoreError(
-            f"going on in {folder.path}",
-            f"it was begun elsewhere ({', '.join(changed)})",
-            "Go on there, or type --force to run anew beside it.",
-        )
-    model.load_state_dict(unpack(about["model"], tensors))
-    folder.cut_log(about["rows"])
-    return unpack(about["trainer"], tensors), about["seconds"], about["rows"]
-
-
-def checkpoint(
-    folder: Folder, model: nn.Module, trainer: Trainer, seconds: float, rows: int, device: torch.device
-) -> None:
-    """Write weights, the trainer's state and how far the log goes, all in one file, so that they always agree."""
-    weights, model_state = pack(dict(model.state_dict()), "model")
-    moments, trainer_state = pack(trainer.state_dict(), "trainer")
-    about = {
-        "model": model_state,
-        "trainer": trainer_state,
-        "seconds": seconds,
-        "rows": rows,
-        "environment": environment(device).model_dump(),
-    }
-    folder.write_tensors(CHECKPOINT, {**weights, **moments}, about)
+            saved = time.monotonic()
+            pause = (saved - now) / SHARE
+    return save()
 
 
 def weights_hash(state: Mapping[str, Tensor]) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import sys
-import uuid
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from probekit.errors import RunError, UsageError
 from probekit.expression import part
 from probekit.grammar import Term, parse_term
 from probekit.interfaces import Dataset, Probe, Split
+from probekit.machine import chosen_device
 from probekit.plan import Plan, make_plan, make_spec, merged, named_scale
 from probekit.registry import Registry, registry
 from probekit.result import Result
-from probekit.sources import source_hash
 from probekit.store import Folder, Store
 
 if TYPE_CHECKING:
@@ -51,15 +50,16 @@ def run(
 ) -> Result:
     """Put a structure to a probe and return the result, from the store where it is there.
 
-    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression such as
-    "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is given what it takes.
+    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression such
+    as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is given what it
+    takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is run anew each time.
     Raises UsageError for what cannot be meant, StoreError where the store refuses, RunError where the run fails.
     """
-    expression, known, nonce = named(structure, registry())
+    expression, known = named(structure, registry())
     spec = make_spec(
         probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
     )
-    outcome = carry_out(make_plan(spec, known, nonce), known, device=device, store=Store(store), force=force)
+    outcome = carry_out(make_plan(spec, known), known, device=device, store=Store(store), force=force)
     if outcome.result.status == "failed":
         raise RunError(
             f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."
@@ -76,13 +76,17 @@ def carry_out(
     force: bool = False,
     watch: Watch | None = None,
 ) -> Outcome:
-    """Return the stored result of a plan, or perform it in its folder."""
+    """Return the stored result of a plan, or perform it in its folder; with `force`, in a new one beside it."""
     from probekit.engine import perform
 
+    where = chosen_device(device)
     if not force and (found := store.find(plan)) is not None:
         return Outcome(*found, stored=True)
-    folder = store.folder(plan, force=force)
-    return Outcome(perform(plan, folder, known, device=device, watch=watch), folder, stored=False)
+    folder = None if force else store.newest(plan)
+    if folder is None:
+        folder = store.new(plan)
+    with folder.locked():
+        return Outcome(perform(plan, folder, known, where, watch), folder, stored=False)
 
 
 def data(
@@ -108,26 +112,16 @@ def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
     return made
 
 
-def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry, str]:
-    """Return the expression of a structure, a registry that knows it, and a nonce where it has no source to hash."""
+def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:
+    """Return the expression of a structure, and a registry that knows it; a callable is called py- and its name."""
     if isinstance(structure, str):
-        return structure, known, ""
+        return structure, known
     if not callable(structure):
         asked = f"structure {structure!r}"
         raise UsageError(
             asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module."
         )
-    about = (inspect.getdoc(structure) or "").partition("\n")[0]
-    given = Component("structure", callable_name(structure), structure, about or "given from Python")
-    nonce = "" if source_hash(structure) and sys.modules.get(structure.__module__) else uuid.uuid4().hex
-    if "<" in getattr(structure, "__qualname__", "<"):
-        nonce = nonce or uuid.uuid4().hex
-    return given.name, known.with_components(given), nonce
-
-
-def callable_name(structure: Callable[..., Any]) -> str:
-    """Return a component name made of a callable's own."""
-    words = (
-        "".join(c if c.isalnum() else " " for c in getattr(structure, "__name__", "callable")).lower().split()
-    )
-    return "py-" + ("-".join(words) or "callable")
+    words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
+    about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
+    given = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
+    return given.name, known.with_components(given)

@@ -63,7 +63,11 @@ class Scale:
 
 
 class Dataset(Protocol):
-    """Items (input, target) by index; the same whatever the order, the batch or the number of workers."""
+    """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
+
+    It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes, which
+    is then used instead; and `materialise()`, which draws all there is and yields how many items are there.
+    """
 
     def __len__(self) -> int: ...
 
@@ -155,6 +159,7 @@ class Trainer(Protocol):
         self,
         model: Module,
         probe: Probe,
+        data: Dataset,
         *,
         seed: int,
         device: device,
@@ -162,7 +167,8 @@ class Trainer(Protocol):
     ) -> Iterator[Row]:
         """Train, yielding a row now and then: floats by name, with `step` and `steps` among them.
 
-        `state` is what state_dict() gave when an earlier fit stopped between two rows.
+        `data` is the probe's training split; `probekit.items.batch` takes batches out of it. `state` is what
+        state_dict() gave when an earlier fit stopped between two rows.
         """
         ...
 

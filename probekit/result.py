@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from probekit.plan import Plan
 
 Scores = dict[str, float | None]
+FORMAT = 1
+"""Raised when the fields of a result change."""
 
 
 class Environment(BaseModel):
@@ -26,15 +28,16 @@ class Environment(BaseModel):
 class Result(BaseModel):
     """What was found.
 
-    metrics: test means; train: means over as many training items; floors: the best closed-form control on the same test
-    items; intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None stands for
-    a metric that applies to no item. seconds: training alone, over all sittings. flops: of one forward pass of one item.
-    weights: sha256 over the final weights. error: why it failed. format: raised when these fields change.
+    metrics: test means; train: means over as many training items; floors: the best closed-form control on the
+    same test items; intervals: 95 % of the test mean over items (one seed says nothing of the noise between
+    seeds). None stands for a metric that applies to no item. seconds: training alone, over all sittings.
+    flops: of one forward pass of one item. weights: sha256 over the final weights. error: why it failed.
+    files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = 1
+    format: int = FORMAT
     plan: Plan
     status: Literal["done", "failed"]
     metrics: Scores = {}

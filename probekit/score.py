@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, cast
 
+from probekit.errors import RunError
 from probekit.interfaces import Control, Dataset, Metric, Probe
+from probekit.items import batch
 from probekit.result import Scores
 
 if TYPE_CHECKING:
@@ -18,20 +21,21 @@ SITTING = 1 << 22
 def score(
     model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device
 ) -> dict[str, Tensor]:
-    """Score the first `count` items: each metric's (count,) float32."""
-    import torch
-    from torch.utils.data import default_collate
+    """Score the first `count` items: each metric's (count,) float32.
 
-    pixels = probe.shape.inputs
-    for side in probe.shape.size:
-        pixels *= side
-    batch = max(1, min(256, SITTING // pixels))
+    Raises RunError where an answer is not finite: a metric's NaN says that it does not apply, and would hide it.
+    """
+    import torch
+
+    size = max(1, min(256, SITTING // (probe.shape.inputs * prod(probe.shape.size))))
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
     with torch.inference_mode():
-        for start in range(0, count, batch):
-            items = data.__getitems__(range(start, min(start + batch, count)))
-            inputs, targets = (column.to(device) for column in default_collate(items))
+        for start in range(0, count, size):
+            indices = range(start, min(start + size, count))
+            inputs, targets = (column.to(device) for column in batch(data, indices))
             output = model(inputs).float()
+            if not bool(output.isfinite().all()):
+                raise RunError("scoring", f"an answer to items {indices[0]} to {indices[-1]} is not finite")
             for metric in probe.metrics:
                 found[metric.name].append(metric.score(output, targets, inputs).cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}

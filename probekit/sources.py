@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 
-def source_hash(target: Any) -> str | None:
+def source_hash(target: Any, module: str = "") -> str | None:
     """Return the sha256, in hexadecimal, of the code a class or function rests on; None where it has no file.
 
     Hashed are its module and, followed through, the modules of the same top-level package imported there,
     wherever in the file, as (dotted name, bytes) sorted. They are found by reading, never by importing.
+    module: where the target was found, if it may be another than where it was defined.
     Packages that merely contain a module are left out: a new layer beside it leaves its results valid.
     """
     while isinstance(target, functools.partial):
@@ -27,6 +28,8 @@ def source_hash(target: Any) -> str | None:
         return None
     sources: dict[str, bytes] = {}
     waiting = {name: source}
+    if module and (holder := _source(module)) is not None:
+        waiting[module] = holder
     while waiting:
         name, source = waiting.popitem()
         sources[name] = source
@@ -37,6 +40,17 @@ def source_hash(target: Any) -> str | None:
     for name, source in sorted(sources.items()):
         digest.update(f"{name} {len(source)}\n".encode() + source)
     return digest.hexdigest()
+
+
+def importable(target: Any) -> bool:
+    """Tell whether a class or function is what its module holds under its name, so that its source says it all.
+
+    A lambda, a closure, a partial and a bound method are not: what they hold is in no file.
+    """
+    found: Any = sys.modules.get(getattr(target, "__module__", None) or "")
+    for name in getattr(target, "__qualname__", "<").split("."):
+        found = getattr(found, name, None)
+    return found is target
 
 
 def _imports(name: str, source: bytes) -> Iterator[str]:

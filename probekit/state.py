@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-TENSOR = "$tensor"
+TENSOR, STRIDE = "$tensor", "$stride"
 
 
 def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
-    """Return the tensors by path, and the rest as JSON with their paths in their places.
+    """Return the tensors by path, and the rest as JSON with their paths and strides in their places.
 
-    Keys must be text. Raises TypeError for anything that is neither a tensor nor JSON.
+    Strides are part of a state: an optimiser's moments must lie in memory as the weights do, and files keep
+    tensors in C order. Keys must be text. Raises TypeError for what is neither a tensor nor JSON.
     """
     import torch
 
@@ -23,8 +24,11 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
     def walk(value: Any, path: str) -> Any:
         if isinstance(value, torch.Tensor):
             tensors[path] = value
-            return {TENSOR: path}
+            dense = torch.empty_like(value, device="meta")
+            return {TENSOR: path, STRIDE: list(dense.stride())}
         if isinstance(value, Mapping):
+            if not all(isinstance(key, str) for key in value):
+                raise TypeError(f"{path} has keys that are not text")
             return {key: walk(inner, f"{path}/{key}") for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [walk(inner, f"{path}/{i}") for i, inner in enumerate(value)]
@@ -36,10 +40,13 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Return the state that `pack` took apart."""
+    """Return the state that `pack` took apart; tuples come back as lists. Raises KeyError where a tensor is missing."""
+    import torch
+
     if isinstance(packed, dict):
-        if set(packed) == {TENSOR}:
-            return tensors[packed[TENSOR]]
+        if set(packed) == {TENSOR, STRIDE}:
+            tensor = tensors[packed[TENSOR]]
+            return torch.empty_strided(tensor.shape, packed[STRIDE], dtype=tensor.dtype).copy_(tensor)
         return {key: unpack(inner, tensors) for key, inner in packed.items()}
     if isinstance(packed, list):
         return [unpack(inner, tensors) for inner in packed]

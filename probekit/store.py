@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +14,14 @@ from pydantic import ValidationError
 
 from probekit.errors import StoreError
 from probekit.plan import Plan, readable
-from probekit.result import Result
+from probekit.result import FORMAT, Result
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
-SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
+SPEC, RESULT, LOG = "spec.json", "result.json", "log.jsonl"
 ANEW = "Type --force to run anew beside it; nothing is deleted."
+ROOM = "Make room, or name another place with --store DIR; the same command then goes on."
 
 
 def default_root() -> Path:
@@ -32,39 +30,38 @@ def default_root() -> Path:
 
 
 class Folder:
-    """One run's folder: spec.json, log.jsonl, checkpoint, and once done result.json, scores, weights and pictures."""
+    """One run's folder: spec.json, log.jsonl, checkpoint, and once done result.json, scores, weights, pictures."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, name: str, content: bytes) -> str:
         """Write a file whole or not at all; return its sha256. Raises StoreError where the disk does not take it."""
-        target = self.path / name
+        target, draft = self.path / name, self.path / f".{name}.draft"
         try:
-            with tempfile.NamedTemporaryFile(dir=self.path, prefix=f".{name}.", delete=False) as draft:
-                try:
-                    draft.write(content)
-                    draft.flush()
-                    os.fsync(draft.fileno())
-                    os.replace(draft.name, target)
-                except BaseException:
-                    Path(draft.name).unlink(missing_ok=True)
-                    raise
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, target)
         except OSError as error:
-            raise StoreError(
-                f"writing {target}",
-                error.strerror or str(error),
-                "Make room or name another place with --store DIR.",
-            ) from error
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise StoreError(f"writing {target}", error.strerror or str(error), ROOM) from error
         return hashlib.sha256(content).hexdigest()
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
     ) -> str:
         """Write tensors, with JSON beside them in the header, as safetensors; return the file's sha256."""
+        import torch
         from safetensors.torch import save
 
-        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        # cloned, as weights tied to each other share their memory, which safetensors refuses
+        plain = {
+            key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for key, value in tensors.items()
+        }
         return self.write(name, save(plain, metadata={"probekit": json.dumps(about or {})}))
 
     def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -79,31 +76,30 @@ class Folder:
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise StoreError(f"reading {path}", f"it is not whole ({error})", ANEW) from error
 
-    def append(self, rows: list[Mapping[str, float]]) -> None:
-        """Append rows to the log. Raises StoreError where the disk does not take them."""
+    def append(self, row: Mapping[str, float]) -> None:
+        """Append a row to the log. Raises StoreError where the disk does not take it."""
         path = self.path / LOG
         try:
             with path.open("a", encoding="utf-8") as log:
-                log.writelines(json.dumps(row) + "\n" for row in rows)
+                log.write(json.dumps(row) + "\n")
         except OSError as error:
-            raise StoreError(
-                f"writing {path}",
-                error.strerror or str(error),
-                "Make room and type the same command: it goes on.",
-            ) from error
+            raise StoreError(f"writing {path}", error.strerror or str(error), ROOM) from error
 
-    def rows(self) -> list[dict[str, float]]:
-        """Return the log's whole rows; a last line cut off by a crash is left out."""
-        path = self.path / LOG
-        if not path.exists():
-            return []
-        whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
+    def sync_log(self) -> None:
+        """See to it that what was appended outlives a loss of power."""
+        with (self.path / LOG).open("a") as log:
+            os.fsync(log.fileno())
 
     def cut_log(self, rows: int) -> None:
-        """Keep the log's first rows alone: the rest was written after the checkpoint and will be written again."""
-        kept = "".join(json.dumps(row) + "\n" for row in self.rows()[:rows])
-        self.write(LOG, kept.encode())
+        """Keep the log's first rows: what follows was written after the checkpoint and will be written again.
+
+        Raises StoreError where the log has fewer.
+        """
+        path = self.path / LOG
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        if sum(line.endswith(b"\n") for line in lines) < rows:
+            raise StoreError(f"reading {path}", f"it has fewer than the {rows} rows that were written", ANEW)
+        self.write(LOG, b"".join(lines[:rows]))
 
     def write_result(self, result: Result) -> None:
         """Store a result with a digest of itself, so that an edited one is noticed."""
@@ -133,9 +129,11 @@ class Folder:
         """Raise StoreError where a file the result names is missing or not as it was stored."""
         for name, sha in result.files.items():
             path = self.path / name
-            if not path.is_file():
-                raise StoreError(f"reading {path}", "it is missing", ANEW)
-            if hashlib.sha256(path.read_bytes()).hexdigest() != sha:
+            try:
+                found = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise StoreError(f"reading {path}", error.strerror or str(error), ANEW) from error
+            if found != sha:
                 raise StoreError(
                     f"reading {path}", "it is truncated or was changed after it was stored", ANEW
                 )
@@ -152,8 +150,10 @@ class Folder:
             raise StoreError(
                 f"running in {self.path}",
                 "another process is running it",
-                "Wait for it, or type another --store DIR.",
+                "Wait for it, or name another place with --store DIR.",
             ) from None
+        except OSError as error:
+            raise StoreError(f"locking {self.path}", error.strerror or str(error), ROOM) from error
         try:
             yield
         finally:
@@ -161,73 +161,65 @@ class Folder:
 
 
 class Store:
-    """Folders under one root."""
+    """Folders under one root; of the folders of one plan, the newest is the run, done or to be gone on with."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
 
     def twins(self, plan: Plan) -> list[Folder]:
         """Return the folders of this plan: the first, then those that --force ran beside it."""
-        first = self.root / plan.folder
-        found = [first, *(self.root / f"{plan.folder}-{n}" for n in range(2, 1000))]
-        whole = []
-        for path in found:
-            if not (path / SPEC).is_file():
-                break
+        whole: list[Folder] = []
+        while (path := self.root / twin(plan, len(whole))) and (path / SPEC).is_file():
             whole.append(Folder(path))
         return whole
 
-    def folder(self, plan: Plan, *, force: bool = False) -> Folder:
-        """Return the folder to run in, made with its spec.json: the newest of this plan, or a new one with `force`.
+    def newest(self, plan: Plan) -> Folder | None:
+        """Return the folder of this plan that was made last, or None."""
+        return next(reversed(self.twins(plan)), None)
+
+    def new(self, plan: Plan) -> Folder:
+        """Make a folder with the plan in its spec.json, beside those there are.
 
         Raises StoreError where the root is not a folder or cannot be written.
         """
-        twins = self.twins(plan)
-        if twins and not force:
-            return twins[-1]
-        name = plan.folder if not twins else f"{plan.folder}-{len(twins) + 1}"
-        draft = None
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(dir=self.root, prefix=".new-"))
-            draft.chmod(0o755)
-            Folder(draft).write(SPEC, plan.model_dump_json(indent=1).encode())
-            os.replace(draft, self.root / name)
-        except OSError as error:
-            if draft is not None:
-                shutil.rmtree(draft, ignore_errors=True)
-            raise unusable(self.root, error) from error
-        return Folder(self.root / name)
+        folder = self._made(twin(plan, len(self.twins(plan))))
+        folder.write(SPEC, plan.model_dump_json(indent=1).encode())
+        return folder
 
     def loose(self, name: str) -> Folder:
         """Return a folder for what is not a run, made if need be; raises StoreError where that cannot be."""
-        path = self.root / readable(name)
+        return self._made(readable(name))
+
+    def _made(self, name: str) -> Folder:
+        path = self.root / name
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unusable(self.root, error) from error
+            found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
+            hint = "Name another place with --store DIR."
+            raise StoreError(f"keeping runs in {self.root}", found, hint) from error
         return Folder(path)
 
     def find(self, plan: Plan) -> tuple[Result, Folder] | None:
-        """Return the newest stored result of this plan, all of its files checked, or None.
+        """Return the stored result of this plan, all of its files checked; None where it is not done.
 
         Raises StoreError where it was edited, truncated or written by a newer probekit.
         """
-        for folder in reversed(self.twins(plan)):
-            if (folder.path / RESULT).is_file():
-                result = folder.read_result()
-                if result.plan.identity != plan.identity:
-                    raise StoreError(f"reading {folder.path}", "it holds another run's result", ANEW)
-                if result.status == "done":
-                    folder.check_files(result)
-                    return result, folder
-        return None
+        folder = self.newest(plan)
+        if folder is None or not (folder.path / RESULT).is_file():
+            return None
+        result = folder.read_result()
+        if result.plan.identity != plan.identity:
+            raise StoreError(f"reading {folder.path}", "it holds another run's result", ANEW)
+        if result.status != "done":
+            return None
+        folder.check_files(result)
+        return result, folder
 
 
-def unusable(root: Path, error: OSError) -> StoreError:
-    """Return the error of a root that cannot be used."""
-    found = "there is a file of that name" if root.is_file() else error.strerror or str(error)
-    return StoreError(f"keeping runs in {root}", found, "Name another place with --store DIR.")
+def twin(plan: Plan, place: int) -> str:
+    """Return the name of a plan's folder; the first has no number."""
+    return plan.folder if place == 0 else f"{plan.folder}-{place + 1}"
 
 
 def digest(fields: Mapping[str, Any]) -> str:

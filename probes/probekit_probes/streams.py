@@ -1,4 +1,4 @@
-"""A stream is an endless row of random numbers named by a key: the same numbers whoever asks, in any order."""
+"""A stream is an endless row of random numbers named by a key: the same whoever asks, in whatever order."""
 
 from __future__ import annotations
 
@@ -40,4 +40,5 @@ def below(words: Words, bound: int) -> NDArray[np.int64]:
 
 def uniform(keys: Words, count: int) -> NDArray[np.float64]:
     """Return the first `count` numbers of each stream, float64 in [0, 1), (*keys.shape, count)."""
-    return (words(keys, count) >> np.uint64(11)) * 2.0**-53
+    numbers: NDArray[np.float64] = (words(keys, count) >> np.uint64(11)) * np.float64(2.0**-53)
+    return numbers

@@ -1,4 +1,4 @@
-"""`Lambda + PE`: the Fourier positional encoding under the Decor. rule of Courtois et al. 2022 (section 5.2)."""
+"""The Fourier encoding under the Decor. rule of Courtois et al. 2022 (section 5.2): `Lambda + PE`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class PE(nn.Module):
     """y_pos = (A Kbar P^T) P: as P^T P depends on differences of positions only, no absolute position leaks.
 
     P interleaves cos(w x), sin(w x), cos(w y), sin(w y) (in 1-D the first two) for `frequencies` frequencies
-    w_c = 2 pi c / (2 C), c = 1..C / 2, where C = 2 * frequencies channels an axis. It is split in `bands`, one for
-    each group of neighbouring output channels (of nearly equal size where the bands do not divide them): each
-    group has its own kernel. A, a (head's channels x keys) matrix a head, is learned and has no bias where keys
-    differs from a head's channels; else it is the identity.
-    Raises UsageError where the bands do not divide the frequencies.
+    w_c = 2 pi c / (2 C), c = 1..C / 2, where C = 2 * frequencies channels an axis. It is split in `bands`,
+    one for each group of neighbouring output channels (of nearly equal size where the bands do not divide
+    them): each group has its own kernel. A, a (head's channels x keys) matrix a head, is learned and has no
+    bias where keys differs from a head's channels; else it is the identity. Raises UsageError where the bands
+    do not divide the frequencies.
     """
 
     def __init__(

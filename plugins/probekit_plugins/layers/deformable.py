@@ -1,4 +1,4 @@
-"""Modulated deformable convolution of Zhu et al., "Deformable ConvNets v2", CVPR 2019, depthwise, in plain PyTorch."""
+"""Modulated deformable convolution (Zhu et al., "Deformable ConvNets v2", CVPR 2019), in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIDE = 7
 
 
 class DeformableDepthwise(nn.Module):
-    """A depthwise convolution of side 7 whose taps move and are weighed at each position, alike for all channels.
+    """A depthwise convolution of side 7 whose taps move and are weighed at each position.
 
-    y[c, p] = bias[c] + sum over taps t of weight[c, t] * mask[t, p] * x[c, p + t + offset[t, p]], where x is read
-    by linear interpolation and is zero outside the map. Offsets (in positions) and masks (through a sigmoid) are
-    given by a convolution of x of side 3 that starts at zero, as in the paper.
-    (batch, channels, *size) to the same shape, 1-D or 2-D. Reads one row of the kernel at a time, in the backward
-    pass as well: memory holds 7 maps at most, not 49.
+    y[c, p] = bias[c] + sum over taps t of weight[c, t] * mask[t, p] * x[c, p + t + offset[t, p]], where x is
+    read by linear interpolation and is zero outside the map. Offsets (in positions) and masks (through a
+    sigmoid) are the same for all channels, from a convolution of x of side 3 that starts at zero, as there.
+    (batch, channels, *size) to the same shape, 1-D or 2-D. Reads one row of the kernel at a time, in the
+    backward pass as well: memory holds 7 maps at most, not 49.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
@@ -47,9 +47,9 @@ class DeformableDepthwise(nn.Module):
             return self.sample(maps, plan).view(x.shape)
 
     def sample(self, x: Tensor, plan: Tensor) -> Tensor:
-        """Return the convolution of x (batch, channels, height, width) by a plan (batch, numbers, height, width).
+        """Return x (batch, channels, height, width) convolved by a plan (batch, numbers, height, width).
 
-        The plan's numbers: for each row of the kernel dx of its taps then dy (2-D only); then every mask's logit.
+        The plan's numbers: for each kernel row dx of its taps, then dy (2-D only); last the mask logits.
         """
         rows = self.weight.shape[1]
         offsets, logits = plan.split_with_sizes([plan.shape[1] - rows * SIDE, rows * SIDE], 1)
@@ -64,8 +64,8 @@ class DeformableDepthwise(nn.Module):
 def gather(x: Tensor, offsets: Tensor, mask: Tensor, weight: Tensor, below: int) -> Tensor:
     """Return the sum of weight * mask * x over the taps of one kernel row, `below` rows under the output.
 
-    x: (batch, channels, height, width). offsets: (batch, 1 or 2, taps, height, width), dx then dy, in positions.
-    mask: (batch, taps, height, width). weight: (channels, taps). Returns the shape of x.
+    x: (batch, channels, height, width). offsets: (batch, 1 or 2, taps, height, width), dx then dy, in
+    positions. mask: (batch, taps, height, width). weight: (channels, taps). Returns the shape of x.
     """
     batch, channels, height, width = x.shape
     taps = torch.arange(SIDE, device=x.device)[:, None, None] - SIDE // 2
@@ -74,9 +74,9 @@ def gather(x: Tensor, offsets: Tensor, mask: Tensor, weight: Tensor, below: int)
     # grid_sample wants positions scaled so that the map's outer borders lie at -1 and 1
     dx, *dy = offsets.unbind(1)
     across = torch.add(((2 * columns + 1) / width - 1).to(x.dtype), dx, alpha=2 / width)
-    down = (
-        torch.add(((2 * lines + 1) / height - 1).to(x.dtype), dy[0], alpha=2 / height) if dy else 0 * across
-    )
+    down = torch.zeros_like(across)
+    if dy:
+        down = torch.add(((2 * lines + 1) / height - 1).to(x.dtype), dy[0], alpha=2 / height)
     grid = torch.stack([across, down], -1).flatten(1, 2)
     seen = functional.grid_sample(x, grid, padding_mode="zeros", align_corners=False)
     return (weight[:, None] @ (seen.view(batch, channels, SIDE, -1) * mask.flatten(2)[:, None])).view(x.shape)

@@ -1,4 +1,4 @@
-"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020: one context for all positions."""
+"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from probekit_plugins.structures.blocks import Pointwise
 
 
 class GlobalContext(nn.Module):
-    """The context, transform and broadcast of a global context block; its skip belongs to the structure.
+    """One context for all positions; the block's skip belongs to the structure.
 
-    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere, W1 halving the channels.
-    (batch, channels, *size) to the same shape.
+    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere, W1 halves the
+    channels. (batch, channels, *size) to the same shape.
     """
 
     hooks: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Lambda(nn.Module):
-    """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, plus the encoding's y_pos; head by head.
+    """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, head by head.
 
     (batch, channels, *size) to the same shape. Time and memory are linear in the number of positions.
     encoding: None or a builder (channels, size, keys=, heads=) -> Encoding that has the hook `position`.

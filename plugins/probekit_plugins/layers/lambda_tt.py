@@ -11,7 +11,7 @@ from probekit_plugins.layers.lambda_ import Lambda
 
 
 class LambdaTT(Lambda):
-    """Iterates the Lambda layer twice: a first pass summarises the map, a second compares it to the summaries.
+    """Iterates the Lambda layer: a first pass summarises the map, a second compares it to the summaries.
 
     S = softmax(K x) (V' x)^T, (keys x keys), Kbar = softmax(S K' x), both over positions and head by head;
     y as in Lambda, which see for the parameters. K' has no bias, which would cancel in the softmax.

@@ -11,7 +11,7 @@ CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: n
 def convolution(
     size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1
 ) -> nn.Conv1d | nn.Conv2d:
-    """Return a convolution with a bias for maps of this dimension; with stride 1 it keeps their size (odd side)."""
+    """Return a convolution with a bias for maps of this dimension; stride 1 keeps their size."""
     return CONVOLUTIONS[len(size)](inputs, outputs, side, stride=stride, padding=side // 2, groups=groups)
 
 
@@ -36,7 +36,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class LayerScale(nn.Module):
-    """One learned factor a channel, from 0.1 on (Touvron et al., "Going Deeper with Image Transformers", 2021)."""
+    """One learned factor a channel, 0.1 at first (Touvron et al. 2021, "CaiT")."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -65,7 +65,8 @@ class Bottleneck(nn.Module):
         self.widening = widening(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.widening(x)
+        y: Tensor = self.widening(x)
+        return x + y
 
 
 class ConvNeXt(nn.Module):
@@ -77,4 +78,5 @@ class ConvNeXt(nn.Module):
         self.widening = widening(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.widening(self.depthwise(x))
+        y: Tensor = self.widening(self.depthwise(x))
+        return x + y

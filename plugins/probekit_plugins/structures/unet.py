@@ -1,4 +1,4 @@
-"""The U-Net of Courtois et al. 2022 (section 4): one width throughout, local and nonlocal modules in parallel."""
+"""The U-Net of Courtois et al. 2022 (section 4): one width, local beside nonlocal modules."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ class Nonlocal(nn.Module):
         self.bottleneck = Bottleneck(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bottleneck(x + self.scale(self.layer(self.norm(x))))
+        y: Tensor = self.bottleneck(x + self.scale(self.layer(self.norm(x))))
+        return y
 
 
 class Stage(nn.Module):
-    """One scale: the local and the nonlocal outputs joined, (batch, 2 * channels, *size), and the local alone."""
+    """One scale: returns (batch, 2 * channels, *size), local and nonlocal outputs, and the local alone."""
 
     def __init__(
         self, channels: int, size: tuple[int, ...], layer: Builder | None, shared: dict[str, Any]
@@ -66,17 +67,19 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         large = functional.interpolate(x, self.size, mode=INTERPOLATION[len(self.size)])
-        return self.merge(torch.cat([self.convolution(large), skip], 1))
+        y: Tensor = self.merge(torch.cat([self.convolution(large), skip], 1))
+        return y
 
 
 class UNet(nn.Module):
-    """A U-Net whose stages host a layer: float32 (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """A U-Net whose stages host a layer: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
 
-    The paper's appendix is not public, so the skeleton is recovered from its parameter counts: exact for global
-    average pooling and global context, up to 3.4 % off for the other rows of Table 1 (tests/test_unet.py).
-    width: channels at every scale. layer: builder (channels, size, shared) -> Module, called for each of the
-    2 * downs + 1 stages with one dict `shared`; without it a stage's input takes the nonlocal module's place.
-    downs: how often the map is halved; by default as often as leaves a smallest side of 4 (five at 128 x 128).
+    The paper's appendix is not public, so the skeleton is recovered from its parameter counts: exact for
+    global average pooling and global context, up to 3.4 % off in the other rows of Table 1 (see its tests).
+    width: channels at every scale.
+    layer: builder (channels, size, shared) -> Module, called for each of the 2 * downs + 1 stages with one
+    dict `shared`; without it a stage's input takes the nonlocal module's place.
+    downs: how often the map is halved; by default as often as leaves a smallest side of 4 (5 at 128 x 128).
     Raises UsageError where the size cannot be halved that often.
     """
 
@@ -107,7 +110,8 @@ class UNet(nn.Module):
         joined, _ = self.middle(x)
         for up, stage in zip(self.ups, self.ascent, strict=True):
             joined, _ = stage(up(joined, skips.pop()))
-        return self.head(joined)
+        y: Tensor = self.head(joined)
+        return y
 
 
 def halvings(size: tuple[int, ...], downs: int | None) -> int:
@@ -121,7 +125,7 @@ def halvings(size: tuple[int, ...], downs: int | None) -> int:
         sides = " x ".join(map(str, size))
         raise UsageError(
             f"unet(downs={wanted}) on maps of {sides}",
-            f"{sides} can be halved {possible} times",
+            f"no more than downs={possible} leaves whole sides",
             f"Type unet(downs={min(possible, max(wanted, 0))}).",
         )
     return wanted

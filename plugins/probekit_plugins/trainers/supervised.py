@@ -19,10 +19,11 @@ LONGEST = 10
 class Supervised:
     """Minimise the probe's loss over its training split.
 
-    epochs: passes over the split; an incomplete last batch is left out. batch: items. lr: the highest rate, reached after
-    the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights of two or more dimensions.
-    clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile: torch.compile the network. Batch order is a
-    function of (seed, epoch). A row every ten steps at most: step, steps, epoch, loss (mean since the row before), lr.
+    epochs: passes over the split; an incomplete last batch is left out. batch: items. lr: the highest rate,
+    reached after the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights
+    of two or more dimensions. clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile:
+    torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at most:
+    step, steps, epoch, loss (mean since the row before), lr.
     """
 
     def __init__(

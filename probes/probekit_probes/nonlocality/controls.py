@@ -24,7 +24,7 @@ def census(dataset: Dataset) -> Tensor:
 
 
 def median(counts: Tensor) -> Tensor:
-    """Return the median depth of counts (..., 11), the constant of least absolute error; the whole's where empty."""
+    """Return the median depth of counts (..., 11), the constant of least absolute error, (...) float32."""
     running = counts.cumsum(-1)
     return ((running * 2 < running[..., -1:]).sum(-1) + 1) / DEPTHS
 
@@ -33,6 +33,7 @@ class Constant:
     """Answers the median depth of the rectangles everywhere: the best that looks at nothing."""
 
     def fit(self, dataset: Dataset) -> None:
+        """Count the depths of the rectangles' pixels."""
         self.depth = median(census(dataset)[1:].sum(0))
 
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -40,10 +41,13 @@ class Constant:
 
 
 class ColourMedian:
-    """Answers each colour's median depth: the best that looks at one pixel."""
+    """Answers each colour's median depth, or for a colour it never saw that of all: the best of one pixel."""
 
     def fit(self, dataset: Dataset) -> None:
-        self.depths = median(census(dataset))
+        """Count the depths of each colour's pixels."""
+        counts = census(dataset)
+        unseen = counts.sum(-1, keepdim=True) == 0
+        self.depths = median(torch.where(unseen, counts[1:].sum(0), counts))
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return self.depths.to(inputs.device)[indices(inputs)].unsqueeze(1)

@@ -1,4 +1,4 @@
-"""The dataset keeps a split as colour maps and levels, drawn when first asked for, and hands out (image, depth)."""
+"""The dataset keeps a split as colour maps and levels, drawn when asked for, and hands out (image, depth)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -21,9 +22,9 @@ DEPTHS = 11
 class Rectangles(Dataset[tuple[Tensor, Tensor]]):
     """Images of rectangles and the depth of each pixel.
 
-    Item i: float32 RGB (3, size, size) in [0, 1] and float32 depth (1, size, size), (level + 1) / 11, a function of
-    (seed, split, i) alone. A drawn item takes size^2 + 11 bytes. Source: the Rectangle Depth Estimation dataset,
-    Courtois et al. 2022, section 3.1.
+    Item i: float32 RGB (3, size, size) in [0, 1] and float32 depth (1, size, size), (level + 1) / 11, a
+    function of (seed, split, i) alone. A drawn item takes size^2 + 11 bytes. Source: the Rectangle Depth
+    Estimation dataset, Courtois et al. 2022, section 3.1.
     """
 
     def __init__(self, design: Design, split: str, seed: int, length: int) -> None:
@@ -35,7 +36,7 @@ class Rectangles(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.drawn)
 
-    def ensure(self, indices: Sequence[int]) -> np.ndarray:
+    def ensure(self, indices: Sequence[int]) -> NDArray[np.int64]:
         """Draw those of the indices that have not been drawn, and return them as an array.
 
         Raises IndexError where one lies outside the split.
@@ -59,7 +60,10 @@ class Rectangles(Dataset[tuple[Tensor, Tensor]]):
             yield stop
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return images (batch, 3, size, size), channels last in memory, and depths (batch, 1, size, size)."""
+        """Return images (batch, 3, size, size), channels last in memory, and depths (batch, 1, size, size).
+
+        Raises IndexError where an index lies outside the split.
+        """
         some = self.ensure(indices)
         colours = torch.from_numpy(self.colours[some]).int()
         levels = torch.from_numpy(self.levels[some])

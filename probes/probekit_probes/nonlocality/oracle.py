@@ -1,8 +1,11 @@
-"""The oracle reads the depth off an image: palette, boxes, evidence, order; it knows nothing of how scenes are made.
+"""The oracle reads depths off an image: palette, boxes, evidence, order; it knows no generator.
 
-Source: the theorem behind the filter. In an image where no opposite sides of two boxes coincide (F1) and every two boxes
-that overlap are comparable in the closure of "d shows inside the box of c" (F2), every scene that could have produced it
-has the same depths, and these are they. Cues: colour, T-junctions, convexity (Courtois et al. 2022, section 3.1).
+Source: the theorem behind the filter. In an image where no opposite sides of two boxes coincide (F1) and
+every two boxes that overlap are comparable in the closure of "d shows inside the box of c" (F2), every scene
+that could have produced it has the same depths, and these are they. Given F1, F2 is necessary too. F1
+makes the box of what shows of a rectangle the rectangle itself, since a hidden side would have to lie on an
+opposite side of a box above it; with the boxes fixed, the painting orders of the image are the linear
+extensions of the evidence. Cues: colour, T-junctions, convexity (Courtois et al. 2022, section 3.1).
 """
 
 from __future__ import annotations

@@ -24,16 +24,18 @@ from probekit_probes.nonlocality.scenes import COLOURS, Design
 class Nonlocality:
     """Tell the depth of every pixel of a picture of overlapping rectangles.
 
-    Inputs: float32 RGB (3, size, size) in [0, 1]; targets: float32 depth (1, size, size), (level + 1) / 11, where the
-    background's level is 0 and a rectangle's is one more than the number of rectangles beneath it. Source: the Rectangle
-    Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number of images, batch and rate are ours.
+    Inputs: float32 RGB (3, size, size) in [0, 1]; targets: float32 depth (1, size, size), (level + 1) / 11,
+    where the background's level is 0 and a rectangle's is one more than the number of rectangles beneath it.
+    Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number of
+    images, batch and rate are ours.
 
-    size: pixels a side. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of scenes each.
-    gap: least distance of parallel sides in pixels. colours: how many of the ten fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection"
-    (uniform over unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the level.
-    reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes that were not
-    filtered (the starred baseline of table 1); validation and test stay unambiguous. train, validation, test: items.
-    Raises UsageError where the rectangles do not fit.
+    size: pixels a side. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of
+    scenes each, but never less than two. gap: least distance of parallel sides in pixels. colours: how many
+    of the ten fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection"
+    (uniform over unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the
+    level. reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes
+    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. train,
+    validation, test: items. Raises UsageError where the rectangles do not fit.
     """
 
     property = "nonlocality"
@@ -57,12 +59,18 @@ class Nonlocality:
         validation: int = 1_000,
         test: int = 2_000,
     ) -> None:
-        room = size + 1 - (2 * rectangles - 1) * (gap - 1)
-        if not 2 <= rectangles <= MOST or gap < 1 or room < 2 * rectangles:
+        if not 2 <= rectangles <= MOST or gap < 1:
+            raise UsageError(
+                f"nonlocality(rectangles={rectangles}, gap={gap})",
+                f"a scene holds 2 to {MOST} rectangles, its sides at least 1 pixel apart",
+                f"Type rectangles=2 to {MOST} and gap=1 or more.",
+            )
+        least = (2 * rectangles - 1) * gap
+        if size < least:
             raise UsageError(
                 f"nonlocality(size={size}, rectangles={rectangles}, gap={gap})",
-                f"{2 * rectangles} lines {gap} apart do not fit into {size} pixels, or rectangles is not 2 to {MOST}",
-                "Type a larger size, fewer rectangles or a smaller gap (at least 1).",
+                f"{2 * rectangles} sides {gap} apart need {least} pixels",
+                f"Type size={least} or more, fewer rectangles or a smaller gap.",
             )
         if not rectangles <= colours <= COLOURS:
             raise UsageError(
@@ -72,7 +80,9 @@ class Nonlocality:
             )
         if min(train, validation, test) < 1:
             raise UsageError(
-                "nonlocality", "a split without items", "Type train, validation and test of at least 1."
+                f"nonlocality(train={train}, validation={validation}, test={test})",
+                "a split is empty",
+                "Type train, validation and test of at least 1.",
             )
         self.design = Design(size, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
         self.lengths = {"train": train, "validation": validation, "test": test}
@@ -80,7 +90,7 @@ class Nonlocality:
         self.metrics = depth_metrics()
 
     def data(self, split: Split, seed: int) -> Rectangles:
-        """Return a split; the test split is the same for every seed, and so is the validation split."""
+        """Return a split; `seed` moves the training split, `version` alone fixes the other two."""
         design, seed = self.design, seed if split == "train" else 0
         if split != "train":
             design = replace(design, ambiguous=False)
@@ -95,7 +105,7 @@ class Nonlocality:
         return read(inputs, self.design.reading).depth
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which images have one answer only, as the image itself proves, (batch,) bool for each rule."""
+        """Return which images have one answer, as the image itself proves, (batch,) bool for each rule."""
         found = read(inputs, self.design.reading)
         return {
             "F1 no opposite sides coincide": found.sides_apart,

@@ -1,9 +1,9 @@
 """Ranks: a scene of rectangles with the metric left out, as who owns the line of each rank on each axis.
 
-A scene of n rectangles has 2n lines an axis. `owners` is (scenes, 2n) int: entry r is the rectangle whose side is the
-r-th line. Rectangle n - 1 is painted last. The lines cut the frame into (2n + 1)^2 cells; cell 0 of an axis lies before
-the first line. Sets of rectangles are bits of a uint16. Whether a scene is unambiguous, and what its levels are,
-depends on the ranks alone.
+A scene of n rectangles has 2n lines an axis. `owners` is (scenes, 2n) int64: entry r is the rectangle whose
+side is the r-th line. Rectangle n - 1 is painted last. The lines cut the frame into (2n + 1)^2 cells; cell 0
+of an axis lies before the first line. Sets of rectangles are bits of a uint16. Whether a scene is
+unambiguous, and what its levels are, depends on the ranks alone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def beneath(above: Bits) -> Bits:
 
 
 def true_relation(cover: Bits, visible: Bits, count: int) -> Bits:
-    """Return T: the visible rectangles that overlap each visible rectangle and were painted later, (scenes, n)."""
+    """Return T: the visible rectangles that overlap each visible one and were painted later, (scenes, n).
+
+    Hidden rectangles transmit no order: A over hidden H over B, A and B apart, says nothing of A and B.
+    """
     later = np.array([((1 << count) - 1) & ~((2 << c) - 1) for c in range(count)], np.uint16)
     here = np.where((visible[:, None] >> np.arange(count, dtype=np.uint16)) & 1 == 1, visible[:, None], EMPTY)
     return neighbours(cover, cover, count) & later & here
@@ -76,8 +79,9 @@ def true_relation(cover: Bits, visible: Bits, count: int) -> Bits:
 def levels(relation: Bits, visible: Bits, reading: str) -> NDArray[np.uint8]:
     """Return the level of each visible rectangle, 0 where hidden, (scenes, n).
 
-    reading: "down-set", 1 + how many lie beneath it in the closure (figure 2 of Courtois et al. 2022: "the number of
-    rectangles that are beneath"), or "chain", the length of the longest chain of rectangles that ends with it.
+    reading: "down-set", 1 + how many lie beneath it in the closure (figure 2 of Courtois et al. 2022: "the
+    number of rectangles that are beneath"), or "chain", the length of the longest chain of rectangles ending
+    with it.
     """
     count = relation.shape[1]
     seen = (visible[:, None] >> np.arange(count, dtype=np.uint16)) & 1

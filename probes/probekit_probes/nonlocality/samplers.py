@@ -13,6 +13,8 @@ from probekit_probes.nonlocality.filter import unambiguous
 from probekit_probes.nonlocality.ranks import Bits, Owners, covers, levels, spans, true_relation
 
 CHUNK = 4096
+# Streams of one try; the sequential sampler's numbers 0 to 9 are the rectangles'.
+ACROSS, DOWN, THINNING = 10, 11, 12
 
 # lam of the tilt: minimises E[exp'(lam corr)] so that level and centrality are uncorrelated; see `fit_tilt`.
 TILT: dict[str, dict[int, float]] = {
@@ -34,8 +36,9 @@ class Law:
 
 
 def pairing(keys: streams.Words, count: int) -> Owners:
-    """Draw who owns the line of each rank: a uniform arrangement of every rectangle twice, (streams, 2n)."""
-    return np.argsort(streams.words(keys, 2 * count), axis=1, kind="stable") // 2
+    """Draw who owns the line of each rank, (keys, 2n): a uniform arrangement of each rectangle twice."""
+    owners: Owners = np.argsort(streams.words(keys, 2 * count), axis=1) // 2
+    return owners
 
 
 def propose(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
@@ -43,11 +46,11 @@ def propose(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_
     if law.sampler == "sequential":
         accepted, across, down = sequential.build(keys, count, law.omit)
     else:
-        across, down = (pairing(streams.key(keys, purpose), count) for purpose in (1, 2))
+        across, down = (pairing(streams.key(keys, purpose), count) for purpose in (ACROSS, DOWN))
         accepted = unambiguous(across, down, law.omit)
     if law.balance:
         chance = np.exp(tilt(law.sampler, count) * centrality(across[accepted], down[accepted]))
-        accepted[accepted] = streams.uniform(streams.key(keys[accepted], 3), 1)[:, 0] < chance
+        accepted[accepted] = streams.uniform(streams.key(keys[accepted], THINNING), 1)[:, 0] < chance
     return accepted, across, down
 
 
@@ -57,26 +60,32 @@ def tilt(sampler: str, count: int) -> float:
 
 
 def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
-    """Return each scene's correlation of level with nearness to the middle (minus the squared distance in ranks)."""
+    """Return the correlation of level and nearness to the middle, minus the squared distance in ranks.
+
+    (scenes,), 0 where either is constant. Sums are of integers, hence exact whoever is computed with a scene.
+    """
     count = across.shape[1] // 2
     cover = covers(spans(across), spans(down))
     everyone: Bits = np.full(len(across), (1 << count) - 1, np.uint16)
-    level = levels(true_relation(cover, everyone, count), everyone, "down-set").astype(np.float64)
-    near = np.zeros(level.shape)
+    level = levels(true_relation(cover, everyone, count), everyone, "down-set").astype(np.int64)
+    near = np.zeros_like(level)
     for owners in (across, down):
         ranks = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
-        near -= (ranks.sum(axis=2) / 2 - (2 * count - 1) / 2) ** 2
-    level -= level.mean(axis=1, keepdims=True)
-    near -= near.mean(axis=1, keepdims=True)
+        near -= (ranks.sum(axis=2) - (2 * count - 1)) ** 2
+    level = count * level - level.sum(axis=1, keepdims=True)
+    near = count * near - near.sum(axis=1, keepdims=True)
     scale = np.sqrt((level**2).sum(axis=1) * (near**2).sum(axis=1))
-    return np.divide((level * near).sum(axis=1), scale, out=np.zeros(len(level)), where=scale > 0)
+    found: NDArray[np.float64] = np.divide(
+        (level * near).sum(axis=1), scale, out=np.zeros(len(level)), where=scale > 0
+    )
+    return found
 
 
 def first_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, Owners]:
     """Return for each key the first accepted try, owners across and down, (keys, 2n).
 
-    Several tries of one key are looked at together while few keys are left; the first still wins, so what a key gives
-    does not depend on who is drawn with it.
+    Several tries of one key are looked at together while few keys are left; the first still wins, so what a
+    key gives does not depend on who is drawn with it.
     """
     across = np.empty((len(keys), 2 * count), np.int64)
     down = np.empty_like(across)

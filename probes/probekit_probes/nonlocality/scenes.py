@@ -19,9 +19,10 @@ COUNTING, ARRANGING, MEASURING, COLOURING = range(4)
 class Design:
     """All that a scene's law depends on besides its key.
 
-    size: pixels a side. rectangles: the most a scene holds; one fewer and two fewer come in a tenth of scenes each.
-    gap: the least distance of two lines of an axis, in pixels. colours: how many of the ten are used. reading: of the level, "down-set" or "chain".
-    ambiguous: ends drawn freely, no filter, as in the starred baseline of Courtois et al. 2022, table 1.
+    size: pixels a side. rectangles: the most a scene holds; one fewer and two fewer come in a tenth of scenes
+    each, but never less than two. gap: the least distance of two lines of an axis, in pixels. colours: how
+    many of the ten are used. reading: of the level, "down-set" or "chain". ambiguous: ends drawn freely, no
+    filter, as in the starred baseline of Courtois et al. 2022, table 1.
     """
 
     size: int
@@ -36,21 +37,25 @@ class Design:
 def counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
     """Draw the number of rectangles of each scene, before anything is rejected."""
     tenth = streams.below(streams.words(streams.key(keys, COUNTING), 1)[:, 0], 10)
-    return np.maximum(2, design.rectangles - np.array([2, 1] + [0] * 8)[tenth])
+    numbers: NDArray[np.int64] = np.maximum(2, design.rectangles - np.array([2, 1, *[0] * 8])[tenth])
+    return numbers
 
 
 def lines(design: Design, keys: streams.Words, count: int) -> NDArray[np.int64]:
-    """Draw the 2n lines of an axis in order: a uniform subset of {0..size} with neighbours at least `gap` apart."""
-    gap = 0 if "lines" in design.law.omit else design.gap
-    room = design.size + 1 - (2 * count - 1) * (gap - 1)
-    chosen = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count] if gap else None
-    if chosen is None:
-        chosen = streams.below(streams.words(keys, 2 * count), design.size + 1)
-    return np.sort(chosen, axis=1) + np.arange(2 * count) * max(gap - 1, 0)
+    """Draw the 2n lines of an axis in order, (keys, 2n): a uniform subset of {0..size}, `gap` apart.
+
+    Where the law omits "lines", each is uniform on {0..size} and they may coincide.
+    """
+    if "lines" in design.law.omit:
+        return np.sort(streams.below(streams.words(keys, 2 * count), design.size + 1), axis=1)
+    stretch = design.gap - 1
+    room = design.size + 1 - (2 * count - 1) * stretch
+    chosen = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count]
+    return np.sort(chosen, axis=1) + np.arange(2 * count) * stretch
 
 
 def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, NDArray[np.int64]]:
-    """Draw the ends of each rectangle freely (two different ones), and return owners and lines in order."""
+    """Draw the two different ends of each rectangle freely; return owners and lines in order, (keys, 2n)."""
     drawn = streams.words(keys, 2 * count).reshape(-1, count, 2)
     first = streams.below(drawn[..., 0], design.size + 1)
     second = (first + 1 + streams.below(drawn[..., 1], design.size)) % (design.size + 1)
@@ -62,20 +67,24 @@ def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, 
 def paint(
     top: Bits, x: NDArray[np.int64], y: NDArray[np.int64], hues: NDArray[np.uint8], size: int
 ) -> NDArray[np.uint8]:
-    """Return colour maps (scenes, size, size) from the topmost rectangle of each cell, the lines and the colours."""
+    """Return colour maps (scenes, size, size), 0 the background.
+
+    top: the topmost rectangle of each cell. x, y: the lines, (scenes, 2n). hues: each rectangle's palette
+    index.
+    """
     count = hues.shape[1]
     names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
     names[:, 1 << np.arange(count)] = hues
     pixel = np.arange(size)
     column, row = ((ends[:, None, :] <= pixel[:, None]).sum(axis=2) for ends in (x, y))
-    scene = np.arange(len(top))[:, None, None]
-    cells = names[scene, top]
-    painted: NDArray[np.uint8] = cells[scene, row[:, :, None], column[:, None, :]]
+    scene = np.arange(len(top))[:, None]
+    bands = np.take_along_axis(names[scene[:, None], top], column[:, None, :], axis=2)
+    painted: NDArray[np.uint8] = bands[scene, row]
     return painted
 
 
 def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return the colour maps (scenes, size, size), 0 the background, and the level of each colour (scenes, 11)."""
+    """Return colour maps (scenes, size, size), 0 the background, and each colour's level (scenes, 11)."""
     colours = np.empty((len(keys), design.size, design.size), np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     numbers = counts(design, keys)
@@ -88,7 +97,7 @@ def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArra
 def draw_alike(
     design: Design, keys: streams.Words, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw scenes that all hold `count` rectangles."""
+    """Draw scenes that all hold `count` rectangles; returns what `draw` does."""
     across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
     if design.ambiguous:
         across, x = free_ends(design, across_keys, count)

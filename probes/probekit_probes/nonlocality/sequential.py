@@ -1,10 +1,13 @@
 """The sequential sampler builds a scene front to back: each next rectangle goes beneath all that are placed.
 
-It is redrawn until its own sides show and its overlaps are ordered; what is placed never changes. The law is the product
-over the rectangles of "uniform on what is admissible given those above". 200 failures give the try up.
+It is redrawn until its own sides show and its overlaps are ordered; what is placed never changes. The law is
+the product over the rectangles of "uniform on what is admissible given those above". 200 failures give the
+try up.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from probekit_probes import streams
 from probekit_probes.nonlocality.ranks import EMPTY, HIGHEST, MOST, Bits, Owners
 
+Count = TypeVar("Count", np.uint8, np.uint64)
 FAILURES = 200
 CHUNK = 16_384
 FIELD, FIELDS = 12, 5
@@ -20,15 +24,21 @@ MASK = np.uint64((1 << FIELD) - 1)
 
 def spread(labels: range) -> NDArray[np.uint64]:
     """Return a table from a set of rectangles to a word with a field of 12 bits for each of five labels."""
+    table = np.zeros(1 << MOST, np.uint64)
     sets = np.arange(1 << MOST, dtype=np.uint64)
-    return np.bitwise_or.reduce([((sets >> c) & 1) << FIELD * i for i, c in enumerate(labels)], axis=0)
+    for place, label in enumerate(labels):
+        table |= ((sets >> np.uint64(label)) & np.uint64(1)) << np.uint64(FIELD * place)
+    return table
 
 
-SPREAD = np.stack([spread(range(FIELDS)), spread(range(FIELDS, 2 * FIELDS))], axis=1)
+SPREAD = np.stack([spread(range(FIELDS)), spread(range(FIELDS, 2 * FIELDS))])
 
 
 def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArray[np.bool_], Owners, Owners]:
-    """Draw one scene for each key: whether it could be finished, and its owners across and down, (keys, 2n)."""
+    """Draw one scene for each key: whether it could be finished, and its owners across and down, (keys, 2n).
+
+    omit: rules left out, "sides" or "overlaps"; only to show that each is needed.
+    """
     across = np.zeros((len(keys), 2 * count), np.int64)
     down = np.zeros_like(across)
     finished = np.ones(len(keys), np.bool_)
@@ -42,7 +52,9 @@ def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArra
         box, over = place(streams.key(keys[alive], placed), cover, above, extents(x, y), omit)
         done = box[:, 0] >= 0
         finished[alive[~done]] = False
-        alive, x, y, cover, above, box, over = (a[done] for a in (alive, x, y, cover, above, box, over))
+        if not done.all():
+            alive, x, y, box = alive[done], x[done], y[done], box[done]
+            cover, above, over = cover[done], above[done], over[done]
         above[:, label] = over
         x, columns, wide = insert(x, box[:, :2], label)
         y, rows, high = insert(y, box[:, 2:], label)
@@ -60,14 +72,16 @@ def place(
 ) -> tuple[NDArray[np.int64], Bits]:
     """Draw the next rectangle of each scene, beneath all others.
 
-    cover: (scenes, G, G); above: the closure over those placed, (scenes, n); spots: their extents. Returns the intervals in which its sides lie (left,
-    right, top, bottom), (scenes, 4), -1 where 200 tries failed, and the set above it in the closure, (scenes,).
+    cover: (scenes, G, G); above: the closure over those placed, (scenes, n); spots: their extents. Returns
+    the intervals in which its sides lie (left, right, top, bottom), (scenes, 4), -1 where 200 tries failed,
+    and the set above it in the closure, (scenes,).
     """
     scenes, grid = cover.shape[:2]
-    bare = cover == 0
-    bare_across = running(bare, axis=2)
-    bare_down = running(bare, axis=1)
-    seen = running(running(SPREAD[HIGHEST[cover]], axis=1), axis=2)
+    cells = cover.transpose(1, 2, 0).copy()  # scenes last: sums along the other axes run over whole rows
+    bare = (cells == 0).astype(np.uint8)
+    bare_across = running(bare, axis=1)
+    bare_down = running(bare, axis=0)
+    seen = running(running(SPREAD[:, HIGHEST[cells]], axis=1), axis=2)
     pairs = np.stack(np.triu_indices(grid), axis=1)
     box = np.full((scenes, 4), -1)
     over: Bits = np.zeros(scenes, np.uint16)
@@ -82,14 +96,14 @@ def place(
         if "sides" not in omit:
             shows = np.ones(len(here), np.bool_)
             for side in (0, 1):
-                shows &= bare_down[here, y[:, 1] + 1, x[:, side]] > bare_down[here, y[:, 0], x[:, side]]
-                shows &= bare_across[here, y[:, side], x[:, 1] + 1] > bare_across[here, y[:, side], x[:, 0]]
+                shows &= bare_down[y[:, 1] + 1, x[:, side], here] > bare_down[y[:, 0], x[:, side], here]
+                shows &= bare_across[y[:, side], x[:, 1] + 1, here] > bare_across[y[:, side], x[:, 0], here]
             here, row, x, y = here[shows], row[shows], x[shows], y[shows]
         evidence = members(
-            seen[here, y[:, 1] + 1, x[:, 1] + 1]
-            - seen[here, y[:, 0], x[:, 1] + 1]
-            - seen[here, y[:, 1] + 1, x[:, 0]]
-            + seen[here, y[:, 0], x[:, 0]]
+            seen[:, y[:, 1] + 1, x[:, 1] + 1, here]
+            - seen[:, y[:, 0], x[:, 1] + 1, here]
+            - seen[:, y[:, 1] + 1, x[:, 0], here]
+            + seen[:, y[:, 0], x[:, 0], here]
         )
         reach = evidence.copy()
         for d in range(above.shape[1]):
@@ -105,38 +119,39 @@ def place(
     return box, over
 
 
-def running(values: NDArray[np.generic], axis: int) -> NDArray[np.uint64]:
+def running(values: NDArray[Count], axis: int) -> NDArray[Count]:
     """Return the sums of all that lie before each line of an axis, one longer along it."""
     shape = list(values.shape)
     shape[axis] += 1
-    sums = np.zeros(shape, np.uint64 if values.dtype == np.uint64 else np.uint16)
-    np.cumsum(values, axis=axis, out=sums[(slice(None),) * axis + (slice(1, None),)])
+    sums = np.zeros(shape, values.dtype)
+    parts, totals = np.moveaxis(values, axis, 0), np.moveaxis(sums, axis, 0)
+    for line in range(len(parts)):  # np.cumsum is four times slower along any axis but the last
+        np.add(totals[line], parts[line], out=totals[line + 1])
     return sums
 
 
 def members(counts: NDArray[np.uint64]) -> Bits:
-    """Return the sets whose counts are in the fields of two words, (tries, 2) -> (tries,)."""
-    sets: Bits = np.zeros(len(counts), np.uint16)
+    """Return the sets whose counts are in the fields of two words, (2, tries) -> (tries,)."""
+    sets: Bits = np.zeros(counts.shape[1], np.uint16)
     for label in range(MOST):
-        held = (counts[:, label // FIELDS] >> np.uint64(FIELD * (label % FIELDS))) & MASK
+        held = (counts[label // FIELDS] >> np.uint64(FIELD * (label % FIELDS))) & MASK
         sets |= (held > 0).astype(np.uint16) << label
     return sets
 
 
 def extents(across: Owners, down: Owners) -> NDArray[np.int64]:
-    """Return the first and last interval of each placed rectangle across and down, by label, (scenes, placed, 4)."""
-    ends = [
-        np.argsort(owners, axis=1, kind="stable").reshape(len(owners), owners.shape[1] // 2, 2) + [1, 0]
-        for owners in (across, down)
-    ]
-    return np.concatenate(ends, axis=2)
+    """Return the first and last interval of each placed rectangle, across, then down, (scenes, placed, 4)."""
+    ends = [np.argsort(owners, axis=1, kind="stable") for owners in (across, down)]
+    pairs = [ranks.reshape(len(ranks), ranks.shape[1] // 2, 2) + np.array([1, 0]) for ranks in ends]
+    return np.concatenate(pairs, axis=2)
 
 
 def overlapped(spots: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], lowest: int) -> Bits:
     """Return who shares a cell with each new rectangle, (tries,); `lowest` is the lowest label placed."""
     meets = (spots[:, :, 0] <= x[:, 1:]) & (spots[:, :, 1] >= x[:, :1])
     meets &= (spots[:, :, 2] <= y[:, 1:]) & (spots[:, :, 3] >= y[:, :1])
-    return (meets * (1 << lowest + np.arange(spots.shape[1]))).sum(axis=1).astype(np.uint16)
+    shared: Bits = (meets * (1 << lowest + np.arange(spots.shape[1]))).sum(axis=1).astype(np.uint16)
+    return shared
 
 
 def insert(
@@ -144,7 +159,7 @@ def insert(
 ) -> tuple[Owners, NDArray[np.int64], NDArray[np.bool_]]:
     """Put two new lines into an axis, in the intervals `sides` (scenes, 2).
 
-    Returns the new owners, the old interval in which each new one lies, and which new ones the rectangle spans.
+    Returns the new owners, the old interval in which each new one lies, and whether the rectangle spans it.
     """
     first, second = sides[:, :1], sides[:, 1:] + 1
     line = np.arange(owners.shape[1] + 2)

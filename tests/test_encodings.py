@@ -1,0 +1,96 @@
+"""The positional encodings keep their paper's formula and know differences of positions only."""
+
+from __future__ import annotations
+
+import itertools
+
+import direct
+import pytest
+import torch
+from torch import Tensor
+
+from probekit.errors import UsageError
+from probekit_plugins.encodings.pe import PE
+
+SIZES = pytest.mark.parametrize("size", [(9,), (6, 5)], ids=["1-D", "2-D"])
+
+
+def attention(size: tuple[int, ...], heads: int, keys: int) -> Tensor:
+    """Return a random Kbar (batch, heads, keys, *size)."""
+    flat = torch.randn(2, heads, keys, torch.Size(size).numel()).softmax(-1)
+    return flat.view(2, heads, keys, *size)
+
+
+def look_at(site: tuple[int, ...], size: tuple[int, ...], keys: int) -> Tensor:
+    """Return the Kbar whose keys all look at one position."""
+    kbar = torch.zeros(1, 1, keys, *size)
+    kbar[(..., *site)] = 1
+    return kbar
+
+
+@SIZES
+@pytest.mark.parametrize(("channels", "bands"), [(16, 8), (10, 8), (3, 8), (5, 1)])
+def test_position_is_the_decor_product_with_one_band_for_each_group_of_channels(
+    size: tuple[int, ...], channels: int, bands: int
+) -> None:
+    torch.manual_seed(0)
+    encoding, kbar = PE(channels, size, keys=7, heads=1, bands=bands), attention(size, 1, 7)
+    p = direct.table(size)
+    assert len(p) == 64 * len(size)
+    wide = len(p) // bands
+    found = encoding.position(None, kbar, None).flatten(2)
+    for o in range(channels):
+        band = p[o * bands // channels * wide :][:wide]
+        mixed = torch.einsum("m,bmn->bn", encoding.project[0, o], kbar[:, 0].flatten(2)).double()
+        torch.testing.assert_close(found[:, o].double(), mixed @ band.T @ band, atol=1e-4, rtol=1e-4)
+
+
+@SIZES
+def test_position_depends_on_differences_of_positions_only(size: tuple[int, ...]) -> None:
+    encoding = PE(8, size, keys=3, heads=1)
+    centre = tuple(side // 2 for side in size)
+    reference = encoding.position(None, look_at(centre, size, 3), None)
+    for site in itertools.product(*(range(side) for side in size)):
+        moved = encoding.position(None, look_at(site, size, 3), None)
+        shift = [there - here for there, here in zip(site, centre, strict=True)]
+        here = [slice(max(0, -by), side - max(0, by)) for by, side in zip(shift, size, strict=True)]
+        there = [slice(max(0, by), side + min(0, by)) for by, side in zip(shift, size, strict=True)]
+        torch.testing.assert_close(moved[(..., *there)], reference[(..., *here)], atol=1e-4, rtol=1e-4)
+
+
+def test_groups_of_channels_have_different_kernels() -> None:
+    encoding = PE(8, (16,), keys=1, heads=8)
+    kernels = encoding.position(None, look_at((8,), (16,), 1).expand(1, 8, 1, 16), None)[0]
+    for one, other in itertools.combinations(kernels, 2):
+        assert (one - other).abs().max() > 0.1
+
+
+def test_matrix_is_learned_only_where_keys_differ_from_a_heads_channels() -> None:
+    assert not list(PE(128, (64, 64), keys=16, heads=8).parameters())
+    assert sum(p.numel() for p in PE(40, (64, 64), keys=64, heads=1).parameters()) == 40 * 64
+    assert sum(p.numel() for p in PE(40, (64, 64), keys=64, heads=4).parameters()) == 40 * 64
+
+
+def test_heads_are_mixed_apart() -> None:
+    """Head 1 alone moves: the first head's channels stay."""
+    torch.manual_seed(0)
+    encoding, kbar = PE(6, (5, 4), keys=7, heads=2), attention((5, 4), 2, 7)
+    before = encoding.position(None, kbar, None)
+    kbar[:, 1] = attention((5, 4), 2, 7)[:, 1]
+    after = encoding.position(None, kbar, None)
+    assert torch.equal(before[:, :3], after[:, :3])
+    assert not torch.isclose(before[:, 3:], after[:, 3:]).all(1).any()
+
+
+def test_table_is_built_on_the_meta_device_and_not_stored() -> None:
+    with torch.device("meta"):
+        encoding = PE(40, (64, 64), keys=64, heads=1)
+    assert all(buffer.is_meta for buffer in encoding.buffers())
+    assert list(PE(40, (64, 64), keys=64, heads=1).state_dict()) == ["project"]
+
+
+@pytest.mark.parametrize(("frequencies", "bands"), [(32, 3), (32, 0), (0, 8), (4, 8)])
+def test_bands_that_do_not_divide_the_frequencies_are_refused(frequencies: int, bands: int) -> None:
+    with pytest.raises(UsageError, match="bands") as caught:
+        PE(40, (64,), keys=64, heads=1, frequencies=frequencies, bands=bands)
+    assert f"pe(frequencies={frequencies}, bands={bands})" in caught.value.asked

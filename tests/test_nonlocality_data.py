@@ -1,0 +1,246 @@
+"""What is guarded: item i is a function of (seed, split, i) alone, and its law is the one that is written down."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from probekit_probes import streams
+from probekit_probes.nonlocality import samplers
+from probekit_probes.nonlocality.dataset import Rectangles
+from probekit_probes.nonlocality.probe import Nonlocality
+from probekit_probes.nonlocality.ranks import HIGHEST, MOST, covers, levels, spans, true_relation
+from probekit_probes.nonlocality.samplers import Law, centrality, first_accepted
+from probekit_probes.nonlocality.scenes import Design, counts, draw, draw_alike, flat_removed
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+SMALL = Design(size=32, rectangles=5, gap=2)
+LAWS = {
+    "sequential": SMALL,
+    "sequential, not balanced": replace(SMALL, law=Law(balance=False)),
+    "rejection": replace(SMALL, law=Law("rejection")),
+    "chain": replace(SMALL, reading="chain"),
+    "six colours": replace(SMALL, colours=6),
+    "ambiguous": replace(SMALL, ambiguous=True),
+}
+GOLDEN = {
+    "sequential": "fdb97c5b9126bafb",
+    "sequential, not balanced": "15c95a5776cf20a0",
+    "rejection": "2f2fd64098007375",
+    "chain": "fdb97c5b9126bafb",
+    "six colours": "059fdb9f03aef664",
+    "ambiguous": "07c76aa0880071de",
+}
+
+
+def stacked(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    images, depths = zip(*items, strict=True)
+    return torch.stack(images), torch.stack(depths)
+
+
+def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def fresh(design: Design, split: str = "train", seed: int = 3, length: int = 24) -> Rectangles:
+    return Rectangles(design, split, seed, length)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_an_item_is_the_same_alone_in_a_block_in_a_shuffled_batch_and_materialised(name: str) -> None:
+    design = LAWS[name]
+    block = stacked(fresh(design).__getitems__(range(24)))
+    single = fresh(design)
+    assert same(stacked([single[i] for i in range(24)]), block)
+    order = np.random.default_rng(0).permutation(24)
+    shuffled = fresh(design, length=1000).__getitems__(order.tolist())
+    assert same(stacked(shuffled), (block[0][order], block[1][order]))
+    drawn = fresh(design)
+    assert list(drawn.materialise()) == [24]
+    assert same(drawn.batch(range(24)), block)
+
+
+@pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_an_item_is_the_same_whatever_the_workers(how: str) -> None:
+    workers = DataLoader(fresh(SMALL), batch_size=5, num_workers=2, multiprocessing_context=how)
+    images, depths = (torch.cat(column) for column in zip(*workers, strict=True))
+    assert same((images, depths), stacked(fresh(SMALL).__getitems__(range(24))))
+
+
+@pytest.mark.parametrize("law", [Law(), Law("rejection"), Law(balance=False)])
+def test_an_item_does_not_depend_on_the_block_it_is_drawn_in(law: Law) -> None:
+    """The block is longer than the samplers' own chunks, the parts shorter."""
+    keys = streams.key(0, np.arange(samplers.CHUNK + 300))
+    across, down = first_accepted(law, keys, 4)
+    some = np.r_[0:40, samplers.CHUNK - 20 : samplers.CHUNK + 20]
+    for part in np.array_split(some, 7):
+        x, y = first_accepted(law, keys[part], 4)
+        assert np.array_equal(x, across[part])
+        assert np.array_equal(y, down[part])
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_data_of_a_version_do_not_change(name: str) -> None:
+    data = fresh(LAWS[name], "test", seed=0, length=4)
+    data.ensure(range(4))
+    found = hashlib.sha256(data.colours.tobytes() + data.levels.tobytes()).hexdigest()[:16]
+    assert found == GOLDEN[name], "the data changed: raise Nonlocality.version, then note the new hash here"
+
+
+def test_another_seed_and_another_split_give_other_items() -> None:
+    colours = []
+    for split, seed in (("train", 0), ("train", 1), ("validation", 0), ("test", 0)):
+        data = fresh(SMALL, split, seed)
+        data.ensure(range(24))
+        colours += [image.tobytes() for image in data.colours]
+    assert len(set(colours)) == len(colours)
+
+
+def test_validation_and_test_splits_are_the_same_for_every_seed_and_the_training_split_is_not() -> None:
+    probe = Nonlocality(size=16, rectangles=3, gap=2, train=8, validation=8, test=8)
+    splits = {
+        split: [probe.data(split, seed).batch(range(8)) for seed in (0, 5)]  # type: ignore[arg-type]
+        for split in ("train", "validation", "test")
+    }
+    assert {split: same(*pair) for split, pair in splits.items()} == {
+        "train": False,
+        "validation": True,
+        "test": True,
+    }
+
+
+def test_an_index_outside_the_split_is_refused() -> None:
+    for index in (-1, 24):
+        with pytest.raises(IndexError, match="items 0 to 23"):
+            fresh(SMALL)[index]
+
+
+def test_images_and_depths_have_the_promised_shapes_types_and_values() -> None:
+    images, depths = fresh(SMALL).batch(range(24))
+    assert images.shape == (24, 3, 32, 32)
+    assert depths.shape == (24, 1, 32, 32)
+    assert images.dtype == depths.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert 0 <= images.min() < images.max() <= 1
+    allowed = (torch.arange(11) + 1) / 11
+    assert torch.isin(depths, allowed).all()
+    assert (depths[(images == 0).all(1, keepdim=True)] == allowed[0]).all()
+    assert (depths[(images != 0).any(1, keepdim=True)] >= allowed[1]).all()
+
+
+@pytest.mark.parametrize("most", [2, 3, 10])
+def test_eight_tenths_of_scenes_hold_the_most_rectangles_a_tenth_one_fewer_a_tenth_two_fewer(
+    most: int,
+) -> None:
+    numbers = counts(Design(128, most, 1), streams.key(0, np.arange(50_000)))
+    found = np.bincount(numbers, minlength=11) / len(numbers)
+    expected = np.zeros(11)
+    for fewer, share in ((0, 0.8), (1, 0.1), (2, 0.1)):
+        expected[max(2, most - fewer)] += share
+    assert np.abs(found - expected).max() < 4 * np.sqrt(0.16 / len(numbers))
+
+
+def test_the_number_of_rectangles_is_drawn_before_any_scene_is_refused() -> None:
+    keys = streams.key(9, np.arange(200))
+    colours, levels_found = draw(SMALL, keys)
+    assert np.array_equal((levels_found > 0).sum(1), counts(SMALL, keys))
+    shown = [len(np.unique(image)) - 1 for image in colours]
+    assert np.array_equal(shown, counts(SMALL, keys))
+
+
+def test_a_try_has_a_stream_for_each_purpose() -> None:
+    """A thinning number shared with a rectangle's place would bend the law."""
+    purposes = [*range(MOST), samplers.ACROSS, samplers.DOWN, samplers.THINNING]
+    assert len(set(purposes)) == len(purposes)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "count", "scenes"),
+    [
+        ("sequential", 3, 20_000),
+        ("sequential", 5, 6_000),
+        ("sequential", 10, 1_500),
+        ("rejection", 3, 20_000),
+        ("rejection", 6, 4_000),
+        ("rejection", 8, 1_500),
+    ],
+)
+def test_where_balanced_the_middle_says_nothing_of_the_level(sampler: str, count: int, scenes: int) -> None:
+    keys = streams.key(4, np.arange(scenes))
+    found = {
+        balance: centrality(*first_accepted(Law(sampler, balance), keys, count)) for balance in (True, False)
+    }
+    errors = {balance: values.mean() / (values.std() / np.sqrt(scenes)) for balance, values in found.items()}
+    assert abs(errors[True]) < 3
+    assert errors[False] > 6
+
+
+def test_two_rectangles_need_no_balance() -> None:
+    across, down = first_accepted(Law(balance=False), streams.key(0, np.arange(500)), 2)
+    assert (centrality(across, down) == 0).all()
+
+
+def test_the_law_is_the_same_across_and_down_and_for_every_colour() -> None:
+    keys = streams.key(0, np.arange(4_000))
+    across, down = first_accepted(Law(), keys, 4)
+    # Rank of the first side of the topmost rectangle: from the left, from the right, from the top, from the bottom.
+    ranks = [(owners == 3).argmax(1) for owners in (across, across[:, ::-1], down, down[:, ::-1])]
+    means = np.array([rank.mean() for rank in ranks])
+    assert np.ptp(means) < 4 * np.sqrt(2) * ranks[0].std() / np.sqrt(len(keys))
+    _, level = draw_alike(replace(SMALL, colours=4), keys, 4)
+    by_colour = level[:, 1:5].astype(float)
+    assert np.ptp(by_colour.mean(0)) < 4 * np.sqrt(2) * by_colour.std() / np.sqrt(len(keys))
+
+
+def painted(rectangles: list[tuple[int, int, int, int]], size: int) -> np.ndarray:
+    """Paint (left, right, top, bottom) in order, 0 the background, 1 + i the i-th rectangle."""
+    image = np.zeros((size, size), int)
+    for i, (left, right, top, bottom) in enumerate(rectangles):
+        image[top:bottom, left:right] = i + 1
+    return image
+
+
+def slow_levels(rectangles: list[tuple[int, int, int, int]], size: int) -> list[int]:
+    """Return 1 + the number of visible rectangles beneath each, 0 where hidden, by walking the pixels."""
+    image = painted(rectangles, size)
+    masks = [painted([r], size) > 0 for r in rectangles]
+    seen = [i for i in range(len(masks)) if (image == i + 1).any()]
+    under: dict[int, set[int]] = {}
+    for d in seen:
+        direct = [c for c in seen if c < d and (masks[c] & masks[d]).any()]
+        under[d] = set(direct).union(*(under[c] for c in direct))
+    return [1 + len(under[i]) if i in under else 0 for i in range(len(masks))]
+
+
+def rank_levels(rectangles: list[tuple[int, int, int, int]], size: int) -> list[int]:
+    """Return the same by the code under test."""
+    sides = np.array(rectangles)
+    owners, lines = [], []
+    for axis in (sides[:, :2], sides[:, 2:]):
+        order = np.argsort(axis.ravel(), kind="stable")
+        owners.append(order[None] // 2)
+        lines.append(axis.ravel()[order][None])
+    cover = covers(*(flat_removed(spans(o), at, size) for o, at in zip(owners, lines, strict=True)))
+    top = HIGHEST[cover]
+    visible = np.bitwise_or.reduce(top, axis=(1, 2))
+    return levels(true_relation(cover, visible, len(rectangles)), visible, "down-set")[0].tolist()
+
+
+def test_a_hidden_rectangle_transmits_no_order() -> None:
+    """H lies over B and under both A1 and A2, which hide it; A2 does not touch B."""
+    b, h, a1, a2 = (0, 4, 0, 4), (2, 8, 1, 3), (1, 5, 0, 5), (5, 9, 0, 5)
+    assert rank_levels([b, h, a1, a2], 10) == [1, 0, 2, 1]
+    assert rank_levels([b, a1, a2], 10) == [1, 2, 1]
+
+
+def test_levels_of_ambiguous_scenes_are_those_of_the_rectangles_painted() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        ends = np.array([random.choice(9, 2, replace=False) for _ in range(12)])
+        sides = np.sort(ends, axis=1).reshape(6, 4)
+        rectangles = [tuple(map(int, row)) for row in sides]
+        assert rank_levels(rectangles, 8) == slow_levels(rectangles, 8)  # type: ignore[arg-type]
