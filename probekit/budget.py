@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.errors import UsageError
+from probekit.errors import ProbekitError, UsageError
 from probekit.expression import Expression
 from probekit.interfaces import Shape
 
@@ -11,10 +11,15 @@ REFUSED = 0.25
 
 
 def count(expression: Expression, shape: Shape, width: int | None) -> int:
-    """Return how many parameters the network has, built on the meta device, without memory for its weights."""
+    """Return how many parameters the network has, built without memory for its weights where that can be."""
     import torch
 
-    with torch.device("meta"):
+    try:
+        with torch.device("meta"):
+            network = expression.build(shape, width)
+    except UsageError:
+        raise
+    except ProbekitError:  # some networks compute with tensors while they are built
         network = expression.build(shape, width)
     if not isinstance(network, torch.nn.Module):
         raise UsageError(

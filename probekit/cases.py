@@ -16,7 +16,7 @@ HEADS = ("input", "truth", "prediction", "error")
 
 
 def chosen(scores: Tensor, metric: Metric) -> list[tuple[str, int]]:
-    """Return the two worst, the median and the best item as (name, index): of those it applies to, fewer where few.
+    """Return the two worst, the median and the best item, as (name, index); fewer where there are fewer.
 
     A metric that applies to no item chooses the first.
     """

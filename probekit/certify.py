@@ -177,7 +177,7 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         scores[title] = outcome.result.metrics.get(name)
     floor = next(iter(scores.values()))
     places = {title: place(value, floor, metric.perfect) for title, value in scores.items()}
-    said = ", ".join(f"{title} {'-' if at is None else f'{at:.0%}'}" for title, at in places.items())
+    said = ", ".join(f"{title} {'-' if at is None else f'{at:z.0%}'}" for title, at in places.items())
     return Check(
         name="focused",
         holds=all(at is not None and at <= LOWEST for at in places.values()),

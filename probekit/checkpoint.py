@@ -1,4 +1,4 @@
-"""A checkpoint is a run half done: weights, the trainer's state and how far the log goes, in one file that agrees."""
+"""A checkpoint is a run half done: weights, trainer's state and length of the log, all in one file."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, d
 def restore(folder: Folder, model: nn.Module, device: torch.device) -> Reached:
     """Load the folder's checkpoint into the model and cut the log to it; start afresh where there is none.
 
-    Raises StoreError where it is not whole, or where another environment made it: what follows would then not be
-    the run that began.
+    Raises StoreError where it is not whole, or where another environment made it: what follows would then
+    not be the run that began.
     """
     path = folder.path / CHECKPOINT
     if not path.is_file():

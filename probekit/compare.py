@@ -1,4 +1,4 @@
-"""Comparing tells which structures a scale can separate, and claims no order within its noise between seeds."""
+"""Comparing tells which structures a scale can separate, and claims no order within its noise."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ class Standing:
 
 
 def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | None:
-    """Return the structures, best first, by one metric of comparable results; None where the noise was not measured.
+    """Return the structures, best first, by one metric of comparable results; None where the noise was not
+    measured.
 
-    Two structures of k and l seeds are separated where their means differ by more than 1.96 times the scale's noise times
-    sqrt(1/k + 1/l). Results of another probe, version or scale must not be among them. Raises ValueError where they are.
+    Two structures of k and l seeds are separated where their means differ by more than 1.96 times the
+    scale's noise times sqrt(1/k + 1/l). Results of another probe, version or scale must not be among them.
+    Raises ValueError where they are.
     """
     if len({result.plan.comparable for result in results}) > 1:
         raise ValueError("results of different probes, versions or scales are not compared")

@@ -29,8 +29,8 @@ def grid(
 ) -> bytes:
     """Draw strips as the rows of one picture, PNG bytes.
 
-    Panels of three channels are shown in colour, others by their first channel on one scale a row; those under a head
-    named in `signed` on a scale of their own, white at zero.
+    Panels of three channels are shown in colour, others by their first channel on one scale a row; those
+    under a head named in `signed` on a scale of their own, white at zero.
     """
     figure = new_figure(len(heads) * INCH + 0.9, len(strips) * INCH + 0.7)
     axes = figure.subplots(len(strips), len(heads), squeeze=False)

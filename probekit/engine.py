@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SCORES, WEIGHTS, CASES, TRACE = "scores.safetensors", "weights.safetensors", "cases.png", "traceback.txt"
-FIRST = 1.0
+FIRST = 0.3
 """Seconds of training before the first checkpoint."""
 SHARE = 0.01
 """The most of the time that checkpoints may take from then on."""
@@ -40,7 +40,8 @@ Watch = Callable[[str, Row], None]
 def perform(
     plan: Plan, folder: Folder, registry: Registry, device: torch.device, watch: Watch | None = None
 ) -> Result:
-    """Do what the plan says in the folder, going on from its checkpoint if there is one, and store the result.
+    """Do what the plan says in the folder, going on from its checkpoint if there is one, and store the
+    result.
 
     watch: called with what is being done ("prepare", "train", "score") and a row for it. A run that fails is
     stored as failed, with its traceback beside it, and returned. Ctrl-C is no different from a kill: the same
@@ -161,11 +162,11 @@ def train_model(
 
     model.train()
     for row in trainer.fit(model, probe, data, seed=plan.seed, device=device, state=before.trainer):
-        folder.append(row)
-        rows += 1
         steps = int(row.get("step", steps + 1))
         if not all(isfinite(value) for value in row.values()):
             raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
+        folder.append(row)
+        rows += 1
         registry.notify("probekit_run_progress", plan=plan, row=row)
         tell("train", row)
         now = time.monotonic()

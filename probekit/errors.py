@@ -34,7 +34,7 @@ class RunError(ProbekitError):
 
 
 class Interrupted(ProbekitError):
-    """A run was stopped by Ctrl-C after its state was saved."""
+    """Runs were stopped by Ctrl-C."""
 
     exit_code = 130
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,10 +36,16 @@ class Part:
         """Return the canonical text of the term."""
         return str(Term(self.name, tuple(sorted(self.params.items()))))
 
+    @property
+    def open(self) -> dict[str, inspect.Parameter]:
+        """Return what the target can be handed: its signature but for what a partial has bound by name."""
+        bound = self.target.keywords if isinstance(self.target, functools.partial) else {}
+        taken = inspect.signature(self.target).parameters
+        return {name: taken[name] for name in taken if name not in bound}
+
     def accepts(self, name: str) -> bool:
         """Tell whether the target takes an argument of this name."""
-        taken = inspect.signature(self.target).parameters.values()
-        return any(p.name == name or p.kind is p.VAR_KEYWORD for p in taken)
+        return name in self.open or any(p.kind is p.VAR_KEYWORD for p in self.open.values())
 
     def make(self, *args: Any, **kwargs: Any) -> Any:
         """Call the target with the parameters besides what its host hands over.
@@ -96,6 +103,15 @@ class Expression:
         return self.structure.accepts("width")
 
     @property
+    def takes_shape(self) -> bool:
+        """Tell whether the first argument is the shape: it is called so, or cannot be left out."""
+        first = next(iter(self.structure.open.values()), None)
+        if first is None or first.name in ("width", "layer"):
+            return False
+        by_place = first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
+        return first.name == "shape" or (by_place and first.default is first.empty)
+
+    @property
     def width_step(self) -> int:
         """Return what the width must be a multiple of."""
         steps = (getattr(p.target, "width_step", None) for p in self.parts)
@@ -106,10 +122,7 @@ class Expression:
         handed: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
             handed["layer"] = self.host
-        takes_shape = any(
-            n not in ("width", "layer") for n in inspect.signature(self.structure.target).parameters
-        )
-        network: Module = self.structure.make(*(shape,) if takes_shape else (), **handed)
+        network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **handed)
         return network
 
     def host(self, channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> Module:
@@ -125,8 +138,8 @@ class Expression:
 def resolve(text: str, host: str, registry: Registry) -> Expression:
     """Resolve the text of an expression; where it names no structure, `host` hosts the layer.
 
-    Raises UsageError where a name is unknown or stands for two things, where a structure hosts no layer, or where a layer
-    does not take an encoding.
+    Raises UsageError where a name is unknown or stands for two things, where a structure hosts no layer, or
+    where a layer does not take an encoding.
     """
     terms = list(parse(text))
     kinds = registry.kinds_of(terms[0].name)
@@ -151,7 +164,7 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
 
 
 def check_hosting(found: Expression) -> None:
-    """Raise UsageError where the structure hosts no layer or the layer does not serve what the encoding offers."""
+    """Raise UsageError where the structure hosts no layer, or the layer no such encoding."""
     if found.layer is None:
         return
     if not found.structure.accepts("layer"):

@@ -50,10 +50,11 @@ def run(
 ) -> Result:
     """Put a structure to a probe and return the result, from the store where it is there.
 
-    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression such
-    as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is given what it
-    takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is run anew each time.
-    Raises UsageError for what cannot be meant, StoreError where the store refuses, RunError where the run fails.
+    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression
+    such as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is
+    given what it takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is
+    run anew each time. Raises UsageError for what cannot be meant, StoreError where the store refuses,
+    RunError where the run fails.
     """
     expression, known = named(structure, registry())
     spec = make_spec(
@@ -76,7 +77,7 @@ def carry_out(
     force: bool = False,
     watch: Watch | None = None,
 ) -> Outcome:
-    """Return the stored result of a plan, or perform it in its folder; with `force`, in a new one beside it."""
+    """Return the stored result of a plan, or perform it; with `force`, in a new folder beside it."""
     from probekit.engine import perform
 
     where = chosen_device(device)
@@ -113,7 +114,7 @@ def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
 
 
 def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:
-    """Return the expression of a structure, and a registry that knows it; a callable is called py- and its name."""
+    """Return the expression of a structure (of a callable py- and its name), and a registry that knows it."""
     if isinstance(structure, str):
         return structure, known
     if not callable(structure):

@@ -65,8 +65,8 @@ class Scale:
 class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
-    It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes, which
-    is then used instead; and `materialise()`, which draws all there is and yields how many items are there.
+    It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes,
+    which is then used instead; and `materialise()`, which draws the split and yields how many items are there.
     """
 
     def __len__(self) -> int: ...

@@ -1,10 +1,11 @@
-"""A plan is a specification made exact: names resolved, defaults filled in, width and parameters counted, hashed."""
+"""A plan is a specification made exact: names resolved, defaults filled in, parameters counted, hashed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from probekit.expression import Expression, Part, part, resolve
 from probekit.grammar import Term, parse_term, write
 from probekit.interfaces import Probe, Scale, Value
 from probekit.registry import Registry
-from probekit.sources import source_hash
+from probekit.sources import importable, source_hash
 from probekit.spec import RunSpec
 
 ENGINE = 1
@@ -24,7 +25,7 @@ ENGINE = 1
 
 
 class Used(BaseModel):
-    """A component a run rests on: where it came from, and the hash of its source (None where there is no file)."""
+    """A component a run rests on: where it came from, and the hash of its source (None where it has none)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,9 +41,10 @@ class Used(BaseModel):
 class Plan(BaseModel):
     """What will be done, all of it: a stored plan alone can be performed again.
 
-    probe, structure, trainer: canonical texts. width: None where the structure has none. budget_gap: parameters over
-    budget, minus one. noise: the scale's measured noise between seeds by metric, empty where what was typed differs from
-    the scale. nonce: set where a component has no source to hash, so that its result is never reused.
+    probe, structure, trainer: canonical texts. width: None where the structure has none. budget_gap:
+    parameters over budget, minus one. noise: the scale's measured noise between seeds by metric, empty
+    where what was typed differs from the scale. nonce: set where a callable given from Python is not all in
+    its source, so that its result is never reused.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,7 +69,8 @@ class Plan(BaseModel):
     @property
     def identity(self) -> str:
         """Return the sha256 of all that a result depends on but the machine."""
-        hashed = self.model_dump(include={"probe", "structure", "trainer", "scale", "seed", "width", "nonce"})
+        texts = {"probe", "structure", "trainer", "scale"}
+        hashed = self.model_dump(include={*texts, "seed", "width", "parameters", "nonce"})
         hashed["engine"] = ENGINE
         hashed["components"] = [
             [u.kind, u.plugin, u.name, u.version, u.source or u.distribution_version] for u in self.components
@@ -82,7 +85,7 @@ class Plan(BaseModel):
 
     @property
     def comparable(self) -> tuple[str, str, str]:
-        """Return what two plans must share for their scores to be compared: the probe as resolved, its version, scale."""
+        """Return what plans share whose scores may be compared: probe as resolved, its version, scale."""
         version = next(u.version for u in self.components if u.kind == "probe")
         return self.probe, str(version), self.scale
 
@@ -92,27 +95,30 @@ def readable(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
-def make_plan(spec: RunSpec, registry: Registry, nonce: str = "") -> Plan:
+def make_plan(spec: RunSpec, registry: Registry) -> Plan:
     """Resolve a specification.
 
-    Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an encoding the
-    layer does not take, a size the structure cannot take.
+    Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an
+    encoding the layer does not take, a size the structure cannot take.
     """
     asked = parse_term(spec.probe)
-    bare = part("probe", Term(asked.name, ()), registry)
+    bare = part("probe", Term(asked.name), registry)
     scale = named_scale(bare, spec.scale)
+    default = part("probe", merged(Term(asked.name), scale.parameters), registry)
     probe_part = part("probe", merged(asked, scale.parameters), registry)
-    trainer_part = trained(spec, scale, registry)
+    trainer_part = trained(spec.trainer, scale, registry)
+    trainer_part.make()
     probe: Probe = probe_part.make()
     expression = resolve(spec.structure, probe.structure, registry)
     width, allowed = chosen_width(spec, scale, expression, probe)
     parameters = budget.count(expression, probe.shape, width)
     parts = (probe_part, *expression.parts, trainer_part)
-    used = tuple(used_of(p, registry) for p in parts)
-    untouched = (
-        probe_part.params == part("probe", merged(Term(asked.name, ()), scale.parameters), registry).params
+    as_measured = (
+        probe_part == default
+        and trainer_part == trained(RunSpec.model_fields["trainer"].default, scale, registry)
+        and spec.width is None
+        and spec.budget is None
     )
-    untouched &= spec.trainer == "supervised" and spec.width is None and spec.budget is None
     return Plan(
         spec=spec,
         probe=probe_part.text,
@@ -127,9 +133,9 @@ def make_plan(spec: RunSpec, registry: Registry, nonce: str = "") -> Plan:
         inputs=probe.shape.inputs,
         outputs=probe.shape.outputs,
         size=probe.shape.size,
-        components=used,
-        noise=dict(scale.noise) if untouched else {},
-        nonce=nonce,
+        components=tuple(used_of(p, registry) for p in parts),
+        noise=dict(scale.noise) if as_measured else {},
+        nonce="" if all(map(traceable, parts)) else uuid.uuid4().hex,
     )
 
 
@@ -158,10 +164,10 @@ def merged(term: Term, below: Mapping[str, Value]) -> Term:
     return Term(term.name, tuple(sorted({**below, **dict(term.params)}.items())))
 
 
-def trained(spec: RunSpec, scale: Scale, registry: Registry) -> Part:
+def trained(text: str, scale: Scale, registry: Registry) -> Part:
     """Resolve the trainer; of the scale's recipe it takes what it has parameters for."""
-    asked = parse_term(spec.trainer)
-    own = part("trainer", Term(asked.name, ()), registry).params
+    asked = parse_term(text)
+    own = part("trainer", Term(asked.name), registry).params
     recipe = {name: value for name, value in scale.recipe.items() if name in own}
     return part("trainer", merged(asked, recipe), registry)
 
@@ -171,13 +177,14 @@ def chosen_width(
 ) -> tuple[int | None, int | None]:
     """Return the width and the budget it was chosen for, if any: what was typed, else what the scale says.
 
-    Raises UsageError where a width is not a multiple of what the terms need.
+    Raises UsageError where a width is not a multiple of what the terms need, or a structure has none.
     """
     if not expression.has_width:
-        if spec.width is not None:
-            name = expression.structure.component.name
-            raise UsageError(f"--width {spec.width}", f"{name} has no width", "Leave --width out.")
-        return None, spec.budget or scale.budget
+        for option, typed in (("--width", spec.width), ("--budget", spec.budget)):
+            if typed is not None:
+                name = expression.structure.component.name
+                raise UsageError(f"{option} {typed}", f"{name} has no width", f"Leave {option} out.")
+        return None, scale.budget
     allowed = spec.budget or (None if spec.width else scale.budget)
     if allowed is not None:
         return budget.nearest(expression, probe.shape, allowed), allowed
@@ -192,7 +199,8 @@ def chosen_width(
 
 
 def used_of(found: Part, registry: Registry) -> Used:
-    """Note where a part came from."""
+    """Note where a part came from; its source is its address's too, where a partial may have been made."""
+    address = found.component.target
     record = registry.owner(found.component)
     version = getattr(found.target, "version", None)
     return Used(
@@ -202,7 +210,14 @@ def used_of(found: Part, registry: Registry) -> Used:
         distribution=record.distribution if record else "",
         distribution_version=record.version if record else "",
         version=version if isinstance(version, int) else None,
-        source=source_hash(found.target),
+        source=source_hash(found.target, address.partition(":")[0] if isinstance(address, str) else ""),
+    )
+
+
+def traceable(found: Part) -> bool:
+    """Tell whether the sources say all that a part is; what was handed over as an object may hold more."""
+    return isinstance(found.component.target, str) or (
+        importable(found.target) and source_hash(found.target) is not None
     )
 
 

@@ -53,7 +53,7 @@ class Result(BaseModel):
     files: dict[str, str] = {}
 
     def place(self, metric: str, perfect: float) -> float | None:
-        """Return where a score lies between its floor (0) and perfect (1), or None where either is unknown."""
+        """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""
         score, floor = self.metrics.get(metric), self.floors.get(metric)
         if score is None or floor is None or floor == perfect:
             return None

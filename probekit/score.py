@@ -23,7 +23,8 @@ def score(
 ) -> dict[str, Tensor]:
     """Score the first `count` items: each metric's (count,) float32.
 
-    Raises RunError where an answer is not finite: a metric's NaN says that it does not apply, and would hide it.
+    Raises RunError where an answer is not finite: a metric's NaN says that it does not apply, and would
+    hide it.
     """
     import torch
 

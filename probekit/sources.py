@@ -43,7 +43,8 @@ def source_hash(target: Any, module: str = "") -> str | None:
 
 
 def importable(target: Any) -> bool:
-    """Tell whether a class or function is what its module holds under its name, so that its source says it all.
+    """Tell whether a class or function is what its module holds under its name, so that its source says it
+    all.
 
     A lambda, a closure, a partial and a bound method are not: what they hold is in no file.
     """

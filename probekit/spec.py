@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class RunSpec(BaseModel):
     """What was asked, as typed; None where the scale decides.
 
-    width: channels. budget: parameters to come near to. Raises pydantic's ValidationError where both are given.
+    width: channels. budget: parameters to come near to. Raises pydantic's ValidationError where both are
+    given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

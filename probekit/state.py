@@ -1,4 +1,4 @@
-"""A state is nested dicts and lists of tensors and JSON values: packed flat for safetensors, and unpacked again."""
+"""A state is nested dicts and lists of tensors and JSON values, packed flat for safetensors and unpacked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Return the state that `pack` took apart; tuples come back as lists. Raises KeyError where a tensor is missing."""
+    """Return the state that `pack` took apart, tuples as lists. Raises KeyError where a tensor is missing."""
     import torch
 
     if isinstance(packed, dict):

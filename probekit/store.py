@@ -30,13 +30,13 @@ def default_root() -> Path:
 
 
 class Folder:
-    """One run's folder: spec.json, log.jsonl, checkpoint, and once done result.json, scores, weights, pictures."""
+    """One run's folder: spec, log and checkpoint; once done, result, scores, weights and a picture."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file whole or not at all; return its sha256. Raises StoreError where the disk does not take it."""
+        """Write a file whole or not at all; return its sha256. Raises StoreError where the disk refuses."""
         target, draft = self.path / name, self.path / f".{name}.draft"
         try:
             with draft.open("wb") as file:
@@ -65,7 +65,7 @@ class Folder:
         return self.write(name, save(plain, metadata={"probekit": json.dumps(about or {})}))
 
     def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Read what write_tensors wrote. Raises StoreError where the file is missing, truncated or foreign."""
+        """Read what write_tensors wrote. Raises StoreError where it is missing, truncated or foreign."""
         from safetensors import SafetensorError, safe_open
 
         path = self.path / name
@@ -161,7 +161,7 @@ class Folder:
 
 
 class Store:
-    """Folders under one root; of the folders of one plan, the newest is the run, done or to be gone on with."""
+    """Folders under one root; of those of one plan the newest is the run, done or to be gone on with."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()

@@ -13,6 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # small networks gain nothing by threads that wait for each other
+
 REGISTERS = """
 from probekit.components import Component
 from probekit.hookspecs import hookimpl

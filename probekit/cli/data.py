@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,12 @@ import typer
 
 from probekit.cli.messages import note
 from probekit.cli.progress import Progress
-from probekit.errors import UsageError
+from probekit.errors import ProbekitError, UsageError
+from probekit.items import batch
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from probekit.interfaces import Dataset
 
 BATCH = 256
@@ -34,7 +38,8 @@ def data(
         typer.Option(metavar="DIR", help="Write the split as PNGs: 00000-input.png, 00000-target.png."),
     ] = None,
 ) -> None:
-    """Draw the first items of a split into a picture; with --safetensors or --png, write the whole split instead.
+    """Draw the first items of a split into a picture; with --safetensors or --png, write the whole split
+    instead.
 
     Nothing is overwritten.
 
@@ -44,47 +49,68 @@ def data(
     from probekit.plan import readable
 
     found = split_of(probe, split=split, scale=scale, seed=seed)  # type: ignore[arg-type]
-    with Progress() as progress:
-        if safetensors is not None:
-            free(safetensors)
-            write_safetensors(found, safetensors, progress)
-        if png is not None:
-            free(png)
-            write_pngs(found, png, progress)
+    target = None
     if safetensors is None and png is None:
         target = preview or Path(f"{readable(probe)}-{scale}-{split}.png")
-        free(target)
-        draw(f"{probe}, scale {scale}, {split} split, seed {seed}", found, count, target)
+    free(*(path for path in (safetensors, png, target) if path is not None))
+    try:
+        with Progress() as progress:
+            if safetensors is not None:
+                write_safetensors(found, safetensors, progress)
+            if png is not None:
+                write_pngs(found, png, progress)
+        if target is not None:
+            draw(f"{probe}, scale {scale}, {split} split, seed {seed}", found, count, target)
+    except OSError as error:
+        raise ProbekitError(
+            f"writing {error.filename or 'the split'}",
+            error.strerror or str(error),
+            "Make room, or name another place.",
+        ) from error
 
 
-def free(path: Path) -> None:
+def free(*paths: Path) -> None:
     """Raise UsageError where there is something already."""
-    if path.exists():
-        raise UsageError(f"writing {path}", "it is there already", "Name another place, or move it away.")
+    for path in paths:
+        if path.exists():
+            raise UsageError(f"writing {path}", "it is there already", "Name another place, or move it away.")
 
 
 def draw(title: str, found: Dataset, count: int, path: Path) -> None:
     """Draw the first items, a row each."""
     from probekit.draw import Strip, grid
 
-    items = found.__getitems__(range(min(count, len(found))))
-    strips = [Strip(f"#{index}", item) for index, item in enumerate(items)]
+    inputs, targets = batch(found, range(min(count, len(found))))
+    strips = [Strip(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]
     path.write_bytes(grid(title, ("input", "target"), strips))
     note(f"drew {len(strips)} of {len(found):,} items into {path}")
 
 
+def batches(found: Dataset, progress: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield the whole split: the place of a batch's first item, its inputs and its targets."""
+    for start in range(0, len(found), BATCH):
+        stop = min(start + BATCH, len(found))
+        yield start, *batch(found, range(start, stop))
+        progress.watch("write", {"step": stop, "steps": len(found)})
+
+
 def write_safetensors(found: Dataset, path: Path, progress: Progress) -> None:
-    """Write all inputs and targets as float32."""
-    import torch
+    """Write all inputs and targets as float32; the file appears once it is whole."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    columns: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-    for start in range(0, len(found), BATCH):
-        for item in found.__getitems__(range(start, min(start + BATCH, len(found)))):
-            for column, tensor in zip(columns, item, strict=True):
-                column.append(tensor)
-        progress.watch("write", {"step": len(columns[0]), "steps": len(found)})
-    save_file({"inputs": torch.stack(columns[0]), "targets": torch.stack(columns[1])}, path)
+    columns = tuple(item.new_empty(len(found), *item.shape) for item in found[0])
+    for start, *parts in batches(found, progress):
+        for column, part in zip(columns, parts, strict=True):
+            column[start : start + len(part)] = part
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        save_file(dict(zip(("inputs", "targets"), columns, strict=True)), draft)
+        draft.replace(path)
+    except SafetensorError as error:  # how it says that the disk refused
+        raise OSError(0, str(error), str(path)) from error
+    finally:
+        draft.unlink(missing_ok=True)
     note(f"wrote {len(found):,} items into {path}")
 
 
@@ -93,12 +119,11 @@ def write_pngs(found: Dataset, folder: Path, progress: Progress) -> None:
     from matplotlib.image import imsave
 
     folder.mkdir(parents=True)
-    for start in range(0, len(found), BATCH):
-        for place, item in enumerate(found.__getitems__(range(start, min(start + BATCH, len(found))))):
-            for name, tensor in zip(("input", "target"), item, strict=True):
+    for start, *parts in batches(found, progress):
+        for name, part in zip(("input", "target"), parts, strict=True):
+            for place, tensor in enumerate(part, start):
                 values = tensor if tensor.ndim == 3 else tensor[:, None]
                 pixels = (values.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
                 picture = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
-                imsave(folder / f"{start + place:05d}-{name}.png", picture)
-        progress.watch("write", {"step": min(start + BATCH, len(found)), "steps": len(found)})
+                imsave(folder / f"{place:05d}-{name}.png", picture)
     note(f"wrote {len(found):,} items into {folder}")

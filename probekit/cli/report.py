@@ -42,7 +42,8 @@ def print_outcome(outcome: Outcome) -> None:
         ["metric", "test", "95 % over items", "floor", "perfect", "place", ""],
         rows,
     )
-    spent = f"{result.seconds:.0f} s of training on {result.environment.device}, {result.environment.threads} threads"
+    where = f"{result.environment.device}, {result.environment.threads} threads"
+    spent = f"{result.seconds:.0f} s of training on {where}"
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
     typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
     typer.echo(f"recipe: {recipe_text(plan)}")
@@ -51,30 +52,12 @@ def print_outcome(outcome: Outcome) -> None:
     if noise is None:
         typer.echo("The noise between seeds was not measured for this setting.")
     else:
-        typer.echo(
-            f"Between seeds the {headline} of this scale varies by {noise:.4f} (one standard deviation, measured)."
-        )
+        typer.echo(f"Between seeds the {headline} varies by {noise:.4f} (standard deviation, measured).")
     if outcome.stored:
-        typer.echo("Stored earlier" + elsewhere(result) + "; --force runs it anew.")
+        typer.echo("Stored earlier; --force runs it anew.")
     typer.echo(
         f"{outcome.folder.path} holds the result, the weights, the log and cases.png: look at the worst case."
     )
-
-
-def elsewhere(result: Result) -> str:
-    """Say in what the stored result's environment differs from this one."""
-    import torch
-
-    from probekit.engine import best_device, environment
-
-    here = environment(torch.device(best_device()))
-    was = result.environment
-    changed = [
-        f"{key} {getattr(was, key)}, here {getattr(here, key)}"
-        for key in type(was).model_fields
-        if getattr(was, key) != getattr(here, key)
-    ]
-    return f" in another environment ({'; '.join(changed)})" if changed else ""
 
 
 def metric_row(result: Result, name: str, perfect: float) -> list[str]:
@@ -117,11 +100,14 @@ def print_comparison(results: Sequence[Result]) -> None:
         ["structure", "seeds", headline.name, "between seeds", "floor", "place", "parameters", "seconds"],
         rows,
     )
+    if len(by_structure) == 1:
+        return
     found = standings(results, headline)
     if found is None:
         typer.echo("The noise between seeds was not measured for this setting: no order is claimed.")
         return
-    for standing in found if len(found) > 1 else []:
+    asked = list(by_structure)  # in the order typed: a list from best to worst would claim an order
+    for standing in sorted(found, key=lambda standing: asked.index(standing.structure)):
         typer.echo(standing.sentence())
 
 

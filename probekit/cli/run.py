@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from probekit.cli.messages import note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError
 from probekit.registry import registry
@@ -16,6 +19,8 @@ from probekit.registry import registry
 if TYPE_CHECKING:
     from probekit.front import Outcome
     from probekit.plan import Plan
+    from probekit.result import Result
+    from probekit.store import Folder, Store
 
 
 def run(
@@ -29,10 +34,10 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of weights, order and training set.  [default: 0]")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="K", min=1, help="Run seeds 0 to K - 1.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="K", help="Run seeds 0 to K - 1.")] = None,
     scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
-    width: Annotated[int | None, typer.Option(min=1, help="Channels, instead of the scale's.")] = None,
-    budget: Annotated[int | None, typer.Option(min=1, help="Parameters to come near to, instead.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels, instead of the scale's.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Parameters to come near to, instead.")] = None,
     trainer: Annotated[str, typer.Option(help="As supervised(lr=0.003, epochs=20).")] = "supervised",
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
@@ -46,99 +51,101 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
-    """Put each structure to each probe, seed by seed, and report where each score lies between floor and perfect.
+    """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
 
-    A result that is stored is shown at once. Ctrl-C, or a crash, loses nothing: the same command goes on. One failed run
-    does not stop the rest; the exit code is then 1.
+    A result that is stored is shown at once. Ctrl-C, or a crash, loses nothing: the same command goes on.
+    One failed run does not stop the rest; the exit code is then 1.
 
     Example: probekit run nonlocality --structure unet+lambda
     """
-    from probekit.plan import make_plan, make_spec
+    from probekit.machine import chosen_device
+    from probekit.store import Store
 
     if seed is not None and seeds is not None:
         raise UsageError(
             "--seed and --seeds", "they exclude each other", "Type --seed N for one, --seeds K for K of them."
         )
-    check_device(device)
-    known = registry()
-    plans: list[Plan] = []
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
+    chosen_device(device)
     asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-    for probe in probes:
-        for structure in structures:
-            for one in range(seeds) if seeds else [seed or 0]:
-                spec = make_spec(probe=probe, structure=structure, seed=one, **asked)
-                plans.append(make_plan(spec, known))
-    plans = list({plan.identity: plan for plan in plans}.values())
+    plans = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
     if dry_run:
         report([described(plan, "planned") for plan in plans], as_json)
         return
-    rows, outcomes, stopped = carry_out_all(plans, device, store, force)
+    rows, outcomes, stopped = carry_out_all(plans, device, Store(store), force)
     report(rows, as_json, outcomes)
-    if stopped is not None:
-        raise stopped
+    if stopped:
+        hint = f"Type the same command{' without --force' if force else ''} to go on."
+        raise Interrupted("Ctrl-C", "stopped; what was done is kept", hint)
     if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 
 
-def check_device(device: str | None) -> None:
-    """Raise UsageError where torch has no such device here."""
-    if device is None:
-        return
-    import torch
+def planned(
+    probes: list[str], structures: list[str], seeds: Iterable[int], asked: dict[str, Any]
+) -> list[Plan]:
+    """Plan the whole grid, each run once; raises UsageError where one of them cannot be."""
+    from probekit.plan import make_plan, make_spec
 
-    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not have.get(device.partition(":")[0], False):
-        there = ", ".join(name for name, is_there in have.items() if is_there)
-        raise UsageError(
-            f"--device {device}", f"this machine has {there}", "Type one of these, or leave --device out."
-        )
+    plans: dict[str, Plan] = {}
+    for probe, structure, seed in product(probes, structures, seeds):
+        try:
+            plan = make_plan(make_spec(probe=probe, structure=structure, seed=seed, **asked), registry())
+        except ProbekitError as error:
+            raise UsageError(error.asked, error.found, error.hint) from error
+        plans.setdefault(plan.identity, plan)
+    return list(plans.values())
 
 
 def carry_out_all(
-    plans: list[Plan], device: str | None, store: Path | None, force: bool
-) -> tuple[list[dict[str, Any]], list[Outcome], Interrupted | None]:
-    """Perform the plans one by one; return a row each, what came of them, and the interruption if there was one."""
-    from probekit.cli.messages import say
+    plans: list[Plan], device: str | None, store: Store, force: bool
+) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
+    """Perform the plans one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
     from probekit.front import carry_out
-    from probekit.store import Store
 
     rows: list[dict[str, Any]] = []
     outcomes: list[Outcome] = []
-    stopped: Interrupted | None = None
-    kept = Store(store)
+    stopped = False
     with Progress(len(plans)) as progress:
         for plan in plans:
-            if stopped is not None:
+            if stopped:
                 rows.append(described(plan, "planned"))
                 continue
             progress.begin(plan)
+            name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
             try:
                 outcome = carry_out(
-                    plan, registry(), device=device, store=kept, force=force, watch=progress.watch
+                    plan, registry(), device=device, store=store, force=force, watch=progress.watch
                 )
-            except Interrupted as error:
-                stopped = error
-                rows.append(described(plan, "interrupted"))
+            except KeyboardInterrupt:
+                stopped = True
+                rows.append(described(plan, "interrupted", store.newest(plan)))
                 continue
             except ProbekitError as error:
-                say(f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}: {error}")
-                rows.append(described(plan, "failed"))
+                say(f"{name}: {error}")
+                rows.append(described(plan, "failed", store.newest(plan)))
                 continue
             outcomes.append(outcome)
-            result, folder = outcome.result, str(outcome.folder.path)
+            result = outcome.result
             status = "stored" if outcome.stored else result.status
-            rows.append(described(plan, status, result.metrics, result.seconds, folder))
+            rows.append(described(plan, status, outcome.folder, result))
             if result.status == "failed":
-                say(f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed} failed: {result.error}")
+                say(f"{name} failed: {result.error} See {outcome.folder.path}.")
+            if outcome.stored and (changed := elsewhere(result, device)):
+                note(f"{name} was stored in another environment: {changed}.")
     return rows, outcomes, stopped
 
 
+def elsewhere(result: Result, device: str | None) -> str:
+    """Say in what the environment of a result differs from this one."""
+    from probekit.machine import changes, chosen_device, environment
+
+    return "; ".join(changes(result.environment.model_dump(), environment(chosen_device(device))))
+
+
 def described(
-    plan: Plan,
-    status: str,
-    metrics: dict[str, float | None] | None = None,
-    seconds: float | None = None,
-    folder: str | None = None,
+    plan: Plan, status: str, folder: Folder | None = None, result: Result | None = None
 ) -> dict[str, Any]:
     """Return the row of one run, as --json prints it."""
     return {
@@ -147,12 +154,12 @@ def described(
         "scale": plan.scale,
         "seed": plan.seed,
         "status": status,
-        "metrics": metrics or {},
+        "metrics": result.metrics if result else {},
         "parameters": plan.parameters,
         "width": plan.width,
         "budget_gap": plan.budget_gap,
-        "seconds": seconds,
-        "folder": folder,
+        "seconds": result.seconds if result else None,
+        "folder": str(folder.path) if folder else None,
     }
 
 

@@ -12,9 +12,12 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def mix(words: Words) -> Words:
     """Scramble 64-bit words by splitmix64's finaliser (Steele, Lea and Flood, OOPSLA 2014)."""
     with np.errstate(over="ignore"):
-        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return words ^ (words >> np.uint64(31))
+        words = words ^ (words >> np.uint64(30))  # the one copy: what follows is in place
+        words *= np.uint64(0xBF58476D1CE4E5B9)
+        words ^= words >> np.uint64(27)
+        words *= np.uint64(0x94D049BB133111EB)
+        words ^= words >> np.uint64(31)
+        return words
 
 
 def key(*parts: int | NDArray[np.int64] | Words) -> Words:

@@ -1,4 +1,4 @@
-"""The supervised trainer: AdamW (Loshchilov and Hutter, ICLR 2019) on the probe's loss, with warm-up and cosine decay."""
+"""The supervised trainer: AdamW (Loshchilov and Hutter, ICLR 2019), a warm-up and a cosine decay."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import default_collate
 
-from probekit.interfaces import Probe, Row
+from probekit.errors import UsageError
+from probekit.interfaces import Dataset, Probe, Row
+from probekit.items import batch
 
 ROWS = 200
 LONGEST = 10
@@ -23,7 +24,7 @@ class Supervised:
     reached after the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights
     of two or more dimensions. clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile:
     torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at most:
-    step, steps, epoch, loss (mean since the row before), lr.
+    step, steps, epoch, loss (mean since the row before), lr. Raises UsageError for a number out of range.
     """
 
     def __init__(
@@ -38,6 +39,17 @@ class Supervised:
         bf16: bool = False,
         compile: bool = False,
     ) -> None:
+        for name, value, holds in (
+            ("epochs", epochs, epochs >= 1),
+            ("batch", batch, batch >= 1),
+            ("lr", lr, lr > 0),
+            ("weight_decay", weight_decay, weight_decay >= 0),
+            ("warmup", warmup, 0 <= warmup <= 1),
+            ("clip", clip, clip > 0),
+        ):
+            if not holds:
+                hint = "Type epochs and batch of at least 1, lr and clip above 0, warmup from 0 to 1."
+                raise UsageError(f"supervised({name}={value})", f"{name} is out of range", hint)
         self.epochs, self.batch, self.lr, self.weight_decay = epochs, batch, lr, weight_decay
         self.warmup, self.clip, self.bf16, self.compile = warmup, clip, bf16, compile
         self.step = 0
@@ -54,22 +66,24 @@ class Supervised:
         self,
         model: nn.Module,
         probe: Probe,
+        data: Dataset,
         *,
         seed: int,
         device: torch.device,
         state: Mapping[str, Any] | None = None,
     ) -> Iterator[Row]:
         """Train, yielding a row now and then; goes on from `state` where it is given."""
-        data = probe.data("train", seed)
-        batch = min(self.batch, len(data))
-        each = len(data) // batch
+        size = min(self.batch, len(data))
+        each = len(data) // size
         steps = self.epochs * each
         every = max(1, min(LONGEST, steps // ROWS))
-        decayed = [p for p in model.parameters() if p.ndim > 1]
-        others = [p for p in model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
-        self.step = 0
+        weights = list(model.parameters())
+        groups: list[dict[str, Any]] = [
+            {"params": [weight for weight in weights if weight.ndim > 1]},
+            {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        self.optimiser, self.step = optimiser, 0
         if state is not None:
             self.load(state)
         run = torch.compile(model) if self.compile else model
@@ -79,39 +93,40 @@ class Supervised:
             epoch, place = divmod(step, each)
             if place == 0 or not order:
                 order = self.shuffled(len(data), seed, epoch)
-            items = data.__getitems__(order[place * batch : (place + 1) * batch])
-            inputs, targets = (column.to(device, non_blocking=True) for column in default_collate(items))
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.lr * self.rate(step, steps)
+            items = batch(data, order[place * size : (place + 1) * size])
+            inputs, targets = (column.to(device, non_blocking=True) for column in items)
+            rate = self.lr * self.rate(step, steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
                 loss = probe.loss(run(inputs), targets)
-            self.optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), self.clip)
-            self.optimiser.step()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(weights, self.clip)
+            optimiser.step()
             total += loss.detach()
             seen += 1
             self.step = step + 1
             if self.step % every == 0 or self.step == steps:
-                lr = self.optimiser.param_groups[0]["lr"]
                 mean = total.item() / seen
                 seen, total = 0, torch.zeros((), device=device)
-                yield {"step": self.step, "steps": steps, "epoch": epoch, "loss": mean, "lr": lr}
+                yield {"step": self.step, "steps": steps, "epoch": epoch, "loss": mean, "lr": rate}
 
     @staticmethod
     def shuffled(length: int, seed: int, epoch: int) -> list[int]:
         """Return the order of an epoch."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        return torch.randperm(length, generator=generator).tolist()
+        order: list[int] = torch.randperm(length, generator=generator).tolist()
+        return order
 
     def state_dict(self) -> dict[str, Any]:
-        """Return step, the optimiser's moments in the order of its parameters, and torch's generators."""
+        """Return step, the optimiser's moments by the number of the parameter, and torch's generators."""
         assert self.optimiser is not None
-        moments = self.optimiser.state_dict()["state"]
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        moments = self.optimiser.state_dict()["state"]
         return {
             "step": self.step,
-            "moments": [moments[index] for index in sorted(moments)],
+            "moments": {str(number): kept for number, kept in moments.items()},
             "generators": [torch.get_rng_state(), *cuda],
         }
 
@@ -119,9 +134,8 @@ class Supervised:
         """Go on from what state_dict gave."""
         assert self.optimiser is not None
         self.step = int(state["step"])
-        whole = self.optimiser.state_dict()
-        whole["state"] = dict(enumerate(state["moments"]))
-        self.optimiser.load_state_dict(whole)
+        moments = {int(number): kept for number, kept in state["moments"].items()}
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         own, *cuda = state["generators"]
         torch.set_rng_state(own)
         if cuda:

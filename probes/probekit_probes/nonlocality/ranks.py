@@ -38,16 +38,19 @@ def covers(across: Bits, down: Bits) -> Bits:
     return cover
 
 
-def union(sets: Bits, among: NDArray[np.bool_]) -> Bits:
-    """Return the union of the sets over the cells that are `among`, (scenes,)."""
-    joined: Bits = np.bitwise_or.reduce(np.where(among, sets, EMPTY), axis=(1, 2))
-    return joined
+def found_on(sets: Bits, cover: Bits, count: int) -> Bits:
+    """Return for each rectangle the others found in `sets` on cells or intervals it covers, (scenes, n)."""
+    places = tuple(range(1, cover.ndim))
+    found = np.empty((len(cover), count), np.uint16)
+    for c in range(count):
+        here = np.where(cover & np.uint16(1 << c), sets, EMPTY)
+        found[:, c] = np.bitwise_or.reduce(here, axis=places) & ~np.uint16(1 << c)
+    return found
 
 
-def neighbours(sets: Bits, cover: Bits, count: int) -> Bits:
-    """Return for each rectangle c the others found in `sets` on the cells that c covers, (scenes, n)."""
-    members = np.arange(count)
-    return np.stack([union(sets, (cover >> c) & 1 == 1) & ~np.uint16(1 << c) for c in members], axis=1)
+def overlaps(across: Bits, down: Bits, count: int) -> Bits:
+    """Return for each rectangle the others that share a cell with it, (scenes, n), from both axes' spans."""
+    return found_on(across, across, count) & found_on(down, down, count)
 
 
 def closure(above: Bits) -> Bits:
@@ -66,14 +69,15 @@ def beneath(above: Bits) -> Bits:
     return np.stack(columns, axis=1)
 
 
-def true_relation(cover: Bits, visible: Bits, count: int) -> Bits:
+def true_relation(across: Bits, down: Bits, visible: Bits, count: int) -> Bits:
     """Return T: the visible rectangles that overlap each visible one and were painted later, (scenes, n).
 
+    across, down: the spans of the two axes.
     Hidden rectangles transmit no order: A over hidden H over B, A and B apart, says nothing of A and B.
     """
     later = np.array([((1 << count) - 1) & ~((2 << c) - 1) for c in range(count)], np.uint16)
     here = np.where((visible[:, None] >> np.arange(count, dtype=np.uint16)) & 1 == 1, visible[:, None], EMPTY)
-    return neighbours(cover, cover, count) & later & here
+    return overlaps(across, down, count) & later & here
 
 
 def levels(relation: Bits, visible: Bits, reading: str) -> NDArray[np.uint8]:

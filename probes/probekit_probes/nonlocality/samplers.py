@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from probekit_probes import streams
 from probekit_probes.nonlocality import sequential
-from probekit_probes.nonlocality.filter import unambiguous
-from probekit_probes.nonlocality.ranks import Bits, Owners, covers, levels, spans, true_relation
+from probekit_probes.nonlocality.filter import side_covered, unambiguous
+from probekit_probes.nonlocality.ranks import Bits, Owners, levels, spans, true_relation
 
-CHUNK = 4096
+# How many tries are looked at together, and how many at most of one key: a try of "sequential" is dear.
+CHUNK = {"sequential": 4096, "rejection": 8192}
+AHEAD = {"sequential": 8, "rejection": 1024}
 # Streams of one try; the sequential sampler's numbers 0 to 9 are the rectangles'.
 ACROSS, DOWN, THINNING = 10, 11, 12
 
@@ -35,10 +37,33 @@ class Law:
     omit: frozenset[str] = frozenset()
 
 
-def pairing(keys: streams.Words, count: int) -> Owners:
-    """Draw who owns the line of each rank, (keys, 2n): a uniform arrangement of each rectangle twice."""
-    owners: Owners = np.argsort(streams.words(keys, 2 * count), axis=1) // 2
+def pairing(words: streams.Words) -> Owners:
+    """Return who owns the line of each rank, (scenes, 2n), from a word for each rectangle, (scenes, n).
+
+    The halves of a word are the places of its ends: of random words every arrangement of each rectangle
+    twice is equally likely, up to ties of 32 bits.
+    """
+    places = np.stack([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)], axis=2)
+    owners: Owners = np.argsort(places.reshape(len(words), -1), axis=1, kind="stable") // 2
     return owners
+
+
+def arrange(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
+    """Draw a uniform arrangement for each key: whether it is kept, and its owners where it may be, else 0."""
+    x, y = (streams.words(streams.key(keys, axis), count) for axis in (ACROSS, DOWN))
+    kept = np.ones(len(keys), np.bool_)
+    if "sides" not in law.omit:
+        kept = ~side_covered(coarse(x), coarse(y))
+    across, down = np.zeros((2, len(keys), 2 * count), np.int64)
+    across[kept], down[kept] = pairing(x[kept]), pairing(y[kept])
+    kept[kept] = unambiguous(across[kept], down[kept], law.omit)
+    return kept, across, down
+
+
+def coarse(words: streams.Words) -> NDArray[np.uint16]:
+    """Return the two ends that `pairing` reads in each word, to 16 bits, (n, 2, scenes)."""
+    ends = np.stack([words >> np.uint64(48), words >> np.uint64(16) & np.uint64(0xFFFF)])
+    return ends.astype(np.uint16).transpose(2, 0, 1).copy()
 
 
 def propose(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
@@ -46,8 +71,7 @@ def propose(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_
     if law.sampler == "sequential":
         accepted, across, down = sequential.build(keys, count, law.omit)
     else:
-        across, down = (pairing(streams.key(keys, purpose), count) for purpose in (ACROSS, DOWN))
-        accepted = unambiguous(across, down, law.omit)
+        accepted, across, down = arrange(law, keys, count)
     if law.balance:
         chance = np.exp(tilt(law.sampler, count) * centrality(across[accepted], down[accepted]))
         accepted[accepted] = streams.uniform(streams.key(keys[accepted], THINNING), 1)[:, 0] < chance
@@ -65,9 +89,10 @@ def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     (scenes,), 0 where either is constant. Sums are of integers, hence exact whoever is computed with a scene.
     """
     count = across.shape[1] // 2
-    cover = covers(spans(across), spans(down))
     everyone: Bits = np.full(len(across), (1 << count) - 1, np.uint16)
-    level = levels(true_relation(cover, everyone, count), everyone, "down-set").astype(np.int64)
+    level = levels(true_relation(spans(across), spans(down), everyone, count), everyone, "down-set").astype(
+        np.int64
+    )
     near = np.zeros_like(level)
     for owners in (across, down):
         ranks = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
@@ -90,18 +115,18 @@ def first_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, O
     across = np.empty((len(keys), 2 * count), np.int64)
     down = np.empty_like(across)
     left = np.arange(len(keys))
-    tried = 0
+    chunk, tried = CHUNK[law.sampler], 0
     while len(left):
-        ahead = max(1, min(64, CHUNK // len(left)))
-        for start in range(0, len(left), CHUNK):
-            some = left[start : start + CHUNK]
+        ahead = max(1, min(AHEAD[law.sampler], chunk // len(left)))
+        for start in range(0, len(left), chunk):
+            some = left[start : start + chunk]
             tries = streams.key(keys[some][:, None], tried + np.arange(ahead)).reshape(-1)
             accepted, x, y = propose(law, tries, count)
             grid = accepted.reshape(len(some), ahead)
             found = grid.any(axis=1)
             pick = np.flatnonzero(found) * ahead + grid[found].argmax(axis=1)
             across[some[found]], down[some[found]] = x[pick], y[pick]
-            left[start : start + CHUNK][found] = -1
+            left[start : start + chunk][found] = -1
         left = left[left >= 0]
         tried += ahead
     return across, down

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probekit_probes import streams
-from probekit_probes.nonlocality.ranks import HIGHEST, Bits, Owners, covers, levels, spans, true_relation
+from probekit_probes.nonlocality.ranks import (
+    EMPTY,
+    HIGHEST,
+    Bits,
+    Owners,
+    covers,
+    levels,
+    spans,
+    true_relation,
+)
 from probekit_probes.nonlocality.samplers import Law, first_accepted
 
 COLOURS = 10
@@ -65,22 +74,25 @@ def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, 
 
 
 def paint(
-    top: Bits, x: NDArray[np.int64], y: NDArray[np.int64], hues: NDArray[np.uint8], size: int
+    top: Bits, columns: NDArray[np.int64], rows: NDArray[np.int64], hues: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """Return colour maps (scenes, size, size), 0 the background.
 
-    top: the topmost rectangle of each cell. x, y: the lines, (scenes, 2n). hues: each rectangle's palette
-    index.
+    top: the topmost rectangle of each cell, (scenes, 2n + 1, 2n + 1). columns, rows: how many pixels each
+    interval holds, (scenes, 2n + 1). hues: each rectangle's palette index, (scenes, n).
     """
-    count = hues.shape[1]
+    count, size = hues.shape[1], int(columns[0].sum()) if len(columns) else 0
     names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
     names[:, 1 << np.arange(count)] = hues
-    pixel = np.arange(size)
-    column, row = ((ends[:, None, :] <= pixel[:, None]).sum(axis=2) for ends in (x, y))
-    scene = np.arange(len(top))[:, None]
-    bands = np.take_along_axis(names[scene[:, None], top], column[:, None, :], axis=2)
-    painted: NDArray[np.uint8] = bands[scene, row]
-    return painted
+    cells = names[np.arange(len(top))[:, None, None], top]
+    across = np.broadcast_to(columns[:, None, :], cells.shape)
+    bands = np.repeat(cells.reshape(-1), across.reshape(-1)).reshape(-1, size)
+    return np.repeat(bands, rows.reshape(-1), axis=0).reshape(-1, size, size)
+
+
+def pixels(ends: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return how many pixels lie in each interval between the lines of an axis, (scenes, 2n + 1)."""
+    return np.diff(ends, axis=1, prepend=0, append=size)
 
 
 def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -105,18 +117,14 @@ def draw_alike(
     else:
         across, down = first_accepted(design.law, streams.key(keys, ARRANGING), count)
         x, y = lines(design, across_keys, count), lines(design, down_keys, count)
-    cover = covers(flat_removed(spans(across), x, design.size), flat_removed(spans(down), y, design.size))
-    top = HIGHEST[cover]
+    columns, rows = pixels(x, design.size), pixels(y, design.size)
+    # An interval without a pixel is emptied: what lies there neither shows nor overlaps.
+    wide, high = np.where(columns > 0, spans(across), EMPTY), np.where(rows > 0, spans(down), EMPTY)
+    top = HIGHEST[covers(wide, high)]
     visible = np.bitwise_or.reduce(top, axis=(1, 2))
-    level = levels(true_relation(cover, visible, count), visible, design.reading)
+    level = levels(true_relation(wide, high, visible, count), visible, design.reading)
     order = np.argsort(streams.words(streams.key(keys, COLOURING), design.colours), axis=1)[:, :count]
     hues = (order + 1).astype(np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     np.put_along_axis(depth, hues.astype(np.int64), level, axis=1)
-    return paint(top, x, y, hues, design.size), depth
-
-
-def flat_removed(inside: Bits, ends: NDArray[np.int64], size: int) -> Bits:
-    """Empty the intervals that hold no pixel, so that what lies there neither shows nor overlaps."""
-    edges = np.concatenate([np.zeros_like(ends[:, :1]), ends, np.full_like(ends[:, :1], size)], axis=1)
-    return np.where(np.diff(edges, axis=1) > 0, inside, np.uint16(0))
+    return paint(top, columns, rows, hues), depth

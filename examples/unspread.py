@@ -1,0 +1,84 @@
+"""Ask whether `unspread` is a sign of nonlocality or of silence: compare it between structures at equal `wrong_level`.
+
+usage: python examples/unspread.py STORE [PROBE-SCALE prefix, default nonlocality-unet]
+
+A network that says the same everywhere is perfectly even and perfectly wrong, so evenness alone proves nothing. Here the
+test rectangles of each stored run are sorted by the error of their mean prediction, and within each class the root mean
+square deviation of the prediction inside a rectangle is printed: structures are compared on rectangles they know equally
+well.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+from probekit_probes.nonlocality.metrics import in_pieces, parts
+
+from probekit.engine import WEIGHTS, build
+from probekit.expression import part
+from probekit.grammar import parse_term
+from probekit.registry import registry
+from probekit.store import Folder
+
+EDGES = (0.0, 0.01, 0.02, 0.04, 0.08, 1.0)
+CPU = torch.device("cpu")
+
+
+def rectangles(folder: Folder) -> tuple[str, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a run's structure and, for each test rectangle, error of the mean, deviation within, cut in pieces."""
+    plan = folder.read_result().plan
+    probe = part("probe", parse_term(plan.probe), registry()).make()
+    model = build(plan, registry(), probe, CPU)
+    model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
+    model.eval()
+    data = probe.data("test", plan.seed)
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(data), 128):
+            items = data.__getitems__(range(start, min(start + 128, len(data))))
+            inputs, targets = (torch.stack(column) for column in zip(*items, strict=True))
+            wrong, spread, pixels = parts(model(inputs), targets, inputs)
+            shown = pixels > 0
+            found.append([wrong[shown].sqrt(), spread[shown], in_pieces(inputs)[shown]])
+    wrong, spread, cut = (torch.cat(column) for column in zip(*found, strict=True))
+    asked = plan.spec.structure + (" (ambiguous)" if "ambiguous=true" in plan.probe else "")
+    return asked, wrong, spread, cut
+
+
+def row(name: str, runs: list[list[float]]) -> str:
+    """Return one structure's line: mean over seeds, and the standard deviation between them."""
+    cells = []
+    for values in zip(*runs, strict=True):
+        spread = f" ±{stdev(values):.4f}" if len(values) > 1 else ""
+        cells.append(f"{mean(values):.4f}{spread}")
+    return f"| {name} | {len(runs)} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    root, prefix = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "nonlocality"
+    runs: dict[str, list[list[float]]] = defaultdict(list)
+    for path in sorted(root.glob(f"{prefix}*")):
+        if not (path / "result.json").is_file():
+            continue
+        name, wrong, spread, cut = rectangles(Folder(path))
+        cells = [
+            float(spread[(wrong >= low) & (wrong < high)].mean().sqrt())
+            for low, high in zip(EDGES, EDGES[1:], strict=False)
+        ]
+        cells += [float(spread[cut].mean().sqrt()), float((wrong**2).mean().sqrt()), float(spread.mean().sqrt())]
+        runs[name].append(cells)
+    classes = [f"{low:g} to {high:g}" for low, high in zip(EDGES, EDGES[1:], strict=False)]
+    print("Root mean square deviation within a rectangle, by the error of the rectangle's mean:\n")
+    print("| structure | seeds | " + " | ".join(classes) + " | in pieces | all: error of mean | all: deviation |")
+    print("|---|---" + "|---" * (len(classes) + 3) + "|")
+    for name, found in runs.items():
+        print(row(name, found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Run by hand: how fast the engine trains against a bare PyTorch loop, in interleaved pairs; prints the ratios."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from torch import nn
+
+from probekit.expression import part, resolve
+from probekit.front import carry_out
+from probekit.grammar import parse_term
+from probekit.interfaces import Probe
+from probekit.items import materialised
+from probekit.plan import Plan, make_plan, make_spec
+from probekit.registry import registry
+from probekit.store import Store
+
+CASES = {
+    "quick": ("nonlocality(test=16,train=512,validation=16)", "supervised(batch=16,epochs=1,lr=0.004)", 0.98),
+    "smoke": (
+        "nonlocality(test=16,train=256,validation=16)",
+        "supervised(batch=32,epochs=12,lr=0.004)",
+        0.92,
+    ),
+}
+"""Scale: a probe and a recipe of a few seconds at the scale's own width, and the ratio aimed at."""
+
+
+def bare(plan: Plan) -> float:
+    """Train as a script would, with nothing but PyTorch, and return the seconds it took."""
+    probe: Probe = part("probe", parse_term(plan.probe), registry()).make()
+    data = probe.data("train", plan.seed)
+    for _ in materialised(data):
+        pass
+    recipe = dict(parse_term(plan.trainer).params)
+    batch, epochs, top = int(recipe["batch"] or 0), int(recipe["epochs"] or 0), float(recipe["lr"] or 0)
+    torch.manual_seed(plan.seed)
+    model = resolve(plan.structure, probe.structure, registry()).build(probe.shape, plan.width)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    start = time.monotonic()
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [p for p in model.parameters() if p.ndim > 1]},
+            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=top,
+        weight_decay=0.01,
+        fused=True,
+    )
+    steps = epochs * (len(data) // batch)
+    warm = max(1, round(0.1 * steps))
+
+    def rate(step: int) -> float:
+        return (
+            (step + 1) / warm
+            if step < warm
+            else 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
+        )
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    model.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(data)).tolist()
+        for first in range(0, len(data) - batch + 1, batch):
+            inputs, targets = data.batch(order[first : first + batch])  # type: ignore[attr-defined]
+            loss = probe.loss(model(inputs), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+    return time.monotonic() - start
+
+
+def engine(plan: Plan) -> float:
+    """Train in the engine: log, checkpoints and all; return the seconds that it says it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = carry_out(plan, registry(), device="cpu", store=Store(Path(folder)))
+        assert outcome.result.status == "done", outcome.result.error
+        return outcome.result.seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--scale", choices=CASES, action="append")
+    options = parser.parse_args()
+    print("scale  parameters  pairs  bare s  engine s  ratio  (quartiles)       aim")
+    for scale in options.scale or CASES:
+        probe, trainer, aim = CASES[scale]
+        spec = make_spec(probe=probe, structure="unet+lambda", scale=scale, trainer=trainer)
+        plan = make_plan(spec, registry())
+        bare(plan), engine(plan)
+        pairs = []
+        for number in range(options.pairs):
+            first, second = (bare, engine) if number % 2 else (engine, bare)
+            one, other = first(plan), second(plan)
+            pairs.append((one, other) if number % 2 else (other, one))
+        ratios = sorted(alone / ours for alone, ours in pairs)
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        alone, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+        print(
+            f"{scale}  {plan.parameters:10,}  {len(pairs):5}  {alone:6.2f}  {ours:8.2f}  {middle:5.3f}"
+            f"  ({low:.3f} to {high:.3f})  {aim}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Runs of a second for tests: few items, few steps, real training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from probekit.cli import app
+from probekit.components import Component
+from probekit.front import Outcome, carry_out
+from probekit.plan import Plan, make_plan, make_spec
+from probekit.registry import Registry, registry
+from probekit.store import Store
+
+PROBE = "nonlocality(test=16,train=64,validation=8)"
+ASKED = {"probe": PROBE, "structure": "unet+lambda", "scale": "smoke", "trainer": "supervised(batch=16)"}
+
+
+def planned(known: Registry | None = None, **changes: Any) -> Plan:
+    """Plan the small run, with what is given instead."""
+    return make_plan(make_spec(**{**ASKED, **changes}), known or registry())
+
+
+def done(folder: Path, known: Registry | None = None, **changes: Any) -> Outcome:
+    """Carry out the small run in a store."""
+    return carry_out(planned(known, **changes), known or registry(), device="cpu", store=Store(folder))
+
+
+def knowing(name: str, structure: Callable[..., Any]) -> Registry:
+    """Return a registry that knows one more structure."""
+    return registry().with_components(Component("structure", name, structure, "for a test"))
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Run the command line in this process: its exit code, stdout and stderr."""
+    with pytest.raises(SystemExit) as end:
+        typer.main.get_command(app).main(list(words), prog_name="probekit")
+    printed = capsys.readouterr()
+    return int(end.value.code or 0), printed.out, printed.err
