@@ -66,7 +66,7 @@ class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
     It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes,
-    which is then used instead; and `materialise()`, which draws the split and yields how many items are there.
+    which is then used instead; and `materialise()`, which draws the split and yields how many are there.
     """
 
     def __len__(self) -> int: ...
@@ -102,7 +102,7 @@ class Probe(Protocol):
     metrics: tuple[Metric, ...]
 
     def data(self, split: Split, seed: int) -> Dataset:
-        """Return a split; `seed` moves the train and validation splits, the test split is fixed by version."""
+        """Return a split; `seed` moves the training split, the test split is fixed by version."""
         ...
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor: ...
@@ -112,7 +112,7 @@ class Probe(Protocol):
         ...
 
     def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
-        """Return closed-form controls (they have `fit`) and builders of networks `(shape, *, width) -> Module`."""
+        """Return closed-form controls (they have `fit`) and network builders (shape, *, width) -> Module."""
         ...
 
 
@@ -121,10 +121,11 @@ class Encoding(Protocol):
 
     extra() -> Tensor (e, *size): channels appended to the inputs of q, k, v and of the inverted bottleneck;
     mix(x) -> (xq, xk, xv), each (batch, channels, *size): what the maps q, k, v read;
-    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output. keys: Tensor
-    (batch, heads, keys, *size) that sums to one over positions. queries, values: functions that compute and return
-    the maps (batch, heads, keys, *size) and (batch, heads, channels / heads, *size) when called: few encodings read them.
-    Built as Encoding(channels, size, *, keys, heads, **params); one that learns weights is a Module the layer holds.
+    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output.
+    keys: Tensor (batch, heads, keys, *size) that sums to one over positions. queries, values: functions that
+    compute and return the maps (batch, heads, keys, *size) and (batch, heads, channels / heads, *size) when
+    called: few encodings read them. Built as Encoding(channels, size, *, keys, heads, **params); one that
+    learns weights is a Module the layer holds.
     """
 
 
@@ -143,10 +144,10 @@ class Structure(Protocol):
 class Layer(Protocol):
     """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
 
-    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own.
-    shared: one dict a network, for tied weights.
-    The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the width in
-    steps has a function attribute `width_step(**params) -> int`.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the
+    layer's own. shared: one dict a network, for tied weights.
+    The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the
+    width in steps has a function attribute `width_step(**params) -> int`.
     """
 
     hooks: frozenset[str]

@@ -1,4 +1,4 @@
-"""What is guarded: what cannot be meant or done is one paragraph on stderr, no traceback, and its exit code."""
+"""What is guarded: what cannot be meant or done is a paragraph on stderr, no traceback, an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is guarded: the width chosen is the admissible one nearest to the budget, and the count is the real one."""
+"""What is guarded: the width chosen is the one nearest to the budget, and the count is the real one."""
 
 from __future__ import annotations
 

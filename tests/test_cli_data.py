@@ -1,4 +1,4 @@
-"""What is guarded: `data` draws a preview or writes a whole split, the same items as Python gets, over nothing."""
+"""What is guarded: `data` draws or writes the items Python gets, and overwrites nothing."""
 
 from __future__ import annotations
 

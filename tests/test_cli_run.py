@@ -166,10 +166,12 @@ def test_one_failed_run_does_not_stop_the_rest(tmp_path: Path, probekit: Run) ->
 
 
 def test_a_grid_claims_no_order_where_noise_was_not_measured(tmp_path: Path, capsys: Capture) -> None:
-    code, out, err = call(capsys, *WORDS, "-s", "unet", "-s", "unet+average", "--store", str(tmp_path))
+    code, out, _ = call(capsys, *WORDS, "-s", "unet", "-s", "unet+average", "--store", str(tmp_path))
     assert code == 0
     assert "no order is claimed" in out
     assert "better than" not in out
+    for metric in registry().target(registry().find("probe", "nonlocality"))().metrics:
+        assert f"\n  {metric.name} " in out
     assert out.count(" done ") == 2
 
 

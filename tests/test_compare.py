@@ -21,7 +21,9 @@ from probekit_probes.nonlocality.scales import SCALES
 class Noisy(Nonlocality):
     """A probe whose noise between seeds was measured."""
 
-    scales: ClassVar = {"smoke": replace(SCALES["smoke"], noise={"loss": 0.01})}
+    scales: ClassVar = {  # type: ignore[misc]
+        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01})
+    }
 
 
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)

@@ -1,4 +1,4 @@
-"""What is guarded: an expression resolves to what it says, builds it, and is refused in words where it cannot be."""
+"""What is guarded: an expression resolves to what it says and builds it, or is refused in words."""
 
 from __future__ import annotations
 

@@ -191,6 +191,17 @@ def test_the_tabulated_tilt_is_the_one_that_balances(sampler: str) -> None:
     )
 
 
+def test_a_handful_of_tries_none_of_which_is_kept_is_no_error() -> None:
+    refused = 0
+    for start in range(0, 60, 3):
+        kept, across, down = samplers.arrange(
+            Law("rejection"), streams.key(0, np.arange(start, start + 3)), 10
+        )
+        assert across.shape == down.shape == (3, 20)
+        refused += not kept.any()
+    assert refused > 10
+
+
 def test_two_rectangles_need_no_balance() -> None:
     across, down = first_accepted(Law(balance=False), streams.key(0, np.arange(500)), 2)
     assert (centrality(across, down) == 0).all()
@@ -290,10 +301,9 @@ def slow_build(key: streams.Words, count: int) -> list[list[int]]:
     return sides
 
 
-@pytest.mark.parametrize("count", [3, 6])
+@pytest.mark.parametrize("count", [3, 8])
 def test_the_sequential_sampler_takes_the_first_rectangle_that_the_filter_accepts(count: int) -> None:
-    keys = streams.key(6, np.arange(40))
+    keys = streams.key(6, np.arange(3_000))  # so many that a rectangle is looked for in several rounds
     finished, across, down = build(keys, count, frozenset())
-    assert finished.all()
-    for i in range(len(keys)):
+    for i in np.flatnonzero(finished)[:60]:
         assert [across[i].tolist(), down[i].tolist()] == slow_build(keys[i : i + 1], count)

@@ -1,4 +1,4 @@
-"""What is guarded: the wheel holds the three packages and the entry points; no code of ours evaluates or unpickles."""
+"""What is guarded: the wheel holds what it should; no code of ours evaluates or unpickles."""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ def test_other_words_for_the_same_run_are_the_same_identity(change: dict[str, An
 
 
 def test_a_plan_survives_json_with_all_its_fields() -> None:
-    for change in ({}, {"budget": 9000}):
+    changes: list[dict[str, Any]] = [{}, {"budget": 9000}]
+    for change in changes:
         plan = planned(**change)
         again = Plan.model_validate_json(plan.model_dump_json())
         assert again == plan
@@ -76,7 +77,9 @@ def test_the_identity_moves_with_version_and_source_and_not_with_what_was_asked(
 class Noisy(Nonlocality):
     """A probe whose noise between seeds was measured."""
 
-    scales: ClassVar = {"quick": replace(SCALES["quick"], noise={"loss": 0.01})}
+    scales: ClassVar = {  # type: ignore[misc]
+        "quick": replace(SCALES["quick"], noise={"loss": 0.01})
+    }
 
 
 def test_noise_is_stated_only_where_it_was_measured() -> None:
@@ -107,7 +110,7 @@ def test_a_structure_without_width_takes_neither(change: dict[str, int]) -> None
 
 
 def test_a_size_that_cannot_be_halved_so_often_is_refused() -> None:
-    with pytest.raises(UsageError, match="unet.downs=3. on maps of 18 x 18"):
+    with pytest.raises(UsageError, match=r"unet.downs=3. on maps of 18 x 18"):
         planned(probe="nonlocality(size=18)", structure="unet(downs=3)")
 
 

@@ -1,4 +1,4 @@
-"""What is guarded: a run that was stopped, at any moment, ends as if it had not been: same weights, same log."""
+"""What is guarded: a run stopped at any moment ends as if it had not been: same weights, same log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import environment
@@ -21,7 +22,7 @@ from probekit.interfaces import Row
 from probekit.registry import registry
 from probekit.store import LOG, RESULT, Folder, Store
 
-EPOCHS = {"trainer": "supervised(batch=16,epochs=3)"}
+EPOCHS: dict[str, Any] = {"trainer": "supervised(batch=16,epochs=3)"}
 STEPS = 12
 
 

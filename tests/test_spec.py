@@ -40,4 +40,4 @@ def test_what_cannot_be_meant_is_one_sentence(asked: dict[str, Any], said: str) 
 def test_a_specification_cannot_be_changed() -> None:
     spec = RunSpec(probe="nonlocality", structure="unet")
     with pytest.raises(ValidationError):
-        spec.seed = 3  # type: ignore[misc]
+        spec.seed = 3

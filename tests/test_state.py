@@ -21,7 +21,7 @@ def through_file(folder: Path, state: Any) -> Any:
 
 
 def test_a_state_comes_back_with_types_and_nesting(tmp_path: Path) -> None:
-    state = {
+    state: dict[str, Any] = {
         "step": 3,
         "rate": 0.1,
         "name": "a/b",
@@ -63,11 +63,12 @@ def test_a_tensor_lies_in_memory_as_it_lay(layout: str, tmp_path: Path) -> None:
 
 
 def test_tied_weights_are_kept(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    model[1].weight = model[0].weight
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    model = nn.Sequential(first, second)
     back = through_file(tmp_path, dict(model.state_dict()))
     assert torch.equal(back["0.weight"], back["1.weight"])
-    assert torch.equal(back["0.weight"], model[0].weight)
+    assert torch.equal(back["0.weight"], first.weight)
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {"a": [{1, 2}]}, b"bytes"])

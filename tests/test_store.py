@@ -136,7 +136,7 @@ def test_truncated_tensors_are_named(tmp_path: Path) -> None:
     whole = (tmp_path / "t.safetensors").read_bytes()
     for size in (0, 4, 20, len(whole) - 1):
         (tmp_path / "t.safetensors").write_bytes(whole[:size])
-        with pytest.raises(StoreError, match="t.safetensors: it is not whole"):
+        with pytest.raises(StoreError, match=r"t\.safetensors: it is not whole"):
             folder.read_tensors("t.safetensors")
 
 
@@ -171,7 +171,8 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
 def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from probekit.store import Folder\n"
-        f"with Folder(pathlib.Path({str(tmp_path)!r})).locked():\n print('held', flush=True); sys.stdin.read()"
+        f"with Folder(pathlib.Path({str(tmp_path)!r})).locked():\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""What is guarded: the supervised trainer follows its recipe, learns, and goes on as if it had not stopped."""
+"""What is guarded: the supervised trainer follows its recipe, learns, and goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run by hand: kill a run at random moments, go on, and print the hashes of weights and log; all must be equal."""
+"""Run by hand: kill a run at random moments, go on, and print the hashes, which must be equal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(store: Path, seconds: float | None) -> int:
 
 
 def found(store: Path) -> tuple[str, str, int]:
-    """Return the weights' hash, the log's hash and its number of rows, which must count the steps without a break."""
+    """Return the hashes of weights and log, and the log's rows, which must count every step once."""
     (folder,) = store.glob("nonlocality-*")
     result = json.loads((folder / "result.json").read_text())
     log = (folder / "log.jsonl").read_bytes()

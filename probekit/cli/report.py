@@ -97,8 +97,21 @@ def print_comparison(results: Sequence[Result]) -> None:
     plan = results[0].plan
     print_table(
         f"{plan.spec.probe}, scale {plan.scale}: {headline.name} ({headline.better} is better)",
-        ["structure", "seeds", headline.name, "between seeds", "floor", "place", "parameters", "seconds"],
+        ["structure", "seeds", headline.name, "between seeds", "parameters", "seconds"],
         rows,
+    )
+    print_table(
+        "mean over seeds, and its place between floor (0 %) and perfect (100 %)",
+        ["metric", "floor", "perfect", *by_structure],
+        [
+            [
+                metric.name,
+                number(results[0].floors.get(metric.name)),
+                f"{metric.perfect:g}",
+                *(placed(found, metric) for found in by_structure.values()),
+            ]
+            for metric in metrics
+        ],
     )
     if len(by_structure) == 1:
         return
@@ -111,17 +124,21 @@ def print_comparison(results: Sequence[Result]) -> None:
         typer.echo(standing.sentence())
 
 
+def placed(results: Sequence[Result], metric: Metric) -> str:
+    """Return the cell of one structure and metric: mean score and mean place over seeds."""
+    scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
+    places = [place for r in results if (place := r.place(metric.name, metric.perfect)) is not None]
+    return (number(mean(scores)) if scores else "-") + (f"  {mean(places):4.0%}" if places else "")
+
+
 def structure_row(name: str, results: Sequence[Result], metric: Metric) -> list[str]:
     """Return the cells of one structure: mean and standard deviation over its seeds."""
     scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
-    places = [place for r in results if (place := r.place(metric.name, metric.perfect)) is not None]
     return [
         name,
         str(len(scores)),
-        number(mean(scores)) if scores else "-",
+        placed(results, metric),
         f"± {stdev(scores):.4f}" if len(scores) > 1 else "one seed",
-        number(results[0].floors.get(metric.name)),
-        f"{mean(places):.0%}" if places else "-",
         f"{results[0].plan.parameters:,}",
         f"{mean(r.seconds for r in results):.0f}",
     ]

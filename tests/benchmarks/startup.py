@@ -1,4 +1,4 @@
-"""Run by hand: what `--help` and `list` take against importing typer alone, interleaved; and that no torch is loaded."""
+"""Run by hand: what `--help` and `list` take against importing typer alone, interleaved."""
 
 from __future__ import annotations
 

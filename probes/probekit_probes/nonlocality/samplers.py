@@ -21,7 +21,7 @@ ACROSS, DOWN, THINNING = 10, 11, 12
 # lam of the tilt: minimises E[exp'(lam corr)] so that level and centrality are uncorrelated; see `fit_tilt`.
 TILT: dict[str, dict[int, float]] = {
     "sequential": {3: -1.178, 4: -1.912, 5: -2.745, 6: -3.647, 7: -4.498, 8: -5.326, 9: -6.050, 10: -6.894},
-    "rejection": {3: -1.136, 4: -1.956, 5: -2.752, 6: -3.558, 7: -4.332, 8: -5.107, 9: -5.929, 10: -6.429},
+    "rejection": {3: -1.110, 4: -1.941, 5: -2.723, 6: -3.510, 7: -4.294, 8: -5.053, 9: -5.776, 10: -6.465},
 }
 
 
@@ -44,7 +44,7 @@ def pairing(words: streams.Words) -> Owners:
     twice is equally likely, up to ties of 32 bits.
     """
     places = np.stack([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)], axis=2)
-    owners: Owners = np.argsort(places.reshape(len(words), -1), axis=1, kind="stable") // 2
+    owners: Owners = np.argsort(places.reshape(-1, 2 * words.shape[1]), axis=1, kind="stable") // 2
     return owners
 
 
