@@ -1,35 +1,36 @@
-"""Ask whether `unspread` is a sign of nonlocality or of silence: compare it between structures at equal `wrong_level`.
+"""Is `unspread` a sign of nonlocality or of silence? Compare it between structures at equal `wrong_level`.
 
-usage: python examples/unspread.py STORE [PROBE-SCALE prefix, default nonlocality-unet]
+usage: python examples/unspread.py STORE [PREFIX of the folders]
 
-A network that says the same everywhere is perfectly even and perfectly wrong, so evenness alone proves nothing. Here the
-test rectangles of each stored run are sorted by the error of their mean prediction, and within each class the root mean
-square deviation of the prediction inside a rectangle is printed: structures are compared on rectangles they know equally
-well.
+A network that says the same everywhere is perfectly even and perfectly wrong, so evenness alone proves
+nothing. Here the test rectangles of each stored run are sorted by the error of their mean prediction, and
+within each class the root mean square deviation of the prediction inside a rectangle is printed: structures
+are compared on rectangles that they know equally well.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from probekit_probes.nonlocality.metrics import in_pieces, parts
 
 from probekit.engine import WEIGHTS, build
 from probekit.expression import part
 from probekit.grammar import parse_term
 from probekit.registry import registry
 from probekit.store import Folder
+from probekit_probes.nonlocality.metrics import in_pieces, parts
 
 EDGES = (0.0, 0.01, 0.02, 0.04, 0.08, 1.0)
 CPU = torch.device("cpu")
 
 
 def rectangles(folder: Folder) -> tuple[str, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return a run's structure and, for each test rectangle, error of the mean, deviation within, cut in pieces."""
+    """Return a run's structure and, a number a test rectangle, error of its mean, variance, cut in pieces."""
     plan = folder.read_result().plan
     probe = part("probe", parse_term(plan.probe), registry()).make()
     model = build(plan, registry(), probe, CPU)
@@ -66,16 +67,13 @@ def main() -> None:
         if not (path / "result.json").is_file():
             continue
         name, wrong, spread, cut = rectangles(Folder(path))
-        cells = [
-            float(spread[(wrong >= low) & (wrong < high)].mean().sqrt())
-            for low, high in zip(EDGES, EDGES[1:], strict=False)
-        ]
-        cells += [float(spread[cut].mean().sqrt()), float((wrong**2).mean().sqrt()), float(spread.mean().sqrt())]
-        runs[name].append(cells)
-    classes = [f"{low:g} to {high:g}" for low, high in zip(EDGES, EDGES[1:], strict=False)]
+        among = [spread[(wrong >= low) & (wrong < high)] for low, high in itertools.pairwise(EDGES)]
+        among += [spread[cut], wrong**2, spread]
+        runs[name].append([float(values.mean().sqrt()) for values in among])
+    classes = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(EDGES)]
+    heads = ["structure", "seeds", *classes, "in pieces", "all: error of mean", "all: deviation"]
     print("Root mean square deviation within a rectangle, by the error of the rectangle's mean:\n")
-    print("| structure | seeds | " + " | ".join(classes) + " | in pieces | all: error of mean | all: deviation |")
-    print("|---|---" + "|---" * (len(classes) + 3) + "|")
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for name, found in runs.items():
         print(row(name, found))
 

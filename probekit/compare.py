@@ -10,7 +10,8 @@ from math import sqrt
 from probekit.interfaces import Metric
 from probekit.result import Result
 
-WIDTH = 1.96
+WIDTH = 2.78
+"""Student's t at 95 % for four degrees of freedom: the fewest that a scale's noise is pooled over."""
 INSEPARABLE = "not separable at this scale"
 
 
@@ -36,7 +37,7 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
     """Return the structures, best first, by one metric of comparable results; None where the noise was not
     measured.
 
-    Two structures of k and l seeds are separated where their means differ by more than 1.96 times the
+    Two structures of k and l seeds are separated where their means differ by more than 2.78 times the
     scale's noise times sqrt(1/k + 1/l). Results of another probe, version or scale must not be among them.
     Raises ValueError where they are.
     """

@@ -29,17 +29,16 @@ def grid(
 ) -> bytes:
     """Draw strips as the rows of one picture, PNG bytes.
 
-    Panels of three channels are shown in colour, others by their first channel on one scale a row; those
-    under a head named in `signed` on a scale of their own, white at zero.
+    Panels of three channels are shown in colour, others by their first channel on one scale for the whole
+    picture; those under a head named in `signed` on one of their own, white at zero.
     """
     figure = new_figure(len(heads) * INCH + 0.9, len(strips) * INCH + 0.7)
     axes = figure.subplots(len(strips), len(heads), squeeze=False)
+    panels = [(head, p) for strip in strips for head, p in zip(heads, strip.panels, strict=True)]
+    plain = [p for head, p in panels if head not in signed and p.shape[0] != 3]
+    low = min((float(p.min()) for p in plain), default=0.0)
+    high = max((float(p.max()) for p in plain), default=1.0)
     for strip, row in zip(strips, axes, strict=True):
-        plain = [
-            p for p, head in zip(strip.panels, heads, strict=True) if head not in signed and p.shape[0] != 3
-        ]
-        low = min((float(p.min()) for p in plain), default=0.0)
-        high = max((float(p.max()) for p in plain), default=1.0)
         for panel, head, ax in zip(strip.panels, heads, row, strict=True):
             show(ax, panel, low, high, signed=head in signed)
         row[0].set_ylabel(strip.label, fontsize=8)

@@ -17,7 +17,12 @@ from probekit.registry import Registry, registry
 from probekit.store import Store
 
 PROBE = "nonlocality(test=16,train=64,validation=8)"
-ASKED = {"probe": PROBE, "structure": "unet+lambda", "scale": "smoke", "trainer": "supervised(batch=16)"}
+ASKED = {
+    "probe": PROBE,
+    "structure": "unet+lambda",
+    "scale": "smoke",
+    "trainer": "supervised(batch=16,epochs=1)",
+}
 
 
 def planned(known: Registry | None = None, **changes: Any) -> Plan:

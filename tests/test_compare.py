@@ -45,7 +45,7 @@ def said(results: list[Result], metric: Metric = LOSS) -> dict[str, str]:
 
 
 def test_two_structures_are_separated_beyond_the_noise_alone() -> None:
-    near, far = 0.99 * 1.96 * 0.01 * 2**0.5, 1.01 * 1.96 * 0.01 * 2**0.5
+    near, far = 0.99 * 2.78 * 0.01 * 2**0.5, 1.01 * 2.78 * 0.01 * 2**0.5
     assert said([result("unet", 0.1), result("unet+average", 0.1 + near)]) == {
         "unet": f"unet: {INSEPARABLE} from unet+average",
         "unet+average": f"unet+average: {INSEPARABLE} from unet",

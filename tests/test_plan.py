@@ -29,8 +29,8 @@ CHANGES: list[dict[str, Any]] = [
     {"scale": "quick"},
     {"structure": "unet+lambda(keys=32)"},
     {"structure": "unet+average"},
-    {"trainer": "supervised(batch=16,lr=0.001)"},
-    {"trainer": "supervised(batch=16,bf16=true)"},
+    {"trainer": "supervised(batch=16,epochs=1,lr=0.001)"},
+    {"trainer": "supervised(batch=16,epochs=1,bf16=true)"},
     {"probe": "nonlocality(test=16,train=65,validation=8)"},
 ]
 
@@ -46,7 +46,7 @@ def test_every_change_of_what_is_asked_is_another_identity_and_folder() -> None:
     [
         {"structure": "lambda"},
         {"structure": "unet + lambda(heads=1)"},
-        {"trainer": "supervised(batch=16,clip=1)"},
+        {"trainer": "supervised(epochs=1,batch=16,clip=1)"},
         {"probe": "nonlocality(train=64,test=16,validation=8,size=16)"},
         {"width": 4},
     ],

@@ -34,8 +34,8 @@ def certify(
 ) -> None:
     """Check a probe: one label an input, an oracle that finds it, controls that lack the property and fail.
 
-    The controls that are networks are trained as any structure is, at the scale quick unless others are named. A failure
-    is drawn, and the exit code is 1.
+    The controls that are networks are trained as any structure is, at the scale quick unless others are
+    named. A failure is drawn, and the exit code is 1.
 
     Example: probekit certify nonlocality
     """
@@ -65,9 +65,8 @@ def certify(
         typer.echo(json.dumps([{**c.model_dump(), "passed": c.passed} for c in found], indent=2))
     else:
         for certificate in found:
-            typer.echo(
-                f"{certificate.probe}, scale {certificate.scale}: {'passed' if certificate.passed else 'FAILED'}"
-            )
+            verdict = "passed" if certificate.passed else "FAILED"
+            typer.echo(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
             for check in certificate.checks:
                 typer.echo(f"  {check.name:12} {HOLDS[check.holds]:6} {check.evidence}")
             if certificate.counterexample:
