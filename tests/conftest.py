@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from typing import Protocol
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# a shell that runs the tests in the background ignores Ctrl-C, and so would each process started here
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
