@@ -144,8 +144,9 @@ class Structure(Protocol):
 class Layer(Protocol):
     """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
 
-    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the
-    layer's own. shared: one dict a network, for tied weights.
+    encoding: a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own;
+    handed over where one was asked for. shared: one dict a network, for tied weights. A layer that needs
+    neither leaves them out.
     The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the
     width in steps has a function attribute `width_step(**params) -> int`.
     """

@@ -27,7 +27,7 @@ Builder = Callable[..., nn.Module]
 
 def hosted(layer: Builder, **parameters: Any) -> Builder:
     """Return the builder a structure is handed."""
-    return lambda channels, size, shared: layer(channels, size, shared=shared, **parameters)
+    return lambda channels, size, shared: layer(channels, size, **parameters)
 
 
 def count(model: nn.Module) -> int:

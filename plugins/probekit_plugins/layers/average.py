@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 
 class Average(nn.Module):
     """The mean over positions, broadcast: (batch, channels, *size) to the same shape; no parameters."""
 
-    hooks: frozenset[str] = frozenset()
-
-    def __init__(
-        self,
-        channels: int,
-        size: tuple[int, ...],
-        *,
-        encoding: None = None,
-        shared: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:

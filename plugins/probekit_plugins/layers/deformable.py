@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -88,16 +86,7 @@ class Deformable(nn.Module):
     (batch, channels, *size) to the same shape.
     """
 
-    hooks: frozenset[str] = frozenset()
-
-    def __init__(
-        self,
-        channels: int,
-        size: tuple[int, ...],
-        *,
-        encoding: None = None,
-        shared: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.first = DeformableDepthwise(channels, size)
         self.second = DeformableDepthwise(channels, size)

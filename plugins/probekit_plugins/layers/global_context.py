@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from probekit_plugins.structures.blocks import Pointwise
@@ -16,16 +14,7 @@ class GlobalContext(nn.Module):
     channels. (batch, channels, *size) to the same shape.
     """
 
-    hooks: frozenset[str] = frozenset()
-
-    def __init__(
-        self,
-        channels: int,
-        size: tuple[int, ...],
-        *,
-        encoding: None = None,
-        shared: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         inside = max(1, channels // 2)
         self.attention = Pointwise(channels, 1)
