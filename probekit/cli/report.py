@@ -70,7 +70,7 @@ def metric_row(result: Result, name: str, perfect: float) -> list[str]:
         f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
         number(result.floors.get(name)),
         f"{perfect:g}",
-        "" if place is None else f"{place:.0%}",
+        "" if place is None else f"{place:z.0%}",
         "" if place is None else bar(place),
     ]
 
@@ -128,7 +128,7 @@ def placed(results: Sequence[Result], metric: Metric) -> str:
     """Return the cell of one structure and metric: mean score and mean place over seeds."""
     scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
     places = [place for r in results if (place := r.place(metric.name, metric.perfect)) is not None]
-    return (number(mean(scores)) if scores else "-") + (f"  {mean(places):4.0%}" if places else "")
+    return (number(mean(scores)) if scores else "-") + (f"  {mean(places):z4.0%}" if places else "")
 
 
 def structure_row(name: str, results: Sequence[Result], metric: Metric) -> list[str]:
