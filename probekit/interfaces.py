@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Value = str | int | float | bool | None
 Split = Literal["train", "validation", "test"]
+Symmetry = Literal["shift", "permutation"]
 Row = Mapping[str, float]
 
 
@@ -62,6 +63,39 @@ class Scale:
     noise: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A row of a published table: what was put to the probe, and what it scored.
+
+    table: "table1". name: the row's, as printed. structure: an expression; instead: another one by name of
+    scale, where the published one does not fit. probe: parameters of the probe besides the scale's. scores:
+    by metric, in the metric's own unit; "train/NAME" for a score on the training set. width, parameters: as
+    published; width None where the structure's expression leaves none open.
+    """
+
+    table: str
+    name: str
+    structure: str
+    parameters: int
+    scores: Mapping[str, float]
+    width: int | None = None
+    probe: Mapping[str, Value] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A conclusion drawn from a published table, as a number that is positive where it holds.
+
+    margin(rows) -> float: rows are the scores of one seed by row name, as in Published.scores; KeyError
+    where one it needs was not run. table: whose rows it reads.
+    """
+
+    table: str
+    text: str
+    margin: Callable[[Mapping[str, Mapping[str, float]]], float]
+
+
 class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
@@ -92,6 +126,11 @@ class Probe(Protocol):
     A probe is registered as a class whose keyword parameters have defaults; the class attributes `property`,
     `version`, `scales` and `structure` can be read without making an instance.
     Raise `version` when the data or the metrics change: cards never mix versions.
+
+    A probe may also have, as class attributes: `thresholds`, the places of the headline metric from which a
+    structure has the property, and partly (by default 0.9 and 0.25); `symmetry`, "shift" or "permutation" of
+    positions, under which the truth moves with the input: a network's departure from it is then measured;
+    `published`, a tuple of Published, and `claims`, a tuple of Claim, for `probekit reproduce`.
     """
 
     property: str

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.plan import Plan
 
 Scores = dict[str, float | None]
-FORMAT = 1
+FORMAT = 2
 """Raised when the fields of a result change."""
 
 
@@ -28,10 +28,12 @@ class Environment(BaseModel):
 class Result(BaseModel):
     """What was found.
 
-    metrics: test means; train: means over as many training items; floors: the best closed-form control on the
-    same test items; intervals: 95 % of the test mean over items (one seed says nothing of the noise between
-    seeds). None stands for a metric that applies to no item. seconds: training alone, over all sittings.
-    flops: of one forward pass of one item. weights: sha256 over the final weights. error: why it failed.
+    metrics: test means; train: means over as many training items; validation: means over the validation
+    split, by which a recipe may be chosen; floors: the best closed-form control on the same test items;
+    intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None
+    stands for a metric that applies to no item. measured: properties measured rather than learned; their maps
+    are in measured.safetensors. seconds: training alone, over all sittings. flops: of one forward pass of one
+    item. weights: sha256 over the final weights. error: why it failed.
     files: sha256 by name.
     """
 
@@ -42,8 +44,10 @@ class Result(BaseModel):
     status: Literal["done", "failed"]
     metrics: Scores = {}
     train: Scores = {}
+    validation: Scores = {}
     floors: Scores = {}
     intervals: dict[str, tuple[float, float]] = {}
+    measured: dict[str, float] = {}
     steps: int = 0
     seconds: float = 0.0
     flops: int | None = None

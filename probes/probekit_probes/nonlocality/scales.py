@@ -41,8 +41,8 @@ SCALES = {
         noise=QUICK_NOISE,
     ),
     "laptop": Scale(
-        "a quarter of an hour on two cores: the pictures of quick, five times as many",
-        {**NEAR, "train": 40_960},
+        "ten minutes on two cores: the pictures of quick, three times as many",
+        {**NEAR, "train": 24_576},
         BRIEF,
         budget=60_000,
     ),
