@@ -18,6 +18,7 @@ from probekit.grammar import parse_term
 from probekit.interfaces import Dataset, Probe, Row, Trainer
 from probekit.items import materialised
 from probekit.machine import environment
+from probekit.measure import measure
 from probekit.plan import Plan
 from probekit.registry import Registry
 from probekit.result import Result
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-SCORES, WEIGHTS, CASES, TRACE = "scores.safetensors", "weights.safetensors", "cases.png", "traceback.txt"
+SCORES, WEIGHTS, MEASURED = "scores.safetensors", "weights.safetensors", "measured.safetensors"
+CASES, TRACE = "cases.png", "traceback.txt"
 FIRST = 0.3
 """Seconds of training before the first checkpoint."""
 SHARE = 0.01
@@ -73,11 +75,15 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
             tell("prepare", {"step": drawn, "steps": len(split), "test": float(name == "test")})
     reached = train_model(plan, folder, registry, probe, model, train, device, tell)
     model.eval()
-    tell("score", {"step": 0, "steps": 2})
-    items = score(model, probe, test, len(test), device)
-    tell("score", {"step": 1, "steps": 2})
-    own = score(model, probe, train, min(len(test), len(train)), device)
-    tell("score", {"step": 2, "steps": 2})
+    held = probe.data("validation", plan.seed)
+    scored: list[dict[str, Tensor]] = []
+    for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
+        tell("score", {"step": len(scored), "steps": 4})
+        scored.append(score(model, probe, split, count, device))
+    items, own, chosen_by = scored
+    tell("score", {"step": 3, "steps": 4})
+    measured, maps = measure(model, probe, test, device)
+    tell("score", {"step": 4, "steps": 4})
     metrics, training = means(items), means(own)
     for metric in probe.metrics:
         here, there = metrics[metric.name], training[metric.name]
@@ -89,6 +95,7 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
     files = {
         WEIGHTS: folder.write_tensors(WEIGHTS, state),
         SCORES: folder.write_tensors(SCORES, items),
+        MEASURED: folder.write_tensors(MEASURED, maps),
         CASES: folder.write(CASES, picture(title, model, test, items[headline.name], headline, device)),
     }
     return Result(
@@ -96,6 +103,8 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         status="done",
         metrics=metrics,
         train=training,
+        validation=means(chosen_by),
+        measured=measured,
         floors=floors(probe, train, test),
         intervals=intervals(items),
         steps=reached.steps,

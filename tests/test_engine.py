@@ -12,7 +12,7 @@ from conftest import install
 from small import done, knowing, planned
 from torch import nn
 
-from probekit.engine import CASES, SCORES, TRACE, WEIGHTS, build, forward_flops, weights_hash
+from probekit.engine import CASES, MEASURED, SCORES, TRACE, WEIGHTS, build, forward_flops, weights_hash
 from probekit.errors import RunError
 from probekit.expression import part
 from probekit.front import Outcome
@@ -38,8 +38,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_the_folder_holds_what_it_says_and_nothing_half_done(small: Outcome) -> None:
     names = {path.name for path in small.folder.path.iterdir()}
-    assert names == {SPEC, RESULT, LOG, SCORES, WEIGHTS, CASES, ".lock"}
-    assert set(small.result.files) == {SCORES, WEIGHTS, CASES}
+    assert names == {SPEC, RESULT, LOG, SCORES, MEASURED, WEIGHTS, CASES, ".lock"}
+    assert set(small.result.files) == {SCORES, MEASURED, WEIGHTS, CASES}
     assert (small.folder.path / CASES).read_bytes().startswith(b"\x89PNG")
     rows = [json.loads(line) for line in (small.folder.path / LOG).read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, small.result.steps + 1))
@@ -244,3 +244,14 @@ def test_items_come_the_same_in_a_batch_one_by_one_and_stacked() -> None:
 def probe_data() -> Any:
     probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
     return probe.data("train", 0)
+
+
+def test_a_result_holds_validation_scores_and_what_was_measured(small: Outcome) -> None:
+    assert set(small.result.validation) == set(small.result.train)
+    assert small.result.validation["loss"] != small.result.metrics["loss"]
+    assert set(small.result.measured) >= {"receptive_radius", "equivariance_error"}
+    maps, _ = small.folder.read_tensors(MEASURED)
+    assert {name: tuple(kept.shape) for name, kept in maps.items()} == {
+        "receptive_field": (16, 16),
+        "equivariance": (16, 16),
+    }

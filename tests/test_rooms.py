@@ -27,6 +27,7 @@ ROOMS = [
     "result",
     "machine",
     "score",
+    "measure",
     "store",
     "state",
     "checkpoint",

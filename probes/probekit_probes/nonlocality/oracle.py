@@ -23,11 +23,15 @@ class Reading:
     """What the oracle found in a batch of images.
 
     depth: (batch, 1, height, width) float32. level: (batch, 10) int64, 0 where the colour does not show.
-    sides_apart: F1, overlaps_ordered: F2, (batch,) bool.
+    above: (batch, 10, 10) bool, entry [b, c, d] tells whether d is above c, directly or through others;
+    inside: alike, whether all that shows of d lies in the box of c. sides_apart: F1, overlaps_ordered: F2,
+    (batch,) bool.
     """
 
     depth: Tensor
     level: Tensor
+    above: Tensor
+    inside: Tensor
     sides_apart: Tensor
     overlaps_ordered: Tensor
 
@@ -60,6 +64,7 @@ def read(images: Tensor, reading: str = "down-set") -> Reading:
         "bcy,bdyx,bcx->bcd", filled(top, bottom, rows), masks.float(), filled(left, right, columns)
     )
     above = reach((within > 0.5) & both)
+    inside = (within > masks.sum((2, 3))[:, None] - 0.5) & both
     meet = both & (
         torch.maximum(left[:, :, None], left[:, None]) < torch.minimum(right[:, :, None], right[:, None])
     )
@@ -68,7 +73,14 @@ def read(images: Tensor, reading: str = "down-set") -> Reading:
     level = (1 + above.sum(dim=1) if reading == "down-set" else longest(above)) * seen
     padded = torch.cat([torch.zeros_like(level[:, :1]), level], dim=1)
     depth = (torch.gather(padded, 1, index.flatten(1)).view(index.shape) + 1).float() / 11
-    return Reading(depth[:, None], level, ~touching.flatten(1).any(dim=1), ordered.flatten(1).all(dim=1))
+    return Reading(
+        depth[:, None],
+        level,
+        above,
+        inside,
+        ~touching.flatten(1).any(dim=1),
+        ordered.flatten(1).all(dim=1),
+    )
 
 
 def ends(shown: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale, Shape, Split
+from probekit.interfaces import Control, Scale, Shape, Split, Symmetry
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
@@ -42,6 +42,7 @@ class Nonlocality:
     version = 1
     structure = "unet"
     focus = "loss_foreground"
+    symmetry: Symmetry = "shift"
     scales: Mapping[str, Scale] = SCALES
 
     def __init__(
