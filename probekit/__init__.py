@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from probekit.components import Component
+    from probekit.controls import Constant
     from probekit.errors import ProbekitError, UsageError
     from probekit.front import data, run
     from probekit.hookspecs import hookimpl
     from probekit.interfaces import Metric, Scale, Shape
+    from probekit.items import Items
     from probekit.result import Result
 
 HOMES = {
     "Component": "probekit.components",
+    "Constant": "probekit.controls",
+    "Items": "probekit.items",
     "Metric": "probekit.interfaces",
     "ProbekitError": "probekit.errors",
     "Result": "probekit.result",
@@ -27,6 +31,8 @@ HOMES = {
 
 __all__ = [
     "Component",
+    "Constant",
+    "Items",
     "Metric",
     "ProbekitError",
     "Result",

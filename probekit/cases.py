@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.draw import Strip, grid
-from probekit.interfaces import Dataset, Metric
+from probekit.interfaces import Dataset, Metric, Probe
 from probekit.items import batch
 
 if TYPE_CHECKING:
@@ -28,16 +28,20 @@ def chosen(scores: Tensor, metric: Metric) -> list[tuple[str, int]]:
     return [(names[rank], order[rank]) for rank in sorted(names)]
 
 
-def picture(
-    title: str, model: Module, data: Dataset, scores: Tensor, metric: Metric, device: device
-) -> bytes:
-    """Draw the chosen items: input, truth, prediction, error; PNG bytes."""
+def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device) -> bytes:
+    """Draw items chosen by their scores in the headline: input, truth, prediction, error; PNG bytes.
+
+    A probe whose outputs are not of the target's form has `answer(output)`, which is drawn instead.
+    """
     import torch
 
+    metric = probe.metrics[0]
     named = chosen(scores, metric)
     inputs, targets = batch(data, [index for _, index in named])
     with torch.inference_mode():
         outputs = model(inputs.to(device)).float().cpu()
+    if hasattr(probe, "answer"):
+        outputs = probe.answer(outputs)
     strips = [
         Strip(f"{name}\n#{index}: {float(scores[index]):.4f}", (given, truth, answer, answer - truth))
         for (name, index), given, truth, answer in zip(named, inputs, targets, outputs, strict=True)

@@ -13,6 +13,7 @@ from probekit.expression import part
 from probekit.front import carry_out, make_probe
 from probekit.grammar import Term, parse_term
 from probekit.interfaces import Control, Metric, Probe
+from probekit.items import batch
 from probekit.plan import make_plan, make_spec
 from probekit.registry import Registry
 from probekit.score import means, score
@@ -97,7 +98,9 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
 
     A probe that can prove from an input that it has one label has `certified(inputs) -> {rule: (batch,)
     bool}`; one that can say what its inputs contain has `contents(inputs, targets) -> {what: (batch,)
-    numbers}`. The picture is PNG bytes, empty where nothing failed.
+    numbers}`; one that may leave something to be guessed has `ceiling(inputs) -> (batch,)`, the score of the
+    headline metric, a share, that the best guesses reach on the average. The picture is PNG bytes, empty
+    where nothing failed.
     """
     import torch
 
@@ -105,13 +108,14 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
     count = min(items, len(data))
     proof: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
     contents: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
+    ceiling: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
     unproved: dict[str, int] = {}
+    best: list[Tensor] = []
     held: dict[str, list[Tensor]] = {}
     wrong = 0
     picture = b""
     for start in range(0, count, BATCH):
-        pairs = data.__getitems__(range(start, min(start + BATCH, count)))
-        inputs, targets = (torch.stack(column) for column in zip(*pairs, strict=True))
+        inputs, targets = batch(data, range(start, min(start + BATCH, count)))
         answers = probe.oracle(inputs)
         missed = (answers != targets).flatten(1).any(1)
         failed = missed.clone()
@@ -120,22 +124,22 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
             failed |= ~holds
         for what, values in (contents(inputs, targets) if contents else {}).items():
             held.setdefault(what, []).append(values)
+        if ceiling:
+            best.append(ceiling(inputs))
         wrong += int(missed.sum())
         if not picture and bool(failed.any()):
             first = int((missed if bool(missed.any()) else failed).int().argmax())
             picture = counterexample(start + first, inputs[first], targets[first], answers[first])
-        tell("examine", {"step": start + len(pairs), "steps": count})
+        tell("examine", {"step": start + len(inputs), "steps": count})
     checks = []
     if proof:
         rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
         checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
-    checks.append(
-        Check(
-            name="well-posed",
-            holds=wrong == 0,
-            evidence=f"the oracle is exact on {count - wrong:,} of {count:,}",
-        )
-    )
+    exact = f"the oracle is exact on {count - wrong:,} of {count:,}"
+    if best:
+        name, expected = probe.metrics[0].name, float(torch.cat(best).double().nanmean())
+        exact += f"; the best of solvers expects {expected:.2%} in {name}"
+    checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
     spread = {what: torch.cat(parts).double() for what, parts in held.items()}
     if spread:
         said = [f"{what} {v.mean():.3g} ({v.min():.3g} to {v.max():.3g})" for what, v in spread.items()]
@@ -177,12 +181,17 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         scores[title] = outcome.result.metrics.get(name)
     floor = next(iter(scores.values()))
     places = {title: place(value, floor, metric.perfect) for title, value in scores.items()}
-    said = ", ".join(f"{title} {'-' if at is None else f'{at:z.0%}'}" for title, at in places.items())
+    said = ", ".join(f"{title} {placed(at, scores[title])}" for title, at in places.items())
     return Check(
         name="focused",
         holds=all(at is not None and at <= LOWEST for at in places.values()),
-        evidence=f"place of the controls in {name}, at most {LOWEST:.0%}: {said}",
+        evidence=f"place of the controls (and their score) in {name}, at most {LOWEST:.0%}: {said}",
     )
+
+
+def placed(at: float | None, value: float | None) -> str:
+    """Return a place and its score for people."""
+    return "-" if at is None else f"{at:z.0%} ({value:.3f})"
 
 
 def place(value: float | None, floor: float | None, perfect: float) -> float | None:

@@ -1,18 +1,95 @@
-"""Comparing tells which structures a scale can separate, and claims no order within its noise."""
+"""Comparing tells which structures differ, seed by seed, and claims no order within a scale's noise."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from statistics import mean, stdev
+
+from pydantic import BaseModel, ConfigDict
 
 from probekit.interfaces import Metric
+from probekit.interval import Interval, over_seeds
 from probekit.result import Result
+from probekit.student import quantile, within
 
-WIDTH = 2.78
+WIDTH = quantile(4)
 """Student's t at 95 % for four degrees of freedom: the fewest that a scale's noise is pooled over."""
 INSEPARABLE = "not separable at this scale"
+BEST, TIED, BEHIND, UNKNOWN = "best", "tied", "behind", "no order claimed"
+
+
+class Difference(BaseModel):
+    """One structure's scores minus another's, seed by seed.
+
+    interval: of the mean difference; p: of no difference, two-sided, by the paired t test; effect: mean over
+    standard deviation of the differences (Cohen's d for pairs). None where fewer than two seeds, or seeds
+    that do not differ, leave them open.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    seeds: int
+    interval: Interval | None
+    p: float | None
+    effect: float | None
+
+
+def paired(one: Mapping[int, float], other: Mapping[int, float]) -> Difference | None:
+    """Compare scores by seed over the seeds that both have; None where they share none."""
+    apart = [one[seed] - other[seed] for seed in sorted(set(one) & set(other))]
+    return differing(apart) if apart else None
+
+
+def differing(apart: Sequence[float]) -> Difference:
+    """Say what paired differences come to."""
+    spread = stdev(apart) if len(apart) > 1 else 0.0
+    effect = mean(apart) / spread if spread else None
+    return Difference(
+        mean=mean(apart),
+        seeds=len(apart),
+        interval=over_seeds(apart),
+        p=None if effect is None else 1 - within(effect * sqrt(len(apart)), len(apart) - 1),
+        effect=effect,
+    )
+
+
+def separable(one: Mapping[int, float], other: Mapping[int, float], noise: float) -> bool:
+    """Tell whether two means over seeds differ by more than the noise between seeds explains."""
+    apart = abs(mean(one.values()) - mean(other.values()))
+    return apart > WIDTH * noise * sqrt(1 / len(one) + 1 / len(other))
+
+
+def ranks(
+    scores: Mapping[str, Mapping[int, float]], metric: Metric, noise: float | None
+) -> dict[str, tuple[str, Difference | None]]:
+    """Return how each structure, given its scores by seed, stands to the best mean, and its difference.
+
+    It is not separable where the noise explains the difference of the means; tied where the interval of the
+    paired difference holds zero; behind where neither is so. Without either of the two no order is claimed.
+    The best mean is the best where all others are behind, else as those it cannot be told from.
+    """
+    order = sorted(scores, key=lambda name: mean(scores[name].values()), reverse=metric.better == "higher")
+    if not order:
+        return {}
+    first, *others = order
+    found: dict[str, tuple[str, Difference | None]] = {}
+    for name in others:
+        difference = paired(scores[name], scores[first])
+        interval = difference.interval if difference else None
+        if noise is not None and not separable(scores[name], scores[first], noise):
+            standing = INSEPARABLE
+        elif interval is not None:
+            standing = TIED if interval.low <= 0 <= interval.high else BEHIND
+        else:
+            standing = UNKNOWN if noise is None else BEHIND
+        found[name] = standing, difference
+    reached = {standing for standing, _ in found.values()}
+    leads = next((standing for standing in (INSEPARABLE, TIED, UNKNOWN) if standing in reached), BEST)
+    return {first: (leads if others else "", None), **found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +130,11 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
         if score is not None:
             seeds[result.plan.structure][result.plan.seed] = score
     asked = {result.plan.structure: result.plan.spec.structure for result in results}
-    means = {name: sum(found.values()) / len(found) for name, found in seeds.items()}
+    means = {name: mean(found.values()) for name, found in seeds.items()}
     order = sorted(means, key=lambda name: means[name], reverse=metric.better == "higher")
 
     def apart(one: str, other: str) -> bool:
-        return abs(means[one] - means[other]) > WIDTH * noise * sqrt(
-            1 / len(seeds[one]) + 1 / len(seeds[other])
-        )
+        return separable(seeds[one], seeds[other], noise)
 
     return [
         Standing(

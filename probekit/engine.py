@@ -16,13 +16,13 @@ from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.expression import part, resolve
 from probekit.grammar import parse_term
 from probekit.interfaces import Dataset, Probe, Row, Trainer
-from probekit.items import materialised
 from probekit.machine import environment
 from probekit.measure import measure
-from probekit.plan import Plan
+from probekit.plan import Plan, strangers
 from probekit.registry import Registry
 from probekit.result import Result
-from probekit.score import floors, intervals, means, score
+from probekit.score import intervals, means, score
+from probekit.splits import splits
 from probekit.store import Folder
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def perform(
         raise
     except Exception as error:
         folder.write(TRACE, traceback.format_exc().encode())
-        said = str(error) if isinstance(error, ProbekitError) else reason(error)
+        said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
+        said = f"{said} {strangers(plan)}".strip()
         result = Result(plan=plan, status="failed", environment=environment(device), error=said)
     folder.write_result(result)
     if result.status == "done":
@@ -66,16 +67,14 @@ def perform(
 
 
 def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.device, tell: Watch) -> Result:
-    probe: Probe = part("probe", parse_term(plan.probe), registry).make()
+    data = splits(plan, registry)
+    probe, train, test = data.probe, data.train, data.test
     model = build(plan, registry, probe, device)
     flops = forward_flops(model, probe, device)
-    train, test = probe.data("train", plan.seed), probe.data("test", plan.seed)
-    for name, split in (("train", train), ("test", test)):
-        for drawn in materialised(split):
-            tell("prepare", {"step": drawn, "steps": len(split), "test": float(name == "test")})
+    data.draw(tell)
     reached = train_model(plan, folder, registry, probe, model, train, device, tell)
     model.eval()
-    held = probe.data("validation", plan.seed)
+    held = data.validation
     scored: list[dict[str, Tensor]] = []
     for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
         tell("score", {"step": len(scored), "steps": 4})
@@ -90,13 +89,12 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
     state = model.state_dict()
-    headline = probe.metrics[0]
     title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
     files = {
         WEIGHTS: folder.write_tensors(WEIGHTS, state),
         SCORES: folder.write_tensors(SCORES, items),
         MEASURED: folder.write_tensors(MEASURED, maps),
-        CASES: folder.write(CASES, picture(title, model, test, items[headline.name], headline, device)),
+        CASES: folder.write(CASES, picture(title, model, probe, test, items[probe.metrics[0].name], device)),
     }
     return Result(
         plan=plan,
@@ -105,7 +103,7 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         train=training,
         validation=means(chosen_by),
         measured=measured,
-        floors=floors(probe, train, test),
+        floors=data.floors,
         intervals=intervals(items),
         steps=reached.steps,
         seconds=reached.seconds,
@@ -123,7 +121,9 @@ def build(plan: Plan, registry: Registry, probe: Probe, device: torch.device) ->
     torch.manual_seed(plan.seed)
     model = resolve(plan.structure, probe.structure, registry).build(probe.shape, plan.width).to(device)
     if len(probe.shape.size) == 2:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.ndim == 4:  # Module.to would refuse a network that holds one of five dimensions
+                tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
     return model
 
 

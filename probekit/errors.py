@@ -52,3 +52,9 @@ def reason(error: BaseException) -> str:
     """Return an exception as one line: its type, then what it says."""
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def missing(error: BaseException) -> str:
+    """Return a sentence that says what to install, where the error is that a package is missing, else ""."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    return f"Install {name}, which it needs." if name else ""

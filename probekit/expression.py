@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, reason
+from probekit.errors import ProbekitError, UsageError, missing, reason
+from probekit.files import PLUGIN, pinned
 from probekit.grammar import Term, parse, parse_term
 from probekit.interfaces import Shape, Value
 from probekit.parameters import HANDED, fill
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 HOOKS = ("extra", "mix", "position")
+PROMISED: Mapping[Kind, tuple[str, ...]] = {
+    "probe": ("property", "version", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
+    "layer": ("forward", "parameters"),
+    "trainer": ("fit", "state_dict"),
+}
+"""What is asked of a thing that was made, before anything is done with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +57,32 @@ class Part:
         return name in self.open or any(p.kind is p.VAR_KEYWORD for p in self.open.values())
 
     def make(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the target with the parameters besides what its host hands over.
+        """Call the target with the parameters besides what its host hands over; what it prints is no answer.
 
-        Raises ProbekitError, naming the plugin, where the target raises anything that is not one.
+        Raises ProbekitError, naming the plugin, where the target raises anything that is not one, or makes
+        what is no such thing.
         """
+        kind, plugin = self.component.kind, self.component.plugin
+        asked = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
         try:
-            return self.target(*args, **kwargs, **self.params)
+            with contextlib.redirect_stdout(sys.stderr):
+                made = self.target(*args, **kwargs, **self.params)
         except ProbekitError:
             raise
-        except Exception as error:
-            raise ProbekitError(
-                f"{self.component.kind} {self.text} of plugin {self.component.plugin}",
-                f"it could not be built ({reason(error)})",
-                f"Type 'probekit show {self.component.kind} {self.component.name}' for what it takes.",
-            ) from error
+        except (Exception, SystemExit) as error:
+            shown = self.name.partition("@")[0]
+            hint = missing(error) or f"`probekit show {kind} {shown}` says what it takes."
+            raise ProbekitError(asked, f"it could not be built ({reason(error)})", hint) from error
+        lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
+        if lacks:
+            found = f"it made a {type(made).__name__}, which has no {', '.join(lacks)}"
+            raise ProbekitError(asked, found, f"probekit.interfaces says what a {kind} promises.")
+        return made
+
+
+def dimensions(target: object) -> tuple[int, ...]:
+    """Return the numbers of dimensions of the maps that a layer or a structure takes."""
+    return tuple(getattr(target, "dims", (1, 2)))
 
 
 def part(kind: Kind, term: Term, registry: Registry) -> Part:
@@ -74,6 +95,8 @@ def part(kind: Kind, term: Term, registry: Registry) -> Part:
         )
     twins = [c for c in registry.components(kind) if c.name == component.name]
     name = component.name if len(twins) == 1 else component.long_name
+    if component.plugin == PLUGIN:
+        name = pinned(component, term.name)
     return Part(
         component, name, target, fill(target, dict(term.params), f"{kind} {term.name!r}", HANDED[kind])
     )
@@ -118,7 +141,15 @@ class Expression:
         return lcm(*(step(**p.params) for step, p in zip(steps, self.parts, strict=True) if callable(step)))
 
     def build(self, shape: Shape, width: int | None) -> Module:
-        """Build the network; initial weights come from torch's global generator."""
+        """Build the network; initial weights come from torch's global generator.
+
+        Raises UsageError where the structure or the layer does not take maps of so many dimensions.
+        """
+        for one in self.parts[:2]:
+            if len(shape.size) not in dimensions(one.target):
+                taken = " or ".join(f"{count}-D" for count in dimensions(one.target))
+                found = f"{one.component.name} takes {taken} maps, and these are {len(shape.size)}-D"
+                raise UsageError(f"structure {self.text!r}", found, "Put it to another probe.")
         handed: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
             handed["layer"] = self.host
@@ -168,7 +199,7 @@ def check_hosting(found: Expression) -> None:
     if found.layer is None:
         return
     if not found.structure.accepts("layer"):
-        name = found.structure.component.name
+        name = found.structure.name.partition("@")[0]
         raise UsageError(f"structure {found.text!r}", f"{name} hosts no layer", f"Type {name} alone.")
     if found.encoding is None:
         return

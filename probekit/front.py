@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +84,13 @@ def carry_out(
 
     where = chosen_device(device)
     if not force and (found := store.find(plan)) is not None:
-        return Outcome(*found, stored=True)
+        result, kept = found
+        # as it was asked for now, with the noise as it is known now
+        return Outcome(result.model_copy(update={"plan": plan}), kept, stored=True)
     folder = None if force else store.newest(plan)
     if folder is None:
         folder = store.new(plan)
-    with folder.locked():
+    with folder.locked(), contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
         return Outcome(perform(plan, folder, known, where, watch), folder, stored=False)
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from probekit.components import NAME
 from probekit.errors import UsageError
+from probekit.files import FILE, is_file
 from probekit.interfaces import Value
 
 TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)?{NAME.pattern}")
@@ -28,7 +29,7 @@ SPACE = re.compile(r"\s*")
 class Term:
     """One name and its parameters; `str(term)` is its canonical text, and parses back to it.
 
-    name: [plugin/]name. params: (key, value) pairs, kept sorted by key.
+    name: [plugin/]name, or a file's: `./my_layer.py:Swirl`. params: (key, value) pairs, kept sorted by key.
     Raises UsageError for what has no text: an impossible name, a value that is no Value, inf and nan.
     """
 
@@ -37,7 +38,7 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", tuple(sorted(self.params, key=lambda pair: pair[0])))
-        if not TERM_NAME.fullmatch(self.name):
+        if not TERM_NAME.fullmatch(self.name) and not is_file(self.name):
             raise UsageError(f"the name {self.name!r}", "names are lower-case words joined by hyphens")
         for key, value in self.params:
             if not KEY.fullmatch(key):
@@ -72,6 +73,11 @@ def parse_term(text: str) -> Term:
     return terms[0]
 
 
+def file_names(text: str) -> list[str]:
+    """Return the files that the terms of an expression name, without their hashes."""
+    return [term.name.partition("@")[0] for term in parse(text) if is_file(term.name)]
+
+
 def write(value: Value) -> str:
     """Return the canonical text of a value, quoted only where it would read as something else."""
     if value is None or isinstance(value, bool):
@@ -102,10 +108,11 @@ class _Reader:
         return terms
 
     def term(self) -> Term:
-        name = self.match(TERM_NAME)
+        name = self.match(FILE) or self.match(TERM_NAME)
         if name is None:
             self.fail(
-                "a name was expected", "Names are lower-case words joined by hyphens, as global-context."
+                "a name was expected",
+                "Names are lower-case words joined by hyphens, as global-context; a file's is ./net.py:Net.",
             )
         params: dict[str, Value] = {}
         opened = self.at

@@ -1,8 +1,17 @@
-"""The interfaces: what a probe, a structure, a layer, an encoding and a trainer promise each other."""
+"""The interfaces: what a probe, a structure, a layer, an encoding and a trainer promise each other.
+
+A plugin may rely on what is here, on the names that `import probekit` offers, on the hooks in
+probekit.hookspecs and on probekit.check; all else may change. These change only with the second number of
+probekit's version: what goes is told in CHANGELOG.md and warns (DeprecationWarning) for one such version
+before. A plugin whose module says `requires_probekit = "0.2"` is set aside, with a hint, by an older one.
+
+A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
+`probekit check` that it is known not to pass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -34,7 +43,8 @@ class Metric:
     """One number an item, and what it means.
 
     score(output, target, inputs) -> (batch,) float tensor; NaN where the metric does not apply to an item.
-    perfect: the score of the truth. chance: the score of knowing nothing, where it is known in closed form.
+    perfect: the score of the truth, put in place of the output as it is. chance: the score of knowing
+    nothing, where it is known in closed form.
     gap: where set, the name under which `test mean - train mean` of this metric is reported.
     """
 
@@ -99,17 +109,14 @@ class Claim:
 class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
-    It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes,
-    which is then used instead; and `materialise()`, which draws the split and yields how many are there.
+    It may also have `__getitems__(indices) -> [(input, target), ...]`, in one vectorised call; or, used in
+    its place, `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes; and
+    `materialise()`, which draws the split and yields how many are there.
     """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]: ...
-
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-        """Return the items in one vectorised call, equal to item by item."""
-        ...
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
 
 
 class Control(Protocol):
@@ -130,7 +137,12 @@ class Probe(Protocol):
     A probe may also have, as class attributes: `thresholds`, the places of the headline metric from which a
     structure has the property, and partly (by default 0.9 and 0.25); `symmetry`, "shift" or "permutation" of
     positions, under which the truth moves with the input: a network's departure from it is then measured;
-    `published`, a tuple of Published, and `claims`, a tuple of Claim, for `probekit reproduce`.
+    `golden`, the hash of its data by version, which `probekit check` gives and from then on holds it to;
+    `focus`, the metric that controls are judged by, where it is not the headline; `published`, a tuple of
+    Published, and `claims`, a tuple of Claim, for `probekit reproduce`. And as methods: `answer(output)`, in
+    the target's form where outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules
+    that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is
+    in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 
     property: str
@@ -172,7 +184,8 @@ class Structure(Protocol):
     """Builds a whole network: (shape, *, width, layer=None, **params) -> Module.
 
     layer: None or a builder (channels, size, shared) -> Module, called for each place that hosts a layer.
-    A structure that needs the width in steps has a function attribute `width_step(**params) -> int`.
+    A structure that needs the width in steps has a function attribute `width_step(**params) -> int`; one that
+    takes 1-D or 2-D maps alone says `dims = (1,)` or `dims = (2,)`.
     """
 
     def __call__(
@@ -187,7 +200,9 @@ class Layer(Protocol):
     handed over where one was asked for. shared: one dict a network, for tied weights. A layer that needs
     neither leaves them out.
     The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the
-    width in steps has a function attribute `width_step(**params) -> int`.
+    width in steps has a function attribute `width_step(**params) -> int`; one that takes 1-D or 2-D maps
+    alone says `dims = (1,)` or `dims = (2,)`. One whose encoding offers `extra` has a method
+    `extra() -> Tensor | None`, by which the structure appends it in its bottleneck.
     """
 
     hooks: frozenset[str]

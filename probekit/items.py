@@ -1,14 +1,31 @@
-"""Items are taken out of a dataset a batch at a time."""
+"""Items are made one by one, and taken out of a dataset a batch at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from probekit.interfaces import Dataset
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A dataset of `length` items, of which `item(index)` gives one: (input, target)."""
+
+    length: int
+    item: Callable[[int], tuple[Tensor, Tensor]]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= index < self.length:
+            raise IndexError(f"there are items 0 to {self.length - 1}")
+        return self.item(index)
 
 
 def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from probekit import budget
-from probekit.errors import UsageError, did_you_mean
+from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.expression import Expression, Part, part, resolve
-from probekit.grammar import Term, parse_term, write
+from probekit.files import PLUGIN, stands_alone
+from probekit.grammar import Term, file_names, parse, parse_term, write
 from probekit.interfaces import Probe, Scale, Value
+from probekit.plugins import DISTRIBUTION
 from probekit.registry import Registry
 from probekit.sources import importable, source_hash
 from probekit.spec import RunSpec
@@ -104,7 +106,6 @@ def make_plan(spec: RunSpec, registry: Registry) -> Plan:
     asked = parse_term(spec.probe)
     bare = part("probe", Term(asked.name), registry)
     scale = named_scale(bare, spec.scale)
-    default = part("probe", merged(Term(asked.name), scale.parameters), registry)
     probe_part = part("probe", merged(asked, scale.parameters), registry)
     trainer_part = trained(spec.trainer, scale, registry)
     trainer_part.make()
@@ -113,12 +114,6 @@ def make_plan(spec: RunSpec, registry: Registry) -> Plan:
     width, allowed = chosen_width(spec, scale, expression, probe)
     parameters = budget.count(expression, probe.shape, width)
     parts = (probe_part, *expression.parts, trainer_part)
-    as_measured = (
-        probe_part == default
-        and trainer_part == trained(RunSpec.model_fields["trainer"].default, scale, registry)
-        and spec.width is None
-        and spec.budget is None
-    )
     return Plan(
         spec=spec,
         probe=probe_part.text,
@@ -134,9 +129,41 @@ def make_plan(spec: RunSpec, registry: Registry) -> Plan:
         outputs=probe.shape.outputs,
         size=probe.shape.size,
         components=tuple(used_of(p, registry) for p in parts),
-        noise=dict(scale.noise) if as_measured else {},
+        noise=noise_of(spec, scale, probe_part, trainer_part, registry),
         nonce="" if all(map(traceable, parts)) else uuid.uuid4().hex,
     )
+
+
+def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: Registry) -> dict[str, float]:
+    """Return a scale's measured noise, empty where what was typed differs from the scale."""
+    as_measured = (
+        probe == part("probe", merged(Term(probe.component.name), scale.parameters), registry)
+        and trainer == trained(RunSpec.model_fields["trainer"].default, scale, registry)
+        and spec.width is None
+        and spec.budget is None
+    )
+    return dict(scale.noise) if as_measured else {}
+
+
+def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
+    """Return the noise of a stored plan's scale as it is known now, not when it was run.
+
+    Where the scale has changed since, or cannot be found, what was known then is all there is; so where a
+    file is named, which is not run for this.
+    """
+    spec = plan.spec
+    if any(map(file_names, (spec.probe, spec.trainer))):
+        return plan.noise
+    try:
+        asked = parse_term(spec.probe)
+        scale = named_scale(part("probe", Term(asked.name), registry), plan.scale)
+        probe = part("probe", merged(asked, scale.parameters), registry)
+        trainer = trained(spec.trainer, scale, registry)
+    except ProbekitError:
+        return plan.noise
+    if (probe.text, trainer.text) != (plan.probe, plan.trainer):
+        return plan.noise
+    return noise_of(spec, scale, probe, trainer, registry)
 
 
 def make_spec(**asked: Any) -> RunSpec:
@@ -215,10 +242,51 @@ def used_of(found: Part, registry: Registry) -> Used:
 
 
 def traceable(found: Part) -> bool:
-    """Tell whether the sources say all that a part is; what was handed over as an object may hold more."""
-    return isinstance(found.component.target, str) or (
-        importable(found.target) and source_hash(found.target) is not None
+    """Tell whether the sources say all that a part is; what was handed over as an object may hold more.
+
+    A file that imports what lies beside it does not: the neighbour's changes would not be seen.
+    """
+    address = found.component.target
+    if isinstance(address, str):
+        return stands_alone(address.partition(":")[0])
+    return importable(found.target) and source_hash(found.target) is not None
+
+
+def strangers(plan: Plan) -> str:
+    """Say which components of a plan are not probekit's own, and how to look at them; "" where none is."""
+    terms = [parse_term(plan.probe), *parse(plan.structure), parse_term(plan.trainer)]
+    said = []
+    for used, term in zip(plan.components, terms, strict=True):
+        name = term.name.partition("@")[0]
+        if used.plugin == PLUGIN or used.distribution not in ("", DISTRIBUTION):
+            whose = "" if used.plugin == PLUGIN else f" of plugin {used.plugin}"
+            said.append(
+                f"`probekit check {used.kind} {name}` may tell what is wrong with that {used.kind}{whose}."
+            )
+    return " ".join(said)
+
+
+def code_in(plan: Plan) -> list[str]:
+    """Return the terms of a plan that are files: performing it runs their code."""
+    texts = (
+        plan.probe,
+        plan.structure,
+        plan.trainer,
+        plan.spec.probe,
+        plan.spec.structure,
+        plan.spec.trainer,
     )
+    return list(dict.fromkeys(name for text in texts for name in file_names(text)))
+
+
+def changed(before: Plan, after: Plan) -> list[str]:
+    """Return in words what a stored plan rests on that is another now."""
+    was = {(used.kind, used.name): used for used in before.components}
+    return [
+        f"the {used.kind} {used.name}"
+        for used in after.components
+        if (old := was.get((used.kind, used.name))) is None or old.source != used.source
+    ]
 
 
 def recipe_text(plan: Plan) -> str:

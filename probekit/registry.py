@@ -8,39 +8,21 @@ import importlib
 import importlib.metadata
 import os
 import sys
-import time
-import traceback
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pluggy
 
 from probekit import hookspecs
 from probekit.components import KINDS, Component, Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
+from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
+from probekit.files import in_file, is_file
+from probekit.plugins import PluginRecord, call_alone, open_plugin, without_twins
 
 GROUP = "probekit"
-
-
-@dataclass(frozen=True, slots=True)
-class PluginRecord:
-    """What became of one entry point.
-
-    name, value: as declared ("layers", "probekit_plugins.layers"). distribution, version: who brought it.
-    seconds: what opening it took. components: how many it registered.
-    error: one line that says why it was set aside, or None; trace: the traceback that goes with it.
-    """
-
-    name: str
-    value: str
-    distribution: str
-    version: str
-    seconds: float = 0.0
-    components: int = 0
-    error: str | None = None
-    skipped: bool = False
-    trace: str = ""
+SLOW = 1.0
+"""Seconds of opening from which a plugin is called slow."""
 
 
 class Registry:
@@ -70,13 +52,19 @@ class Registry:
         records: list[PluginRecord] = []
         components: list[Component] = []
         for entry in importlib.metadata.entry_points(group=GROUP):
-            record, found = _open(manager, entry, skip)
+            record, found = open_plugin(manager, entry, skip)
             records.append(record)
             components += found
         known = [record.name for record in records]
         complaints = [
             f"PROBEKIT_SKIP names {name!r}, which is no plugin. {did_you_mean(name, known)}"
             for name in sorted(set(skip) - set(known))
+        ]
+        complaints += [
+            f"plugin {record.name} took {record.seconds:.1f} s to open; it should import torch and the like "
+            f"only in the modules its components name. Leave it out with PROBEKIT_SKIP={record.name}."
+            for record in records
+            if record.seconds > SLOW
         ]
         return cls(manager, records, components, complaints, set())
 
@@ -90,14 +78,18 @@ class Registry:
         return [component for component in self._components if kind in (None, component.kind)]
 
     def kinds_of(self, name: str) -> set[Kind]:
-        """Return the kinds under which a short or long name is registered."""
+        """Return the kinds under which a short or long name is registered; a file alone is a structure."""
+        if is_file(name):
+            return {"structure"}
         return {c.kind for c in self._components if name in (c.name, c.long_name)}
 
     def find(self, kind: Kind, name: str) -> Component:
-        """Return the component of that kind and short or long name.
+        """Return the component of that kind and short or long name; a file's name runs the file.
 
         Raises UsageError where the name is unknown, or where two plugins register it.
         """
+        if is_file(name):
+            return in_file(kind, name)
         found = [c for c in self.components(kind) if name in (c.name, c.long_name)]
         if len(found) == 1:
             return found[0]
@@ -144,14 +136,13 @@ class Registry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            missing = error.name if isinstance(error, ModuleNotFoundError) else None
-            lacks = missing and not f"{module}.".startswith(f"{missing}.")
+            absent = error.name if isinstance(error, ModuleNotFoundError) else None
+            own = absent and f"{module}.".startswith(f"{absent}.")
             raise ProbekitError(
                 f"{component.kind} {component.name!r} of plugin {component.plugin}",
                 f"its address {component.target} cannot be opened ({reason(error)})",
-                f"Install {missing}, which the plugin needs."
-                if lacks
-                else f"Mend the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
+                ("" if own else missing(error))
+                or f"Mend the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
             ) from error
 
     def with_components(self, *components: Component) -> Registry:
@@ -163,7 +154,7 @@ class Registry:
         given += [new for c in components if (new := replace(c, plugin="python")) not in given]
         others = [c for c in self._components if c.plugin != "python"]
         return Registry(
-            self._manager, self.plugins, _without_twins(given) + others, self.complaints, self._silenced
+            self._manager, self.plugins, without_twins(given) + others, self.complaints, self._silenced
         )
 
     def notify(self, hook: str, **given: Any) -> None:
@@ -174,7 +165,7 @@ class Registry:
                 continue
             try:
                 with contextlib.redirect_stdout(sys.stderr):
-                    _call(self._manager, hook, implementation.plugin, given)
+                    call_alone(self._manager, hook, implementation.plugin, given)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -187,71 +178,3 @@ class Registry:
 def registry() -> Registry:
     """Return the registry of this process, loaded once."""
     return Registry.load()
-
-
-def _open(
-    manager: pluggy.PluginManager, entry: importlib.metadata.EntryPoint, skip: Collection[str]
-) -> tuple[PluginRecord, list[Component]]:
-    """Open one entry point: its record, and its components unless it was skipped or had to be set aside."""
-    record = PluginRecord(entry.name, entry.value, *_distribution(entry))
-    if entry.name in skip:
-        return replace(record, skipped=True), []
-    start = time.perf_counter()
-    plugin = None
-    components: list[Component] = []
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            plugin = entry.load()
-            if manager.has_plugin(entry.name) or manager.is_registered(plugin):
-                raise ValueError(f"{entry.value} or another plugin called {entry.name} is already open")
-            manager.register(plugin, name=entry.name)
-            manager.check_pending()
-            if not manager.get_hookcallers(plugin):
-                raise TypeError("it implements none of probekit's hooks; is @hookimpl missing?")
-            components = _registered(entry.name, _call(manager, "probekit_components", plugin, {}))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        if plugin is not None and manager.get_plugin(entry.name) is plugin:
-            manager.unregister(plugin)
-        record = replace(record, error=reason(error), trace=traceback.format_exc())
-    return replace(record, seconds=time.perf_counter() - start, components=len(components)), components
-
-
-def _call(manager: pluggy.PluginManager, hook: str, plugin: object, given: Mapping[str, Any]) -> Any:
-    """Call a hook of one plugin alone, as pluggy stops at the first that raises."""
-    others = [other for other in manager.get_plugins() if other is not plugin]
-    return manager.subset_hook_caller(hook, others)(**given)
-
-
-def _registered(plugin: str, results: list[Iterable[Component]]) -> list[Component]:
-    """Check and stamp what a plugin registered."""
-    components = []
-    for component in (component for result in results for component in result):
-        if not isinstance(component, Component):
-            raise TypeError(f"probekit_components gave {component!r}, which is not a Component")
-        components.append(replace(component, plugin=plugin))
-    return _without_twins(components)
-
-
-def _without_twins(components: list[Component]) -> list[Component]:
-    """Return the components; raise UsageError where two of one plugin share kind and name."""
-    seen: set[tuple[Kind, str]] = set()
-    for component in components:
-        key = (component.kind, component.name)
-        if key in seen:
-            raise UsageError(
-                f"{component.kind} {component.name!r}",
-                f"plugin {component.plugin} registers it twice",
-                "Give one of them another name.",
-            )
-        seen.add(key)
-    return components
-
-
-def _distribution(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    """Return the name and version of the distribution an entry point belongs to, as far as it says."""
-    try:
-        return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
-    except (KeyError, TypeError, AttributeError):  # a distribution without METADATA still opens
-        return "", ""

@@ -200,6 +200,35 @@ class Store:
             raise StoreError(f"keeping runs in {self.root}", found, hint) from error
         return Folder(path)
 
+    def results(self) -> Iterator[tuple[Folder, Result | StoreError]]:
+        """Yield each run of the root, by name: its folder and result, or why that cannot be read.
+
+        Of runs of one identity the newest whole one alone is yielded. The files beside a result are not
+        checked. Folders that hold no run are passed over.
+        """
+        whole: dict[str, tuple[tuple[int, float], Folder, Result]] = {}
+        for path in sorted(self.root.iterdir()) if self.root.is_dir() else []:
+            if not ((path / SPEC).is_file() or (path / RESULT).is_file()):
+                continue
+            folder = Folder(path)
+            try:
+                result = folder.read_result()
+                place = place_of(path.name, result.plan)
+                made = (place, (path / RESULT).stat().st_mtime)
+            except StoreError as error:
+                unfinished = not (path / RESULT).exists()
+                found = "it has not finished; the same command goes on" if unfinished else error.found
+                yield folder, StoreError(error.asked, found, error.hint)
+                continue
+            except OSError as error:
+                yield folder, StoreError(f"reading {path}", error.strerror or str(error), ANEW)
+                continue
+            identity = result.plan.identity
+            if identity not in whole or made > whole[identity][0]:
+                whole[identity] = made, folder, result
+        for _, folder, result in sorted(whole.values(), key=lambda one: one[1].path):
+            yield folder, result
+
     def find(self, plan: Plan) -> tuple[Result, Folder] | None:
         """Return the stored result of this plan, all of its files checked; None where it is not done.
 
@@ -220,6 +249,19 @@ class Store:
 def twin(plan: Plan, place: int) -> str:
     """Return the name of a plan's folder; the first has no number."""
     return plan.folder if place == 0 else f"{plan.folder}-{place + 1}"
+
+
+def place_of(name: str, plan: Plan) -> int:
+    """Return which twin of its plan a folder of this name is, the first being 0.
+
+    Raises StoreError where it is none.
+    """
+    number = name.removeprefix(plan.folder).removeprefix("-")
+    if name == plan.folder:
+        return 0
+    if name.startswith(plan.folder) and number.isdecimal() and twin(plan, int(number) - 1) == name:
+        return int(number) - 1
+    raise StoreError(f"reading {name}", "it holds another run's result", ANEW)
 
 
 def digest(fields: Mapping[str, Any]) -> str:

@@ -83,7 +83,8 @@ def lambda_(x: Tensor, weights: Weights, size: Size, heads: int = 1, bands: int 
         kbar = attention(per_position(weights["key.weight"][k], x))
         if "summary.weight" in weights:
             first = per_position(weights["summary.weight"][k], x, weights["summary.bias"][k])
-            compared = per_position(weights["compare.weight"][k], x)
+            bias = weights["compare.bias"][k] if "compare.bias" in weights else None
+            compared = per_position(weights["compare.weight"][k], x, bias)
             summaries = sum(torch.outer(kbar[:, n], first[:, n]) for n in range(positions))
             kbar = attention(per_position(summaries, compared))
         content = sum(torch.outer(kbar[:, n], value[:, n]) for n in range(positions))
@@ -130,3 +131,94 @@ def deformable(x: Tensor, plan: Tensor, weight: Tensor, bias: Tensor, size: Size
             y = y + weight[:, t] * mask * (x @ kernel)
         columns.append(y)
     return torch.stack(columns, 1)
+
+
+def heads_of(x: Tensor, weights: Weights, heads: int, maps: int) -> list[list[Tensor]]:
+    """For each head its maps (positions, channels of the head), as `layers.attention` orders their rows."""
+    width = len(x) // heads
+    rows = per_position(weights["maps.weight"], x, weights["maps.bias"]).T
+    starts = [[one * len(x) + head * width for one in range(maps)] for head in range(heads)]
+    return [[rows[:, start : start + width] for start in each] for each in starts]
+
+
+def joined(parts: list[Tensor], weights: Weights) -> Tensor:
+    y = torch.cat(parts, 1).T
+    return per_position(weights["out.weight"], y, weights["out.bias"]) if "out.weight" in weights else y
+
+
+def weighed(q: Tensor, k: Tensor, v: Tensor, seen: list[list[int]] | None = None) -> Tensor:
+    """Attention of each query to the keys it sees, all of them by default."""
+    rows = []
+    for n, query in enumerate(q):
+        among = range(len(k)) if seen is None else seen[n]
+        shares = softmax([query @ k[m] / math.sqrt(len(query)) for m in among])
+        rows.append(sum(share * v[m] for share, m in zip(shares, among, strict=True)))
+    return torch.stack(rows)
+
+
+def transformer(x: Tensor, weights: Weights, size: Size, heads: int) -> Tensor:
+    """Vaswani et al. 2017, section 3.2."""
+    return joined([weighed(q, k, v) for q, k, v in heads_of(x, weights, heads, 3)], weights)
+
+
+def linformer(x: Tensor, weights: Weights, size: Size, heads: int) -> Tensor:
+    """Wang et al. 2020, equation 7."""
+    few = weights["projection"]
+    parts = heads_of(x, weights, heads, 3)
+    return joined([weighed(q, e @ k, e @ v) for e, (q, k, v) in zip(few, parts, strict=True)], weights)
+
+
+def nystrom(x: Tensor, weights: Weights, size: Size, heads: int, landmarks: int) -> Tensor:
+    """Xiong et al. 2021, equations 11 to 14."""
+    rows = []
+    for q, k, v in heads_of(x, weights, heads, 3):
+        n, m = len(q), min(landmarks, len(q))
+        cuts = [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+        q_few, k_few = (
+            torch.stack([sum(each[i] for i in cut) / len(cut) for cut in cuts]) for each in (q, k)
+        )
+        scale = math.sqrt(q.shape[1])
+        a = attention(q_few @ k_few.T / scale)
+        z = a.T / (max(sum(row) for row in a) * max(sum(column) for column in a.T))
+        one = torch.eye(m)
+        for _ in range(6):
+            z = z @ (13 * one - a @ z @ (15 * one - a @ z @ (7 * one - a @ z))) / 4
+        rows.append(attention(q @ k_few.T / scale) @ z @ attention(q_few @ k.T / scale) @ v)
+    return joined(rows, weights)
+
+
+def reformer(x: Tensor, weights: Weights, size: Size, heads: int, bucket: int) -> Tensor:
+    """Kitaev et al. 2020, section 2: the chunks of each round, one at a time."""
+    parts = []
+    for head, (q, v) in enumerate(heads_of(x, weights, heads, 2)):
+        k = torch.stack([row / row.norm() for row in q])
+        totals, rows = [], []
+        for turn in weights["rotations"][head]:
+            sides = [[torch.cat([row @ one, -(row @ one)]).argmax().item() for one in turn] for row in q]
+            order = sorted(range(len(q)), key=lambda n: (sides[n], n))
+            chunks = [order[i : i + bucket] for i in range(0, len(order), bucket)]
+            total, row = [0.0] * len(q), [x[0]] * len(q)
+            for i, chunk in enumerate(chunks):
+                for n in chunk:
+                    around = chunk + (chunks[i - 1] if len(chunks) > 1 else [])
+                    seen = [m for m in around if m != n] or [n]
+                    scores = [torch.exp(q[n] @ k[m] / math.sqrt(q.shape[1])) for m in seen]
+                    total[n] = sum(scores)
+                    row[n] = sum(score * v[m] for score, m in zip(scores, seen, strict=True))
+            totals.append(total)
+            rows.append(row)
+        merged = [
+            sum(row[n] for row in rows) / sum(total[n] for total in totals) for n in range(len(q))
+        ]  # each round's mean weighed by its sum of exponentials
+        parts.append(torch.stack(merged))
+    return joined(parts, weights)
+
+
+def mixer(x: Tensor, weights: Weights, size: Size) -> Tensor:
+    """Tolstikhin et al. 2021, equation 1, its first line without norm and skip."""
+    rows = []
+    for row in x:
+        hidden = weights["perceptron.0.weight"] @ row + weights["perceptron.0.bias"]
+        hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
+        rows.append(weights["perceptron.2.weight"] @ hidden + weights["perceptron.2.bias"])
+    return torch.stack(rows)

@@ -51,8 +51,8 @@ def test_a_dry_run_counts_and_touches_nothing(tmp_path: Path, capsys: Capture) -
     assert (code, err) == (0, "")
     assert [(row["structure"], row["seed"]) for row in rows] == [
         ("unet", 0),
-        ("unet", 1),
         ("unet+lambda", 0),
+        ("unet", 1),
         ("unet+lambda", 1),
     ]
     for row in rows:

@@ -21,6 +21,7 @@ from probekit.interfaces import Control, Probe, Shape
 from probekit.items import batch, materialised
 from probekit.registry import Registry, registry
 from probekit.score import means, score
+from probekit.splits import splits
 from probekit.store import LOG, RESULT, SPEC
 
 CPU = torch.device("cpu")
@@ -255,3 +256,11 @@ def test_a_result_holds_validation_scores_and_what_was_measured(small: Outcome) 
         "receptive_field": (16, 16),
         "equivariance": (16, 16),
     }
+
+
+def test_a_seed_s_data_are_drawn_once_for_all_structures_of_a_grid() -> None:
+    one, other = (splits(planned(structure=name), registry()) for name in ("unet", "unet+average"))
+    assert one is other
+    assert one.floors is other.floors
+    assert splits(planned(seed=1), registry()) is not one
+    assert splits(planned(probe="nonlocality(test=17,train=64,validation=8)"), registry()) is not one

@@ -163,7 +163,8 @@ def test_no_text_whatever_raises_anything_but_a_usage_error() -> None:
         ("unet(x=" + "9" * 5000 + ")", "this is no value"),
         ("Unet", "Names are lower-case words"),
         ("a b", "'\\+' or the end was expected"),
-        ("./x.py:Name", "a name was expected"),
+        ("./x.py", "a name was expected"),
+        ("./a b.py:Name", "a name was expected"),
     ],
 )
 def test_an_error_says_where_and_what_was_expected(text: str, said: str) -> None:

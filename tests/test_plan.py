@@ -17,7 +17,7 @@ from torch import nn
 from probekit.components import Component
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
-from probekit.plan import Plan
+from probekit.plan import Plan, make_plan, make_spec, noise_now
 from probekit.registry import Registry, registry
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES
@@ -192,3 +192,20 @@ def test_a_partial_in_a_plugin_is_known_by_the_plugin_s_source(
     assert planned(known, structure="unet+few").identity == before
     (tmp_path / "few_layer.py").write_text(text.format(keys=4) + "# edited\n")
     assert planned(known, structure="unet+few").identity != before
+
+
+def test_noise_that_was_measured_after_a_run_is_known_of_it() -> None:
+    plan = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry())
+    older = plan.model_copy(update={"noise": {}})
+    assert plan.noise["loss"] > 0
+    assert noise_now(older, registry()) == plan.noise
+    narrow = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick", width=8), registry())
+    assert noise_now(narrow, registry()) == {}
+
+
+def test_noise_of_a_scale_that_has_changed_since_stays_what_it_was() -> None:
+    plan = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry())
+    older = plan.model_copy(update={"noise": {"loss": 0.5}, "trainer": "supervised(epochs=1)"})
+    assert noise_now(older, registry()) == {"loss": 0.5}
+    gone = plan.model_copy(update={"noise": {"loss": 0.5}, "scale": "gone"})
+    assert noise_now(gone, registry()) == {"loss": 0.5}

@@ -14,8 +14,11 @@ ROOMS = [
     "errors",
     "interfaces",
     "items",
+    "controls",
     "components",
+    "files",
     "hookspecs",
+    "plugins",
     "registry",
     "grammar",
     "parameters",
@@ -27,6 +30,7 @@ ROOMS = [
     "result",
     "machine",
     "score",
+    "splits",
     "measure",
     "store",
     "state",
@@ -36,9 +40,21 @@ ROOMS = [
     "engine",
     "front",
     "certify",
-    "card",
+    "tune",
+    "student",
+    "interval",
     "compare",
+    "reproduce",
+    "card",
+    "layout",
+    "tally",
+    "assemble",
+    "words",
     "show",
+    "plots",
+    "learning",
+    "gallery",
+    "contrast",
     "page",
     "check",
     "scaffold",
@@ -87,7 +103,7 @@ def trespasses(name: str, text: str) -> list[str]:
         if parts[0] in ("", "probekit_plugins", "probekit_probes"):
             found.append(dotted)
         elif parts[0] == "probekit":
-            above = ROOMS[: ROOMS.index(name)] + (["cli"] if name == "cli" else [])
+            above = ROOMS[: ROOMS.index(name)] + ([name] if (CORE / name).is_dir() else [])
             if len(parts) == 1 or parts[1] not in above:
                 found.append(dotted)
     return found

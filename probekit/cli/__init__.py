@@ -21,10 +21,16 @@ from probekit.registry import registry
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("probekit.cli.run:run", "Put a probe to a structure: train, score, store."),
+    "card": ("probekit.cli.card:card", "Show which structure has which property, and how surely."),
+    "compare": ("probekit.cli.compare:compare", "Show where two structures differ: seeds, items, cases."),
+    "reproduce": ("probekit.cli.reproduce:reproduce", "Run a paper's tables; set its numbers beside ours."),
     "certify": ("probekit.cli.certify:certify", "Check that a probe is unambiguous, well-posed and focused."),
     "data": ("probekit.cli.data:data", "Draw some of a probe's inputs and targets."),
     "list": ("probekit.cli.list:list_components", "List what is installed: probes, layers and so on."),
     "show": ("probekit.cli.show:show", "Show one component: its parameters, scales, metrics."),
+    "again": ("probekit.cli.again:again", "Run a stored specification again."),
+    "new": ("probekit.cli.new:new", "Write a package with a layer, a probe, ... of your own."),
+    "check": ("probekit.cli.check:check", "Hold a component to what its kind promises."),
     "plugins": ("probekit.cli.plugins:plugins", "List the plugins: what opened, from where, how fast."),
 }
 """Name: address of the function, whose docstring ends with `Example: ...`, and the line that --help shows."""
@@ -115,7 +121,7 @@ def _announced(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(*args: Any, **given: Any) -> None:
         for plugin in registry().set_aside:
-            say(f"plugin {plugin.name} is set aside ({plugin.error}); see `probekit plugins --trace`.")
+            say(f"plugin {plugin.name} is set aside ({plugin.error}). {plugin.fix}")
         try:
             function(*args, **given)
         finally:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from probekit.cli.table import print_table
-from probekit.registry import PluginRecord, registry
+from probekit.plugins import PluginRecord
+from probekit.registry import registry
 
 
 def plugins(

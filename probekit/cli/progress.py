@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.cli.messages import note
 from probekit.interfaces import Row
+from probekit.words import aside
 
 if TYPE_CHECKING:
     from probekit.plan import Plan
@@ -56,11 +57,9 @@ class Progress:
     def begin(self, plan: Plan) -> None:
         """Start the next run."""
         self.begun += 1
-        gap = plan.budget_gap
-        aside = f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""
         self.name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
         note(
-            f"[{self.begun}/{self.runs}] {self.name}: {plan.parameters:,} parameters{aside},"
+            f"[{self.begun}/{self.runs}] {self.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
             f" width {plan.width or 'fixed'}, scale {plan.scale}"
         )
         self.stage = ""

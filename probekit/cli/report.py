@@ -18,8 +18,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.plan import recipe_text
 from probekit.registry import registry
 from probekit.result import Result
-
-BAR = 20
+from probekit.words import aside, bar, number
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:
@@ -73,17 +72,6 @@ def metric_row(result: Result, name: str, perfect: float) -> list[str]:
         "" if place is None else f"{place:z.0%}",
         "" if place is None else bar(place),
     ]
-
-
-def bar(place: float) -> str:
-    """Draw a place between floor and perfect; below the floor there is nothing to draw."""
-    full = round(max(0.0, min(1.0, place)) * BAR)
-    return "█" * full + "·" * (BAR - full)
-
-
-def number(value: float | None) -> str:
-    """Return a score in four decimals, or a dash where there is none."""
-    return "-" if value is None else f"{value:.4f}"
 
 
 def print_comparison(results: Sequence[Result]) -> None:
@@ -164,8 +152,3 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
             for row in rows
         ],
     )
-
-
-def aside(gap: float | None) -> str:
-    """Say how far the parameters are off the budget, where that is more than 5 %."""
-    return f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""

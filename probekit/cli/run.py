@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cli.messages import note, say
-from probekit.cli.progress import Progress
-from probekit.errors import Interrupted, ProbekitError, UsageError
-from probekit.registry import registry
+from probekit.cli.grid import carry_out_all, described, planned, tuned
+from probekit.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from probekit.front import Outcome
-    from probekit.plan import Plan
-    from probekit.result import Result
-    from probekit.store import Folder, Store
 
 
 def run(
@@ -49,6 +42,9 @@ def run(
         bool, typer.Option("--dry-run", help="Count parameters and width; train nothing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Choose the learning rate of three on the validation split.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
     """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
@@ -69,98 +65,19 @@ def run(
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
     chosen_device(device)
     asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-    plans = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
+    plans, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
     if dry_run:
         report([described(plan, "planned") for plan in plans], as_json)
-        return
+        raise typer.Exit(1 if broken else 0)
+    if tune:
+        plans = tuned(plans, device, Store(store))
     rows, outcomes, stopped = carry_out_all(plans, device, Store(store), force)
     report(rows, as_json, outcomes)
     if stopped:
         hint = f"Type the same command{' without --force' if force else ''} to go on."
         raise Interrupted("Ctrl-C", "stopped; what was done is kept", hint)
-    if any(row["status"] == "failed" for row in rows):
+    if broken or any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
-
-
-def planned(
-    probes: list[str], structures: list[str], seeds: Iterable[int], asked: dict[str, Any]
-) -> list[Plan]:
-    """Plan the whole grid, each run once; raises UsageError where one of them cannot be."""
-    from probekit.plan import make_plan, make_spec
-
-    plans: dict[str, Plan] = {}
-    for probe, structure, seed in product(probes, structures, seeds):
-        try:
-            plan = make_plan(make_spec(probe=probe, structure=structure, seed=seed, **asked), registry())
-        except ProbekitError as error:
-            raise UsageError(error.asked, error.found, error.hint) from error
-        plans.setdefault(plan.identity, plan)
-    return list(plans.values())
-
-
-def carry_out_all(
-    plans: list[Plan], device: str | None, store: Store, force: bool
-) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
-    """Perform the plans one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
-    from probekit.front import carry_out
-
-    rows: list[dict[str, Any]] = []
-    outcomes: list[Outcome] = []
-    stopped = False
-    with Progress(len(plans)) as progress:
-        for plan in plans:
-            if stopped:
-                rows.append(described(plan, "planned"))
-                continue
-            progress.begin(plan)
-            name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
-            try:
-                outcome = carry_out(
-                    plan, registry(), device=device, store=store, force=force, watch=progress.watch
-                )
-            except KeyboardInterrupt:
-                stopped = True
-                rows.append(described(plan, "interrupted", store.newest(plan)))
-                continue
-            except ProbekitError as error:
-                say(f"{name}: {error}")
-                rows.append(described(plan, "failed", store.newest(plan)))
-                continue
-            outcomes.append(outcome)
-            result = outcome.result
-            status = "stored" if outcome.stored else result.status
-            rows.append(described(plan, status, outcome.folder, result))
-            if result.status == "failed":
-                say(f"{name} failed: {result.error} See {outcome.folder.path}.")
-            if outcome.stored and (changed := elsewhere(result, device)):
-                note(f"{name} was stored in another environment: {changed}.")
-    return rows, outcomes, stopped
-
-
-def elsewhere(result: Result, device: str | None) -> str:
-    """Say in what the environment of a result differs from this one."""
-    from probekit.machine import changes, chosen_device, environment
-
-    return "; ".join(changes(result.environment.model_dump(), environment(chosen_device(device))))
-
-
-def described(
-    plan: Plan, status: str, folder: Folder | None = None, result: Result | None = None
-) -> dict[str, Any]:
-    """Return the row of one run, as --json prints it."""
-    return {
-        "probe": plan.spec.probe,
-        "structure": plan.spec.structure,
-        "scale": plan.scale,
-        "seed": plan.seed,
-        "status": status,
-        "metrics": result.metrics if result else {},
-        "parameters": plan.parameters,
-        "width": plan.width,
-        "budget_gap": plan.budget_gap,
-        "seconds": result.seconds if result else None,
-        "folder": str(folder.path) if folder else None,
-    }
 
 
 def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | None = None) -> None:

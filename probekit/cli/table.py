@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from probekit.show import Table
+
+
+def print_tables(tables: Iterable[Table]) -> None:
+    """Print tables with what must be known to read them; control characters are left out."""
+    from probekit.words import plain
+
+    for table in tables:
+        rows = [[plain(cell) for cell in row] for row in table.rows]
+        print_table(plain(table.title), [plain(head) for head in table.heads], rows)
+        for text in table.notes:
+            typer.echo(f"  {plain(text)}")
+        if table.notes:
+            typer.echo()
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

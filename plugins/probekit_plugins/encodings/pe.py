@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
 
 from probekit.errors import UsageError
+from probekit_plugins.encodings.decor import Decor
 
 
-class PE(nn.Module):
-    """y_pos = (A Kbar P^T) P: as P^T P depends on differences of positions only, no absolute position leaks.
+class PE(Decor):
+    """Decor. with `frequencies` frequencies w_c = 2 pi c / (2 C), c = 1..C / 2.
 
-    P interleaves cos(w x), sin(w x), cos(w y), sin(w y) (in 1-D the first two) for `frequencies` frequencies
-    w_c = 2 pi c / (2 C), c = 1..C / 2, where C = 2 * frequencies channels an axis. It is split in `bands`,
-    one for each group of neighbouring output channels (of nearly equal size where the bands do not divide
-    them): each group has its own kernel. A, a (head's channels x keys) matrix a head, is learned and has no
-    bias where keys differs from a head's channels; else it is the identity. Raises UsageError where the bands
-    do not divide the frequencies.
+    C = 2 * frequencies is the number of P's channels an axis; Decor says the rest. Raises UsageError where
+    the bands do not divide the frequencies.
     """
 
     def __init__(
@@ -31,39 +27,11 @@ class PE(nn.Module):
         frequencies: int = 32,
         bands: int = 8,
     ) -> None:
-        super().__init__()
         if bands < 1 or frequencies < bands or frequencies % bands:
             raise UsageError(
                 f"pe(frequencies={frequencies}, bands={bands})",
                 f"{frequencies} frequencies cannot be split in {bands} equal bands",
                 "Type frequencies that are a multiple of the bands, as in pe(frequencies=32, bands=8).",
             )
-        if keys * heads == channels:
-            self.project = None
-        else:
-            self.project = nn.Parameter(torch.empty(heads, channels // heads, keys))
-            nn.init.uniform_(self.project, -(keys**-0.5), keys**-0.5)  # as nn.Linear starts
-        waves = torch.arange(1, frequencies + 1, dtype=torch.float64)[:, None] * (math.pi / (2 * frequencies))
-        band = torch.arange(channels) * bands // channels
-        for axis, length in enumerate(size):
-            phase = torch.unflatten(waves * torch.arange(length), 0, (bands, -1))
-            table = torch.cat([phase.cos(), phase.sin()], 1)[band].to(torch.get_default_dtype())
-            # (output channels, the channels of P that read this axis in each one's band, length)
-            self.register_buffer(f"table{axis}", table, persistent=False)
-
-    def position(self, queries: object, keys: Tensor, values: object) -> Tensor:
-        """Return y_pos (batch, channels, *size) from Kbar (batch, heads, keys, *size)."""
-        axes = range(3, keys.ndim)
-        parts = []
-        for axis in axes:
-            # a channel of P reads one axis only, so Kbar P^T needs no more of Kbar than its marginal there
-            others = [other for other in axes if other != axis]
-            marginal = keys.sum(others) if others else keys
-            mixed = (marginal if self.project is None else self.project @ marginal).flatten(1, 2)
-            table = self.get_buffer(f"table{axis - 3}")
-            lambdas = torch.einsum("bol,ocl->boc", mixed, table)
-            part = torch.einsum("boc,ocl->blo", lambdas, table)
-            parts.append(
-                part.reshape(len(part), *(-1 if other == axis else 1 for other in axes), part.shape[-1])
-            )
-        return sum(parts[1:], parts[0]).movedim(-1, 1)
+        waves = torch.arange(1, frequencies + 1, dtype=torch.float64) * (math.pi / (2 * frequencies))
+        super().__init__(channels, size, waves, keys=keys, heads=heads, bands=bands)

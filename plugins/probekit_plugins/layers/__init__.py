@@ -37,4 +37,23 @@ def probekit_components() -> list[Component]:
             f"{HERE}.lambda_tt:LambdaTT",
             "Lambda layer whose keys come from a first Lambda pass",
         ),
+        Component(
+            "layer", "linformer", f"{HERE}.linformer:Linformer", "attention to positions projected to a few"
+        ),
+        Component("layer", "mixer", f"{HERE}.mixer:Mixer", "a perceptron over positions, quadratic in them"),
+        Component(
+            "layer", "nystrom", f"{HERE}.nystrom:Nystrom", "attention through landmarks, linear in positions"
+        ),
+        Component(
+            "layer",
+            "reformer",
+            f"{HERE}.reformer:Reformer",
+            "attention among positions of like hash, linear in positions",
+        ),
+        Component(
+            "layer",
+            "transformer",
+            f"{HERE}.transformer:Transformer",
+            "dense self-attention, quadratic in positions",
+        ),
     ]

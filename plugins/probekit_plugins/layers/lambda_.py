@@ -8,16 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from probekit_plugins.structures.blocks import append
+
 
 class Lambda(nn.Module):
     """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, head by head.
 
     (batch, channels, *size) to the same shape. Time and memory are linear in the number of positions.
-    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding that has the hook `position`.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, with any of the three hooks.
     heads: must divide channels. keys: of each head; they have no bias, which would cancel in the softmax.
     """
 
-    hooks: frozenset[str] = frozenset({"position"})
+    hooks: frozenset[str] = frozenset({"extra", "mix", "position"})
 
     def __init__(
         self,
@@ -30,33 +32,52 @@ class Lambda(nn.Module):
         keys: int = 64,
     ) -> None:
         super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(channels, heads * keys)
-        self.key = nn.Linear(channels, heads * keys, bias=False)
-        self.value = nn.Linear(channels, channels)
-        self.encoding = None if encoding is None else encoding(channels, size, keys=keys, heads=heads)
+        self.channels, self.heads, self.keys = channels, heads, keys
+        self.connect(channels)
+        self.encoding: Any = None if encoding is None else encoding(channels, size, keys=keys, heads=heads)
+        extra = self.extra()
+        if extra is not None:
+            self.connect(channels + len(extra))
 
     @staticmethod
     def width_step(*, heads: int = 1, **_: Any) -> int:
         """Return what the width must be a multiple of: the number of heads."""
         return heads
 
+    def connect(self, inputs: int) -> None:
+        """Make the maps q, k and v, which read this many channels."""
+        self.query = nn.Linear(inputs, self.heads * self.keys)
+        self.key = nn.Linear(inputs, self.heads * self.keys, bias=False)
+        self.value = nn.Linear(inputs, self.channels)
+
+    def extra(self) -> Tensor | None:
+        """Return the channels (e, *size) that the encoding appends, if it does."""
+        return self.encoding.extra() if hasattr(self.encoding, "extra") else None
+
+    def sources(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what q, k and v read, (batch, positions, channels) each."""
+        if not hasattr(self.encoding, "mix"):
+            rows = append(x, self.extra()).flatten(2).mT
+            return rows, rows, rows
+        q, k, v = (append(source, self.extra()).flatten(2).mT for source in self.encoding.mix(x))
+        return q, k, v
+
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(2).mT  # (batch, positions, channels)
-        keys = self.attend(rows)
-        lambdas = self.summarise(keys, rows, self.value)  # (batch, heads, keys, channels / heads)
+        queried, keyed, valued = self.sources(x)
+        keys = self.attend(keyed)
+        lambdas = self.summarise(keys, valued, self.value)  # (batch, heads, keys, channels / heads)
         # Q is applied to the lambdas as well: y = (lambdas^T Q) x, a small matrix an item in place of Q x
         matrix = (self.split(self.query.weight).mT @ lambdas).transpose(1, 2).flatten(2)
         bias = self.split(self.query.bias).unsqueeze(1) @ lambdas
-        y = torch.baddbmm(bias.flatten(1).unsqueeze(1), rows, matrix).mT.reshape_as(x)
-        if self.encoding is None:
+        y = torch.baddbmm(bias.flatten(1).unsqueeze(1), queried, matrix).mT.reshape_as(x)
+        if not hasattr(self.encoding, "position"):
             return y
 
         def read(maps: Tensor) -> Tensor:
             return self.split(maps, 1).reshape(len(x), self.heads, -1, *x.shape[2:])
 
         position: Tensor = self.encoding.position(
-            lambda: read(self.query(rows).mT), read(keys), lambda: read(self.value(rows).mT)
+            lambda: read(self.query(queried).mT), read(keys), lambda: read(self.value(valued).mT)
         )
         return y + position
 

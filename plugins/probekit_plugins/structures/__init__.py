@@ -10,6 +10,12 @@ def probekit_components() -> list[Component]:
     return [
         Component(
             "structure",
+            "plain",
+            "probekit_plugins.structures.plain:Plain",
+            "layers in a row, then 1x1 convolutions, 1-D and 2-D",
+        ),
+        Component(
+            "structure",
             "unet",
             "probekit_plugins.structures.unet:UNet",
             "U-Net of ConvNeXt blocks, 1-D and 2-D",

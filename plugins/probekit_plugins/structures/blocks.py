@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+Builder = Callable[..., nn.Module]
 
 CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -46,27 +51,74 @@ class LayerScale(nn.Module):
         return x * self.factor.view(-1, *(1,) * (x.ndim - 2))
 
 
-def widening(channels: int) -> nn.Sequential:
-    """Return LS(conv1x1(GELU(conv1x1(LN x)))), four times wider inside."""
-    return nn.Sequential(
-        ChannelNorm(channels),
-        Pointwise(channels, 4 * channels),
-        nn.GELU(),
-        Pointwise(4 * channels, channels),
-        LayerScale(channels),
-    )
+def append(x: Tensor, extra: Tensor | None) -> Tensor:
+    """Return x (batch, channels, *size) with the channels of `extra` (e, *size) after its own."""
+    return x if extra is None else torch.cat([x, extra.expand(len(x), *extra.shape)], 1)
+
+
+class Widening(nn.Sequential):
+    """LS(conv1x1(GELU(conv1x1(LN x)))), four times wider inside; both convolutions also read `extra`."""
+
+    def __init__(self, channels: int, extra: int = 0) -> None:
+        super().__init__(
+            ChannelNorm(channels),
+            Pointwise(channels + extra, 4 * channels),
+            nn.GELU(),
+            Pointwise(4 * channels + extra, channels),
+            LayerScale(channels),
+        )
+
+    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        for step in self:
+            x = step(append(x, extra) if isinstance(step, Pointwise) else x)
+        return x
 
 
 class Bottleneck(nn.Module):
-    """The inverted bottleneck: x + LS(conv1x1(GELU(conv1x1(LN x)))) (Courtois et al. 2022, section 4)."""
+    """The inverted bottleneck: x + LS(conv1x1(GELU(conv1x1(LN x)))) (Courtois et al. 2022, section 4).
 
-    def __init__(self, channels: int) -> None:
+    extra: how many channels, the same for every item, its convolutions read besides their own.
+    """
+
+    def __init__(self, channels: int, extra: int = 0) -> None:
         super().__init__()
-        self.widening = widening(channels)
+        self.widening = Widening(channels, extra)
+
+    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        y: Tensor = self.widening(x, extra)
+        return x + y
+
+
+class Nonlocal(nn.Module):
+    """Hosts a layer: x + LS(layer(LN x)), or x + layer(x) without a norm; then an inverted bottleneck.
+
+    The channels that the layer's encoding appends (CoordConv's) are appended in the bottleneck as well.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        layer: Builder,
+        shared: dict[str, Any],
+        *,
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels) if norm else nn.Identity()
+        self.layer = layer(channels, size, shared)
+        self.scale = LayerScale(channels) if norm else nn.Identity()
+        extra = self.extra()
+        self.bottleneck = Bottleneck(channels, 0 if extra is None else len(extra))
+
+    def extra(self) -> Tensor | None:
+        """Return the channels (e, *size) that the layer's encoding appends, if any."""
+        find = getattr(self.layer, "extra", None)
+        return None if find is None else find()
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.widening(x)
-        return x + y
+        y: Tensor = self.bottleneck(x + self.scale(self.layer(self.norm(x))), self.extra())
+        return y
 
 
 class ConvNeXt(nn.Module):
@@ -75,7 +127,7 @@ class ConvNeXt(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.depthwise = convolution(size, channels, channels, 7, groups=channels)
-        self.widening = widening(channels)
+        self.widening = Widening(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.widening(self.depthwise(x))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,32 +12,16 @@ from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit_plugins.structures.blocks import (
     Bottleneck,
+    Builder,
     ChannelNorm,
     ConvNeXt,
-    LayerScale,
+    Nonlocal,
     Pointwise,
     convolution,
 )
 
 SMALLEST = 4
 INTERPOLATION = {1: "linear", 2: "bilinear"}
-
-Builder = Callable[..., nn.Module]
-
-
-class Nonlocal(nn.Module):
-    """Hosts a layer: x + LS(layer(LN x)), then an inverted bottleneck."""
-
-    def __init__(self, channels: int, size: tuple[int, ...], layer: Builder, shared: dict[str, Any]) -> None:
-        super().__init__()
-        self.norm = ChannelNorm(channels)
-        self.layer = layer(channels, size, shared)
-        self.scale = LayerScale(channels)
-        self.bottleneck = Bottleneck(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bottleneck(x + self.scale(self.layer(self.norm(x))))
-        return y
 
 
 class Stage(nn.Module):

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale, Shape, Split, Symmetry
+from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
 from probekit_probes.nonlocality.oracle import read
+from probekit_probes.nonlocality.published import CLAIMS, ROWS
 from probekit_probes.nonlocality.ranks import MOST
 from probekit_probes.nonlocality.samplers import Law
 from probekit_probes.nonlocality.scales import SCALES
@@ -43,7 +44,10 @@ class Nonlocality:
     structure = "unet"
     focus = "loss_foreground"
     symmetry: Symmetry = "shift"
+    golden: Mapping[int, str] = {1: "d112799f4381308d"}
     scales: Mapping[str, Scale] = SCALES
+    published: tuple[Published, ...] = ROWS
+    claims: tuple[Claim, ...] = CLAIMS
 
     def __init__(
         self,

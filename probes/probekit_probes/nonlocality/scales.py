@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from probekit.interfaces import Scale
-
-# Standard deviations between seeds, pooled over unet, unet+lambda, unet+average and unet+global-context with
-# two seeds each (examples/results/nonlocality-quick.md).
-QUICK_NOISE = {
-    "loss": 0.0010,
-    "gap": 0.0008,
-    "loss_foreground": 0.0021,
-    "gap_foreground": 0.0008,
-    "ord": 0.028,
-    "ord_foreground": 0.062,
-    "delta": 0.012,
-    "delta_foreground": 0.022,
-    "rmse": 0.0007,
-    "rmse_foreground": 0.0012,
-    "wrong_level": 0.0013,
-    "unspread": 0.0037,
-    "unspread_split": 0.0039,
-}
+from probekit_probes.noise import noise
 
 # What quick and laptop share: they differ in the number of images alone.
 NEAR = {"size": 32, "rectangles": 5, "gap": 2, "colours": 5, "validation": 512, "test": 1024}
-BRIEF = {"epochs": 4, "batch": 32, "lr": 5e-3}
+BRIEF = {"epochs": 4, "batch": 16, "lr": 5e-3}
 
 SCALES = {
     "smoke": Scale(
@@ -38,13 +21,14 @@ SCALES = {
         {**NEAR, "train": 8192},
         BRIEF,
         budget=60_000,
-        noise=QUICK_NOISE,
+        noise=noise("nonlocality", "quick"),
     ),
     "laptop": Scale(
-        "ten minutes on two cores: the pictures of quick, three times as many",
+        "a quarter of an hour on two cores: the pictures of quick, three times as many",
         {**NEAR, "train": 24_576},
         BRIEF,
         budget=60_000,
+        noise=noise("nonlocality", "laptop"),
     ),
     "paper": Scale(
         "128 x 128, ten rectangles, as in Courtois et al. 2022, table 1; a GPU",

@@ -1,0 +1,51 @@
+"""Print the noise between seeds of the probes and scales in a store, pooled over structures.
+
+python examples/noise.py probekit-runs > noise.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from math import sqrt
+from statistics import variance
+
+from probekit.spec import RunSpec
+from probekit.store import Store
+
+FEWEST = 4
+
+
+def noise(store: Store) -> dict[str, dict[str, dict[str, float]]]:
+    """Pool variances by probe, scale and metric, with the degrees of freedom as weights; at least four.
+
+    Of runs that leave probe, width and recipe as the scale sets them.
+    """
+    scores: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for _, result in store.results():
+        if isinstance(result, Exception) or result.status != "done":
+            continue
+        plan = result.plan
+        if plan.spec != RunSpec(
+            probe=plan.spec.probe.partition("(")[0],
+            structure=plan.spec.structure,
+            scale=plan.scale,
+            seed=plan.seed,
+        ):
+            continue
+        for metric, score in result.metrics.items():
+            if score is not None:
+                scores[plan.spec.probe, plan.scale, metric][plan.structure].append(score)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for (probe, scale, metric), structures in scores.items():
+        several = [seeds for seeds in structures.values() if len(seeds) > 1]
+        freedom = sum(len(seeds) - 1 for seeds in several)
+        if freedom >= FEWEST:
+            pooled = sum(variance(seeds) * (len(seeds) - 1) for seeds in several) / freedom
+            found.setdefault(probe, {}).setdefault(scale, {})[metric] = float(f"{sqrt(pooled):.3g}")
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(noise(Store(sys.argv[1] if len(sys.argv) > 1 else None)), indent=1))

@@ -1,0 +1,29 @@
+"""The token mixing of Tolstikhin et al., "MLP-Mixer: An all-MLP Architecture for Vision", NeurIPS 2021."""
+
+from __future__ import annotations
+
+from math import prod
+
+from torch import Tensor, nn
+
+from probekit_plugins.layers.attention import refuse_dense
+
+
+class Mixer(nn.Module):
+    """A perceptron over positions, four times wider inside, the same for every channel.
+
+    (batch, channels, *size) to the same shape. It has 8 N^2 + 5 N parameters for N positions: raises
+    UsageError beyond 4,096 positions.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__()
+        refuse_dense("mixer", size, 8, "parameters")
+        positions = prod(size)
+        self.perceptron = nn.Sequential(
+            nn.Linear(positions, 4 * positions), nn.GELU(), nn.Linear(4 * positions, positions)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.perceptron(x.flatten(2))
+        return y.reshape_as(x)

@@ -1,0 +1,173 @@
+"""`probekit reproduce` runs a paper's tables and sets its numbers beside ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import stdev
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probekit.cli.grid import carry_out_all, tuned
+from probekit.cli.messages import note
+from probekit.cli.table import print_tables
+from probekit.errors import Interrupted, ProbekitError
+from probekit.registry import registry
+
+if TYPE_CHECKING:
+    from probekit.plan import Plan
+    from probekit.reproduce import Line, Reproduction, Source
+    from probekit.result import Result
+    from probekit.show import Table
+    from probekit.store import Store
+
+
+def reproduce(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE]...", help="As table1.  [default: all]")
+    ] = None,
+    scale: Annotated[str, typer.Option(help="At paper, rows have the paper's widths.")] = "quick",
+    seeds: Annotated[int, typer.Option(metavar="K", min=1, help="Run seeds 0 to K - 1.")] = 1,
+    trainer: Annotated[str, typer.Option(help="As supervised(epochs=20).")] = "supervised",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
+    ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Choose each row's learning rate of three on the validation split.")
+    ] = False,
+    md: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write Markdown, over what is there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one list of tables.")] = False,
+) -> None:
+    """Run what the store lacks of published tables; print their numbers beside ours, order and conclusions.
+
+    The order is compared by Kendall's tau over the pairs of rows that the paper sets apart: by more than a
+    point where higher is better, by more than a tenth where lower is. A conclusion holds, or does not, where
+    the 95 % interval of its margin over seeds says so; of one seed the sign alone decides.
+
+    Example: probekit reproduce table2 table3 --seeds 3
+    """
+    from probekit.reproduce import sources
+    from probekit.show import in_markdown
+    from probekit.store import Store
+
+    found = [
+        found_of(source, scale, seeds, trainer, device, Store(store), tune)
+        for source in sources(registry(), names or [])
+    ]
+    texts = [table for one in found for table in tables(one)]
+    if md is not None:
+        try:
+            md.write_text(in_markdown(texts), encoding="utf-8")
+        except OSError as error:
+            raise ProbekitError(
+                f"writing {md}", error.strerror or str(error), "Make room, or name another place."
+            ) from error
+        note(f"wrote {md}")
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+    else:
+        print_tables(texts)
+    if any(line.failed for one in found for line in one.lines):
+        raise typer.Exit(1)
+
+
+def found_of(
+    source: Source, scale: str, seeds: int, trainer: str, device: str | None, store: Store, tune: bool
+) -> Reproduction:
+    """Run a table's rows, and set them beside what was published."""
+    from probekit.plan import make_plan
+    from probekit.reproduce import reproduced, specs
+
+    plans = {
+        place: make_plan(spec, registry()) for place, spec in specs(source, scale, seeds, trainer).items()
+    }
+    if tune:
+        plans = dict(zip(plans, tuned(list(plans.values()), device, store), strict=True))
+    note(f"{source.name}: {len(plans)} runs")
+    _, outcomes, stopped = carry_out_all(list(plans.values()), device, store, force=False)
+    if stopped:
+        raise Interrupted("Ctrl-C", "stopped; what was done is kept", "Type the same command to go on.")
+    results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
+    return reproduced(source, scale, by_place(plans, results))
+
+
+def by_place(plans: dict[tuple[str, int], Plan], results: dict[str, Result]) -> dict[tuple[str, int], Result]:
+    """Return the results by row and seed."""
+    return {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
+
+
+def tables(found: Reproduction) -> Iterator[Table]:
+    """Yield the table itself, its order and its conclusions, as text."""
+    from probekit.show import Table
+
+    heads = ["row", "structure", "parameters", "ours"]
+    for metric in found.metrics:
+        heads += [f"{metric} x 100", "ours"]
+    yield Table(
+        f"{found.name} at scale {found.scale}",
+        (*heads, "seconds"),
+        tuple(cells(line, found.metrics) for line in found.lines),
+        tuple(notes(found)),
+    )
+    yield Table(
+        f"{found.name}: conclusions of the paper",
+        ("conclusion", "here", "margin", "95 %", "seeds"),
+        tuple(
+            (
+                one.text,
+                one.verdict,
+                "-" if one.margin is None else f"{one.margin:+.4f}",
+                f"{one.interval.low:+.4f} to {one.interval.high:+.4f}" if one.interval else "-",
+                str(one.seeds),
+            )
+            for one in found.conclusions
+        ),
+    )
+
+
+def cells(line: Line, metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a row: the paper's numbers, times 100, each followed by ours."""
+    found = [line.name, line.structure, f"{line.published_parameters:,}"]
+    found.append("-" if line.parameters is None else f"{line.parameters:,}")
+    for metric in metrics:
+        published, ours = line.published.get(metric), line.mean(metric)
+        scores = list(line.found.get(metric, {}).values())
+        spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
+        found.append("-" if published is None else f"{100 * published:.2f}")
+        found.append("-" if ours is None else f"{100 * ours:.2f}{spread}")
+    found.append("-" if line.seconds is None else f"{line.seconds:.0f}")
+    return tuple(found)
+
+
+def notes(found: Reproduction) -> Iterator[str]:
+    """Yield the order in words, the seeds that failed, and where all was run."""
+    order = found.order
+    if order.tau is not None:
+        over = (
+            f" (95 % over seeds {order.interval.low:.2f} to {order.interval.high:.2f})"
+            if order.interval
+            else ""
+        )
+        turned = "; ".join(f"{one} not better than {other}" for one, other in order.turned) or "none"
+        yield (
+            f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over the {len(order.pairs)} pairs that"
+            f" the paper sets apart; turned: {turned}."
+        )
+    seeds = sorted({seed for line in found.lines for scores in line.found.values() for seed in scores})
+    if seeds:
+        yield f"Seeds {', '.join(map(str, seeds))}; ± is the standard deviation over them."
+    for line in found.lines:
+        if line.failed:
+            yield f"{line.name}: seeds {', '.join(map(str, line.failed))} failed."
+    for one in found.environments:
+        yield (
+            f"probekit {one.probekit}, torch {one.torch}, Python {one.python}, {one.device},"
+            f" {one.threads} threads."
+        )

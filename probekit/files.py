@@ -1,0 +1,116 @@
+"""A file term names code that no package holds: `./my_layer.py:Swirl` is Swirl in that file."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+from importlib.abc import SourceLoader
+from pathlib import Path
+from types import ModuleType
+
+from probekit.components import Component, Kind
+from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
+
+FILE = re.compile(r"\.{0,2}/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+PREFIX = "probekit_file_"
+PLUGIN = "file"
+"""What stands where other components name their plugin."""
+
+
+class Kept(SourceLoader):
+    """Loads a module from bytes that were read once: what is hashed is what runs, and no bytecode is kept."""
+
+    def __init__(self, path: str, source: bytes) -> None:
+        self.path, self.source = path, source
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the path of the file."""
+        return self.path
+
+    def get_data(self, path: str | bytes) -> bytes:
+        """Return what was read."""
+        return self.source
+
+
+def is_file(name: str) -> bool:
+    """Tell whether a term's name is a file's: it starts with `./`, `../` or `/` and ends in `.py:Name`."""
+    return FILE.fullmatch(name) is not None
+
+
+def in_file(kind: Kind, name: str) -> Component:
+    """Run the file of a term and return what it names, as a component of that kind.
+
+    A relative path starts at the working directory. After an "@" stands the beginning of the sha256 that the
+    file must have. Raises UsageError where there is no such file or nothing of that name in it,
+    ProbekitError where the file raises.
+    """
+    name, _, pin = name.partition("@")
+    path, _, attribute = name.rpartition(":")
+    module = opened(path, pin)
+    target = getattr(module, attribute, None)
+    if not callable(target):
+        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UsageError(f"{kind} {name!r}", f"{path} defines no {attribute}", did_you_mean(attribute, own))
+    words = re.findall(r"[a-z]+[a-z0-9]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", attribute).lower())
+    about = (inspect.getdoc(target) or f"from {path}").partition("\n")[0]
+    return Component(kind, "-".join(words) or kind, f"{module.__name__}:{attribute}", about, PLUGIN)
+
+
+def pinned(component: Component, name: str) -> str:
+    """Return the name of a file term with the hash of what was run."""
+    return f"{name.partition('@')[0]}@{str(component.target).partition(':')[0].removeprefix(PREFIX)}"
+
+
+def opened(path: str, pin: str = "") -> ModuleType:
+    """Return the module of a file, run once for as long as its content stays; its name holds the hash."""
+    if pin and PREFIX + pin in sys.modules:  # a file that is edited while runs wait leaves them as planned
+        return sys.modules[PREFIX + pin]
+    try:
+        source = Path(path).read_bytes()
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise UsageError(f"the file {path}", found, "A relative path starts where you are.") from error
+    digest = hashlib.sha256(source).hexdigest()[:16]
+    if pin and digest != pin:
+        raise UsageError(f"the file {path}@{pin}", "it was changed since", "Name it without the @.")
+    name = PREFIX + digest
+    if name in sys.modules:
+        return sys.modules[name]
+    loader = Kept(str(Path(path).resolve()), source)
+    spec = importlib.util.spec_from_loader(name, loader, origin=loader.path)
+    assert spec is not None
+    spec.has_location = True
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        hint = missing(error) or "Mend it. A file stands alone; for several, `probekit new`."
+        raise ProbekitError(f"the file {path}", f"it cannot be run ({reason(error)})", hint) from error
+    return module
+
+
+def stands_alone(module: str) -> bool:
+    """Tell whether a file imports nothing that lies beside it, so that its own bytes say all of it.
+
+    True of modules that are not a file term's.
+    """
+    loader = getattr(sys.modules.get(module), "__loader__", None)
+    if not isinstance(loader, Kept):
+        return True
+    folder = Path(loader.path).parent
+    tops = set()
+    for node in ast.walk(ast.parse(loader.source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        tops |= {name.partition(".")[0] for name in names}
+    return not any((folder / f"{top}.py").exists() or (folder / top).is_dir() for top in tops - {""})

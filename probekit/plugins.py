@@ -1,0 +1,134 @@
+"""A plugin is an entry point, opened: its record and its components, or why it was set aside."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import re
+import sys
+import time
+import traceback
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pluggy
+
+from probekit.components import Component, Kind
+from probekit.errors import ProbekitError, UsageError, missing, reason
+
+DISTRIBUTION = "probekit-nn"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRecord:
+    """What became of one entry point.
+
+    name, value: as declared ("layers", "probekit_plugins.layers"). distribution, version: who brought it.
+    seconds: what opening it took. components: how many it registered.
+    error: one line that says why it was set aside, or None; fix: a sentence that says what to do about it;
+    trace: the traceback that goes with it.
+    """
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+    seconds: float = 0.0
+    components: int = 0
+    error: str | None = None
+    fix: str = ""
+    skipped: bool = False
+    trace: str = ""
+
+
+def open_plugin(
+    manager: pluggy.PluginManager, entry: importlib.metadata.EntryPoint, skip: Collection[str]
+) -> tuple[PluginRecord, list[Component]]:
+    """Open one entry point: its record, and its components unless it was skipped or had to be set aside."""
+    record = PluginRecord(entry.name, entry.value, *_distribution(entry))
+    if entry.name in skip:
+        return replace(record, skipped=True), []
+    start = time.perf_counter()
+    plugin = None
+    components: list[Component] = []
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            plugin = entry.load()
+            if (least := getattr(plugin, "requires_probekit", None)) is not None:
+                check_version(least)
+            if manager.has_plugin(entry.name) or manager.is_registered(plugin):
+                raise ValueError(f"{entry.value} or another plugin called {entry.name} is already open")
+            manager.register(plugin, name=entry.name)
+            manager.check_pending()
+            if not manager.get_hookcallers(plugin):
+                raise TypeError("it implements none of probekit's hooks; is @hookimpl missing?")
+            components = _registered(entry.name, call_alone(manager, "probekit_components", plugin, {}))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if plugin is not None and manager.get_plugin(entry.name) is plugin:
+            manager.unregister(plugin)
+        said, fix = reason(error), missing(error) or "`probekit plugins --trace` shows where."
+        if isinstance(error, ProbekitError):
+            said, fix = f"{error.asked}: {error.found}", error.hint
+        fix += f" PROBEKIT_SKIP={entry.name} leaves it out."
+        record = replace(record, error=said, fix=fix, trace=traceback.format_exc())
+    return replace(record, seconds=time.perf_counter() - start, components=len(components)), components
+
+
+def check_version(least: object) -> None:
+    """Raise ProbekitError where `requires_probekit`, the least version a plugin needs, is not reached."""
+    here = importlib.metadata.version(DISTRIBUTION)
+    if not isinstance(least, str) or not re.fullmatch(r"\d+(\.\d+)*", least):
+        raise ProbekitError(f"requires_probekit = {least!r}", "it is no version", 'Write it as "0.1".')
+    if _numbers(least) > _numbers(here):
+        raise ProbekitError(f"probekit {least}, which it requires", f"this is {here}", "Upgrade probekit.")
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the numbers a version starts with; zeros at the end say nothing."""
+    leading = re.match(r"[\d.]*", version)
+    numbers = [int(number) for number in leading.group().split(".") if number] if leading else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers
+
+
+def call_alone(manager: pluggy.PluginManager, hook: str, plugin: object, given: Mapping[str, Any]) -> Any:
+    """Call a hook of one plugin alone, as pluggy stops at the first that raises."""
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    return manager.subset_hook_caller(hook, others)(**given)
+
+
+def _registered(plugin: str, results: list[Iterable[Component]]) -> list[Component]:
+    """Check and stamp what a plugin registered."""
+    components = []
+    for component in (component for result in results for component in result):
+        if not isinstance(component, Component):
+            raise TypeError(f"probekit_components gave {component!r}, which is not a Component")
+        components.append(replace(component, plugin=plugin))
+    return without_twins(components)
+
+
+def without_twins(components: list[Component]) -> list[Component]:
+    """Return the components; raise UsageError where two of one plugin share kind and name."""
+    seen: set[tuple[Kind, str]] = set()
+    for component in components:
+        key = (component.kind, component.name)
+        if key in seen:
+            raise UsageError(
+                f"{component.kind} {component.name!r}",
+                f"plugin {component.plugin} registers it twice",
+                "Give one of them another name.",
+            )
+        seen.add(key)
+    return components
+
+
+def _distribution(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Return the name and version of the distribution an entry point belongs to, as far as it says."""
+    try:
+        return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    except (KeyError, TypeError, AttributeError):  # a distribution without METADATA still opens
+        return "", ""

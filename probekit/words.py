@@ -1,0 +1,48 @@
+"""Words are how numbers are said to people: scores, places, times, one line of text that moves no cursor."""
+
+from __future__ import annotations
+
+BAR = 20
+NOTHING = "-"
+
+
+def number(value: float | None) -> str:
+    """Return a score in four decimals, or a dash where there is none."""
+    return NOTHING if value is None else f"{value:z.4f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a place in per cent, or a dash where there is none."""
+    return NOTHING if value is None else f"{value:z.0%}"
+
+
+def flops(count: int | None) -> str:
+    """Return the floating-point operations of an item."""
+    if count is None:
+        return NOTHING
+    return f"{count / 1e9:,.1f} G" if count >= 1e10 else f"{count / 1e6:,.1f} M"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the unit a person would use."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def aside(gap: float | None) -> str:
+    """Say how far the parameters are off the budget, where that is more than 5 %."""
+    return f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""
+
+
+def bar(place: float) -> str:
+    """Draw a place between floor and perfect; below the floor there is nothing to draw."""
+    full = round(max(0.0, min(1.0, place)) * BAR)
+    return "█" * full + "·" * (BAR - full)
+
+
+def plain(text: str) -> str:
+    """Return text as one line that moves no cursor: what a store holds may have been written by anyone."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

@@ -1,0 +1,17 @@
+"""Grouping: the Color Code probe."""
+
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+
+@hookimpl
+def probekit_components() -> list[Component]:
+    """Register the probe."""
+    return [
+        Component(
+            "probe",
+            "grouping",
+            "probekit_probes.grouping.probe:Grouping",
+            "codes of colours, half of them masked: does what is alike share what it knows?",
+        )
+    ]

@@ -1,0 +1,17 @@
+"""Translation: the Centered Square probe."""
+
+from probekit.components import Component
+from probekit.hookspecs import hookimpl
+
+
+@hookimpl
+def probekit_components() -> list[Component]:
+    """Register the probe."""
+    return [
+        Component(
+            "probe",
+            "translation",
+            "probekit_probes.translation.probe:Translation",
+            "a square around a white pixel: does what was learned in the middle hold everywhere?",
+        )
+    ]

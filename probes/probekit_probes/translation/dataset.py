@@ -1,0 +1,61 @@
+"""The dataset keeps the places of white pixels and hands out (image, mask of the square around the pixel)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+def centres(size: int, square: int, split: str) -> Tensor:
+    """Return the places of a split's white pixels, (places, 2) int64 rows and columns, in reading order.
+
+    train: the central half, on each axis, of the places whose square fits. test: the others whose square
+    fits. validation: those whose square the image's border crops, which the other two splits leave out.
+    """
+    margin, fitting = square // 2, size - square + 1
+    first = margin + (fitting - fitting // 2) // 2
+    place = torch.arange(size)
+    fits = (place >= margin) & (place < margin + fitting)
+    central = (place >= first) & (place < first + fitting // 2)
+    inner, middle = fits[:, None] & fits, central[:, None] & central
+    return {"train": middle, "validation": ~inner, "test": inner & ~middle}[split].nonzero()
+
+
+class Squares(Dataset[tuple[Tensor, Tensor]]):
+    """Black images with one white pixel, and the white square centred on it.
+
+    Item i: float32 image (1, size, size) and mask (1, size, size), 0 or 1, a function of (split, i) alone.
+    Source: the Centered Square dataset, Courtois et al. 2022, section 3.2.
+    """
+
+    def __init__(self, size: int, square: int, split: str) -> None:
+        self.size, self.square, self.split = size, square, split
+        self.centres = centres(size, square, split)
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return images and masks, (batch, 1, size, size) each.
+
+        Raises IndexError where an index lies outside the split.
+        """
+        wanted = torch.as_tensor(indices, dtype=torch.long)
+        if len(wanted) and (int(wanted.min()) < 0 or int(wanted.max()) >= len(self)):
+            raise IndexError(f"the {self.split} split has items 0 to {len(self) - 1}")
+        off = (torch.arange(self.size) - self.centres[wanted][..., None]).abs()
+
+        def within(reach: int) -> Tensor:
+            rows, columns = (off <= reach).unbind(1)
+            return (rows[:, None, :, None] & columns[:, None, None]).float()
+
+        return within(0), within(self.square // 2)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        return list(zip(*self.batch(indices), strict=True))

@@ -1,0 +1,203 @@
+"""Run by hand: the layers against public packages at the paper's shapes, and how they grow with positions.
+
+Forward and backward in interleaved pairs, so that a busy machine slows both alike; `own` time is what this
+process computed. A package's layer has the same heads, channels, landmarks, rank, bucket and rounds as ours.
+The second table fits time and bytes kept for the backward pass to a power of the number of positions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from lambda_networks import LambdaLayer
+from linformer import LinformerSelfAttention
+from nystrom_attention import NystromAttention
+from reformer_pytorch import LSHSelfAttention
+from torch import Tensor, nn
+
+from probekit_plugins.encodings.local import Local
+from probekit_plugins.encodings.pe import PE
+from probekit_plugins.layers.average import Average
+from probekit_plugins.layers.deformable import Deformable
+from probekit_plugins.layers.global_context import GlobalContext
+from probekit_plugins.layers.lambda_ import Lambda
+from probekit_plugins.layers.lambda_tt import LambdaTT
+from probekit_plugins.layers.linformer import Linformer
+from probekit_plugins.layers.nystrom import Nystrom
+from probekit_plugins.layers.reformer import Reformer
+from probekit_plugins.layers.transformer import Transformer
+
+Size = tuple[int, ...]
+CODE: Size = (128,)
+SQUARE: Size = (64, 64)
+
+
+class Rows(nn.Module):
+    """Hands a package's layer (batch, positions, channels)."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layer(x.flatten(2).mT)
+        return y.mT.reshape_as(x)
+
+
+class TorchAttention(nn.MultiheadAttention):
+    """PyTorch's own attention of a map to itself."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]]:
+    """Return by name: size, channels, batch, our layer and the package's, at the shapes of Tables 2 and 3."""
+    # one head, as lambda-networks gives all heads the same values: then both compute the same function
+    local = partial(Lambda, 128, SQUARE, keys=16, heads=1)
+    return {
+        "transformer / torch": (
+            CODE,
+            256,
+            batch,
+            Transformer(256, CODE, heads=8),
+            Rows(TorchAttention(256, 8, batch_first=True)),
+        ),
+        "nystrom / nystrom-attention": (
+            CODE,
+            256,
+            batch,
+            Nystrom(256, CODE, landmarks=32, heads=8),
+            Rows(NystromAttention(256, dim_head=32, heads=8, num_landmarks=32, residual=False)),
+        ),
+        "linformer / linformer": (
+            CODE,
+            256,
+            batch,
+            Linformer(256, CODE, rank=32, heads=8),
+            Rows(LinformerSelfAttention(256, 128, k=32, heads=8)),
+        ),
+        "reformer / reformer-pytorch": (
+            CODE,
+            256,
+            batch,
+            Reformer(256, CODE, bucket=32, heads=8, rounds=4),
+            Rows(LSHSelfAttention(256, heads=8, bucket_size=32, n_hashes=4)),
+        ),
+        **{
+            f"lambda+local({window}) / lambda-networks": (
+                SQUARE,
+                128,
+                max(1, batch // 16),
+                local(encoding=partial(Local, window=window)),
+                LambdaLayer(128, dim_k=16, r=window, heads=1),
+            )
+            for window in (7, 19)
+        },
+    }
+
+
+LINEAR: dict[str, Callable[..., nn.Module]] = {
+    "average": Average,
+    "global-context": GlobalContext,
+    "lambda": partial(Lambda, heads=8, keys=8),
+    "lambda+pe": partial(Lambda, heads=8, keys=8, encoding=PE),
+    "lambda+local(7)": partial(Lambda, heads=8, keys=8, encoding=Local),
+    "lambda-tt": partial(LambdaTT, heads=8, keys=8),
+    "nystrom": Nystrom,
+    "linformer": Linformer,
+    "reformer": Reformer,
+    "deformable": Deformable,
+}
+SIDES = (16, 32, 64, 128)
+
+
+def step(layer: nn.Module, x: Tensor) -> float:
+    """Go forward and backward once; return the time this process took."""
+    started = time.process_time()
+    y = layer(x)
+    y.backward(torch.ones_like(y))
+    return time.process_time() - started
+
+
+def kept(layer: nn.Module, x: Tensor) -> int:
+    """Return the bytes kept for the backward pass besides the weights and the input."""
+    known = {t.untyped_storage().data_ptr() for t in (x, *layer.parameters(), *layer.buffers())}
+    storages: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        y = layer(x)
+    assert y.grad_fn is not None  # the graph must live while storages are told apart by their address
+    return sum(storages.values())
+
+
+def slope(sizes: list[int], values: list[float]) -> float:
+    """Return the exponent of the power law that fits best."""
+    logs = [math.log(max(value, 1e-9)) for value in values]
+    return statistics.linear_regression([math.log(size) for size in sizes], logs).slope
+
+
+def compare(pairs: int, batch: int) -> None:
+    print("layer / package                        shape               ours ms  theirs ms  ratio  (quartiles)")
+    torch.manual_seed(0)
+    for name, (size, channels, items, ours, theirs) in against(batch).items():
+        x = torch.randn(items, channels, *size).requires_grad_()
+        step(ours, x), step(theirs, x)
+        taken: list[tuple[float, float]] = []
+        for number in range(pairs):
+            if number % 2:
+                other = step(theirs, x)
+                taken.append((step(ours, x), other))
+            else:
+                taken.append((step(ours, x), step(theirs, x)))
+        low, middle, high = statistics.quantiles([a / b for a, b in taken], n=4, method="inclusive")
+        mine, other = (1e3 * statistics.median(each) for each in zip(*taken, strict=True))
+        shape = " x ".join(map(str, (items, channels, *size)))
+        row = f"{name:37}  {shape:18}  {mine:7.1f}  {other:9.1f}  {middle:5.2f}  ({low:.2f} to {high:.2f})"
+        print(row, flush=True)
+
+
+def grow(repeats: int) -> None:
+    positions = [side * side for side in SIDES]
+    print("\nlayer             " + "".join(f"  N = {count:<6}" for count in positions) + "  exponent")
+    for name, build in LINEAR.items():
+        times, sizes = [], []
+        for side in SIDES:
+            torch.manual_seed(0)
+            layer, x = build(64, (side, side)), torch.randn(1, 64, side, side).requires_grad_()
+            step(layer, x)
+            times.append(min(step(layer, x) for _ in range(repeats)))
+            sizes.append(float(kept(layer, x)))
+        milliseconds = "".join(f"  {1e3 * value:7.1f} ms" for value in times)
+        print(f"{name:16}  {milliseconds}  {slope(positions, times):8.2f}")
+        kilobytes = "".join(f"  {value / 1024:7.0f} kB" for value in sizes)
+        print(f"{'':16}  {kilobytes}  {slope(positions, sizes):8.2f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=32, help="items of Table 3; Table 2 has a sixteenth")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    compare(options.pairs, options.batch)
+    grow(options.repeats)
+
+
+if __name__ == "__main__":
+    main()

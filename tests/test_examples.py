@@ -1,0 +1,98 @@
+"""What is guarded: outside packages install from their folders, keep their promises, and stay short."""
+
+from __future__ import annotations
+
+import json
+import struct
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Run
+from test_scaffold import install
+
+from probekit.check import checks
+from probekit.components import Kind
+from probekit.registry import Registry
+
+EXAMPLES = ROOT / "examples"
+LENGTHS = {"squeeze": (15, 12), "link": (60, 12), "x-transformer": (30, 12), "tensorboard": (25, 14)}
+"""The most lines that say something, of Python and of pyproject.toml."""
+KINDS: dict[str, Kind] = {"squeeze": "layer", "link": "probe", "x-transformer": "structure"}
+WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
+needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
+needs_tensorboard = pytest.mark.skipif(find_spec("tensorboardX") is None, reason="no tensorboardX")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples") / "site"
+    install(folder, *(EXAMPLES / f"probekit-{name}" for name in LENGTHS))
+    return folder
+
+
+def lines(*paths: Path) -> int:
+    return sum(bool(line.strip()) for path in paths for line in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
+    folder = EXAMPLES / f"probekit-{name}"
+    python, project = LENGTHS[name]
+    assert 0 < lines(*folder.rglob("*.py")) <= python
+    assert lines(folder / "pyproject.toml") <= project
+
+
+@pytest.mark.parametrize(
+    "name", ["squeeze", "link", pytest.param("x-transformer", marks=needs_x_transformers)]
+)
+def test_an_example_keeps_the_promises_of_its_kind(
+    name: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(site))
+    found = [one.find() for one in checks(KINDS[name], name, known=Registry.load()) if one.name != "compiles"]
+    assert [one for one in found if one.state not in ("holds", "does not apply")] == []
+    assert len([one for one in found if one.state == "holds"]) > 8
+
+
+def test_the_layer_and_the_probe_work_together(site: Path, probekit: Run) -> None:
+    done = probekit("run", "link", "-s", "unet+squeeze", *WORDS, "--store", str(site / "runs"), path=site)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert {"accuracy", "to_4", "to_8", "to_12", "to_16"} <= set(row["metrics"])
+
+
+@needs_x_transformers
+def test_the_structure_of_another_library_is_trained(site: Path, probekit: Run) -> None:
+    words = ("nonlocality(train=64)", "-s", "x-transformer(depth=1)", *WORDS, "--store", str(site / "runs"))
+    done = probekit("run", *words, path=site)
+    assert [row["status"] for row in json.loads(done.stdout)] == ["done"], done.stderr
+
+
+@needs_tensorboard
+def test_the_observer_writes_what_tensorboard_reads(site: Path, probekit: Run) -> None:
+    logs = site / "logs"
+    words = ("run", "nonlocality(train=64)", "-s", "unet+average", *WORDS, "--store", str(site / "runs"))
+    done = probekit(*words, path=site, TENSORBOARD_LOGDIR=str(logs))
+    (row,) = json.loads(done.stdout)
+    (folder,) = logs.iterdir()
+    assert folder.name == Path(row["folder"]).name
+    (events,) = folder.iterdir()
+    scalars = dict(read(events))
+    assert scalars["test/loss"] == pytest.approx(row["metrics"]["loss"])
+    assert {"train/loss", "train/lr"} <= set(scalars)
+
+
+def read(events: Path) -> list[tuple[str, float]]:
+    """Read the scalars of an event file: records of length, its checksum, an Event message, its checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    data = events.read_bytes()
+    found: list[tuple[str, float]] = []
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        event: Any = Event.FromString(data[12 : 12 + length])
+        found += [(value.tag, value.simple_value) for value in event.summary.value]
+        data = data[16 + length :]
+    return found

@@ -1,0 +1,69 @@
+"""What is guarded: the noise of a scale is pooled from runs that leave it as it is, and its data are read."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from small import planned
+
+from probekit.expression import part
+from probekit.grammar import Term
+from probekit.registry import registry
+from probekit.result import Environment, Result
+from probekit.store import Store
+from probekit_probes.noise import MEASURED, noise
+
+HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
+ASIS = {"probe": "nonlocality", "trainer": "supervised"}
+
+
+def keep(store: Store, loss: float, **asked: object) -> None:
+    """Store a result of a real plan."""
+    plan = planned(**{**ASIS, **asked})
+    store.new(plan).write_result(Result(plan=plan, status="done", metrics={"loss": loss}, environment=HERE))
+
+
+def test_the_noise_is_pooled_over_structures_and_leaves_out_what_is_not_as_the_scale_sets_it(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    for structure, losses in {"unet": (0.1, 0.2, 0.3), "unet+average": (0.5, 0.5, 0.5)}.items():
+        for seed, loss in enumerate(losses):
+            keep(store, loss, structure=structure, seed=seed)
+            keep(store, 100 * loss, structure=structure, seed=seed, width=8)
+            keep(store, 100 * loss, structure=structure, seed=seed, trainer="supervised(lr=0.001)")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "noise.py"), str(tmp_path)], capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == {"nonlocality": {"smoke": {"loss": pytest.approx(0.0707)}}}
+
+
+def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("noise_example", ROOT / "examples" / "noise.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for seed in range(3):
+        keep(Store(tmp_path), 0.1 * seed, structure="unet", seed=seed)
+    assert module.noise(Store(tmp_path)) == {}
+
+
+def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
+    for probe, scales in MEASURED.items():
+        made = part("probe", Term(probe), registry()).make()
+        known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
+        for scale, values in scales.items():
+            assert set(values) <= known
+            assert dict(made.scales[scale].noise) == dict(noise(probe, scale))
+            assert min(values.values()) >= 0
+
+
+def test_a_scale_that_was_not_measured_has_no_noise() -> None:
+    assert noise("nonlocality", "smoke") == {}
