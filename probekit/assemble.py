@@ -14,7 +14,7 @@ from probekit.compare import ranks
 from probekit.errors import ProbekitError, StoreError, UsageError
 from probekit.interfaces import Metric, Probe
 from probekit.layout import CONTROL, Names, rebuild
-from probekit.plan import noise_now
+from probekit.noise import noise_now
 from probekit.registry import Registry
 from probekit.store import Store
 from probekit.tally import Stored, average, cell, score, scored

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from probekit import budget
-from probekit.errors import ProbekitError, UsageError, did_you_mean
+from probekit.errors import UsageError, did_you_mean
 from probekit.expression import Expression, Part, part, resolve
 from probekit.files import PLUGIN, stands_alone
 from probekit.grammar import Term, file_names, parse, parse_term, write
@@ -143,27 +143,6 @@ def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: 
         and spec.budget is None
     )
     return dict(scale.noise) if as_measured else {}
-
-
-def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
-    """Return the noise of a stored plan's scale as it is known now, not when it was run.
-
-    Where the scale has changed since, or cannot be found, what was known then is all there is; so where a
-    file is named, which is not run for this.
-    """
-    spec = plan.spec
-    if any(map(file_names, (spec.probe, spec.trainer))):
-        return plan.noise
-    try:
-        asked = parse_term(spec.probe)
-        scale = named_scale(part("probe", Term(asked.name), registry), plan.scale)
-        probe = part("probe", merged(asked, scale.parameters), registry)
-        trainer = trained(spec.trainer, scale, registry)
-    except ProbekitError:
-        return plan.noise
-    if (probe.text, trainer.text) != (plan.probe, plan.trainer):
-        return plan.noise
-    return noise_of(spec, scale, probe, trainer, registry)
 
 
 def make_spec(**asked: Any) -> RunSpec:

@@ -17,7 +17,8 @@ from torch import nn
 from probekit.components import Component
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
-from probekit.plan import Plan, make_plan, make_spec, noise_now
+from probekit.noise import noise_now
+from probekit.plan import Plan, make_plan, make_spec
 from probekit.registry import Registry, registry
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES

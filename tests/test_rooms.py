@@ -27,6 +27,7 @@ ROOMS = [
     "spec",
     "budget",
     "plan",
+    "noise",
     "result",
     "machine",
     "score",

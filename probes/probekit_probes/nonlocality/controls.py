@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from probekit.interfaces import Dataset, Shape
-from probekit.items import batch
 from probekit_probes.nonlocality.palette import RGB, indices
 
 BLOCK = 512
@@ -17,7 +16,8 @@ def census(dataset: Dataset) -> Tensor:
     """Count the pixels of each colour at each depth, (11, 11) int64."""
     counts = torch.zeros(len(RGB) * DEPTHS, dtype=torch.int64)
     for start in range(0, len(dataset), BLOCK):
-        images, depths = batch(dataset, range(start, min(start + BLOCK, len(dataset))))
+        items = dataset.__getitems__(range(start, min(start + BLOCK, len(dataset))))
+        images, depths = (torch.stack(column) for column in zip(*items, strict=True))
         level = (depths[:, 0] * DEPTHS).round().long() - 1
         counts += torch.bincount((indices(images) * DEPTHS + level).flatten(), minlength=len(counts))
     return counts.view(len(RGB), DEPTHS)
