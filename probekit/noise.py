@@ -1,0 +1,30 @@
+"""Noise is what scores vary by from seed to seed at a scale, of a stored plan as it is known now."""
+
+from __future__ import annotations
+
+from probekit.errors import ProbekitError
+from probekit.expression import part
+from probekit.grammar import Term, file_names, parse_term
+from probekit.plan import Plan, merged, named_scale, noise_of, trained
+from probekit.registry import Registry
+
+
+def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
+    """Return the noise of a stored plan's scale as it is known now, not when it was run.
+
+    Where the scale has changed since, or cannot be found, what was known then is all there is; so where a
+    file is named, which is not run for this.
+    """
+    spec = plan.spec
+    if any(map(file_names, (spec.probe, spec.trainer))):
+        return plan.noise
+    try:
+        asked = parse_term(spec.probe)
+        scale = named_scale(part("probe", Term(asked.name), registry), plan.scale)
+        probe = part("probe", merged(asked, scale.parameters), registry)
+        trainer = trained(spec.trainer, scale, registry)
+    except ProbekitError:
+        return plan.noise
+    if (probe.text, trainer.text) != (plan.probe, plan.trainer):
+        return plan.noise
+    return noise_of(spec, scale, probe, trainer, registry)
