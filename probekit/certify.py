@@ -39,11 +39,15 @@ class Check(BaseModel):
 
 
 class Certificate(BaseModel):
-    """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any."""
+    """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
+
+    version: the probe's. A certificate of another version says nothing of this one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     probe: str
+    version: int
     scale: str
     items: int
     checks: tuple[Check, ...]
@@ -88,7 +92,14 @@ def certify(
     if picture:
         folder.write("counterexample.png", picture)
         where = str(folder.path / "counterexample.png")
-    found = Certificate(probe=text, scale=scale, items=items, checks=tuple(checks), counterexample=where)
+    found = Certificate(
+        probe=text,
+        version=probe.version,
+        scale=scale,
+        items=items,
+        checks=tuple(checks),
+        counterexample=where,
+    )
     folder.write("certificate.json", found.model_dump_json(indent=1).encode())
     return found
 

@@ -139,9 +139,9 @@ class Names:
         return self.about(used.kind, used.plugin, used.name), scale.about if scale else ""
 
     def certifies(self, certificate: Certificate, plan: Plan) -> bool:
-        """Tell whether a certificate is of a run's probe and scale."""
+        """Tell whether a certificate is of a run's probe, its version and scale."""
         return (
-            certificate.scale == plan.scale
+            (str(certificate.version), certificate.scale) == plan.comparable[1:]
             and self.probe_text(certificate.probe, certificate.scale) == plan.probe
         )
 

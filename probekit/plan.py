@@ -137,7 +137,7 @@ def make_plan(spec: RunSpec, registry: Registry) -> Plan:
 def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: Registry) -> dict[str, float]:
     """Return a scale's measured noise, empty where what was typed differs from the scale."""
     as_measured = (
-        probe == part("probe", merged(Term(probe.component.name), scale.parameters), registry)
+        probe == part("probe", merged(Term(probe.name), scale.parameters), registry)
         and trainer == trained(RunSpec.model_fields["trainer"].default, scale, registry)
         and spec.width is None
         and spec.budget is None

@@ -171,7 +171,9 @@ class Registry:
             except BaseException as error:
                 self._silenced.add(name)
                 why = f"its {hook} raised {reason(error)}"
-                self.complaints.append(f"plugin {name} is no longer told of runs, as {why}")
+                self.complaints.append(
+                    f"plugin {name} is no longer told of runs, as {why}. PROBEKIT_SKIP={name} leaves it out."
+                )
 
 
 @functools.cache

@@ -201,15 +201,17 @@ def test_controls_are_lines_and_never_rows(store: Store) -> None:
     assert [cell.structure for cell in column.cells] == ["unet"]
 
 
-def test_the_certificate_of_the_probe_and_scale_is_on_the_card(store: Store) -> None:
+def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store: Store) -> None:
     put(store, "unet", {0: 0.1})
     for scale in ("calm", "smoke"):
-        text = Certificate(probe="noisy", scale=scale, items=5, checks=()).model_dump_json()
+        text = Certificate(probe="noisy", version=1, scale=scale, items=5, checks=()).model_dump_json()
         store.loose(f"certificate-noisy-{scale}").write("certificate.json", text.encode())
+    older = Certificate(probe="noisy", version=0, scale="smoke", items=9, checks=()).model_dump_json()
+    store.loose("certificate-noisy-older").write("certificate.json", older.encode())
     store.loose("certificate-x").write("certificate.json", b"{}")
     card = card_of(store)
     assert card.columns[0].certificate is not None
-    assert card.columns[0].certificate.scale == "smoke"
+    assert (card.columns[0].certificate.scale, card.columns[0].certificate.items) == ("smoke", 5)
     assert "certificate-x: it is not a whole certificate (ValidationError)" in card.left_out
 
 
