@@ -11,7 +11,7 @@ A component of any kind may have an attribute `expected_failures`, reasons by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -109,14 +109,19 @@ class Claim:
 class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
-    It may also have `__getitems__(indices) -> [(input, target), ...]`, in one vectorised call; or, used in
-    its place, `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout it likes; and
-    `materialise()`, which draws the split and yields how many are there.
+    `probekit.Items` makes one of a function of the index. Of one without `__getitems__` the items are taken
+    one by one. It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout
+    it likes, which is then used instead; and `materialise()`, which draws the split and yields how many are
+    there.
     """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[tuple[Tensor, Tensor]]:
+        """Return the items in one vectorised call, equal to item by item."""
+        ...
 
 
 class Control(Protocol):

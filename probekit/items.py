@@ -27,6 +27,9 @@ class Items:
             raise IndexError(f"there are items 0 to {self.length - 1}")
         return self.item(index)
 
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        return [self[index] for index in indices]
+
 
 def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return the inputs and the targets of these items, (batch, channels, *size) each.

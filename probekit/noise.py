@@ -16,9 +16,9 @@ def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
     file is named, which is not run for this.
     """
     spec = plan.spec
-    if any(map(file_names, (spec.probe, spec.trainer))):
-        return plan.noise
     try:
+        if any(map(file_names, (spec.probe, spec.trainer))):
+            return plan.noise
         asked = parse_term(spec.probe)
         scale = named_scale(part("probe", Term(asked.name), registry), plan.scale)
         probe = part("probe", merged(asked, scale.parameters), registry)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, install
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
@@ -45,18 +45,60 @@ def test_python_snippet_runs(tmp_path: Path) -> None:
     assert len(said.splitlines()) == 2
 
 
-def test_plugin_of_ten_lines_installs_is_listed_and_trains(tmp_path: Path) -> None:
-    package = tmp_path / "probekit_swirl"
-    package.mkdir()
-    (tmp_path / "pyproject.toml").write_text(TOML[0])
-    (package / "__init__.py").write_text(PYTHON[1])
-    (package / "swirl.py").write_text(PYTHON[2])
-    site = tmp_path / "site"
-    shell(f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --target {site} .", tmp_path)
-    paths = {"PYTHONPATH": str(site)}
-    assert "swirl" in shell("probekit list layer", tmp_path, **paths)
-    said = shell("probekit run nonlocality -s unet+swirl --scale smoke --json", tmp_path, **paths)
+def offline(site: Path) -> str:
+    """Return how to install into a folder without a network."""
+    return f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --target {site}"
+
+
+@pytest.fixture(scope="module")
+def swirl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lay out the plugin of ten lines, and install it into the folder `site` beside it."""
+    folder = tmp_path_factory.mktemp("swirl")
+    (folder / "probekit_swirl").mkdir()
+    (folder / "pyproject.toml").write_text(TOML[0])
+    (folder / "probekit_swirl/__init__.py").write_text(PYTHON[1])
+    (folder / "probekit_swirl/swirl.py").write_text(PYTHON[2])
+    (folder / "test_swirl.py").write_text(PYTHON[3])
+    shell(f"{offline(folder / 'site')} .", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "structure", ["unet+swirl", "unet+swirl(gain=0.5)", "unet+./probekit_swirl/swirl.py:Swirl"]
+)
+def test_plugin_of_ten_lines_trains_from_its_package_and_from_its_file(structure: str, swirl: Path) -> None:
+    assert structure in TEXT
+    path = "" if ".py" in structure else str(swirl / "site")
+    said = shell(f"probekit run nonlocality -s '{structure}' --scale smoke --json", swirl, PYTHONPATH=path)
     assert '"status": "done"' in said
+
+
+def test_plugin_of_ten_lines_is_listed_and_passes_the_test_shown(swirl: Path) -> None:
+    paths = {"PYTHONPATH": str(swirl / "site")}
+    assert "swirl" in shell("probekit list layer", swirl, **paths)
+    said = shell("pytest -q -p no:cacheprovider -k 'not compiles' test_swirl.py", swirl, **paths)
+    assert " passed" in said
+
+
+def test_from_nothing_to_a_report_in_the_commands_shown(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    commands = BASH[3].replace("pip install", offline(site))
+    said = shell(commands, tmp_path, PYTHONPATH=str(site))
+    assert "FAILS" not in said
+    assert "unet+whirl on nonlocality, scale smoke, seed 0" in said
+
+
+def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
+    (tmp_path / "agree.py").write_text(PYTHON[4])
+    said = shell(BASH[4], tmp_path)
+    assert "FAILS" not in said
+    assert "unet+average on ./agree.py:Agree" in said
+
+
+def test_observer_shown_looks_on(tmp_path: Path) -> None:
+    install(tmp_path / "site", "probekit-eye", {"eye": "eye"}, {"eye.py": PYTHON[5]})
+    command = "probekit run 'nonlocality(train=64)' -s unet+average --scale smoke --json 2>&1"
+    assert "-smoke-s0-" in shell(command, tmp_path, PYTHONPATH=str(tmp_path / "site"))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,6 @@ from small import call
 from probekit.errors import UsageError
 from probekit.registry import registry
 from probekit.scaffold import ABOUT, RUN, new
-
-SMALL = {"probe": ("--trainer", "supervised(epochs=1)")}
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +39,18 @@ def test_every_package_is_listed(site: Path, probekit: Run) -> None:
 
 def test_the_tests_of_every_package_pass(site: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, site.glob("probekit-*"))],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not compiles", str(site)],
         capture_output=True,
         text=True,
         cwd=site,
         env=environment(site / "site", {}),
     )
     assert done.returncode == 0, done.stdout
-    assert "50 passed" in done.stdout or int(done.stdout.split(" passed")[0].split()[-1]) > 40
+    assert int(done.stdout.split(" passed")[0].split()[-1]) > 40
 
 
 @pytest.mark.parametrize("kind", ABOUT)
 def test_the_command_it_shows_runs(kind: str, site: Path, probekit: Run) -> None:
-    import shlex
-
     words = shlex.split(RUN[kind].format(name=f"my-{kind}"))[1:]
     done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site")
     assert done.returncode == 0, done.stderr

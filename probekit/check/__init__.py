@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probekit.check.bench import EncodingBench, LayerBench, StructureBench
+from probekit.check.data import ProbeBench
 from probekit.check.kit import Check, CheckFailed, Finding, fail, name_of
 from probekit.check.module import MODULE
 from probekit.check.parts import ENCODING, LAYER, STRUCTURE
-from probekit.check.probe import PROBE, ProbeBench
+from probekit.check.probe import PROBE
 from probekit.check.trainer import TRAINER, TrainerBench
 from probekit.components import KINDS, Kind
 from probekit.errors import UsageError, did_you_mean

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 from unittest import SkipTest
 
@@ -78,14 +80,25 @@ class Check:
                 return Finding(self.name, "fails", error.found, error.hint), error
             if isinstance(error, ProbekitError):
                 return Finding(self.name, "fails", f"{error.asked}: {error.found}", error.hint), error
-            hint = f"It must hold: {self.about}"
-            return Finding(self.name, "fails", f"it raised {reason(error)}", hint), error
+            raised = f"it raised {reason(error)}{place(error, self.subject)}"
+            return Finding(self.name, "fails", raised, f"It must hold: {self.about}"), error
         if self.expected:
             hint = f"Take {self.name!r} out of its expected failures."
             return Finding(
                 self.name, "fails", f"declared to fail ({self.expected}), and it holds", hint
             ), None
         return Finding(self.name, "holds"), None
+
+
+def place(error: Exception, subject: Any) -> str:
+    """Say where in the package of what is checked an error arose, "" where it is not found."""
+    own = getattr(subject.part.target, "__module__", "").partition(".")[0]
+    frames = [
+        frame
+        for frame in traceback.walk_tb(error.__traceback__)
+        if str(frame[0].f_globals.get("__name__", "")).partition(".")[0] == own
+    ]
+    return f" ({Path(frames[-1][0].f_code.co_filename).name}, line {frames[-1][1]})" if own and frames else ""
 
 
 def fail(found: str, hint: str) -> NoReturn:

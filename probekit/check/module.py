@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.check.bench import Bench, size_of, state
-from probekit.check.kit import fail
+from probekit.check.kit import fail, place
+from probekit.errors import reason
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,25 +18,28 @@ NOTHING = 1e-7
 
 def keeps_shape_and_dtype_in_1d(bench: Bench) -> None:
     """Maps (batch, channels, length) come out in the right shape, in float32, finite."""
-    answers(bench, size_of(bench, 1), "x.flatten(2) is (batch, channels, positions) in 1-D and in 2-D")
+    answers(bench, size_of(bench, 1))
 
 
 def keeps_shape_and_dtype_in_2d(bench: Bench) -> None:
     """Maps (batch, channels, height, width) come out in the right shape, in float32, finite."""
-    answers(bench, size_of(bench, 2), "y.reshape_as(x) gives the positions back their two axes")
+    answers(bench, size_of(bench, 2))
 
 
-def answers(bench: Bench, size: tuple[int, ...], way: str) -> None:
+def answers(bench: Bench, size: tuple[int, ...]) -> None:
     """Check what comes out of maps of this size, of a batch and of one item."""
     import torch
 
     module = bench.build(size).eval()
-    hint = f"{way}; what takes {3 - len(size)}-D alone says dims = ({3 - len(size)},) on its class."
+    hint = (
+        "x.flatten(2) is (batch, channels, positions) in 1-D and 2-D, y.reshape_as(x) the way back; "
+        f"what does not take {len(size)}-D says dims = ({3 - len(size)},) on its class."
+    )
     for batch in (3, 1):
         try:
             found = module(bench.maps(size, batch))
         except Exception as error:
-            fail(f"in {len(size)}-D with {batch} items it raised {type(error).__name__}: {error}", hint)
+            fail(f"it raised {reason(error)}{place(error, bench)}", hint)
         wanted = bench.answer(size, batch)
         if not isinstance(found, torch.Tensor):
             fail(f"it answers with a {type(found).__name__}", "Return one tensor.")

@@ -30,10 +30,13 @@ def check(
     asked = checks(kind, name)
     room = max(len(one.name) for one in asked)
     found = []
+    told: dict[str, str] = {}
     for one in asked:
         found.append(here := one.find())
         if not as_json:
             why = f"{here.reason}. {here.hint}" if here.hint else here.reason
+            if here.state == "fails" and (first := told.setdefault(here.reason, one.name)) != one.name:
+                why = f"as {first}"
             typer.echo(f"{here.check:{room}}  {SHOWN[here.state]:8}  {why}".rstrip())
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
