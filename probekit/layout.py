@@ -140,10 +140,9 @@ class Names:
 
     def certifies(self, certificate: Certificate, plan: Plan) -> bool:
         """Tell whether a certificate is of a run's probe, its version and scale."""
-        return (
-            (str(certificate.version), certificate.scale) == plan.comparable[1:]
-            and self.probe_text(certificate.probe, certificate.scale) == plan.probe
-        )
+        return (str(certificate.version), certificate.scale) == plan.comparable[1:] and self.probe_text(
+            certificate.probe, certificate.scale
+        ) == plan.probe
 
     def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
         """Return the published scores by structure as resolved, where the scale is the paper's."""
