@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from torch import Tensor
 
+COLOURS = (
+    "#3b7dd8", "#d9662b", "#27936a", "#b5479d", "#8a7a1f",
+    "#7a6ad8", "#c94f4f", "#2f8fa3", "#94705a", "#7f8790",
+)  # fmt: skip
+"""One a structure: at least three to one against white and against near black."""
+BAND = 16
+"""How many times as long as high a sequence is drawn."""
 INCH = 1.7
 DOTS = 130
 
@@ -29,8 +37,8 @@ def grid(
 ) -> bytes:
     """Draw strips as the rows of one picture, PNG bytes.
 
-    Panels of three channels are shown in colour, others by their first channel on one scale for the whole
-    picture; those under a head named in `signed` on one of their own, white at zero.
+    Panels look as `appearance` says, numbers in greys on one scale for the whole picture; those under a head
+    named in `signed` on one of their own, white at zero, of several channels the one that is furthest off.
     """
     figure = new_figure(len(heads) * INCH + 0.9, len(strips) * INCH + 0.7)
     axes = figure.subplots(len(strips), len(heads), squeeze=False)
@@ -50,23 +58,65 @@ def grid(
 
 def show(ax: Axes, panel: Tensor, low: float, high: float, *, signed: bool) -> None:
     """Draw one panel: an image, or, where it has one dimension, a band."""
-    values = panel.detach().cpu().float()
-    if values.ndim == 2:
-        values = values[:, None, :].expand(-1, max(1, values.shape[-1] // 8), -1)
     if signed:
-        most = max(float(values.abs().max()), 1e-6)
+        values = panel.detach().cpu().float()
+        furthest = values.abs().argmax(0, keepdim=True)
+        shown = appearance(values.gather(0, furthest))
+        most = max(float(abs(shown).max()), 1e-6)
         drawn: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
-        picture = values[0].numpy()
-    elif values.shape[0] == 3:
-        drawn, picture = {}, values.permute(1, 2, 0).clamp(0, 1).numpy()
     else:
-        drawn, picture = {"cmap": "gray", "vmin": low, "vmax": high}, values[0].numpy()
+        shown = appearance(panel)
+        drawn = {"cmap": "gray", "vmin": low, "vmax": high} if shown.shape[-1] == 1 else {}
+    picture = shown[..., 0] if shown.shape[-1] == 1 else shown.clip(0, 1)
     image = ax.imshow(picture, interpolation="nearest", **drawn)
     ax.set_xticks([])
     ax.set_yticks([])
     if signed:
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
         bar.ax.tick_params(labelsize=6)
+
+
+def appearance(values: Tensor) -> NDArray[Any]:
+    """Return what a tensor (channels, *size) looks like: (height, width, 3) colours, or 1 number a place.
+
+    Three channels are colours; channels of which each position has one at most are classes, and have a colour
+    each. Of 1-D tensors each three channels, or each one where they are no threes, are a band; of 2-D ones
+    with another number of channels the first is shown.
+    """
+    import numpy as np
+
+    given = values.detach().cpu().float().numpy()
+    if given.ndim == 2:
+        each = len(given) if classes(given) else 3 if len(given) % 3 == 0 else 1
+        parts = np.split(given, len(given) // each)
+        return banded(np.stack([painted(part) if classes(part) else part.T for part in parts]))
+    if len(given) == 3:
+        return np.moveaxis(given, 0, -1)
+    return painted(given) if classes(given) else given[0][..., None]
+
+
+def classes(part: NDArray[Any]) -> bool:
+    """Tell whether of several channels (channels, *size) each position has one at most."""
+    ones = ((part == 0) | (part == 1)).all() and (part.sum(0) <= 1).all()
+    return len(part) > 1 and bool(ones)
+
+
+def painted(part: NDArray[Any]) -> NDArray[Any]:
+    """Return classes (channels, *size) in colours, (*size, 3); black is none."""
+    import numpy as np
+
+    palette = [[int(colour(place)[at : at + 2], 16) / 255 for at in (1, 3, 5)] for place in range(len(part))]
+    return np.tensordot(part, np.array(palette, dtype=part.dtype), axes=(0, 0))
+
+
+def banded(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows (bands, length, channels) as a picture in which each is a sixteenth as high as long."""
+    return rows.repeat(max(1, rows.shape[1] // BAND), axis=0)
+
+
+def colour(place: int) -> str:
+    """Return the colour of the structure at a place."""
+    return COLOURS[place % len(COLOURS)]
 
 
 def new_figure(width: float, height: float) -> Figure:

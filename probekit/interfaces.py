@@ -127,9 +127,13 @@ class Dataset(Protocol):
 class Control(Protocol):
     """A solver that lacks the property: a line on a card, never a row."""
 
-    def fit(self, dataset: Dataset) -> None: ...
+    def fit(self, dataset: Dataset) -> None:
+        """Learn what it answers with from the training split, in closed form."""
+        ...
 
-    def __call__(self, inputs: Tensor) -> Tensor: ...
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return its answers to inputs (batch, channels, *size), in the form of outputs or of targets."""
+        ...
 
 
 class Probe(Protocol):

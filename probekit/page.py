@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from probekit import show, words
 from probekit.card import Card, Cell, Column
+from probekit.draw import colour
 from probekit.errors import ProbekitError
 from probekit.gallery import Gallery, gallery
 from probekit.layout import Names
 from probekit.learning import learning
-from probekit.plots import colour, curves
+from probekit.plots import curves
 from probekit.registry import Registry
 from probekit.store import Store
 

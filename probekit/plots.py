@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from probekit.draw import new_figure
+from probekit.draw import appearance, banded, colour, new_figure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,21 +16,10 @@ if TYPE_CHECKING:
 
 INK, RULE = "#010203", "#040506"
 """Colours that stand for the page's own, so that a plot is read by day and by night."""
-COLOURS = (
-    "#3b7dd8", "#d9662b", "#27936a", "#b5479d", "#8a7a1f",
-    "#7a6ad8", "#c94f4f", "#2f8fa3", "#94705a", "#7f8790",
-)  # fmt: skip
-"""One a structure: at least three to one against white and against near black."""
 POINTS = 120
 DECADE = 10
 """How many times the least loss the greatest must be for a scale of powers."""
-BAND = 16
 Points = Sequence[tuple[float, float]]
-
-
-def colour(place: int) -> str:
-    """Return the colour of the structure at a place."""
-    return COLOURS[place % len(COLOURS)]
 
 
 def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
@@ -84,41 +73,13 @@ def inlined(text: str) -> str:
 
 
 def panel(values: Tensor, low: float = 0.0, high: float = 1.0) -> str:
-    """Return what a tensor (channels, *size) looks like, as the address of a PNG.
-
-    Three channels are colours, others greys from low to high; channels of which each position has one at most
-    are classes, and have a colour each. Of 1-D tensors each three channels, or each one where they are no
-    threes, are a band; of 2-D ones with another number of channels the first is drawn.
-    """
+    """Return what a tensor (channels, *size) looks like, numbers grey from low to high: a PNG address."""
     import numpy as np
 
-    given = values.detach().cpu().float().numpy()
-    if given.ndim == 2:
-        each = len(given) if classes(given) else 3 if len(given) % 3 == 0 else 1
-        parts = np.split(given, len(given) // each)
-        given = banded(np.stack([painted(part) if classes(part) else part.T for part in parts]))
-    elif given.shape[0] == 3:
-        given = given.transpose(1, 2, 0)
-    else:
-        given = given[0][..., None]
+    given = appearance(values)
     if given.shape[-1] == 1:
         given = (given[..., 0] - low) / ((high - low) or 1.0)
     return address((np.clip(np.nan_to_num(given), 0, 1) * 255).round().astype(np.uint8))
-
-
-def classes(part: NDArray[Any]) -> bool:
-    """Tell whether of several channels (channels, length) each position has one at most."""
-    ones = ((part == 0) | (part == 1)).all() and (part.sum(0) <= 1).all()
-    return len(part) > 1 and bool(ones)
-
-
-def painted(part: NDArray[Any]) -> NDArray[Any]:
-    """Return classes (channels, length) in colours, (length, 3); black is none."""
-    import numpy as np
-
-    palette = [[int(colour(place)[at : at + 2], 16) / 255 for at in (1, 3, 5)] for place in range(len(part))]
-    drawn: NDArray[Any] = part.T @ np.array(palette, dtype=part.dtype)
-    return drawn
 
 
 def deviation(error: Tensor, most: float) -> str:
@@ -149,11 +110,6 @@ def coloured(values: NDArray[Any], name: str) -> str:
     levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
     palette = (mpl.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     return address(levels, palette)
-
-
-def banded(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows (bands, length, channels) as a picture in which each is a sixteenth as high as long."""
-    return rows.repeat(max(1, rows.shape[1] // BAND), axis=0)
 
 
 def address(levels: NDArray[Any], palette: NDArray[Any] | None = None) -> str:

@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from torch import Tensor
 
 from probekit.cases import chosen
-from probekit.draw import Strip, grid
+from probekit.draw import Strip, appearance, grid
 from probekit.interfaces import Metric
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -64,3 +64,22 @@ def test_errors_are_white_at_zero_red_above_and_blue_below() -> None:
     upper, lower = pixels[: len(pixels) // 2], pixels[len(pixels) // 2 :]
     assert ((upper[..., 0] - upper[..., 2]) > 0.2).any()
     assert ((lower[..., 2] - lower[..., 0]) > 0.2).any()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16,)])
+def test_channels_of_which_a_place_has_one_are_told_apart_by_colour(size: tuple[int, ...]) -> None:
+    classes = torch.zeros(4, *size)
+    classes[1, ..., :4] = 1
+    classes[3, ..., 4:6] = 1
+    shown = appearance(classes)
+    assert shown.shape[-1] == 3
+    assert len({tuple(place) for row in shown for place in row.round(3).tolist()}) == 3
+
+
+def test_of_an_error_in_several_channels_the_furthest_is_drawn() -> None:
+    near, far = torch.zeros(2, 4, 4), torch.zeros(2, 4, 4)
+    near[0], far[1] = 0.1, -1.0
+    drawn = [grid("", ("error",), [Strip("", (error,))], frozenset({"error"})) for error in (near, far)]
+    blue = imread(io.BytesIO(drawn[1]))[..., :3].reshape(-1, 3)
+    assert drawn[0] != drawn[1]
+    assert ((blue[:, 2] > 0.3) & (blue[:, 0] < 0.1)).mean() > 0.1

@@ -14,9 +14,10 @@ from small import knowing, planned
 
 from probekit.assemble import make_card
 from probekit.certify import Certificate, Check
+from probekit.draw import COLOURS
 from probekit.engine import CASES, WEIGHTS
 from probekit.page import page
-from probekit.plots import COLOURS, INK, curves, thinned
+from probekit.plots import INK, curves, thinned
 from probekit.registry import registry
 from probekit.store import RESULT, Store
 
