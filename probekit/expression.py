@@ -72,6 +72,8 @@ class Part:
         except (Exception, SystemExit) as error:
             shown = self.name.partition("@")[0]
             hint = missing(error) or f"`probekit show {kind} {shown}` says what it takes."
+            if isinstance(error, TypeError) and "required positional argument" in str(error):
+                hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
             raise ProbekitError(asked, f"it could not be built ({reason(error)})", hint) from error
         lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
         if lacks:

@@ -44,6 +44,11 @@ class Needs(Kept):
         import a_package_nobody_has
 
 
+class Wants(Kept):
+    def __init__(self, channels, size, gain):
+        super().__init__(channels, size)
+
+
 class Cuts(Kept):
     def forward(self, x):
         return x[:, :1, ..., :3]
@@ -79,6 +84,7 @@ LAYERS = {
     ),
     "leaves": (r"layer leaves of plugin bad: it could not be built \(SystemExit: 3\)", "show layer"),
     "needs": ("layer needs of plugin bad: it could not be built", "Install a_package_nobody_has"),
+    "wants": ("layer wants of plugin bad: it could not be built", r"after a `\*` in its signature"),
     "nothing": ("layer nothing of plugin bad: it made a str, which has no forward", "probekit.interfaces"),
     "gone": ("its address bad_module:Gone cannot be opened", "PROBEKIT_SKIP=bad"),
     "cuts": ("unet.cuts on .* failed: RuntimeError", "`probekit check layer cuts` .* of plugin bad"),
