@@ -52,7 +52,7 @@ def differing(apart: Sequence[float]) -> Difference:
         mean=mean(apart),
         seeds=len(apart),
         interval=over_seeds(apart),
-        p=None if effect is None else 1 - within(effect * sqrt(len(apart)), len(apart) - 1),
+        p=None if effect is None else max(0.0, 1 - within(effect * sqrt(len(apart)), len(apart) - 1)),
         effect=effect,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from small import planned
 
 from probekit.cli.report import print_comparison
-from probekit.compare import INSEPARABLE, standings
+from probekit.compare import INSEPARABLE, paired, standings
 from probekit.components import Component
 from probekit.interfaces import Metric
 from probekit.registry import registry
@@ -109,3 +109,11 @@ def test_different_scales_are_never_compared() -> None:
 
 def test_a_score_that_applies_to_nothing_is_left_out() -> None:
     assert list(said([result("unet", None), result("unet+average", 0.1)])) == ["unet+average"]
+
+
+def test_the_probability_of_no_difference_is_never_below_zero() -> None:
+    apart = {item: 1.0 + 1e-4 * (item % 7) for item in range(1024)}
+    found = paired(apart, dict.fromkeys(apart, 0.0))
+    assert found is not None
+    assert found.p == 0
+    assert found.mean > 1

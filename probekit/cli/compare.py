@@ -54,7 +54,8 @@ def print_contrast(found: Contrast) -> None:
     for over, gap in (("seeds", found.seeds), ("test items", found.items)):
         ends = f"{gap.interval.low:+.4f} to {gap.interval.high:+.4f}" if gap.interval else NOTHING
         count = gap.interval.count if gap.interval else gap.seeds
-        rows.append([over, f"{count:,}", f"{gap.mean:+.4f}", ends, said(gap.p), said(gap.effect)])
+        p = "< 0.0001" if gap.p is not None and gap.p < 1e-4 else said(gap.p)
+        rows.append([over, f"{count:,}", f"{gap.mean:+.4f}", ends, p, said(gap.effect)])
     means = f"{found.one} {number(found.means[0])}, {found.other} {number(found.means[1])}"
     print_table(
         f"{found.metric} on {found.probe}, scale {found.scale} ({found.better} is better): {means}",
