@@ -41,8 +41,9 @@ def noise(store: Store) -> dict[str, dict[str, dict[str, float]]]:
     for (probe, scale, metric), structures in scores.items():
         several = [seeds for seeds in structures.values() if len(seeds) > 1]
         freedom = sum(len(seeds) - 1 for seeds in several)
-        if freedom >= FEWEST:
-            pooled = sum(variance(seeds) * (len(seeds) - 1) for seeds in several) / freedom
+        pooled = sum(variance(seeds) * (len(seeds) - 1) for seeds in several) / max(freedom, 1)
+        # zero is no measure of how far a seed can move a score: nothing was learned
+        if freedom >= FEWEST and pooled:
             found.setdefault(probe, {}).setdefault(scale, {})[metric] = float(f"{sqrt(pooled):.3g}")
     return found
 

@@ -12,11 +12,12 @@ from probekit.draw import Strip, grid
 from probekit.expression import part
 from probekit.front import carry_out, make_probe
 from probekit.grammar import Term, parse_term
-from probekit.interfaces import Control, Metric, Probe
+from probekit.interfaces import Metric, Probe
 from probekit.items import batch
 from probekit.plan import make_plan, make_spec
 from probekit.registry import Registry
-from probekit.score import means, score
+from probekit.result import place
+from probekit.score import closed_form
 from probekit.store import Store
 
 if TYPE_CHECKING:
@@ -170,8 +171,6 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
 
     The metric is the probe's `focus`, by default its headline.
     """
-    import torch
-
     probe = make_probe(text, scale, known)
     train, test = probe.data("train", 0), probe.data("test", 0)
     name = getattr(probe, "focus", probe.metrics[0].name)
@@ -179,9 +178,7 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
     scores: dict[str, float | None] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed = cast("Control", control)
-            closed.fit(train)
-            scores[title] = means(score(closed, probe, test, len(test), torch.device("cpu")))[name]
+            scores[title] = closed_form(control, probe, train, test, len(test))[name]
             continue
         component = Component(
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
@@ -191,7 +188,7 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         outcome = carry_out(plan, with_control, device=device, store=store, watch=tell)
         scores[title] = outcome.result.metrics.get(name)
     floor = next(iter(scores.values()))
-    places = {title: place(value, floor, metric.perfect) for title, value in scores.items()}
+    places = {title: reached(value, floor, metric.perfect) for title, value in scores.items()}
     said = ", ".join(f"{title} {placed(at, scores[title])}" for title, at in places.items())
     return Check(
         name="focused",
@@ -205,8 +202,6 @@ def placed(at: float | None, value: float | None) -> str:
     return "-" if at is None else f"{at:z.0%} ({value:.3f})"
 
 
-def place(value: float | None, floor: float | None, perfect: float) -> float | None:
-    """Return where a score lies from floor (0) to perfect (1); a perfect floor leaves no room below it."""
-    if value is None or floor is None:
-        return None
-    return 1.0 if floor == perfect else (value - floor) / (perfect - floor)
+def reached(value: float | None, floor: float | None, perfect: float) -> float | None:
+    """Return the place of a control; a perfect floor leaves no room below it."""
+    return 1.0 if value is not None and floor == perfect else place(value, floor, perfect)

@@ -13,7 +13,6 @@ from probekit.card import Cell, Column
 from probekit.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
 from probekit.engine import SCORES
 from probekit.errors import UsageError
-from probekit.gallery import whole
 from probekit.interval import over_items
 from probekit.layout import Names
 from probekit.registry import Registry
@@ -144,7 +143,7 @@ def item_means(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> T
     for run in cell.done:
         if run.seed in seeds:
             folder = Folder(store.root / run.folder)
-            whole(folder, SCORES, folder.read_result().files.get(SCORES, ""))
+            folder.read(SCORES, folder.read_result())
             several.append(folder.read_tensors(SCORES)[0][metric].double())
     return torch.stack(several).mean(0)
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.components import Component
 from probekit.errors import RunError, UsageError
-from probekit.expression import part
 from probekit.grammar import Term, parse_term
 from probekit.interfaces import Dataset, Probe, Split
 from probekit.machine import chosen_device
-from probekit.plan import Plan, make_plan, make_spec, merged, named_scale
+from probekit.plan import Plan, at_scale, make_plan, make_spec
 from probekit.registry import Registry, registry
 from probekit.result import Result
 from probekit.store import Folder, Store
@@ -110,10 +109,8 @@ def data(
 def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
     """Return a probe at one of its scales, with what was typed on top."""
     asked = parse_term(text)
-    bare = part("probe", Term(asked.name, ()), known)
-    below = merged(asked, named_scale(bare, scale).parameters)
-    typed = Term(asked.name, tuple(sorted({**dict(below.params), **params}.items())))
-    made: Probe = part("probe", typed, known).make()
+    typed = Term(asked.name, tuple(sorted({**dict(asked.params), **params}.items())))
+    made: Probe = at_scale(str(typed), scale, known)[1].make()
     return made
 
 

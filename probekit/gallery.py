@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -105,22 +104,10 @@ def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
     result = folder.read_result()
     names.refuse_files(result.plan.structure)
     for name in (SCORES, WEIGHTS):
-        whole(folder, name, result.files.get(name, ""))
+        folder.read(name, result)
     model = build(result.plan, names.known, probe, torch.device("cpu"))
     model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
     return Network(cell.structure, model.eval(), folder.read_tensors(SCORES)[0][probe.metrics[0].name])
-
-
-def whole(folder: Folder, name: str, sha: str) -> bytes:
-    """Return a file of a run. Raises StoreError where it is not as it was stored."""
-    path = folder.path / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"reading {path}", f"{name}: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != sha:
-        raise StoreError(f"reading {path}", f"{name} is truncated or was changed after it was stored")
-    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +188,7 @@ def divided(networks: Sequence[Network], metric: Metric) -> list[tuple[str, int]
 def as_stored(structure: str, folder: Folder) -> list[Case]:
     """Return the picture that was drawn when the run was scored, where it is whole."""
     try:
-        content = whole(folder, CASES, folder.read_result().files.get(CASES, ""))
+        content = folder.read(CASES, folder.read_result())
     except StoreError:
         return []
     if not content.startswith(PNG):
@@ -238,7 +225,7 @@ def measured(store: Store, runs: Sequence[Run]) -> dict[str, Tensor]:
     for run in runs:
         folder = Folder(store.root / run.folder)
         try:
-            whole(folder, MEASURED, folder.read_result().files.get(MEASURED, ""))
+            folder.read(MEASURED, folder.read_result())
             return folder.read_tensors(MEASURED)[0]
         except StoreError:
             continue

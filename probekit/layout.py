@@ -13,7 +13,7 @@ from probekit.errors import ProbekitError
 from probekit.expression import part, resolve
 from probekit.grammar import Term, file_names, parse_term
 from probekit.interfaces import Probe, Published
-from probekit.plan import Plan, merged, named_scale
+from probekit.plan import Plan, at_scale
 from probekit.registry import Registry
 from probekit.spec import RunSpec
 
@@ -52,9 +52,7 @@ class Names:
         """Return the canonical text of a probe at a scale, None where there is no such thing."""
         try:
             self.refuse_files(asked)
-            term = parse_term(asked)
-            bare = part("probe", Term(term.name), self.known)
-            return part("probe", merged(term, named_scale(bare, scale).parameters), self.known).text
+            return at_scale(asked, scale, self.known)[1].text
         except ProbekitError:
             return None
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from probekit.errors import ProbekitError
-from probekit.expression import part
-from probekit.grammar import Term, file_names, parse_term
-from probekit.plan import Plan, merged, named_scale, noise_of, trained
+from probekit.grammar import file_names
+from probekit.plan import Plan, at_scale, noise_of, trained
 from probekit.registry import Registry
 
 
@@ -19,9 +18,7 @@ def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
     try:
         if any(map(file_names, (spec.probe, spec.trainer))):
             return plan.noise
-        asked = parse_term(spec.probe)
-        scale = named_scale(part("probe", Term(asked.name), registry), plan.scale)
-        probe = part("probe", merged(asked, scale.parameters), registry)
+        scale, probe = at_scale(spec.probe, plan.scale, registry)
         trainer = trained(spec.trainer, scale, registry)
     except ProbekitError:
         return plan.noise

@@ -103,10 +103,7 @@ def make_plan(spec: RunSpec, registry: Registry) -> Plan:
     Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an
     encoding the layer does not take, a size the structure cannot take.
     """
-    asked = parse_term(spec.probe)
-    bare = part("probe", Term(asked.name), registry)
-    scale = named_scale(bare, spec.scale)
-    probe_part = part("probe", merged(asked, scale.parameters), registry)
+    scale, probe_part = at_scale(spec.probe, spec.scale, registry)
     trainer_part = trained(spec.trainer, scale, registry)
     trainer_part.make()
     probe: Probe = probe_part.make()
@@ -163,6 +160,13 @@ def named_scale(probe: Part, name: str) -> Scale:
         asked = f"scale {name!r} of probe {probe.component.name!r}"
         raise UsageError(asked, "there is no such scale", did_you_mean(name, scales))
     return scales[name]
+
+
+def at_scale(probe: str, name: str, registry: Registry) -> tuple[Scale, Part]:
+    """Return a scale of a probe, and the probe at it with what was typed on top."""
+    asked = parse_term(probe)
+    scale = named_scale(part("probe", Term(asked.name), registry), name)
+    return scale, part("probe", merged(asked, scale.parameters), registry)
 
 
 def merged(term: Term, below: Mapping[str, Value]) -> Term:

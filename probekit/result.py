@@ -58,7 +58,11 @@ class Result(BaseModel):
 
     def place(self, metric: str, perfect: float) -> float | None:
         """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""
-        score, floor = self.metrics.get(metric), self.floors.get(metric)
-        if score is None or floor is None or floor == perfect:
-            return None
-        return (score - floor) / (perfect - floor)
+        return place(self.metrics.get(metric), self.floors.get(metric), perfect)
+
+
+def place(value: float | None, floor: float | None, perfect: float) -> float | None:
+    """Return where a score lies from floor (0) to perfect (1), None where that says nothing."""
+    if value is None or floor is None or floor == perfect:
+        return None
+    return (value - floor) / (perfect - floor)

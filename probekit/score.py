@@ -59,17 +59,22 @@ def intervals(items: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
     return found
 
 
-def floors(probe: Probe, train: Dataset, test: Dataset) -> Scores:
-    """Return for each metric the best score of the closed-form controls, fitted on the training split."""
+def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:
+    """Fit a closed-form control and return its means over the first `count` test items."""
     import torch
 
+    closed = cast("Control", control)
+    closed.fit(train)
+    return means(score(closed, probe, test, count, torch.device("cpu")))
+
+
+def floors(probe: Probe, train: Dataset, test: Dataset) -> Scores:
+    """Return for each metric the best score of the closed-form controls, fitted on the training split."""
     best: Scores = {}
     for control in probe.controls().values():
         if not hasattr(control, "fit"):
             continue
-        closed = cast("Control", control)
-        closed.fit(train)
-        found = means(score(closed, probe, test, len(test), torch.device("cpu")))
+        found = closed_form(control, probe, train, test, len(test))
         for metric in probe.metrics:
             best[metric.name] = better(metric, best.get(metric.name), found[metric.name])
     return best

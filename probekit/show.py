@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from probekit.card import Card, Cell, Column, Score
 from probekit.certify import Certificate
-from probekit.words import NOTHING, aside, bar, duration, flops, number, percent, plain
+from probekit.words import NOTHING, aside, bar, between_seeds, duration, flops, number, percent, plain
 
 HELD = {True: "holds", False: "FAILS", None: "for the eye"}
 
@@ -133,7 +133,7 @@ def reading(column: Column) -> Iterator[str]:
             f"{line.name} {number(line.mean)} ({percent(line.place)})" for line in column.controls
         )
         yield f"Controls, trained as the structures were: {said}."
-    yield noise_note(column)
+    yield between_seeds(column.metric, column.noise)
     for cell in column.cells:
         if (gap := cell.difference) is not None and gap.interval is not None:
             ends = f"{gap.interval.low:+.4f} to {gap.interval.high:+.4f}"
@@ -156,13 +156,6 @@ def interval_note(score: Score) -> str:
     if found.over == "seeds":
         return f"95 % over {found.count} seeds, by Student's t."
     return f"95 % of one seed, by bootstrap over {found.count:,} test items; it holds no noise between seeds."
-
-
-def noise_note(column: Column) -> str:
-    """Say what the noise between seeds is."""
-    if column.noise is None:
-        return "The noise between seeds was not measured for this setting."
-    return f"Between seeds the {column.metric} varies by {column.noise:.4f} (standard deviation, measured)."
 
 
 def certified(certificate: Certificate) -> str:

@@ -34,9 +34,9 @@ class Splits:
 
     def draw(self, tell: Callable[[str, Row], None]) -> None:
         """Draw what has not been drawn, telling how far it is."""
-        for name, split in (("train", self.train), ("test", self.test)):
+        for split in (self.train, self.validation, self.test):
             for drawn in materialised(split):
-                tell("prepare", {"step": drawn, "steps": len(split), "test": float(name == "test")})
+                tell("prepare", {"step": drawn, "steps": len(split)})
 
 
 _kept: dict[tuple[object, str, int], Splits] = {}

@@ -127,16 +127,21 @@ class Folder:
 
     def check_files(self, result: Result) -> None:
         """Raise StoreError where a file the result names is missing or not as it was stored."""
-        for name, sha in result.files.items():
-            path = self.path / name
-            try:
-                found = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as error:
-                raise StoreError(f"reading {path}", error.strerror or str(error), ANEW) from error
-            if found != sha:
-                raise StoreError(
-                    f"reading {path}", "it is truncated or was changed after it was stored", ANEW
-                )
+        for name in result.files:
+            self.read(name, result)
+
+    def read(self, name: str, result: Result) -> bytes:
+        """Return a file of the result. Raises StoreError where it is missing or not as it was stored."""
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"reading {path}", f"{name}: {error.strerror or error}", ANEW) from error
+        if hashlib.sha256(content).hexdigest() != result.files.get(name):
+            raise StoreError(
+                f"reading {path}", f"{name} is truncated or was changed after it was stored", ANEW
+            )
+        return content
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

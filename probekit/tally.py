@@ -11,7 +11,7 @@ from probekit.engine import SCORES
 from probekit.interfaces import Metric, Probe
 from probekit.interval import Interval, over_items, over_seeds
 from probekit.plan import Plan
-from probekit.result import Result
+from probekit.result import Result, place
 from probekit.store import RESULT, Folder
 
 
@@ -85,22 +85,16 @@ def cell(
 
 def score(metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None) -> Score:
     """Return a mean with its interval, and both as places."""
-
-    def place(value: float) -> float | None:
-        if floor is None or floor == metric.perfect:
-            return None
-        return (value - floor) / (metric.perfect - floor)
-
     middle = average(values)
     ends = [
         end
         for value in ((interval.low, interval.high) if interval else ())
-        if (end := place(value)) is not None
+        if (end := place(value, floor, metric.perfect)) is not None
     ]
     return Score(
         mean=middle,
         interval=interval,
-        place=None if middle is None else place(middle),
+        place=place(middle, floor, metric.perfect),
         reach=(min(ends), max(ends)) if ends else None,
         floor=floor,
         perfect=metric.perfect,

@@ -43,6 +43,13 @@ def bar(place: float) -> str:
     return "█" * full + "·" * (BAR - full)
 
 
+def between_seeds(metric: str, noise: float | None) -> str:
+    """Say by how much a metric varies between the seeds of a scale."""
+    if noise is None:
+        return "The noise between seeds was not measured for this setting."
+    return f"Between seeds the {metric} varies by {noise:.4f} (standard deviation, measured)."
+
+
 def plain(text: str) -> str:
     """Return text as one line that moves no cursor: what a store holds may have been written by anyone."""
     return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

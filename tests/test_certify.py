@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from probekit.certify import LOWEST, Certificate, certify, examine, place
+from probekit.certify import LOWEST, Certificate, certify, examine, reached
 from probekit.components import Component
 from probekit.errors import UsageError
 from probekit.registry import registry
@@ -152,10 +152,10 @@ def test_a_control_that_solves_the_probe_is_caught(tmp_path: Path) -> None:
 
 
 def test_places_run_from_the_floor_to_perfect() -> None:
-    assert place(0.3, 0.4, 0.0) == pytest.approx(0.25) == LOWEST
-    assert place(0.6, 0.5, 1.0) == pytest.approx(0.2)
-    assert place(0.0, 0.0, 0.0) == 1.0
-    assert place(None, 0.4, 0.0) is None
+    assert reached(0.3, 0.4, 0.0) == pytest.approx(0.25) == LOWEST
+    assert reached(0.6, 0.5, 1.0) == pytest.approx(0.2)
+    assert reached(0.0, 0.0, 0.0) == 1.0
+    assert reached(None, 0.4, 0.0) is None
 
 
 def test_an_unknown_probe_scale_or_parameter_is_refused(tmp_path: Path) -> None:

@@ -142,11 +142,12 @@ def test_show_says_all_about_a_probe(probekit: Run, tiny: Path) -> None:
         "default": "down-set",
     }
     assert shown["scales"][0]["budget"] == 1000
-    assert shown["scales"][0]["noise"] == {"loss": 0.25}
+    scale = shown["scales"][0]["scale"]
+    assert shown["noise"] == [{"metric": "loss", scale: 0.25}]
     assert shown["metrics"][1]["chance"] == 0.5
     assert [control["kind"] for control in shown["controls"]] == ["closed form", "network"]
     text = probekit("show", "probe", "tiny", path=tiny).stdout
-    for said in ("smallness", "A probe to look at.", "down-set", "rate=0.01", "loss=0.25", "pointwise"):
+    for said in ("smallness", "A probe to look at.", "down-set", "rate=0.01", "0.25", "pointwise"):
         assert said in text
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from conftest import ROOT
@@ -17,7 +18,7 @@ from probekit.grammar import Term
 from probekit.registry import registry
 from probekit.result import Environment, Result
 from probekit.store import Store
-from probekit_probes.noise import MEASURED, noise
+from probekit_probes.noise import MEASURED
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
 ASIS = {"probe": "nonlocality", "trainer": "supervised"}
@@ -44,15 +45,20 @@ def test_the_noise_is_pooled_over_structures_and_leaves_out_what_is_not_as_the_s
     assert json.loads(done.stdout) == {"nonlocality": {"smoke": {"loss": pytest.approx(0.0707)}}}
 
 
-def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
+def example() -> ModuleType:
+    """Import the script as a module."""
     spec = importlib.util.spec_from_file_location("noise_example", ROOT / "examples" / "noise.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
     for seed in range(3):
         keep(Store(tmp_path), 0.1 * seed, structure="unet", seed=seed)
-    assert module.noise(Store(tmp_path)) == {}
+    assert example().noise(Store(tmp_path)) == {}
 
 
 def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
@@ -61,9 +67,17 @@ def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
         known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
         for scale, values in scales.items():
             assert set(values) <= known
-            assert dict(made.scales[scale].noise) == dict(noise(probe, scale))
-            assert min(values.values()) >= 0
+            assert made.scales[scale].noise == values
+            assert min(values.values()) > 0
+
+
+def test_a_metric_that_no_seed_moved_has_no_noise(tmp_path: Path) -> None:
+    for structure in ("unet", "unet+average"):
+        for seed in range(3):
+            keep(Store(tmp_path), 0.5, structure=structure, seed=seed)
+    assert example().noise(Store(tmp_path)) == {}
 
 
 def test_a_scale_that_was_not_measured_has_no_noise() -> None:
-    assert noise("nonlocality", "smoke") == {}
+    probe = part("probe", Term("nonlocality"), registry()).make()
+    assert probe.scales["paper"].noise == {}

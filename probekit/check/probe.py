@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from probekit.certify import LOWEST, place
+from probekit.certify import LOWEST, reached
 from probekit.check.data import DATA, MOST, SPLITS, ProbeBench
 from probekit.check.kit import DoesNotApply, fail
 from probekit.check.parts import imports_nothing_heavy
 from probekit.expression import resolve
 from probekit.front import make_probe
-from probekit.interfaces import Control, Metric
-from probekit.score import means, score
+from probekit.interfaces import Metric
+from probekit.score import closed_form, means
 
 NEAR = 0.1
 """How far from chance a constant may score, as a share of the way to perfect."""
@@ -108,10 +108,7 @@ def controls_fail(bench: ProbeBench) -> None:
     scores: dict[str, float | None] = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed = cast("Control", control)
-            closed.fit(train)
-            found = score(closed, probe, test, min(MOST, len(test)), torch.device("cpu"))
-            scores[name] = means(found)[focus]
+            scores[name] = closed_form(control, probe, train, test, min(MOST, len(test)))[focus]
         else:
             network = cast("Any", control)(probe.shape, width=4)
             network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
@@ -119,7 +116,7 @@ def controls_fail(bench: ProbeBench) -> None:
         fail("no control has `fit`", "Give one in closed form, such as a constant: its score is the floor.")
     floor = next(iter(scores.values()))
     for name, value in scores.items():
-        at = place(value, floor, metric.perfect)
+        at = reached(value, floor, metric.perfect)
         if at is None or at > LOWEST:
             fail(
                 f"control {name} reaches {'no score' if at is None else f'{at:.0%} of the way'} in {focus}",

@@ -33,7 +33,7 @@ def again(
 
     Example: probekit again probekit-runs/nonlocality-unet-quick-s0-0123456789ab
     """
-    from probekit.cli.grid import carry_out_all
+    from probekit.cli.grid import carry_out_all, interrupted
     from probekit.cli.run import report
     from probekit.plan import Plan, changed, code_in, make_plan
     from probekit.store import SPEC, Store
@@ -53,7 +53,9 @@ def again(
     plan = make_plan(before.spec, registry())
     for what in changed(before, plan):
         note(f"{what} has changed since: this is another run.")
-    rows, outcomes, _ = carry_out_all([plan], device, Store(store), force)
+    rows, outcomes, stopped = carry_out_all([plan], device, Store(store), force)
     report(rows, as_json, outcomes)
+    if stopped:
+        raise interrupted(" without --force" if force else "")
     if rows[0]["status"] != "done" and rows[0]["status"] != "stored":
         raise typer.Exit(1)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cli.messages import note, say
+from probekit.cli.messages import note, say, write
 from probekit.cli.table import print_tables
-from probekit.errors import Interrupted, ProbekitError, UsageError
+from probekit.errors import UsageError
 from probekit.registry import registry
 
 if TYPE_CHECKING:
@@ -85,22 +85,11 @@ def markdown_of(found: Card) -> str:
     return markdown(found)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file, saying how large it is."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ProbekitError(
-            f"writing {path}", error.strerror or str(error), "Make room, or name another place."
-        ) from error
-    note(f"wrote {path}, {len(text.encode()) / 1e6:.1f} MB")
-
-
 def run_missing(
     store: Store, structures: list[str] | None, probes: list[str] | None, scale: str, seeds: int
 ) -> None:
     """Run what is not stored yet: what was named, else all structures and probes that the store holds."""
-    from probekit.cli.grid import carry_out_all, planned
+    from probekit.cli.grid import carry_out_all, interrupted, planned
     from probekit.grammar import file_names
 
     if not (structures and probes):
@@ -120,7 +109,7 @@ def run_missing(
     asked: dict[str, Any] = {"scale": scale, "width": None, "budget": None, "trainer": "supervised"}
     rows, _, stopped = carry_out_all(planned(probes, structures, range(seeds), asked)[0], None, store, False)
     if stopped:
-        raise Interrupted("Ctrl-C", "stopped; what was done is kept", "Type the same command to go on.")
+        raise interrupted()
     if failed := sum(row["status"] == "failed" for row in rows):
         say(f"{failed} of {len(rows)} runs failed; the card counts them.")
 

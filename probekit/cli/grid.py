@@ -85,6 +85,11 @@ def carry_out_all(
     return rows, outcomes, stopped
 
 
+def interrupted(aside: str = "") -> Interrupted:
+    """Return what a command ends with at Ctrl-C; aside: how the command that goes on is another."""
+    return Interrupted("Ctrl-C", "stopped; what was done is kept", f"Type the same command{aside} to go on.")
+
+
 def elsewhere(result: Result, device: str | None) -> str:
     """Say in what the environment of a result differs from this one."""
     from probekit.machine import changes, chosen_device, environment
@@ -129,7 +134,7 @@ def tuned(plans: list[Plan], device: str | None, store: Store) -> list[Plan]:
         tried = candidates(group[0], registry())
         _, outcomes, stopped = carry_out_all(tried, device, store, force=False)
         if stopped:
-            raise Interrupted("Ctrl-C", "stopped; what was done is kept", "Type the same command to go on.")
+            raise interrupted()
         choice = choose(tried, [outcome.result for outcome in outcomes], registry())
         note(f"{choice.sentence()}.")
         name = readable(f"tune-{choice.structure}-{choice.probe}-{group[0].scale}")

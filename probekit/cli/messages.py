@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
+
+from probekit.errors import ProbekitError
 
 
 def say(text: str) -> None:
@@ -13,3 +17,14 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print what is going on."""
     typer.echo(text, err=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, saying how large it is."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProbekitError(
+            f"writing {path}", error.strerror or str(error), "Make room, or name another place."
+        ) from error
+    note(f"wrote {path}, {len(text.encode()) / 1e6:.1f} MB")

@@ -18,7 +18,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.plan import recipe_text
 from probekit.registry import registry
 from probekit.result import Result
-from probekit.words import aside, bar, number
+from probekit.words import aside, bar, between_seeds, number
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:
@@ -47,11 +47,7 @@ def print_outcome(outcome: Outcome) -> None:
     typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
     typer.echo(f"recipe: {recipe_text(plan)}")
     headline = metrics_of(result)[0].name
-    noise = plan.noise.get(headline)
-    if noise is None:
-        typer.echo("The noise between seeds was not measured for this setting.")
-    else:
-        typer.echo(f"Between seeds the {headline} varies by {noise:.4f} (standard deviation, measured).")
+    typer.echo(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
         typer.echo("Stored earlier; --force runs it anew.")
     typer.echo(

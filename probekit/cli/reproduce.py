@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probekit.cli.grid import carry_out_all, tuned
-from probekit.cli.messages import note
+from probekit.cli.grid import carry_out_all, interrupted, tuned
+from probekit.cli.messages import note, write
 from probekit.cli.table import print_tables
-from probekit.errors import Interrupted, ProbekitError
 from probekit.registry import registry
 
 if TYPE_CHECKING:
@@ -63,13 +62,7 @@ def reproduce(
     ]
     texts = [table for one in found for table in tables(one)]
     if md is not None:
-        try:
-            md.write_text(in_markdown(texts), encoding="utf-8")
-        except OSError as error:
-            raise ProbekitError(
-                f"writing {md}", error.strerror or str(error), "Make room, or name another place."
-            ) from error
-        note(f"wrote {md}")
+        write(md, in_markdown(texts))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
     else:
@@ -93,7 +86,7 @@ def found_of(
     note(f"{source.name}: {len(plans)} runs")
     _, outcomes, stopped = carry_out_all(list(plans.values()), device, store, force=False)
     if stopped:
-        raise Interrupted("Ctrl-C", "stopped; what was done is kept", "Type the same command to go on.")
+        raise interrupted()
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
     return reproduced(source, scale, by_place(plans, results))
 

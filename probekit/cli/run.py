@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cli.grid import carry_out_all, described, planned, tuned
-from probekit.errors import Interrupted, UsageError
+from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
+from probekit.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.front import Outcome
@@ -74,8 +74,7 @@ def run(
     rows, outcomes, stopped = carry_out_all(plans, device, Store(store), force)
     report(rows, as_json, outcomes)
     if stopped:
-        hint = f"Type the same command{' without --force' if force else ''} to go on."
-        raise Interrupted("Ctrl-C", "stopped; what was done is kept", hint)
+        raise interrupted(" without --force" if force else "")
     if broken or any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 

@@ -108,6 +108,7 @@ def _of_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
             }
             for metric in probe.metrics
         ],
+        "noise": _noise(probe.scales),
         "controls": [
             {"control": name, "kind": "closed form" if hasattr(control, "fit") else "network"}
             for name, control in probe.controls().items()
@@ -121,9 +122,17 @@ def _of_scale(scale: Scale) -> dict[str, Any]:
         "recipe": dict(scale.recipe),
         "width": scale.width,
         "budget": scale.budget,
-        "noise": dict(scale.noise),
         "about": scale.about,
     }
+
+
+def _noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
+    """Return a row for each metric that was measured, with what it varies by at each scale."""
+    known = {metric: None for scale in scales.values() for metric in scale.noise}
+    return [
+        {"metric": metric, **{name: scale.noise.get(metric) for name, scale in scales.items()}}
+        for metric in known
+    ]
 
 
 def _cell(value: Any) -> str:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
-from probekit_probes import streams
 from probekit_probes.grouping.assignments import LEVELS, Assignments, Design, draw
+from probekit_probes.kept import Indices, Item, Kept
+from probekit_probes.streams import Words
 
-SPLITS = ("train", "validation", "test")
-BLOCK = 4096
 
-
-class ColourCodes(Dataset[tuple[Tensor, Tensor]]):
+class ColourCodes(Kept):
     """Rows of positions, each of a colour; each colour has a code, shown at half of its positions.
 
     Item i: float32 inputs (3 + classes, size), RGB in [0, 1] and the code as one-hot channels, all zero where
@@ -28,43 +23,20 @@ class ColourCodes(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, design: Design, split: str, seed: int, length: int) -> None:
-        self.design, self.split, self.seed = design, split, seed
+        super().__init__(split, seed, length)
+        self.design = design
         self.kept = Assignments(
             np.empty((length, design.colours, 3), np.uint8),
             np.empty((length, design.colours), np.uint8),
             np.empty((length, design.size), np.uint8),
             np.empty((length, design.size), np.bool_),
         )
-        self.drawn = np.zeros(length, np.bool_)
 
-    def __len__(self) -> int:
-        return len(self.drawn)
+    def draw(self, some: Indices, keys: Words) -> None:
+        for column, part in zip(self.kept, draw(self.design, keys), strict=True):
+            column[some] = part
 
-    def ensure(self, indices: Sequence[int]) -> NDArray[np.int64]:
-        """Draw those of the indices that have not been drawn, and return them as an array.
-
-        Raises IndexError where one lies outside the split.
-        """
-        wanted = np.asarray(indices, np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise IndexError(f"the {self.split} split has items 0 to {len(self) - 1}")
-        missing = np.unique(wanted[~self.drawn[wanted]])
-        for start in range(0, len(missing), BLOCK):
-            some = missing[start : start + BLOCK]
-            found = draw(self.design, streams.key(self.seed, SPLITS.index(self.split), some))
-            for column, part in zip(self.kept, found, strict=True):
-                column[some] = part
-            self.drawn[some] = True
-        return wanted
-
-    def materialise(self) -> Iterator[int]:
-        """Draw what is left of the split, yielding how many items are there after each block."""
-        for start in range(0, len(self), BLOCK):
-            stop = min(start + BLOCK, len(self))
-            self.ensure(range(start, stop))
-            yield stop
-
-    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Sequence[int]) -> Item:
         """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size).
 
         Channels lie last in memory. Raises IndexError where an index lies outside the split.
@@ -76,9 +48,3 @@ class ColourCodes(Dataset[tuple[Tensor, Tensor]]):
         truth = functional.one_hot(codes[row, place].long(), self.design.classes).float()
         inputs = torch.cat([rgb, truth * ~masked[..., None]], dim=2)
         return inputs.mT, truth.mT
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-        return list(zip(*self.batch(indices), strict=True))

@@ -1,26 +1,30 @@
-"""The scales of the grouping probe; recipes are chosen on the validation split."""
+"""The scales of the grouping probe; recipes are chosen on the validation split, noise is measured."""
 
 from __future__ import annotations
 
 from probekit.interfaces import Scale
+from probekit_probes.noise import measured
 
-SCALES = {
-    "smoke": Scale(
-        "seconds, for tests; proves nothing",
-        {"size": 32, "colours": 3, "train": 256, "validation": 64, "test": 64},
-        {"epochs": 2, "batch": 32, "lr": 2e-3},
-        width=32,
-    ),
-    "quick": Scale(
-        "a minute on one core: 64 positions, five colours",
-        {"size": 64, "colours": 5, "train": 20_000, "validation": 1_000, "test": 2_000},
-        {"epochs": 2, "batch": 32, "lr": 3e-3},
-        width=64,
-    ),
-    "paper": Scale(
-        "128 positions, ten colours, as in Courtois et al. 2022, table 3; a GPU",
-        {"size": 128, "colours": 10, "train": 20_000, "validation": 1_000, "test": 10_000},
-        {"epochs": 50, "batch": 64, "lr": 1e-3},
-        width=256,
-    ),
-}
+SCALES = measured(
+    "grouping",
+    {
+        "smoke": Scale(
+            "seconds, for tests; proves nothing",
+            {"size": 32, "colours": 3, "train": 256, "validation": 64, "test": 64},
+            {"epochs": 2, "batch": 32, "lr": 2e-3},
+            width=32,
+        ),
+        "quick": Scale(
+            "a minute on one core: 64 positions, five colours",
+            {"size": 64, "colours": 5, "train": 20_000, "validation": 1_000, "test": 2_000},
+            {"epochs": 2, "batch": 32, "lr": 3e-3},
+            width=64,
+        ),
+        "paper": Scale(
+            "128 positions, ten colours, as in Courtois et al. 2022, table 3; a GPU",
+            {"size": 128, "colours": 10, "train": 20_000, "validation": 1_000, "test": 10_000},
+            {"epochs": 50, "batch": 64, "lr": 1e-3},
+            width=256,
+        ),
+    },
+)

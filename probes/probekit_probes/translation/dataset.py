@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+
+from probekit_probes.kept import Indexed, Item
 
 
 def centres(size: int, square: int, split: str) -> Tensor:
@@ -24,7 +25,7 @@ def centres(size: int, square: int, split: str) -> Tensor:
     return {"train": middle, "validation": ~inner, "test": inner & ~middle}[split].nonzero()
 
 
-class Squares(Dataset[tuple[Tensor, Tensor]]):
+class Squares(Indexed):
     """Black images with one white pixel, and the white square centred on it.
 
     Item i: float32 image (1, size, size) and mask (1, size, size), 0 or 1, a function of (split, i) alone.
@@ -38,14 +39,12 @@ class Squares(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.centres)
 
-    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Sequence[int]) -> Item:
         """Return images and masks, (batch, 1, size, size) each.
 
         Raises IndexError where an index lies outside the split.
         """
-        wanted = torch.as_tensor(indices, dtype=torch.long)
-        if len(wanted) and (int(wanted.min()) < 0 or int(wanted.max()) >= len(self)):
-            raise IndexError(f"the {self.split} split has items 0 to {len(self) - 1}")
+        wanted = torch.from_numpy(self.wanted(indices))
         off = (torch.arange(self.size) - self.centres[wanted][..., None]).abs()
 
         def within(reach: int) -> Tensor:
@@ -53,9 +52,3 @@ class Squares(Dataset[tuple[Tensor, Tensor]]):
             return (rows[:, None, :, None] & columns[:, None, None]).float()
 
         return within(0), within(self.square // 2)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-        return list(zip(*self.batch(indices), strict=True))
