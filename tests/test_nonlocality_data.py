@@ -95,6 +95,15 @@ def test_the_data_of_a_version_do_not_change(name: str) -> None:
     assert found == GOLDEN[name], "the data changed: raise Nonlocality.version, then note the new hash here"
 
 
+def test_an_item_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, asked = fresh(SMALL), []
+    draw_some = data.draw
+    monkeypatch.setattr(data, "draw", lambda some, keys: (asked.extend(some), draw_some(some, keys)))
+    for indices in ([3, 5], [5, 3, 1], range(24), range(24)):
+        data.batch(indices)
+    assert sorted(asked) == list(range(24))
+
+
 def test_another_seed_and_another_split_give_other_items() -> None:
     colours = []
     for split, seed in (("train", 0), ("train", 1), ("validation", 0), ("test", 0)):

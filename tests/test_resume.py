@@ -125,15 +125,12 @@ def test_a_spoilt_checkpoint_is_named_and_force_runs_beside_it(
     assert done(tmp_path, **EPOCHS).stored
 
 
-LONGER = [
-    *("run", PROBE, "-s", "unet+lambda", "--scale", "smoke", "--trainer", "supervised(batch=8,epochs=7)"),
-    *("--device", "cpu", "--json", "--store"),
-]
+LONGER = ("run", PROBE, "-s", "unet+lambda", "--scale", "smoke", "--trainer", "supervised(batch=8,epochs=7)")
 
 
-def begin(store: Path) -> subprocess.Popen[str]:
+def begin(store: Path, asked: tuple[str, ...] = LONGER) -> subprocess.Popen[str]:
     """Start a run of some seconds in a process of its own."""
-    words = [sys.executable, "-m", "probekit", *LONGER, str(store)]
+    words = [sys.executable, "-m", "probekit", *asked, "--device", "cpu", "--json", "--store", str(store)]
     return subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(None, {})
     )
@@ -166,17 +163,20 @@ def test_killed_twice_a_run_ends_with_the_same_weights_and_log(tmp_path: Path) -
     assert (folder.path / LOG).read_bytes() == (in_one.folder.path / LOG).read_bytes()
 
 
-def test_ctrl_c_says_how_to_go_on_and_ends_with_130(tmp_path: Path) -> None:
-    process = begin(tmp_path)
-    wait_for_checkpoint(process, tmp_path, 1)
-    process.send_signal(signal.SIGINT)
-    printed, said = process.communicate()
-    assert process.returncode == 130
-    (row,) = json.loads(printed)
-    assert row["status"] == "interrupted"
-    assert Path(row["folder"], CHECKPOINT).is_file()
-    assert (
-        said.splitlines()[-1]
-        == "probekit: Ctrl-C: stopped; what was done is kept. Type the same command to go on."
-    )
-    assert "Traceback" not in said
+def test_ctrl_c_says_how_to_go_on_and_ends_with_130_in_run_and_in_again(tmp_path: Path) -> None:
+    asked = LONGER
+    for steps in (1, 15):
+        process = begin(tmp_path, asked)
+        wait_for_checkpoint(process, tmp_path, steps)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate()
+        assert process.returncode == 130
+        (row,) = json.loads(printed)
+        assert row["status"] == "interrupted"
+        assert Path(row["folder"], CHECKPOINT).is_file()
+        assert (
+            said.splitlines()[-1]
+            == "probekit: Ctrl-C: stopped; what was done is kept. Type the same command to go on."
+        )
+        assert "Traceback" not in said
+        asked = ("again", row["folder"])
