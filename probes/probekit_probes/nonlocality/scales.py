@@ -7,7 +7,8 @@ from probekit_probes.noise import measured
 
 # What quick and laptop share: they differ in the number of images alone.
 NEAR = {"size": 32, "rectangles": 5, "gap": 2, "colours": 5, "validation": 512, "test": 1024}
-BRIEF = {"epochs": 4, "batch": 16, "lr": 5e-3}
+# at 5e-3 the loss of the baseline rose a hundredfold at the highest rate in two seeds of three
+BRIEF = {"epochs": 4, "batch": 16, "lr": 3e-3}
 
 SCALES = measured(
     "nonlocality",
