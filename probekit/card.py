@@ -47,6 +47,7 @@ class Run(BaseModel):
     weights: str
     score: float | None
     error: str
+    spike: float | None = None
     environment: Environment
 
 

@@ -16,6 +16,7 @@ from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.expression import part, resolve
 from probekit.grammar import parse_term
 from probekit.interfaces import Dataset, Probe, Row, Trainer
+from probekit.learning import logged, spike
 from probekit.machine import environment
 from probekit.measure import measure
 from probekit.plan import Plan, strangers
@@ -105,6 +106,7 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         measured=measured,
         floors=data.floors,
         intervals=intervals(items),
+        spike=spike(logged(folder)),
         steps=reached.steps,
         seconds=reached.seconds,
         flops=flops,

@@ -1,30 +1,21 @@
-"""Learning is what the logs of runs tell: the loss, step by step, of each seed."""
+"""Learning is what the log of a run tells: the loss, step by step, and whether training kept its footing."""
 
 from __future__ import annotations
 
 import json
 from math import isfinite
 
-from probekit.card import Column, Run
-from probekit.plots import Points
-from probekit.store import LOG, Store
+from probekit.store import LOG, Folder
+
+Points = list[tuple[float, float]]
+SPIKE = 2.0
+"""A loss that rises to more than this multiple of what it began at has lost what was learned."""
 
 
-def learning(column: Column, store: Store) -> list[tuple[int, Points]]:
-    """Return for each seed the place of its structure in the column, and its loss by step."""
-    found = []
-    for place, cell in enumerate(column.cells):
-        for run in cell.runs:
-            points = logged(store, run)
-            if points:
-                found.append((place, points))
-    return found
-
-
-def logged(store: Store, run: Run) -> Points:
+def logged(folder: Folder) -> Points:
     """Return (step, loss) of each row of a run's log that has both."""
     try:
-        text = (store.root / run.folder / LOG).read_text(encoding="utf-8", errors="replace")
+        text = (folder.path / LOG).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     points = []
@@ -37,3 +28,11 @@ def logged(store: Store, run: Run) -> Points:
         if isfinite(step) and isfinite(loss):
             points.append((step, loss))
     return points
+
+
+def spike(points: Points) -> float | None:
+    """Return to what multiple of the first loss a later one rose, None where training kept its footing."""
+    if len(points) < 2 or points[0][1] <= 0:
+        return None
+    highest = max(loss for _, loss in points[1:]) / points[0][1]
+    return highest if highest > SPIKE else None

@@ -15,10 +15,10 @@ from probekit.draw import colour
 from probekit.errors import ProbekitError
 from probekit.gallery import Gallery, gallery
 from probekit.layout import Names
-from probekit.learning import learning
+from probekit.learning import logged
 from probekit.plots import curves
 from probekit.registry import Registry
-from probekit.store import Store
+from probekit.store import Folder, Store
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,7 +80,12 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
     """Draw a column."""
     from markupsafe import Markup
 
-    lines = learning(column, store)
+    lines = [
+        (place, points)
+        for place, cell in enumerate(column.cells)
+        for run in cell.runs
+        if (points := logged(Folder(store.root / run.folder)))
+    ]
     try:
         drawn = gallery(column, names.probe(column.resolved), store, names)
     except ProbekitError as error:

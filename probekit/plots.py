@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from probekit.draw import appearance, banded, colour, new_figure
+from probekit.learning import Points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,6 @@ INK, RULE = "#010203", "#040506"
 POINTS = 120
 DECADE = 10
 """How many times the least loss the greatest must be for a scale of powers."""
-Points = Sequence[tuple[float, float]]
 
 
 def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:

@@ -32,9 +32,9 @@ class Result(BaseModel):
     split, by which a recipe may be chosen; floors: the best closed-form control on the same test items;
     intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None
     stands for a metric that applies to no item. measured: properties measured rather than learned; their maps
-    are in measured.safetensors. seconds: training alone, over all sittings. flops: of one forward pass of one
-    item. weights: sha256 over the final weights. error: why it failed.
-    files: sha256 by name.
+    are in measured.safetensors. spike: to what multiple of its first the loss rose, None where training kept
+    its footing. seconds: training alone, over all sittings. flops: of one forward pass of one item. weights:
+    sha256 over the final weights. error: why it failed. files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +45,7 @@ class Result(BaseModel):
     metrics: Scores = {}
     train: Scores = {}
     validation: Scores = {}
+    spike: float | None = None
     floors: Scores = {}
     intervals: dict[str, tuple[float, float]] = {}
     measured: dict[str, float] = {}

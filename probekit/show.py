@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from probekit.card import Card, Cell, Column, Score
 from probekit.certify import Certificate
-from probekit.words import NOTHING, aside, bar, between_seeds, duration, flops, number, percent, plain
+from probekit.words import NOTHING, aside, bar, between_seeds, duration, flops, number, percent, plain, spiked
 
 HELD = {True: "holds", False: "FAILS", None: "for the eye"}
 
@@ -140,6 +140,7 @@ def reading(column: Column) -> Iterator[str]:
             yield f"{cell.structure} minus the best, over {gap.seeds} seeds: {gap.mean:+.4f} ({ends})."
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)
+        yield from (spiked(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
 
 
 def unlike(cells: Sequence[Cell]) -> list[Cell]:

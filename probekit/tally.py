@@ -112,6 +112,7 @@ def run(one: Stored, headline: Metric) -> Run:
         weights=result.weights,
         score=scored(one, headline),
         error=result.error,
+        spike=result.spike,
         environment=result.environment,
     )
 

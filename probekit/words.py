@@ -50,6 +50,14 @@ def between_seeds(metric: str, noise: float | None) -> str:
     return f"Between seeds the {metric} varies by {noise:.4f} (standard deviation, measured)."
 
 
+def spiked(structure: str, seed: int, multiple: float) -> str:
+    """Say that training lost its footing, and what that does to the score."""
+    return (
+        f"Training of {structure}, seed {seed}, blew up: the loss rose to {multiple:.3g} times where it "
+        "began. Its score tells of the recipe as well as of the structure; a lower rate may hold."
+    )
+
+
 def plain(text: str) -> str:
     """Return text as one line that moves no cursor: what a store holds may have been written by anyone."""
     return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

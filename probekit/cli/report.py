@@ -18,7 +18,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.plan import recipe_text
 from probekit.registry import registry
 from probekit.result import Result
-from probekit.words import aside, bar, between_seeds, number
+from probekit.words import aside, bar, between_seeds, number, spiked
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:
@@ -106,6 +106,13 @@ def print_comparison(results: Sequence[Result]) -> None:
     asked = list(by_structure)  # in the order typed: a list from best to worst would claim an order
     for standing in sorted(found, key=lambda standing: asked.index(standing.structure)):
         typer.echo(standing.sentence())
+
+
+def print_spikes(results: Sequence[Result]) -> None:
+    """Say whose training lost its footing."""
+    for result in results:
+        if result.spike is not None:
+            typer.echo(spiked(result.plan.spec.structure, result.plan.seed, result.spike))
 
 
 def placed(results: Sequence[Result], metric: Metric) -> str:

@@ -84,7 +84,7 @@ def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | 
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from probekit.cli.report import print_comparison, print_outcome, print_rows
+    from probekit.cli.report import print_comparison, print_outcome, print_rows, print_spikes
 
     groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes or []:
@@ -95,5 +95,6 @@ def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | 
             print_outcome(group[0])
         else:
             print_comparison([outcome.result for outcome in group])
+        print_spikes([outcome.result for outcome in group])
     if not outcomes or len(rows) > 1:
         print_rows(rows)
