@@ -27,4 +27,5 @@ def write(path: Path, text: str) -> None:
         raise ProbekitError(
             f"writing {path}", error.strerror or str(error), "Make room, or name another place."
         ) from error
-    note(f"wrote {path}, {len(text.encode()) / 1e6:.1f} MB")
+    size = len(text.encode())
+    note(f"wrote {path}, {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}")
