@@ -30,7 +30,11 @@ from probekit.store import Store
 
 Taken = tuple[float, float]
 CASES = {
-    "quick": ("nonlocality(test=16,train=1024,validation=16)", "supervised(batch=16,epochs=1,lr=0.003)", 0.98),
+    "quick": (
+        "nonlocality(test=16,train=1024,validation=16)",
+        "supervised(batch=16,epochs=1,lr=0.003)",
+        0.98,
+    ),
     "smoke": (
         "nonlocality(test=16,train=256,validation=16)",
         "supervised(batch=32,epochs=12,lr=0.004)",
