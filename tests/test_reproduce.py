@@ -15,6 +15,7 @@ from probekit.interfaces import Claim, Metric, Published
 from probekit.registry import registry
 from probekit.reproduce import Source, reproduced, sources, specs
 from probekit.result import Environment, Result
+from probekit.student import quantile
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
 ROWS = tuple(
@@ -49,8 +50,8 @@ def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
     }
 
 
-def table(found: Mapping[tuple[str, int], Result]):  # type: ignore[no-untyped-def]
-    return reproduced(SOURCE, "smoke", found)
+def table(found: Mapping[tuple[str, int], Result], **noise: float):  # type: ignore[no-untyped-def]
+    return reproduced(SOURCE, "smoke", found, noise)
 
 
 def test_pairs_closer_than_a_tenth_as_published_are_not_compared() -> None:
@@ -82,7 +83,36 @@ def test_a_row_that_was_not_run_is_left_open_and_so_is_what_needs_it() -> None:
     assert found.order.tau is None
 
 
-def test_a_conclusion_of_one_seed_goes_by_its_sign_and_says_so() -> None:
+def test_a_turned_pair_that_the_noise_explains_is_not_beyond_it() -> None:
+    turned = results(Best=(0.5,), Near=(0.1,), Worst=(0.4,))
+    assert table(turned).order.beyond is None
+    assert table(turned, loss=0.01).order.beyond == (("Best", "Worst"),)
+    assert table(turned, loss=0.05).order.beyond == ()
+
+
+@pytest.mark.parametrize(
+    ("best", "noise", "verdict"),
+    [
+        (0.1, 0.07, "holds"),
+        (0.1, 0.08, "within the noise"),
+        (0.7, 0.08, "within the noise"),
+        (0.7, 0.07, "does not hold"),
+    ],
+)
+def test_a_conclusion_of_one_seed_must_exceed_the_noise_of_both_its_scores(
+    best: float, noise: float, verdict: str
+) -> None:
+    (one,) = table(results(Best=(best,), Near=(0.1,), Worst=(0.4,)), loss=noise, other=1.0).conclusions
+    assert one.verdict == verdict
+    assert one.within == pytest.approx(quantile(4) * 2**0.5 * noise)
+
+
+def test_noise_leaves_the_verdict_over_several_seeds_to_their_interval() -> None:
+    (one,) = table(results(Best=(0.1, 0.11), Near=(0.1, 0.1), Worst=(0.4, 0.4)), loss=9.0).conclusions
+    assert (one.verdict, one.within) == ("holds", None)
+
+
+def test_a_conclusion_of_one_seed_without_noise_goes_by_its_sign_and_says_so() -> None:
     (one,) = table(results(Best=(0.1,), Near=(0.1,), Worst=(0.4,))).conclusions
     assert (one.verdict, one.seeds, one.interval) == ("holds", 1, None)
     (one,) = table(results(Best=(0.5,), Near=(0.1,), Worst=(0.4,))).conclusions

@@ -46,6 +46,7 @@ ROOMS = [
     "student",
     "interval",
     "compare",
+    "conclude",
     "reproduce",
     "card",
     "layout",

@@ -16,6 +16,7 @@ from probekit.cli.table import print_tables
 from probekit.registry import registry
 
 if TYPE_CHECKING:
+    from probekit.conclude import Conclusion
     from probekit.plan import Plan
     from probekit.reproduce import Line, Reproduction, Source
     from probekit.result import Result
@@ -48,7 +49,8 @@ def reproduce(
 
     The order is compared by Kendall's tau over the pairs of rows that the paper sets apart: by more than a
     point where higher is better, by more than a tenth where lower is. A conclusion holds, or does not, where
-    the 95 % interval of its margin over seeds says so; of one seed the sign alone decides.
+    the 95 % interval of its margin over seeds says so; of one seed, where the margin exceeds what the scale's
+    measured noise between seeds makes of it.
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
@@ -88,7 +90,8 @@ def found_of(
     if stopped:
         raise interrupted()
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
-    return reproduced(source, scale, by_place(plans, results))
+    noise = next((plan.noise for plan in plans.values() if plan.noise), {})
+    return reproduced(source, scale, by_place(plans, results), noise)
 
 
 def by_place(plans: dict[tuple[str, int], Plan], results: dict[str, Result]) -> dict[tuple[str, int], Result]:
@@ -117,12 +120,24 @@ def tables(found: Reproduction) -> Iterator[Table]:
                 one.text,
                 one.verdict,
                 "-" if one.margin is None else f"{one.margin:+.4f}",
-                f"{one.interval.low:+.4f} to {one.interval.high:+.4f}" if one.interval else "-",
+                reach(one),
                 str(one.seeds),
             )
             for one in found.conclusions
         ),
     )
+
+
+def reach(one: Conclusion) -> str:
+    """Return in words how far a margin may be off: by its interval over seeds, or by the scale's noise."""
+    if one.interval is not None:
+        return f"{one.interval.low:+.4f} to {one.interval.high:+.4f}"
+    return "-" if one.within is None else f"± {one.within:.4f}, noise"
+
+
+def pairs(found: tuple[tuple[str, str], ...]) -> str:
+    """Return in words which rows are not better than which."""
+    return "; ".join(f"{one} not better than {other}" for one, other in found) or "none"
 
 
 def cells(line: Line, metrics: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,10 +163,10 @@ def notes(found: Reproduction) -> Iterator[str]:
             if order.interval
             else ""
         )
-        turned = "; ".join(f"{one} not better than {other}" for one, other in order.turned) or "none"
+        beyond = f"; of these beyond the noise: {pairs(order.beyond)}" if order.beyond is not None else ""
         yield (
             f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over the {len(order.pairs)} pairs that"
-            f" the paper sets apart; turned: {turned}."
+            f" the paper sets apart; turned: {pairs(order.turned)}{beyond}."
         )
     seeds = sorted({seed for line in found.lines for scores in line.found.values() for seed in scores})
     if seeds:
