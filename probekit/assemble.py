@@ -122,7 +122,12 @@ def column(
         metric_about=headline.about,
         better=headline.better,
         perfect=headline.perfect,
+        floors={
+            name: average(r.controls.get(name, {}).get(headline.name) for r in done)
+            for name in dict.fromkeys(name for r in done for name in r.controls)
+        },
         floor=floors[headline.name],
+        ceiling=average(r.ceiling for r in done),
         noise=noise,
         thresholds=thresholds,
         controls=tuple(lines(controls, headline, floors[headline.name])),

@@ -106,8 +106,9 @@ class Column(BaseModel):
     """A probe with its parameters, version and scale: what may be compared.
 
     probe: as asked; resolved: with all its parameters. better, perfect, floor, noise: of the headline
-    metric; floor: the best closed-form control's, mean over seeds; noise: measured between seeds, None where
-    it was not. thresholds: the places from which a structure has the property, and partly. rebuild: the
+    metric; floors: the closed-form controls', by name, floor: the best of them, means over seeds; ceiling:
+    what the best of solvers expects, None where nothing must be guessed; noise: measured between seeds, None
+    where it was not. thresholds: the places from which a structure has the property, and partly. rebuild: the
     commands that run it all again.
     """
 
@@ -125,7 +126,9 @@ class Column(BaseModel):
     metric_about: str
     better: Literal["higher", "lower"]
     perfect: float
+    floors: dict[str, float | None]
     floor: float | None
+    ceiling: float | None
     noise: float | None
     thresholds: tuple[float, float]
     controls: tuple[Line, ...]

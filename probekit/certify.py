@@ -17,7 +17,7 @@ from probekit.items import batch
 from probekit.plan import make_plan, make_spec
 from probekit.registry import Registry
 from probekit.result import place
-from probekit.score import closed_form
+from probekit.score import BATCH, ceiling, closed_form
 from probekit.store import Store
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from probekit.engine import Watch
 
-BATCH = 256
 LOWEST = 0.25
 
 
@@ -120,9 +119,7 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
     count = min(items, len(data))
     proof: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
     contents: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
-    ceiling: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
     unproved: dict[str, int] = {}
-    best: list[Tensor] = []
     held: dict[str, list[Tensor]] = {}
     wrong = 0
     picture = b""
@@ -136,8 +133,6 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
             failed |= ~holds
         for what, values in (contents(inputs, targets) if contents else {}).items():
             held.setdefault(what, []).append(values)
-        if ceiling:
-            best.append(ceiling(inputs))
         wrong += int(missed.sum())
         if not picture and bool(failed.any()):
             first = int((missed if bool(missed.any()) else failed).int().argmax())
@@ -148,9 +143,8 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
         rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
         checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
     exact = f"the oracle is exact on {count - wrong:,} of {count:,}"
-    if best:
-        name, expected = probe.metrics[0].name, float(torch.cat(best).double().nanmean())
-        exact += f"; the best of solvers expects {expected:.2%} in {name}"
+    if (expected := ceiling(probe, data, count)) is not None:
+        exact += f"; the best of solvers expects {expected:.2%} in {probe.metrics[0].name}"
     checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
     spread = {what: torch.cat(parts).double() for what, parts in held.items()}
     if spread:

@@ -22,7 +22,7 @@ from probekit.measure import measure
 from probekit.plan import Plan, strangers
 from probekit.registry import Registry
 from probekit.result import Result
-from probekit.score import intervals, means, score
+from probekit.score import floors, intervals, means, score
 from probekit.splits import splits
 from probekit.store import Folder
 
@@ -104,7 +104,9 @@ def _perform(plan: Plan, folder: Folder, registry: Registry, device: torch.devic
         train=training,
         validation=means(chosen_by),
         measured=measured,
-        floors=data.floors,
+        controls=data.controls,
+        floors=floors(probe, data.controls),
+        ceiling=data.ceiling,
         intervals=intervals(items),
         spike=spike(logged(folder)),
         steps=reached.steps,

@@ -29,7 +29,9 @@ class Result(BaseModel):
     """What was found.
 
     metrics: test means; train: means over as many training items; validation: means over the validation
-    split, by which a recipe may be chosen; floors: the best closed-form control on the same test items;
+    split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
+    by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
+    metric, None where nothing must be guessed;
     intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None
     stands for a metric that applies to no item. measured: properties measured rather than learned; their maps
     are in measured.safetensors. spike: to what multiple of its first the loss rose, None where training kept
@@ -46,7 +48,9 @@ class Result(BaseModel):
     train: Scores = {}
     validation: Scores = {}
     spike: float | None = None
+    controls: dict[str, Scores] = {}
     floors: Scores = {}
+    ceiling: float | None = None
     intervals: dict[str, tuple[float, float]] = {}
     measured: dict[str, float] = {}
     steps: int = 0

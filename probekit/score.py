@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SITTING = 1 << 22
+BATCH = 256
 
 
 def score(
@@ -28,7 +29,7 @@ def score(
     """
     import torch
 
-    size = max(1, min(256, SITTING // (probe.shape.inputs * prod(probe.shape.size))))
+    size = max(1, min(BATCH, SITTING // (probe.shape.inputs * prod(probe.shape.size))))
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
     with torch.inference_mode():
         for start in range(0, count, size):
@@ -68,16 +69,36 @@ def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, co
     return means(score(closed, probe, test, count, torch.device("cpu")))
 
 
-def floors(probe: Probe, train: Dataset, test: Dataset) -> Scores:
-    """Return for each metric the best score of the closed-form controls, fitted on the training split."""
+def controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
+    """Return by name what each closed-form control, fitted on the training split, scores on the test."""
+    return {
+        name: closed_form(control, probe, train, test, len(test))
+        for name, control in probe.controls().items()
+        if hasattr(control, "fit")
+    }
+
+
+def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
+    """Return for each metric the best score of the closed-form controls."""
     best: Scores = {}
-    for control in probe.controls().values():
-        if not hasattr(control, "fit"):
-            continue
-        found = closed_form(control, probe, train, test, len(test))
+    for found in controls.values():
         for metric in probe.metrics:
             best[metric.name] = better(metric, best.get(metric.name), found[metric.name])
     return best
+
+
+def ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
+    """Return the headline metric that the best of solvers expects of the first `count` items.
+
+    None for a probe without `ceiling(inputs) -> (batch,)`, of which nothing must be guessed.
+    """
+    import torch
+
+    best: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    if best is None:
+        return None
+    parts = (range(start, min(start + BATCH, count)) for start in range(0, count, BATCH))
+    return float(torch.cat([best(batch(data, part)[0]) for part in parts]).double().nanmean())
 
 
 def better(metric: Metric, one: float | None, other: float | None) -> float | None:

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from probekit.card import Card, Cell, Column, Score
 from probekit.certify import Certificate
-from probekit.words import NOTHING, aside, bar, between_seeds, duration, flops, number, percent, plain, spiked
+from probekit.words import (
+    NOTHING,
+    aside,
+    bar,
+    between_seeds,
+    duration,
+    flops,
+    guessed,
+    in_closed_form,
+    number,
+    percent,
+    plain,
+    spiked,
+)
 
 HELD = {True: "holds", False: "FAILS", None: "for the eye"}
 
@@ -128,6 +141,10 @@ def reading(column: Column) -> Iterator[str]:
     has, partly = column.thresholds
     yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; ? where the interval reaches beyond."
     yield from (interval_note(cell.headline) for cell in unlike(column.cells))
+    if column.floors:
+        yield in_closed_form(column.metric, column.floors)
+    if column.ceiling is not None and column.ceiling != column.perfect:
+        yield guessed(column.metric, column.ceiling)
     if column.controls:
         said = ", ".join(
             f"{line.name} {number(line.mean)} ({percent(line.place)})" for line in column.controls

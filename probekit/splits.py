@@ -12,7 +12,7 @@ from probekit.items import materialised
 from probekit.plan import Plan
 from probekit.registry import Registry
 from probekit.result import Scores
-from probekit.score import floors
+from probekit.score import ceiling, controls
 
 KEPT = 3
 """A grid puts several structures to the same few seeds."""
@@ -28,9 +28,14 @@ class Splits:
         self.test: Dataset = probe.data("test", seed)
 
     @functools.cached_property
-    def floors(self) -> Scores:
-        """The floors, fitted when first asked for."""
-        return floors(self.probe, self.train, self.test)
+    def controls(self) -> dict[str, Scores]:
+        """What the closed-form controls score, fitted when first asked for."""
+        return controls(self.probe, self.train, self.test)
+
+    @functools.cached_property
+    def ceiling(self) -> float | None:
+        """What the best of solvers expects of the test items in the headline metric."""
+        return ceiling(self.probe, self.test, len(self.test))
 
     def draw(self, tell: Callable[[str, Row], None]) -> None:
         """Draw what has not been drawn, telling how far it is."""

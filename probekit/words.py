@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 BAR = 20
 NOTHING = "-"
 
@@ -48,6 +50,17 @@ def between_seeds(metric: str, noise: float | None) -> str:
     if noise is None:
         return "The noise between seeds was not measured for this setting."
     return f"Between seeds the {metric} varies by {noise:.4f} (standard deviation, measured)."
+
+
+def in_closed_form(metric: str, floors: Mapping[str, float | None]) -> str:
+    """Say what each of the closed-form controls scores; the best is the floor."""
+    said = ", ".join(f"{name} {number(score)}" for name, score in floors.items())
+    return f"Controls in closed form, {metric}: {said}."
+
+
+def guessed(metric: str, ceiling: float) -> str:
+    """Say how far the best of solvers comes where something must be guessed."""
+    return f"Ceiling of the {metric}: {number(ceiling)}; beyond, inputs leave it to be guessed."
 
 
 def spiked(structure: str, seed: int, multiple: float) -> str:

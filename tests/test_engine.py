@@ -74,14 +74,15 @@ def test_the_gap_is_test_minus_train(small: Outcome) -> None:
 def test_the_floor_is_the_best_closed_form_control(small: Outcome) -> None:
     probe = probe_of(small)
     train, test = probe.data("train", 0), probe.data("test", 0)
-    scores = []
-    for control in probe.controls().values():
+    scores = {}
+    for name, control in probe.controls().items():
         if hasattr(control, "fit"):
             closed = cast("Control", control)
             closed.fit(train)
-            scores.append(means(score(closed, probe, test, len(test), CPU))["loss"])
+            scores[name] = means(score(closed, probe, test, len(test), CPU))
     assert len(scores) == 2
-    assert small.result.floors["loss"] == min(score for score in scores if score is not None)
+    assert small.result.controls == scores
+    assert small.result.floors["loss"] == min(score["loss"] or 0 for score in scores.values())
 
 
 def test_the_seed_alone_decides_the_weights(small: Outcome, tmp_path: Path) -> None:
@@ -261,6 +262,6 @@ def test_a_result_holds_validation_scores_and_what_was_measured(small: Outcome) 
 def test_a_seed_s_data_are_drawn_once_for_all_structures_of_a_grid() -> None:
     one, other = (splits(planned(structure=name), registry()) for name in ("unet", "unet+average"))
     assert one is other
-    assert one.floors is other.floors
+    assert one.controls is other.controls
     assert splits(planned(seed=1), registry()) is not one
     assert splits(planned(probe="nonlocality(test=17,train=64,validation=8)"), registry()) is not one

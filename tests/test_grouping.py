@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import Run
 from small import done
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -241,6 +243,22 @@ def test_a_run_is_scored_on_train_and_test(tmp_path: Path) -> None:
     assert result.status == "done", result.error
     assert set(result.metrics) >= {"accuracy", "gap"}
     assert result.plan.structure.startswith("plain(depth=3")
+
+
+def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_guessed(
+    probekit: Run, tmp_path: Path
+) -> None:
+    asked = "grouping(iid_mask=true,test=512,train=32,validation=8)"
+    words = ("-s", "lambda", "--scale", "smoke", "--width", "4", "--store", str(tmp_path))
+    report = probekit("run", asked, *words)
+    assert report.returncode == 0, report.stderr
+    assert "Controls in closed form, accuracy: bag of codes 0." in report.stdout
+    assert "measured: equivariance_error" in report.stdout
+    (ceiling,) = re.findall(r"Ceiling of the accuracy: (0\.\d+)", report.stdout)
+    assert float(ceiling) == pytest.approx(1 - 2 / 3 * (5 / 6) ** 31, abs=2e-3)
+    card = probekit("card", "lambda", "--probe", asked, "--scale", "smoke", "--store", str(tmp_path))
+    assert f"Ceiling of the accuracy: {ceiling}" in card.stdout
+    assert "Controls in closed form, accuracy: bag of codes 0." in card.stdout
 
 
 @pytest.mark.parametrize(

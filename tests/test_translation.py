@@ -15,7 +15,7 @@ from probekit.certify import certify
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit.registry import registry
-from probekit.score import floors, means, score
+from probekit.score import controls, floors, means, score
 from probekit.store import Store
 from probekit_probes.translation.controls import AllWhite, ConstantMask, NearestPosition, dense, places
 from probekit_probes.translation.dataset import centres
@@ -137,7 +137,7 @@ def test_the_memoriser_is_the_floor_and_knows_what_it_was_shown(small: Translati
     images, masks = every(small, "train")
     assert torch.equal(control(images), masks)
     assert next(iter(small.controls())) == "nearest position"
-    assert floors(small, train, test) == means(score(control, small, test, len(test), CPU))
+    assert floors(small, controls(small, train, test)) == means(score(control, small, test, len(test), CPU))
 
 
 def test_no_centred_square_is_a_better_constant_than_the_constant_mask(small: Translation) -> None:

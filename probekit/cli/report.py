@@ -18,7 +18,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.plan import recipe_text
 from probekit.registry import registry
 from probekit.result import Result
-from probekit.words import aside, bar, between_seeds, number, spiked
+from probekit.words import aside, bar, between_seeds, guessed, in_closed_form, number, spiked
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:
@@ -46,7 +46,16 @@ def print_outcome(outcome: Outcome) -> None:
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
     typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
     typer.echo(f"recipe: {recipe_text(plan)}")
-    headline = metrics_of(result)[0].name
+    metric = metrics_of(result)[0]
+    headline = metric.name
+    if result.measured:
+        said = ", ".join(f"{name} {number(value)}" for name, value in result.measured.items())
+        typer.echo(f"measured: {said}")
+    if result.controls:
+        floors = {name: own.get(headline) for name, own in result.controls.items()}
+        typer.echo(in_closed_form(headline, floors))
+    if result.ceiling is not None and result.ceiling != metric.perfect:
+        typer.echo(guessed(headline, result.ceiling))
     typer.echo(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
         typer.echo("Stored earlier; --force runs it anew.")
