@@ -13,13 +13,16 @@ from probekit.errors import UsageError, did_you_mean
 from probekit.expression import part
 from probekit.grammar import Term
 from probekit.interfaces import Claim, Metric, Published
-from probekit.plan import make_spec
+from probekit.plan import Plan, make_spec
 from probekit.registry import Registry
 from probekit.result import Environment, Result
 from probekit.spec import RunSpec
 
 PUBLISHED_SCALE = "paper"
 TRAIN = "train/"
+
+Place = tuple[str, int]
+"""A row's name and a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Line(BaseModel):
     probe: str
     structure: str
     published_parameters: int
-    parameters: int | None
+    parameters: int
     published: dict[str, float]
     found: dict[str, dict[int, float]]
     failed: tuple[int, ...]
@@ -92,8 +95,8 @@ def sources(known: Registry, names: Sequence[str]) -> list[Source]:
     return [found[name] for name in (names or sorted(found))]
 
 
-def specs(source: Source, scale: str, seeds: int, trainer: str) -> dict[tuple[str, int], RunSpec]:
-    """Return what is to be run, by row and seed; at the published scale rows have their published width."""
+def specs(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, RunSpec]:
+    """Return what is to be run; at the published scale rows have their published width."""
     return {
         (row.name, seed): make_spec(
             probe=str(Term(source.probe, tuple(sorted(row.probe.items())))),
@@ -109,13 +112,11 @@ def specs(source: Source, scale: str, seeds: int, trainer: str) -> dict[tuple[st
 
 
 def reproduced(
-    source: Source, scale: str, results: Mapping[tuple[str, int], Result], noise: Mapping[str, float]
+    source: Source, scale: str, plans: Mapping[Place, Plan], results: Mapping[Place, Result]
 ) -> Reproduction:
-    """Set a published table beside results by row and seed; those that are missing are left open.
-
-    noise: the scale's, between seeds, by metric; empty where it was not measured.
-    """
-    lines = tuple(line(row, source, results) for row in source.rows)
+    """Set a published table beside results; those that are missing are left open."""
+    lines = tuple(line(row, plans, results) for row in source.rows)
+    noise = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline
     published = {row.name: row.scores[headline.name] for row in source.rows if headline.name in row.scores}
     found = {line.name: line.found for line in lines}
@@ -132,7 +133,7 @@ def reproduced(
     )
 
 
-def line(row: Published, source: Source, results: Mapping[tuple[str, int], Result]) -> Line:
+def line(row: Published, plans: Mapping[Place, Plan], results: Mapping[Place, Result]) -> Line:
     """Gather the seeds of one row."""
     own = {seed: result for (name, seed), result in results.items() if name == row.name}
     found: dict[str, dict[int, float]] = {}
@@ -141,14 +142,14 @@ def line(row: Published, source: Source, results: Mapping[tuple[str, int], Resul
         for metric, score in scores.items():
             if score is not None:
                 found.setdefault(metric, {})[seed] = score
-    some = next(iter(own.values()), None)
+    plan = next(plan for (name, _), plan in plans.items() if name == row.name)
     seconds = [result.seconds for result in own.values() if result.status == "done"]
     return Line(
         name=row.name,
-        probe=some.plan.spec.probe if some else source.probe,
-        structure=some.plan.spec.structure if some else row.structure,
+        probe=plan.spec.probe,
+        structure=plan.spec.structure,
         published_parameters=row.parameters,
-        parameters=some.plan.parameters if some else None,
+        parameters=plan.parameters,
         published=dict(row.scores),
         found=found,
         failed=tuple(seed for seed, result in own.items() if result.status == "failed"),

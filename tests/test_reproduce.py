@@ -12,6 +12,7 @@ from small import planned
 
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Metric, Published
+from probekit.plan import make_plan
 from probekit.registry import registry
 from probekit.reproduce import Source, reproduced, sources, specs
 from probekit.result import Environment, Result
@@ -51,7 +52,11 @@ def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
 
 
 def table(found: Mapping[tuple[str, int], Result], **noise: float):  # type: ignore[no-untyped-def]
-    return reproduced(SOURCE, "smoke", found, noise)
+    plans = {
+        place: make_plan(spec, registry()) for place, spec in specs(SOURCE, "smoke", 3, "supervised").items()
+    }
+    plans = {place: plan.model_copy(update={"noise": noise}) for place, plan in plans.items()}
+    return reproduced(SOURCE, "smoke", plans, found)
 
 
 def test_pairs_closer_than_a_tenth_as_published_are_not_compared() -> None:
@@ -168,6 +173,9 @@ def test_a_table_is_run_printed_and_found_again(probekit: Run, tmp_path: Path) -
     assert "Fourier + Decor." in first.stdout
     assert "Kendall's tau" in first.stdout
     assert (tmp_path / "table.md").read_text().startswith("# table2 at scale smoke\n\n| row |")
+    other = probekit(*words, "--seeds", "2", "--dry-run")
+    assert first.stdout.splitlines()[2] in other.stdout  # a row
+    assert "seed 1" not in other.stderr
     again = probekit(*words, "--json")
     (table,) = json.loads(again.stdout)
     assert len(table["lines"]) == 7

@@ -18,7 +18,7 @@ from probekit.registry import registry
 if TYPE_CHECKING:
     from probekit.conclude import Conclusion
     from probekit.plan import Plan
-    from probekit.reproduce import Line, Reproduction, Source
+    from probekit.reproduce import Line, Place, Reproduction, Source
     from probekit.result import Result
     from probekit.show import Table
     from probekit.store import Store
@@ -40,6 +40,9 @@ def reproduce(
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose each row's learning rate of three on the validation split.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
+    ] = False,
     md: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write Markdown, over what is there.")
     ] = None,
@@ -54,14 +57,18 @@ def reproduce(
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
-    from probekit.reproduce import sources
+    from probekit.reproduce import reproduced, sources
     from probekit.show import in_markdown
     from probekit.store import Store
 
-    found = [
-        found_of(source, scale, seeds, trainer, device, Store(store), tune)
-        for source in sources(registry(), names or [])
-    ]
+    kept = Store(store)
+    found = []
+    for source in sources(registry(), names or []):
+        plans = planned(source, scale, seeds, trainer)
+        if tune and not dry_run:
+            plans = dict(zip(plans, tuned(list(plans.values()), device, kept), strict=True))
+        results = stored(plans, kept) if dry_run else carried_out(source.name, plans, device, kept)
+        found.append(reproduced(source, scale, plans, results))
     texts = [table for one in found for table in tables(one)]
     if md is not None:
         write(md, in_markdown(texts))
@@ -73,30 +80,32 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def found_of(
-    source: Source, scale: str, seeds: int, trainer: str, device: str | None, store: Store, tune: bool
-) -> Reproduction:
-    """Run a table's rows, and set them beside what was published."""
+def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Plan]:
+    """Plan a table's rows."""
     from probekit.plan import make_plan
-    from probekit.reproduce import reproduced, specs
+    from probekit.reproduce import specs
 
-    plans = {
+    return {
         place: make_plan(spec, registry()) for place, spec in specs(source, scale, seeds, trainer).items()
     }
-    if tune:
-        plans = dict(zip(plans, tuned(list(plans.values()), device, store), strict=True))
-    note(f"{source.name}: {len(plans)} runs")
+
+
+def carried_out(
+    table: str, plans: dict[Place, Plan], device: str | None, store: Store
+) -> dict[Place, Result]:
+    """Return the results, running what the store lacks; raises Interrupted at Ctrl-C."""
+    note(f"{table}: {len(plans)} runs")
     _, outcomes, stopped = carry_out_all(list(plans.values()), device, store, force=False)
     if stopped:
         raise interrupted()
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
-    noise = next((plan.noise for plan in plans.values() if plan.noise), {})
-    return reproduced(source, scale, by_place(plans, results), noise)
-
-
-def by_place(plans: dict[tuple[str, int], Plan], results: dict[str, Result]) -> dict[tuple[str, int], Result]:
-    """Return the results by row and seed."""
     return {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
+
+
+def stored(plans: dict[Place, Plan], store: Store) -> dict[Place, Result]:
+    """Return the results that the store holds; raises StoreError where one is not whole."""
+    kept = {place: store.find(plan) for place, plan in plans.items()}
+    return {place: found[0] for place, found in kept.items() if found is not None}
 
 
 def tables(found: Reproduction) -> Iterator[Table]:
@@ -143,7 +152,7 @@ def pairs(found: tuple[tuple[str, str], ...]) -> str:
 def cells(line: Line, metrics: tuple[str, ...]) -> tuple[str, ...]:
     """Return a row: the paper's numbers, times 100, each followed by ours."""
     found = [line.name, line.structure, f"{line.published_parameters:,}"]
-    found.append("-" if line.parameters is None else f"{line.parameters:,}")
+    found.append(f"{line.parameters:,}")
     for metric in metrics:
         published, ours = line.published.get(metric), line.mean(metric)
         scores = list(line.found.get(metric, {}).values())
