@@ -174,12 +174,14 @@ def notes(found: Reproduction) -> Iterator[str]:
         )
         beyond = f"; of these beyond the noise: {pairs(order.beyond)}" if order.beyond is not None else ""
         yield (
-            f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over the {len(order.pairs)} pairs that"
-            f" the paper sets apart; turned: {pairs(order.turned)}{beyond}."
+            f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over {len(order.pairs)}"
+            f" pairs of rows that the paper sets apart; turned: {pairs(order.turned)}{beyond}."
         )
     seeds = sorted({seed for line in found.lines for scores in line.found.values() for seed in scores})
-    if seeds:
+    if len(seeds) > 1:
         yield f"Seeds {', '.join(map(str, seeds))}; ± is the standard deviation over them."
+    elif seeds:
+        yield f"Seed {seeds[0]} alone."
     for line in found.lines:
         if line.failed:
             yield f"{line.name}: seeds {', '.join(map(str, line.failed))} failed."
