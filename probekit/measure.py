@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from probekit.interfaces import Dataset, Probe
 from probekit.items import batch
+from probekit.score import sitting
 
 if TYPE_CHECKING:
     import torch
@@ -67,18 +68,26 @@ def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
     """
     import torch
 
-    # items do not mix, so the gradient of their sum holds each one's own
-    given = inputs.detach().clone().requires_grad_()
-    output = model(given).float()
-    if not output.requires_grad:
-        return None
-    centre = (slice(None), slice(None), *(side // 2 for side in output.shape[2:]))
-    (gradient,) = torch.autograd.grad(output[centre].sum(), given, allow_unused=True)
-    if gradient is None:
-        return None
-    field = gradient.abs().sum(1).mean(0).float().cpu()
+    field = torch.zeros(inputs.shape[2:])
+    for part in sittings(inputs):
+        # items do not mix, so the gradient of their sum holds each one's own
+        given = part.detach().clone().requires_grad_()
+        output = model(given).float()
+        if not output.requires_grad:
+            return None
+        centre = (slice(None), slice(None), *(side // 2 for side in output.shape[2:]))
+        (gradient,) = torch.autograd.grad(output[centre].sum(), given, allow_unused=True)
+        if gradient is None:
+            return None
+        field += gradient.abs().sum((0, 1)).float().cpu()
     whole = field.sum()
     return field / whole if float(whole) > 0 else None
+
+
+def sittings(inputs: Tensor) -> Iterator[Tensor]:
+    """Yield inputs (batch, channels, *size) by as many items as a network is given at once."""
+    step = sitting(inputs.shape[2:])
+    return (inputs[start : start + step] for start in range(0, len(inputs), step))
 
 
 def radius(field: Tensor) -> float:
@@ -134,9 +143,7 @@ def departure(
 
     errors, known, outputs = [], [], []
     for inputs, source in moves:
-        with torch.inference_mode():
-            first = model(inputs.to(device)).float().cpu()
-            second = model(moved(inputs, source).to(device)).float().cpu()
+        first, second = answers(model, inputs, device), answers(model, moved(inputs, source), device)
         inside = (source >= 0).view(first.shape[2:])
         errors.append((second - moved(first, source)).double().square().mean(1).sum(0) * inside)
         known.append(inside * len(inputs))
@@ -144,8 +151,17 @@ def departure(
     if not errors:
         return None
     scale = torch.cat(outputs).std().clamp(min=TINY)
-    error: Tensor = (sum(errors) / sum(known)).sqrt() / scale
+    error = (torch.stack(errors).sum(0) / torch.stack(known).sum(0)).sqrt() / scale
     return error.float()
+
+
+def answers(model: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
+    """Return a network's answers to inputs (batch, channels, *size), float32."""
+    import torch
+
+    with torch.inference_mode():
+        parts = [model(part.to(device)).float().cpu() for part in sittings(inputs)]
+    return torch.cat(parts)
 
 
 def middle(size: tuple[int, ...]) -> Tensor:

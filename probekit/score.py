@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, cast
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-SITTING = 1 << 22
 BATCH = 256
+POSITIONS = 1 << 17
+"""What a network is given at once, so that it needs little more memory than in training."""
 
 
 def score(
@@ -29,7 +30,7 @@ def score(
     """
     import torch
 
-    size = max(1, min(BATCH, SITTING // (probe.shape.inputs * prod(probe.shape.size))))
+    size = sitting(probe.shape.size)
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
     with torch.inference_mode():
         for start in range(0, count, size):
@@ -41,6 +42,11 @@ def score(
             for metric in probe.metrics:
                 found[metric.name].append(metric.score(output, targets, inputs).cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def sitting(size: Sequence[int]) -> int:
+    """Return how many items of a size a network is given at once."""
+    return max(1, min(BATCH, POSITIONS // prod(size)))
 
 
 def means(items: Mapping[str, Tensor]) -> Scores:
