@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.interfaces import Probe, Shape
+from probekit.interfaces import Metric, Probe, Shape
 from probekit.measure import measure, middle, moved, permutation, radius, shifts
+from probekit.score import score
 
 CPU = torch.device("cpu")
 
@@ -149,3 +150,21 @@ def test_the_radius_holds_nine_tenths() -> None:
     assert radius(field) == 10
     field[10], field[0] = 0.91, 0.09
     assert radius(field) == 0
+
+
+def test_large_images_are_scored_and_measured_a_few_at_once() -> None:
+    """A network sized to train in batches must not be given 256 large images: that took 13 GB."""
+    given: list[int] = []
+
+    class Counting(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            given.append(x.numel())
+            return x * 1.0
+
+    metric = Metric("error", "lower", 0.0, lambda output, target, inputs: output.flatten(1).mean(1), "a mean")
+    probe = cast(Probe, SimpleNamespace(shape=Shape(1, 1, (128, 128)), symmetry="shift", metrics=(metric,)))
+    data = Spots((128, 128))
+    whole = score(Counting(), probe, data, 40, CPU)["error"]
+    assert whole.shape == (40,)
+    measure(Counting(), probe, data, CPU)
+    assert max(given) == 8 * 128 * 128
