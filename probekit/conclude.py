@@ -82,10 +82,13 @@ def order(metric: Metric, published: Mapping[str, float], found: Found, noise: f
     means = {name: mean(scores.values()) for name, scores in ours.items()}
     turned = tuple((one, other) for one, other in pairs if sign * (means[one] - means[other]) <= 0)
     seeds = sorted(set.intersection(*(set(scores) for scores in ours.values()))) if pairs else []
+    spread = over_seeds([tau({name: ours[name][seed] for name in ours}) for seed in seeds])
+    if spread is not None:  # Student's t knows no bounds, tau does
+        spread = spread.model_copy(update={"low": max(-1.0, spread.low), "high": min(1.0, spread.high)})
     return Order(
         metric=metric.name,
         tau=tau(means) if pairs else None,
-        interval=over_seeds([tau({name: ours[name][seed] for name in ours}) for seed in seeds]),
+        interval=spread,
         pairs=tuple(pairs),
         turned=turned,
         beyond=None
