@@ -253,7 +253,7 @@ def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_
     report = probekit("run", asked, *words)
     assert report.returncode == 0, report.stderr
     assert "Controls in closed form, accuracy: bag of codes 0." in report.stdout
-    assert "measured: equivariance_error" in report.stdout
+    assert "measured: receptive_radius" in report.stdout
     (ceiling,) = re.findall(r"Ceiling of the accuracy: (0\.\d+)", report.stdout)
     assert float(ceiling) == pytest.approx(1 - 2 / 3 * (5 / 6) ** 31, abs=2e-3)
     card = probekit("card", "lambda", "--probe", asked, "--scale", "smoke", "--store", str(tmp_path))
