@@ -13,11 +13,11 @@ from probekit.expression import part
 from probekit.front import carry_out, make_probe
 from probekit.grammar import Term, parse_term
 from probekit.interfaces import Metric, Probe
-from probekit.items import batch
+from probekit.items import batches
 from probekit.plan import make_plan, make_spec
 from probekit.registry import Registry
 from probekit.result import place
-from probekit.score import BATCH, ceiling, closed_form
+from probekit.score import BATCH, closed_form, expected
 from probekit.store import Store
 
 if TYPE_CHECKING:
@@ -119,12 +119,13 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
     count = min(items, len(data))
     proof: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
     contents: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
+    ceiling: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
     unproved: dict[str, int] = {}
+    best: list[Tensor] = []
     held: dict[str, list[Tensor]] = {}
     wrong = 0
     picture = b""
-    for start in range(0, count, BATCH):
-        inputs, targets = batch(data, range(start, min(start + BATCH, count)))
+    for indices, inputs, targets in batches(data, count, BATCH):
         answers = probe.oracle(inputs)
         missed = (answers != targets).flatten(1).any(1)
         failed = missed.clone()
@@ -133,18 +134,20 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
             failed |= ~holds
         for what, values in (contents(inputs, targets) if contents else {}).items():
             held.setdefault(what, []).append(values)
+        if ceiling:
+            best.append(ceiling(inputs))
         wrong += int(missed.sum())
         if not picture and bool(failed.any()):
             first = int((missed if bool(missed.any()) else failed).int().argmax())
-            picture = counterexample(start + first, inputs[first], targets[first], answers[first])
-        tell("examine", {"step": start + len(inputs), "steps": count})
+            picture = counterexample(indices[first], inputs[first], targets[first], answers[first])
+        tell("examine", {"step": indices.stop, "steps": count})
     checks = []
     if proof:
         rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
         checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
     exact = f"the oracle is exact on {count - wrong:,} of {count:,}"
-    if (expected := ceiling(probe, data, count)) is not None:
-        exact += f"; the best of solvers expects {expected:.2%} in {probe.metrics[0].name}"
+    if (share := expected(best)) is not None:
+        exact += f"; the best of solvers expects {share:.2%} in {probe.metrics[0].name}"
     checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
     spread = {what: torch.cat(parts).double() for what, parts in held.items()}
     if spread:

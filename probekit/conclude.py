@@ -106,7 +106,7 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
     noise: between seeds, by metric.
     """
     seeds = sorted({seed for row in found.values() for scores in row.values() for seed in scores})
-    margins, shifts = [], []
+    judged, margins = [], []
     for seed in seeds:
         rows = {
             name: scored
@@ -115,15 +115,15 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
         }
         try:
             margins.append(claim.margin(rows))
-            shifts.append(shift(claim, rows, noise))
         except KeyError:
             continue
+        judged.append(rows)
     if not margins:
         return Conclusion(
             text=claim.text, verdict="not run", margin=None, interval=None, within=None, seeds=0
         )
     interval = over_seeds(margins)
-    within = None if interval else WIDTH * shifts[0] or None
+    within = None if interval else WIDTH * shift(claim, judged[0], noise) or None
     half = within or 0.0
     low, high = (interval.low, interval.high) if interval else (margins[0] - half, margins[0] + half)
     verdict: Verdict = "holds" if low > 0 else "does not hold" if high < 0 else "within the noise"

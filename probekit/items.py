@@ -48,6 +48,13 @@ def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
     return torch.stack(inputs), torch.stack(targets)
 
 
+def batches(data: Dataset, count: int, size: int) -> Iterator[tuple[range, Tensor, Tensor]]:
+    """Yield the first `count` items, `size` at a time: their indices, inputs and targets."""
+    for start in range(0, count, size):
+        indices = range(start, min(start + size, count))
+        yield indices, *batch(data, indices)
+
+
 def materialised(data: Dataset) -> Iterator[int]:
     """Draw a whole split, where it has `materialise()`, yielding how many items are there."""
     draw = getattr(data, "materialise", None)

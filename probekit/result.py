@@ -31,12 +31,12 @@ class Result(BaseModel):
     metrics: test means; train: means over as many training items; validation: means over the validation
     split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
     by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
-    metric, None where nothing must be guessed;
-    intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds). None
-    stands for a metric that applies to no item. measured: properties measured rather than learned; their maps
-    are in measured.safetensors. spike: to what multiple of its first the loss rose, None where training kept
-    its footing. seconds: training alone, over all sittings. flops: of one forward pass of one item. weights:
-    sha256 over the final weights. error: why it failed. files: sha256 by name.
+    metric, None for a probe that leaves nothing to be guessed; intervals: 95 % of the test mean over items
+    (one seed says nothing of the noise between seeds). None stands for a metric that applies to no item.
+    measured: properties measured rather than learned; their maps are in measured.safetensors. spike: to what
+    multiple of its first the loss rose, None where training kept its footing. seconds: training alone, over
+    all sittings. flops: of one forward pass of one item. weights: sha256 over the final weights. error: why
+    it failed. files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from probekit.errors import RunError
 from probekit.interfaces import Control, Dataset, Metric, Probe
-from probekit.items import batch
+from probekit.items import batches
 from probekit.result import Scores
 
 if TYPE_CHECKING:
@@ -30,12 +30,10 @@ def score(
     """
     import torch
 
-    size = sitting(probe.shape.size)
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
     with torch.inference_mode():
-        for start in range(0, count, size):
-            indices = range(start, min(start + size, count))
-            inputs, targets = (column.to(device) for column in batch(data, indices))
+        for indices, *columns in batches(data, count, sitting(probe.shape.size)):
+            inputs, targets = (column.to(device) for column in columns)
             output = model(inputs).float()
             if not bool(output.isfinite().all()):
                 raise RunError("scoring", f"an answer to items {indices[0]} to {indices[-1]} is not finite")
@@ -96,15 +94,17 @@ def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
 def ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
     """Return the headline metric that the best of solvers expects of the first `count` items.
 
-    None for a probe without `ceiling(inputs) -> (batch,)`, of which nothing must be guessed.
+    None for a probe without `ceiling(inputs) -> (batch,)`, which leaves nothing to be guessed.
     """
+    best: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    return expected([best(inputs) for _, inputs, _ in batches(data, count, BATCH)] if best else [])
+
+
+def expected(best: Sequence[Tensor]) -> float | None:
+    """Return the mean of what the best of solvers expects, given in parts (batch,); None of no parts."""
     import torch
 
-    best: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
-    if best is None:
-        return None
-    parts = (range(start, min(start + BATCH, count)) for start in range(0, count, BATCH))
-    return float(torch.cat([best(batch(data, part)[0]) for part in parts]).double().nanmean())
+    return means({"": torch.cat(list(best))})[""] if best else None
 
 
 def better(metric: Metric, one: float | None, other: float | None) -> float | None:

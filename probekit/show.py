@@ -13,10 +13,10 @@ from probekit.words import (
     aside,
     bar,
     between_seeds,
+    bounds,
     duration,
     flops,
-    guessed,
-    in_closed_form,
+    margin_ends,
     number,
     percent,
     plain,
@@ -141,10 +141,7 @@ def reading(column: Column) -> Iterator[str]:
     has, partly = column.thresholds
     yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; ? where the interval reaches beyond."
     yield from (interval_note(cell.headline) for cell in unlike(column.cells))
-    if column.floors:
-        yield in_closed_form(column.metric, column.floors)
-    if column.ceiling is not None and column.ceiling != column.perfect:
-        yield guessed(column.metric, column.ceiling)
+    yield from bounds(column.metric, column.floors, column.ceiling, column.perfect)
     if column.controls:
         said = ", ".join(
             f"{line.name} {number(line.mean)} ({percent(line.place)})" for line in column.controls
@@ -153,7 +150,7 @@ def reading(column: Column) -> Iterator[str]:
     yield between_seeds(column.metric, column.noise)
     for cell in column.cells:
         if (gap := cell.difference) is not None and gap.interval is not None:
-            ends = f"{gap.interval.low:+.4f} to {gap.interval.high:+.4f}"
+            ends = margin_ends(gap.interval.low, gap.interval.high)
             yield f"{cell.structure} minus the best, over {gap.seeds} seeds: {gap.mean:+.4f} ({ends})."
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 BAR = 20
 NOTHING = "-"
@@ -52,15 +52,20 @@ def between_seeds(metric: str, noise: float | None) -> str:
     return f"Between seeds the {metric} varies by {noise:.4f} (standard deviation, measured)."
 
 
-def in_closed_form(metric: str, floors: Mapping[str, float | None]) -> str:
-    """Say what each of the closed-form controls scores; the best is the floor."""
-    said = ", ".join(f"{name} {number(score)}" for name, score in floors.items())
-    return f"Controls in closed form, {metric}: {said}."
+def bounds(
+    metric: str, floors: Mapping[str, float | None], ceiling: float | None, perfect: float
+) -> Iterator[str]:
+    """Say what each of the closed-form controls scores, and how far one comes where one must guess."""
+    if floors:
+        said = ", ".join(f"{name} {number(score)}" for name, score in floors.items())
+        yield f"Controls in closed form, {metric}: {said}."
+    if ceiling is not None and ceiling != perfect:
+        yield f"Ceiling of the {metric}: {number(ceiling)}; beyond, inputs leave it to be guessed."
 
 
-def guessed(metric: str, ceiling: float) -> str:
-    """Say how far the best of solvers comes where something must be guessed."""
-    return f"Ceiling of the {metric}: {number(ceiling)}; beyond, inputs leave it to be guessed."
+def margin_ends(low: float, high: float) -> str:
+    """Return the ends of a difference, with their signs."""
+    return f"{low:+.4f} to {high:+.4f}"
 
 
 def spiked(structure: str, seed: int, multiple: float) -> str:

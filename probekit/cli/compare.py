@@ -45,14 +45,14 @@ def compare(
 
 def print_contrast(found: Contrast) -> None:
     """Print the differences, then the cases that one solves and the other does not."""
-    from probekit.words import NOTHING, number
+    from probekit.words import NOTHING, margin_ends, number
 
     def said(value: float | None) -> str:
         return NOTHING if value is None else f"{value:.3g}"
 
     rows = []
     for over, gap in (("seeds", found.seeds), ("test items", found.items)):
-        ends = f"{gap.interval.low:+.4f} to {gap.interval.high:+.4f}" if gap.interval else NOTHING
+        ends = margin_ends(gap.interval.low, gap.interval.high) if gap.interval else NOTHING
         count = gap.interval.count if gap.interval else gap.seeds
         p = "< 0.0001" if gap.p is not None and gap.p < 1e-4 else said(gap.p)
         rows.append([over, f"{count:,}", f"{gap.mean:+.4f}", ends, p, said(gap.effect)])

@@ -18,7 +18,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.plan import recipe_text
 from probekit.registry import registry
 from probekit.result import Result
-from probekit.words import aside, bar, between_seeds, guessed, in_closed_form, number, spiked
+from probekit.words import aside, bar, between_seeds, bounds, number, spiked
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:
@@ -51,11 +51,9 @@ def print_outcome(outcome: Outcome) -> None:
     if result.measured:
         said = ", ".join(f"{name} {number(value)}" for name, value in result.measured.items())
         typer.echo(f"measured: {said}")
-    if result.controls:
-        floors = {name: own.get(headline) for name, own in result.controls.items()}
-        typer.echo(in_closed_form(headline, floors))
-    if result.ceiling is not None and result.ceiling != metric.perfect:
-        typer.echo(guessed(headline, result.ceiling))
+    floors = {name: own.get(headline) for name, own in result.controls.items()}
+    for line in bounds(headline, floors, result.ceiling, metric.perfect):
+        typer.echo(line)
     typer.echo(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
         typer.echo("Stored earlier; --force runs it anew.")

@@ -14,6 +14,7 @@ from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note, write
 from probekit.cli.table import print_tables
 from probekit.registry import registry
+from probekit.words import margin_ends
 
 if TYPE_CHECKING:
     from probekit.conclude import Conclusion
@@ -140,7 +141,7 @@ def tables(found: Reproduction) -> Iterator[Table]:
 def reach(one: Conclusion) -> str:
     """Return in words how far a margin may be off: by its interval over seeds, or by the scale's noise."""
     if one.interval is not None:
-        return f"{one.interval.low:+.4f} to {one.interval.high:+.4f}"
+        return margin_ends(one.interval.low, one.interval.high)
     return "-" if one.within is None else f"± {one.within:.4f}, noise"
 
 
