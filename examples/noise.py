@@ -11,8 +11,8 @@ from collections import defaultdict
 from math import sqrt
 from statistics import variance
 
-from probekit.spec import RunSpec
-from probekit.store import Store
+from probekit.plans.spec import RunSpec
+from probekit.storage.store import Store
 
 FEWEST = 4
 

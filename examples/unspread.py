@@ -18,11 +18,11 @@ from statistics import mean, stdev
 
 import torch
 
-from probekit.engine import WEIGHTS, build
-from probekit.expression import part
-from probekit.grammar import parse_term
-from probekit.registry import registry
-from probekit.store import Folder
+from probekit.catalog.expression import part
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import registry
+from probekit.runs.engine import WEIGHTS, build
+from probekit.storage.store import Folder
 from probekit_probes.nonlocality.metrics import in_pieces, parts
 
 EDGES = (0.0, 0.01, 0.02, 0.04, 0.08, 1.0)

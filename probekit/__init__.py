@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from probekit.components import Component
     from probekit.controls import Constant
     from probekit.errors import ProbekitError, UsageError
-    from probekit.front import data, run
     from probekit.hookspecs import hookimpl
     from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
-    from probekit.result import Result
+    from probekit.runs.front import data, run
+    from probekit.storage.result import Result
 
 HOMES = {
     "Component": "probekit.components",
@@ -20,13 +20,13 @@ HOMES = {
     "Items": "probekit.items",
     "Metric": "probekit.interfaces",
     "ProbekitError": "probekit.errors",
-    "Result": "probekit.result",
+    "Result": "probekit.storage.result",
     "Scale": "probekit.interfaces",
     "Shape": "probekit.interfaces",
     "UsageError": "probekit.errors",
-    "data": "probekit.front",
+    "data": "probekit.runs.front",
     "hookimpl": "probekit.hookspecs",
-    "run": "probekit.front",
+    "run": "probekit.runs.front",
 }
 
 __all__ = [

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import typer
 
+from probekit.catalog.registry import Registry, registry
 from probekit.cli import app
 from probekit.components import Component
-from probekit.front import Outcome, carry_out
-from probekit.plan import Plan, make_plan, make_spec
-from probekit.registry import Registry, registry
-from probekit.store import Store
+from probekit.plans.plan import Plan, make_plan, make_spec
+from probekit.runs.front import Outcome, carry_out
+from probekit.storage.store import Store
 
 PROBE = "nonlocality(test=16,train=64,validation=8)"
 ASKED = {

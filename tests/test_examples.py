@@ -12,9 +12,9 @@ import pytest
 from conftest import ROOT, Run
 from test_scaffold import install
 
+from probekit.catalog.registry import Registry
 from probekit.check import checks
 from probekit.components import Kind
-from probekit.registry import Registry
 
 EXAMPLES = ROOT / "examples"
 LENGTHS = {"squeeze": (15, 12), "link": (60, 12), "x-transformer": (30, 12), "tensorboard": (25, 14)}

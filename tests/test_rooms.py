@@ -1,149 +1,88 @@
-"""What is guarded: core files import one way, say in a sentence what they are, and stay short."""
+"""What is guarded: rooms import one way, none has many files, and files say in a sentence what they are."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from graphlib import CycleError
 from pathlib import Path
 
 import pytest
+import rooms
 from conftest import ROOT
 
-ROOMS = [
-    "errors",
-    "interfaces",
-    "items",
-    "controls",
-    "components",
-    "files",
-    "hookspecs",
-    "plugins",
-    "registry",
-    "grammar",
-    "parameters",
-    "sources",
-    "expression",
-    "spec",
-    "budget",
-    "plan",
-    "noise",
-    "result",
-    "machine",
-    "score",
-    "splits",
-    "measure",
-    "store",
-    "state",
-    "checkpoint",
-    "learning",
-    "draw",
-    "cases",
-    "engine",
-    "front",
-    "certify",
-    "tune",
-    "student",
-    "interval",
-    "compare",
-    "conclude",
-    "reproduce",
-    "card",
-    "layout",
-    "tally",
-    "assemble",
-    "words",
-    "show",
-    "plots",
-    "gallery",
-    "contrast",
-    "page",
-    "check",
-    "scaffold",
-    "cli",
-    "__main__",
-]
-CORE = ROOT / "probekit"
-FILES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
+FILES = rooms.files()
+GRAPH = rooms.graph({name: path.read_text() for name, path in FILES.items()})
 OURS = sorted(
     path
     for top in ("probekit", "plugins", "probes")
     for path in (ROOT / top).rglob("*.py")
     if path.stat().st_size
 )
-LIMIT = 280
+LINES, MOST = 277, 15
 
 
-def room(path: Path) -> str:
-    return path.relative_to(CORE).parts[0].removesuffix(".py")
+def test_no_import_goes_up_the_staircase() -> None:
+    assert rooms.upward(GRAPH) == []
 
 
-def runtime_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree, but not into what type checkers alone read."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            yield from (inner for other in child.orelse for inner in [other, *runtime_nodes(other)])
-            continue
-        yield child
-        yield from runtime_nodes(child)
+def test_no_circle_of_imports_those_for_type_checkers_included() -> None:
+    assert len(rooms.floors(GRAPH)) == len(FILES) - len(rooms.DOORS)
 
 
-def imports(text: str) -> Iterator[str]:
-    """Yield the dotted names a file imports; `from x import y` gives x.y, a relative import its dots."""
-    for node in runtime_nodes(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+def test_every_package_of_the_core_is_a_room_of_the_staircase() -> None:
+    packages = {path.parent.name for path in (ROOT / "probekit").glob("*/__init__.py")}
+    assert packages == set(rooms.ROOMS[1:])
 
 
-def trespasses(name: str, text: str) -> list[str]:
-    """Return what a room's file imports although it is not above it."""
-    found = []
-    for dotted in imports(text):
-        parts = dotted.split(".")
-        if parts[0] in ("", "probekit_plugins", "probekit_probes"):
-            found.append(dotted)
-        elif parts[0] == "probekit":
-            above = ROOMS[: ROOMS.index(name)] + ([name] if (CORE / name).is_dir() else [])
-            if len(parts) == 1 or parts[1] not in above:
-                found.append(dotted)
-    return found
+def test_a_room_has_few_files() -> None:
+    counted = Counter(path.parent for path in FILES.values() if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in counted.items() if count > MOST} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CORE)))
-def test_a_core_file_imports_only_files_above_it(path: Path) -> None:
-    assert room(path) in ROOMS, "a core file needs a place in the order of rooms"
-    assert trespasses(room(path), path.read_text()) == []
+def test_the_core_names_no_plugin_and_imports_nothing_by_dots() -> None:
+    for path in FILES.values():
+        for dotted in rooms.imports(path.read_text()):
+            assert dotted.split(".")[0] not in ("", "probekit_plugins", "probekit_probes"), path
 
 
-def test_the_check_of_imports_sees_every_way_to_trespass() -> None:
+def test_the_check_sees_every_way_to_trespass() -> None:
     text = """
-import json
-import probekit
-import probekit.engine
-from probekit import store, errors
+from typing import TYPE_CHECKING
+import probekit.runs.engine
+from probekit import check, errors
+from probekit.storage import store
 from probekit.cli.table import print_table
-from probekit_plugins.layers import average
-from . import result
 if TYPE_CHECKING:
-    from probekit.engine import perform
-else:
-    from probekit.page import html
+    from probekit.evidence.certify import Certificate
 def late():
-    from probekit.card import Card
-    from probekit.registry import registry
+    from probekit.cards.card import Card
+    from probekit.catalog.registry import registry
 """
-    assert trespasses("plan", text) == [
-        "probekit",
-        "probekit.engine",
-        "probekit.store",
-        "probekit.cli.table.print_table",
-        "probekit_plugins.layers.average",
-        "..result",
-        "probekit.page.html",
-        "probekit.card.Card",
+    found = rooms.upward(
+        {
+            **GRAPH,
+            "probekit.plans.plan": rooms.graph({**dict.fromkeys(GRAPH, ""), "probekit.plans.plan": text})[
+                "probekit.plans.plan"
+            ],
+        }
+    )
+    assert [other for _, other in found] == [
+        "probekit.cards.card",
+        "probekit.check",
+        "probekit.cli.table",
+        "probekit.evidence.certify",
+        "probekit.runs.engine",
+        "probekit.storage.store",
     ]
+
+
+def test_the_check_sees_a_circle_of_two_files_one_arrow_for_type_checkers() -> None:
+    one = "if TYPE_CHECKING:\n    from probekit.plans.spec import RunSpec\n"
+    two = "def late():\n    import probekit.plans.plan\n"
+    with pytest.raises(CycleError):
+        rooms.floors(rooms.graph({"probekit.plans.plan": one, "probekit.plans.spec": two}))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -151,7 +90,7 @@ def test_a_file_opens_with_a_docstring_and_is_short(path: Path) -> None:
     text = path.read_text()
     doc = ast.get_docstring(ast.parse(text))
     assert doc, "a file opens with a docstring"
-    assert len(text.splitlines()) <= LIMIT
-    if CORE in path.parents:
+    assert len(text.splitlines()) <= LINES
+    if ROOT / "probekit" in path.parents:
         first = " ".join(doc.split("\n\n")[0].split())
         assert re.fullmatch(r"(?:(?!\.\s+[A-Z]).)+\.", first), f"{first!r} is not one sentence"

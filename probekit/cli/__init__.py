@@ -15,23 +15,23 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from probekit.catalog.registry import registry
 from probekit.cli.messages import say
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
-from probekit.registry import registry
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("probekit.cli.run:run", "Put a probe to a structure: train, score, store."),
-    "card": ("probekit.cli.card:card", "Show which structure has which property, and how surely."),
-    "compare": ("probekit.cli.compare:compare", "Show where two structures differ: seeds, items, cases."),
-    "reproduce": ("probekit.cli.reproduce:reproduce", "Run a paper's tables; set its numbers beside ours."),
-    "certify": ("probekit.cli.certify:certify", "Check that a probe is unambiguous, well-posed and focused."),
-    "data": ("probekit.cli.data:data", "Draw some of a probe's inputs and targets."),
-    "list": ("probekit.cli.list:list_components", "List what is installed: probes, layers and so on."),
-    "show": ("probekit.cli.show:show", "Show one component: its parameters, scales, metrics."),
-    "again": ("probekit.cli.again:again", "Run a stored specification again."),
-    "new": ("probekit.cli.new:new", "Write a package with a layer, a probe, ... of your own."),
-    "check": ("probekit.cli.check:check", "Hold a component to what its kind promises."),
-    "plugins": ("probekit.cli.plugins:plugins", "List the plugins: what opened, from where, how fast."),
+    "run": (".run:run", "Put a probe to a structure: train, score, store."),
+    "card": (".card:card", "Show which structure has which property, and how surely."),
+    "compare": (".compare:compare", "Show where two structures differ: seeds, items, cases."),
+    "reproduce": (".reproduce:reproduce", "Run a paper's tables; set its numbers beside ours."),
+    "certify": (".certify:certify", "Check that a probe is unambiguous, well-posed and focused."),
+    "data": (".data:data", "Draw some of a probe's inputs and targets."),
+    "list": (".list:list_components", "List what is installed: probes, layers and so on."),
+    "show": (".show:show", "Show one component: its parameters, scales, metrics."),
+    "again": (".again:again", "Run a stored specification again."),
+    "new": (".new:new", "Write a package with a layer, a probe, ... of your own."),
+    "check": (".check:check", "Hold a component to what its kind promises."),
+    "plugins": (".plugins:plugins", "List the plugins: what opened, from where, how fast."),
 }
 """Name: address of the function, whose docstring ends with `Example: ...`, and the line that --help shows."""
 
@@ -52,7 +52,7 @@ class Commands(TyperGroup):
             asked = f"the command {cmd_name!r}"
             raise UsageError(asked, "there is no such command", did_you_mean(cmd_name, COMMANDS))
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        function = getattr(importlib.import_module(module), attribute)
+        function = getattr(importlib.import_module(module, "probekit.cli.commands"), attribute)
         about, _, example = (inspect.getdoc(function) or "").partition("Example:")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(cmd_name, help=about, epilog=f"\b\nExample:{example}" if example else None)(

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from probekit.catalog.registry import registry
 from probekit.cli.messages import note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError
-from probekit.registry import registry
 
 if TYPE_CHECKING:
-    from probekit.front import Outcome
-    from probekit.plan import Plan
-    from probekit.result import Result
-    from probekit.store import Folder, Store
+    from probekit.plans.plan import Plan
+    from probekit.runs.front import Outcome
+    from probekit.storage.result import Result
+    from probekit.storage.store import Folder, Store
 
 
 def planned(
@@ -26,7 +26,7 @@ def planned(
 
     What breaks is said. Raises UsageError where one of them cannot be meant, or no plan is left.
     """
-    from probekit.plan import make_plan, make_spec
+    from probekit.plans.plan import make_plan, make_spec
 
     plans: dict[str, Plan] = {}
     broken: list[ProbekitError] = []
@@ -50,7 +50,7 @@ def carry_out_all(
     plans: list[Plan], device: str | None, store: Store, force: bool
 ) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
     """Perform the plans one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
-    from probekit.front import carry_out
+    from probekit.runs.front import carry_out
 
     rows: list[dict[str, Any]] = []
     outcomes: list[Outcome] = []
@@ -92,9 +92,10 @@ def interrupted(aside: str = "") -> Interrupted:
 
 def elsewhere(result: Result, device: str | None) -> str:
     """Say in what the environment of a result differs from this one."""
-    from probekit.machine import changes, chosen_device, environment
+    from probekit.runs.machine import chosen_device, environment
 
-    return "; ".join(changes(result.environment.model_dump(), environment(chosen_device(device))))
+    here = environment(chosen_device(device))
+    return "; ".join(here.changes(result.environment.model_dump()))
 
 
 def described(
@@ -122,8 +123,8 @@ def tuned(plans: list[Plan], device: str | None, store: Store) -> list[Plan]:
     A group shares all but the seed. What was tried is kept in the store like any run; what was chosen is
     said, and kept as tune-*/choice.json. Raises Interrupted at Ctrl-C, RunError where no rate was scored.
     """
-    from probekit.plan import readable
-    from probekit.tune import candidates, choose, with_trainer
+    from probekit.plans.plan import readable
+    from probekit.runs.tune import candidates, choose, with_trainer
 
     groups: dict[tuple[Any, ...], list[Plan]] = defaultdict(list)
     for plan in plans:

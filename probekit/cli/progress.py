@@ -6,12 +6,12 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from probekit.cards.words import aside
 from probekit.cli.messages import note
 from probekit.interfaces import Row
-from probekit.words import aside
 
 if TYPE_CHECKING:
-    from probekit.plan import Plan
+    from probekit.plans.plan import Plan
 
 STAGES = {
     "prepare": "drawing data",

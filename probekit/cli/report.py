@@ -9,16 +9,16 @@ from typing import Any
 
 import typer
 
+from probekit.cards.words import aside, bar, between_seeds, bounds, number, spiked
+from probekit.catalog.expression import part
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import registry
 from probekit.cli.table import print_table
-from probekit.compare import standings
-from probekit.expression import part
-from probekit.front import Outcome
-from probekit.grammar import parse_term
+from probekit.evidence.compare import standings
 from probekit.interfaces import Metric, Probe
-from probekit.plan import recipe_text
-from probekit.registry import registry
-from probekit.result import Result
-from probekit.words import aside, bar, between_seeds, bounds, number, spiked
+from probekit.plans.plan import recipe_text
+from probekit.runs.front import Outcome
+from probekit.storage.result import Result
 
 
 def metrics_of(result: Result) -> tuple[Metric, ...]:

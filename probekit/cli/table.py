@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from probekit.show import Table
+    from probekit.cards.tables import Table
 
 
 def print_tables(tables: Iterable[Table]) -> None:
     """Print tables with what must be known to read them; control characters are left out."""
-    from probekit.words import plain
+    from probekit.cards.words import plain
 
     for table in tables:
         rows = [[plain(cell) for cell in row] for row in table.rows]

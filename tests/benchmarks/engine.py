@@ -19,14 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import nn
 
-from probekit.expression import part, resolve
-from probekit.front import carry_out
-from probekit.grammar import parse_term
+from probekit.catalog.expression import part, resolve
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import registry
 from probekit.interfaces import Probe, Row
 from probekit.items import materialised
-from probekit.plan import Plan, make_plan, make_spec
-from probekit.registry import registry
-from probekit.store import Store
+from probekit.plans.plan import Plan, make_plan, make_spec
+from probekit.runs.front import carry_out
+from probekit.storage.store import Store
 
 Taken = tuple[float, float]
 CASES = {

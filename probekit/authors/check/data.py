@@ -1,0 +1,159 @@
+"""What a probe promises of its data: they stay what they are, splits never meet, inputs decide labels."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from probekit.authors.check.kit import DoesNotApply, fail
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import Registry
+from probekit.interfaces import Probe, Split
+from probekit.items import batch
+from probekit.runs.front import make_probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from probekit.catalog.expression import Part
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+MOST, PINNED = 256, 8
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeBench:
+    """A probe at its smallest scale: the one called smoke, else its first."""
+
+    part: Part
+    registry: Registry
+    asked: str
+
+    @property
+    def scale(self) -> str:
+        """Return the scale's name."""
+        scales = getattr(self.part.target, "scales", {})
+        if not scales:
+            fail("it has no scales", "Give its class `scales`, a dict of probekit.Scale by name.")
+        return "smoke" if "smoke" in scales else next(iter(scales))
+
+    @property
+    def probe(self) -> Probe:
+        """Make the probe, with what was typed on top of the scale."""
+        return make_probe(self.asked, self.scale, self.registry)
+
+    def items(self, split: Split, seed: int = 0, most: int = MOST) -> tuple[Tensor, Tensor]:
+        """Return the first items of a split."""
+        data = self.probe.data(split, seed)
+        return batch(data, range(min(most, len(data))))
+
+
+def same_seed_gives_same_data_whatever_the_workers(bench: ProbeBench) -> None:
+    """An item is the same drawn alone, backwards, in one call, and by a loader with two workers."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    for split in SPLITS:
+        inputs, targets = bench.items(split, most=32)
+        count = len(inputs)
+        alone = bench.probe.data(split, 0)
+        pairs = [alone[index] for index in reversed(range(count))][::-1]
+        drawn = [("one by one and backwards", pairs)]
+        if (several := getattr(bench.probe.data(split, 0), "__getitems__", None)) is not None:
+            drawn.append(("in one call of __getitems__", several(range(count))))
+        if split == "train":
+            some = torch.utils.data.Subset(cast("Any", bench.probe.data(split, 0)), range(count))
+            fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+            loader = DataLoader(some, batch_size=4, num_workers=2, multiprocessing_context=fork)
+            loaded = [(one, two) for ins, outs in loader for one, two in zip(ins, outs, strict=True)]
+            drawn.append(("by two workers", loaded))
+        for how, found in drawn:
+            same = all(
+                torch.equal(one, inputs[i]) and torch.equal(two, targets[i])
+                for i, (one, two) in enumerate(found)
+            )
+            if not same or len(found) != count:
+                fail(
+                    f"items of {split} are others drawn {how}",
+                    "Draw each item from a generator of its own, seeded by (seed, split, index).",
+                )
+
+
+def seed_moves_training_alone(bench: ProbeBench) -> None:
+    """Another seed gives another training split, and the same validation and test."""
+    import torch
+
+    changed = {split: not torch.equal(bench.items(split, 0)[0], bench.items(split, 1)[0]) for split in SPLITS}
+    if not changed["train"]:
+        fail(
+            "another seed gives the same training split", "Put the seed into each training item's generator."
+        )
+    if changed["validation"] or changed["test"]:
+        fail("a seed moves validation or test", "Fix both by version alone, so that scores can be compared.")
+
+
+def splits_never_meet(bench: ProbeBench) -> None:
+    """No input of one split is in another."""
+    seen = {split: set(digests(bench.items(split)[0])) for split in SPLITS}
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        if shared := len(seen[cast("Split", one)] & seen[cast("Split", other)]):
+            fail(
+                f"{one} and {other} share {shared} inputs",
+                "Put the split into each item's generator; a small space of inputs is shared out by a rule.",
+            )
+
+
+def inputs_alone_decide_labels(bench: ProbeBench) -> None:
+    """Equal inputs have equal targets, in all splits and for several seeds."""
+    labels: dict[bytes, bytes] = {}
+    for split in SPLITS:
+        for seed in (0, 1) if split == "train" else (0,):
+            inputs, targets = bench.items(split, seed)
+            for key, label in zip(digests(inputs), digests(targets), strict=True):
+                if labels.setdefault(key, label) != label:
+                    fail(
+                        "one input has two labels", "Leave such inputs out; `probekit certify` looks at more."
+                    )
+
+
+def data_are_those_of_this_version(bench: ProbeBench) -> None:
+    """The data hash to what `golden` says of this version: changed data demand a new version."""
+    if parse_term(bench.asked).params:
+        raise DoesNotApply("golden is of the scale's own parameters")
+    golden = getattr(bench.part.target, "golden", None)
+    version = bench.probe.version
+    digest = hashlib.sha256(b"".join(pinned(bench))).hexdigest()[:16]
+    if golden is None:
+        raise DoesNotApply(f"to be held to its data, give its class golden = {{{version}: '{digest}'}}")
+    if version not in golden:
+        fail(f"golden says nothing of version {version}", f"Add {version}: '{digest}' to it.")
+    if golden[version] != digest:
+        fail(
+            f"the data of version {version} hash to {digest}, and golden says {golden[version]}",
+            f"Raise version to {version + 1} and add {version + 1}: '{digest}' to golden"
+            " (or replace it, while nobody has results).",
+        )
+
+
+def pinned(bench: ProbeBench) -> Iterator[bytes]:
+    """Yield the first items of each split as bytes."""
+    for split in SPLITS:
+        yield from (digest for tensor in bench.items(split, most=PINNED) for digest in digests(tensor))
+
+
+def digests(tensor: Tensor) -> list[bytes]:
+    """Return the sha256 of each item: type, shape and values in C order."""
+    head = f"{tensor.dtype} {tuple(tensor.shape[1:])}".encode()
+    return [hashlib.sha256(head + item.contiguous().numpy().tobytes()).digest() for item in tensor.cpu()]
+
+
+DATA = (
+    same_seed_gives_same_data_whatever_the_workers,
+    seed_moves_training_alone,
+    splits_never_meet,
+    inputs_alone_decide_labels,
+    data_are_those_of_this_version,
+)

@@ -1,0 +1,140 @@
+"""What a probe promises besides: an exact oracle, a truth that is perfect, controls that fail."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from probekit.authors.check.data import DATA, MOST, SPLITS, ProbeBench
+from probekit.authors.check.kit import DoesNotApply, fail
+from probekit.authors.check.parts import imports_nothing_heavy
+from probekit.catalog.expression import resolve
+from probekit.evidence.certify import LOWEST, reached
+from probekit.interfaces import Metric
+from probekit.runs.front import make_probe
+from probekit.runs.score import closed_form, means
+
+NEAR = 0.1
+"""How far from chance a constant may score, as a share of the way to perfect."""
+
+
+def says_what_cards_need(bench: ProbeBench) -> None:
+    """It has a property, a whole version, a headline, scales that can be made and a structure that hosts."""
+    probe = bench.probe
+    if not probe.property or not isinstance(probe.version, int) or not probe.metrics:
+        fail(
+            f"property {probe.property!r}, version {probe.version!r} and {len(probe.metrics)} metrics",
+            "A property is a few words, a version a whole number, and the first metric is the headline.",
+        )
+    names = [metric.name for metric in probe.metrics]
+    if len(set(names)) < len(names):
+        fail(f"two metrics share a name: {', '.join(names)}", "Give each a name of its own.")
+    for name, scale in bench.part.target.scales.items():  # type: ignore[attr-defined]
+        if (scale.width is None) == (scale.budget is None):
+            fail(f"scale {name} has not one of width and budget", "Give it exactly one.")
+        make_probe(bench.part.name, name, bench.registry)
+    resolve(probe.structure, probe.structure, bench.registry)
+
+
+def oracle_is_exact(bench: ProbeBench) -> None:
+    """From the inputs alone, one or many, the oracle gives the targets exactly."""
+    import torch
+
+    probe = bench.probe
+    for split in SPLITS:
+        inputs, targets = bench.items(split)
+        answers = probe.oracle(inputs)
+        if answers.shape != targets.shape:
+            fail(
+                f"the oracle gives {tuple(answers.shape)}, targets are {tuple(targets.shape)}", "Match them."
+            )
+        wrong = int((answers != targets).flatten(1).any(1).sum())
+        if wrong:
+            fail(
+                f"the oracle is wrong on {wrong} of {len(inputs)} items of {split}",
+                "Mend the oracle, or leave out what the input does not decide; `probekit certify` draws one.",
+            )
+        if not torch.equal(probe.oracle(inputs[:1]), answers[:1]):
+            fail("the oracle answers one input otherwise than many", "Let it look at each item alone.")
+
+
+def truth_scores_perfect(bench: ProbeBench) -> None:
+    """Each metric, given the target itself as output, scores what it calls perfect."""
+    probe = bench.probe
+    inputs, targets = bench.items("test")
+    for metric in probe.metrics:
+        scores = metric.score(targets, targets, inputs)
+        if tuple(scores.shape) != (len(inputs),):
+            fail(f"{metric.name} gives {tuple(scores.shape)}", f"One number an item: ({len(inputs)},).")
+        found = means({metric.name: scores})[metric.name]
+        if found is not None and abs(found - metric.perfect) > 1e-6:
+            fail(
+                f"the truth scores {found:.6g} in {metric.name}, which calls {metric.perfect:g} perfect",
+                "Score the target's own form too, as one-hot channels in place of logits.",
+            )
+
+
+def a_constant_stays_near_chance(bench: ProbeBench) -> None:
+    """The mean target, the same everywhere, scores near chance, for each metric that states it."""
+    probe = bench.probe
+    stated = [metric for metric in probe.metrics if metric.chance is not None]
+    if not stated:
+        raise DoesNotApply("no metric states its chance")
+    _, known = bench.items("train")
+    inputs, targets = bench.items("test")
+    mean = known.float().mean((0, *range(2, known.ndim)), keepdim=True).expand_as(targets)
+    for metric in stated:
+        assert metric.chance is not None
+        scores = metric.score(mean, targets, inputs).double()
+        scores = scores[~scores.isnan()]
+        if len(scores) < 2:
+            continue
+        found = float(scores.mean())
+        slack = NEAR * abs(metric.perfect - metric.chance) + 3 * float(scores.std()) / len(scores) ** 0.5
+        if abs(found - metric.chance) > slack:
+            fail(
+                f"a constant scores {found:.4g} in {metric.name}, whose chance is {metric.chance:.4g}",
+                "Balance the labels, or state what a constant reaches.",
+            )
+
+
+def controls_fail(bench: ProbeBench) -> None:
+    """A closed-form control gives the floor, no control comes near perfect, and networks can be built."""
+    import torch
+
+    probe = bench.probe
+    train, test = probe.data("train", 0), probe.data("test", 0)
+    focus = getattr(probe, "focus", probe.metrics[0].name)
+    metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
+    scores: dict[str, float | None] = {}
+    for name, control in probe.controls().items():
+        if hasattr(control, "fit"):
+            scores[name] = closed_form(control, probe, train, test, min(MOST, len(test)))[focus]
+        else:
+            network = cast("Any", control)(probe.shape, width=4)
+            network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
+    if not scores:
+        fail("no control has `fit`", "Give one in closed form, such as a constant: its score is the floor.")
+    floor = next(iter(scores.values()))
+    for name, value in scores.items():
+        at = reached(value, floor, metric.perfect)
+        if at is None or at > LOWEST:
+            fail(
+                f"control {name} reaches {'no score' if at is None else f'{at:.0%} of the way'} in {focus}",
+                f"At most {LOWEST:.0%}, from the first to perfect: else the probe asks something else.",
+            )
+
+
+def plugin_imports_no_torch(bench: ProbeBench) -> None:
+    """Opening its plugin imports neither torch nor numpy nor matplotlib, so that listing stays fast."""
+    imports_nothing_heavy(bench.part.component, bench.registry)
+
+
+PROBE = (
+    says_what_cards_need,
+    *DATA,
+    oracle_is_exact,
+    truth_scores_perfect,
+    a_constant_stays_near_chance,
+    controls_fail,
+    plugin_imports_no_torch,
+)

@@ -1,0 +1,165 @@
+"""A card is what a store says of structures and properties, side by side, every number of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.evidence.certify import Certificate
+from probekit.evidence.compare import Difference
+from probekit.evidence.interval import Interval
+from probekit.storage.result import Environment
+
+Verdict = Literal["has it", "partly", "lacks it", "not measured"]
+THRESHOLDS = (0.9, 0.25)
+"""The places from which a structure has a property, and partly, where the probe does not say."""
+
+
+class Score(BaseModel):
+    """A mean over seeds of a metric.
+
+    interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1); reach:
+    the interval's places, lowest first; train: the mean on the training items; published: the paper's number.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float | None
+    interval: Interval | None = None
+    place: float | None = None
+    reach: tuple[float, float] | None = None
+    floor: float | None = None
+    perfect: float | None = None
+    train: float | None = None
+    published: float | None = None
+
+
+class Run(BaseModel):
+    """One seed: its folder in the store, and what makes it found and made again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: int
+    status: Literal["done", "failed"]
+    folder: str
+    identity: str
+    weights: str
+    score: float | None
+    error: str
+    spike: float | None = None
+    environment: Environment
+
+
+class Cell(BaseModel):
+    """One structure on one probe at one scale.
+
+    scores: by metric, the headline first. firm: whether the whole interval lies within the verdict. standing:
+    to the best mean of the column, "" where it is alone; difference: from it, seed by seed. flops: of one
+    item's forward pass; seconds: of training, mean over seeds. measured: properties measured, not learned.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    structure: str
+    resolved: str
+    scores: dict[str, Score]
+    verdict: Verdict
+    firm: bool
+    standing: str = ""
+    difference: Difference | None = None
+    parameters: int
+    width: int | None
+    budget_gap: float | None
+    flops: int | None
+    seconds: float | None
+    measured: dict[str, float]
+    runs: tuple[Run, ...]
+
+    @property
+    def done(self) -> tuple[Run, ...]:
+        """The seeds that were scored."""
+        return tuple(run for run in self.runs if run.status == "done")
+
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        """The seeds that failed."""
+        return tuple(run for run in self.runs if run.status == "failed")
+
+    @property
+    def headline(self) -> Score:
+        """The first metric's score."""
+        return next(iter(self.scores.values()))
+
+
+class Line(BaseModel):
+    """A control: its score in the headline metric and its place, a line on the bars of a column."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    mean: float
+    place: float
+
+
+class Column(BaseModel):
+    """A probe with its parameters, version and scale: what may be compared.
+
+    probe: as asked; resolved: with all its parameters. better, perfect, floor, noise: of the headline
+    metric; floors: the closed-form controls', by name, floor: the best of them, means over seeds; ceiling:
+    what the best of solvers expects, None where nothing must be guessed; noise: measured between seeds, None
+    where it was not. thresholds: the places from which a structure has the property, and partly. rebuild: the
+    commands that run it all again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    property: str
+    about: str
+    probe: str
+    resolved: str
+    version: str
+    scale: str
+    scale_about: str
+    metric: str
+    metric_about: str
+    better: Literal["higher", "lower"]
+    perfect: float
+    floors: dict[str, float | None]
+    floor: float | None
+    ceiling: float | None
+    noise: float | None
+    thresholds: tuple[float, float]
+    controls: tuple[Line, ...]
+    certificate: Certificate | None
+    cells: tuple[Cell, ...]
+    rebuild: tuple[str, ...]
+
+    def cell(self, structure: str) -> Cell | None:
+        """Return the cell of a structure, None where it was not run."""
+        return next((cell for cell in self.cells if cell.structure == structure), None)
+
+
+class Card(BaseModel):
+    """Structures x properties.
+
+    structures: what each is made of, by name. left_out: a line for each run or certificate that could not be
+    counted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    probekit: str
+    command: str
+    structures: dict[str, str]
+    columns: tuple[Column, ...]
+    left_out: tuple[str, ...]
+
+
+def verdict(place: float | None, thresholds: tuple[float, float]) -> Verdict:
+    """Return a place in words."""
+    if place is None:
+        return "not measured"
+    has, partly = thresholds
+    return "has it" if place >= has else "partly" if place >= partly else "lacks it"

@@ -1,0 +1,141 @@
+"""Tallying turns the seeds of one structure into a cell: means, intervals, places, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from probekit.cards.card import Cell, Run, Score, verdict
+from probekit.evidence.interval import Interval, over_items, over_seeds
+from probekit.interfaces import Metric, Probe
+from probekit.plans.plan import Plan
+from probekit.runs.engine import SCORES
+from probekit.storage.result import Result, place
+from probekit.storage.store import RESULT, Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A result and where it lies."""
+
+    result: Result
+    folder: Folder
+
+    @property
+    def plan(self) -> Plan:
+        """What was run."""
+        return self.result.plan
+
+    @property
+    def made(self) -> float:
+        """When it was stored, in seconds."""
+        return (self.folder.path / RESULT).stat().st_mtime
+
+
+def cell(
+    label: str,
+    found: dict[int, Stored],
+    probe: Probe,
+    floors: dict[str, float | None],
+    thresholds: tuple[float, float],
+    published: dict[str, dict[str, float]],
+    left_out: list[str],
+) -> Cell:
+    """Return what the seeds of one structure say."""
+    several = list(found.values())
+    done = [one for one in several if one.result.status == "done"]
+    plan = several[0].plan
+    scores: dict[str, Score] = {}
+    paper = published.get(plan.structure, {})
+    for metric in probe.metrics:
+        values = [value for one in done if (value := scored(one, metric)) is not None]
+        interval = over_seeds(values)
+        if len(values) == 1 and metric is probe.metrics[0]:
+            interval = by_items(done[0], metric, left_out)
+        trained = average(one.result.train.get(metric.name) for one in done)
+        scores[metric.name] = score(metric, values, interval, floors[metric.name]).model_copy(
+            update={"train": trained, "published": paper.get(metric.name)}
+        )
+        if metric.gap:
+            gaps = [gap for one in done if (gap := one.result.metrics.get(metric.gap)) is not None]
+            scores[metric.gap] = Score(mean=average(gaps), interval=over_seeds(gaps))
+    headline = scores[probe.metrics[0].name]
+    said = verdict(headline.place, thresholds)
+    measured = {name for one in done for name in one.result.measured}
+    return Cell(
+        structure=label,
+        resolved=plan.structure,
+        scores=scores,
+        verdict=said,
+        firm=all(verdict(end, thresholds) == said for end in headline.reach or ()),
+        parameters=plan.parameters,
+        width=plan.width,
+        budget_gap=plan.budget_gap,
+        flops=next((one.result.flops for one in done if one.result.flops is not None), None),
+        seconds=average(one.result.seconds for one in done),
+        measured={
+            name: value
+            for name in sorted(measured)
+            if (value := average(one.result.measured.get(name) for one in done)) is not None
+        },
+        runs=tuple(run(one, probe.metrics[0]) for one in several),
+    )
+
+
+def score(metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None) -> Score:
+    """Return a mean with its interval, and both as places."""
+    middle = average(values)
+    ends = [
+        end
+        for value in ((interval.low, interval.high) if interval else ())
+        if (end := place(value, floor, metric.perfect)) is not None
+    ]
+    return Score(
+        mean=middle,
+        interval=interval,
+        place=place(middle, floor, metric.perfect),
+        reach=(min(ends), max(ends)) if ends else None,
+        floor=floor,
+        perfect=metric.perfect,
+    )
+
+
+def run(one: Stored, headline: Metric) -> Run:
+    """Return what identifies a run, and its headline score."""
+    result = one.result
+    return Run(
+        seed=one.plan.seed,
+        status=result.status,
+        folder=one.folder.path.name,
+        identity=one.plan.identity,
+        weights=result.weights,
+        score=scored(one, headline),
+        error=result.error,
+        spike=result.spike,
+        environment=result.environment,
+    )
+
+
+def by_items(one: Stored, metric: Metric, left_out: list[str]) -> Interval | None:
+    """Return the bootstrap interval of a run's score; where its items cannot be read, a line says so."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(one.folder.path / SCORES, framework="numpy") as file:
+            return over_items(file.get_tensor(metric.name))
+    except (OSError, SafetensorError, ValueError) as error:
+        why = f"{SCORES} cannot be read ({type(error).__name__})"
+        left_out.append(f"{one.folder.path.name}: no interval, as {why}")
+        return None
+
+
+def scored(one: Stored, metric: Metric) -> float | None:
+    """Return a run's score, None where it failed or the metric applies to no item."""
+    return one.result.metrics.get(metric.name)
+
+
+def average(values: Iterable[float | None]) -> float | None:
+    """Return the mean of those there are, None where there are none."""
+    some = [value for value in values if value is not None]
+    return mean(some) if some else None

@@ -1,0 +1,160 @@
+"""A contrast says where two structures differ on a probe: over seeds, over test items, and on which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.cards.assemble import make_card
+from probekit.cards.card import Cell, Column
+from probekit.cards.names import Names
+from probekit.catalog.registry import Registry
+from probekit.errors import UsageError
+from probekit.evidence.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
+from probekit.evidence.interval import over_items
+from probekit.runs.engine import SCORES
+from probekit.storage.store import Folder, Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Differing(BaseModel):
+    """A test item that one of two structures solves: its number, and the score of each, mean over seeds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item: int
+    one: float
+    other: float
+
+
+class Contrast(BaseModel):
+    """Two structures on one probe: one minus other.
+
+    means: over the seeds that both have. seeds, items: the differences over seeds, and over the test items
+    that the metric applies to, of means over seeds (`seeds` of an item's difference is theirs). standing: in
+    words, with the scale's noise between seeds. only_one, only_other: test items that one solves and the
+    other does not, the most divided first; both, neither: how many others; count: of all. solved: the score
+    from which an item is solved.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    probe: str
+    scale: str
+    metric: str
+    better: Literal["higher", "lower"]
+    one: str
+    other: str
+    means: tuple[float, float]
+    seeds: Difference
+    items: Difference
+    standing: str
+    solved: float
+    only_one: tuple[Differing, ...]
+    only_other: tuple[Differing, ...]
+    both: int
+    neither: int
+    count: int
+
+
+def contrast(store: Store, known: Registry, one: str, other: str, probe: str, scale: str) -> Contrast:
+    """Compare two structures by what is stored.
+
+    Raises UsageError where they share no scored seed of one version of the probe, StoreError where the scores
+    of test items are not as they were stored.
+    """
+    column, cells = shared(store, known, one, other, probe, scale)
+    scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
+    seeds = sorted(set(scores[0]) & set(scores[1]))
+    metric = Names(known, (one, other), (probe,)).probe(column.resolved).metrics[0]
+    by_seed = paired(*scores)
+    if by_seed is None:
+        found = f"{one} has seeds {sorted(scores[0])}, {other} has {sorted(scores[1])}: none in common"
+        raise UsageError(f"compare {one} {other}", found, "Run both with --seeds 3.")
+    items = [item_means(store, cell, seeds, metric.name) for cell in cells]
+    known_items = ~(items[0].isnan() | items[1].isnan())
+    gaps = (items[0] - items[1])[known_items]
+    floor = column.floor
+    solved = metric.perfect if floor is None else floor + column.thresholds[0] * (metric.perfect - floor)
+    did = [(values <= solved) if metric.better == "lower" else (values >= solved) for values in items]
+    first, second = (
+        sorted(
+            (
+                Differing(item=int(i), one=float(items[0][i]), other=float(items[1][i]))
+                for i in (does & ~does_not & known_items).nonzero().flatten()
+            ),
+            key=lambda case: -abs(case.one - case.other),
+        )
+        for does, does_not in (did, did[::-1])
+    )
+    return Contrast(
+        probe=column.probe,
+        scale=scale,
+        metric=metric.name,
+        better=metric.better,
+        one=one,
+        other=other,
+        means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
+        seeds=by_seed,
+        items=differing(gaps.tolist()).model_copy(
+            update={"seeds": len(seeds), "interval": over_items(gaps.numpy())}
+        ),
+        standing=standing(ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise)),
+        solved=solved,
+        only_one=tuple(first),
+        only_other=tuple(second),
+        both=int((did[0] & did[1]).sum()),
+        neither=int((~did[0] & ~did[1] & known_items).sum()),
+        count=int(known_items.sum()),
+    )
+
+
+def shared(
+    store: Store, known: Registry, one: str, other: str, probe: str, scale: str
+) -> tuple[Column, tuple[Cell, Cell]]:
+    """Return the column of the newest version in which both were scored, and their cells."""
+    columns = make_card(store, known, (one, other), (probe,), scale).columns
+    for column in sorted(columns, key=lambda column: column.version, reverse=True):
+        first, second = column.cell(one), column.cell(other)
+        if first is not None and second is not None and first.done and second.done:
+            return column, (first, second)
+    missing = [
+        name
+        for name in (one, other)
+        if not any((cell := column.cell(name)) is not None and cell.done for column in columns)
+    ]
+    raise UsageError(
+        f"compare {one} {other} on {probe}, scale {scale}",
+        f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}",
+        f"Type `probekit run {probe} -s {one} -s {other} --seeds 3 --scale {scale}`.",
+    )
+
+
+def item_means(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> Tensor:
+    """Return the scores of a cell's test items, means over these seeds, (items,) float64."""
+    import torch
+
+    several = []
+    for run in cell.done:
+        if run.seed in seeds:
+            folder = Folder(store.root / run.folder)
+            folder.read(SCORES, folder.read_result())
+            several.append(folder.read_tensors(SCORES)[0][metric].double())
+    return torch.stack(several).mean(0)
+
+
+def standing(found: Mapping[str, tuple[str, Difference | None]]) -> str:
+    """Return in words how two structures stand, given their ranks, the best mean first."""
+    (first, (said, _)), (second, _) = found.items()
+    if said == BEST:
+        return f"{first} is better than {second}."
+    if said == INSEPARABLE:
+        return f"{first} and {second} are {INSEPARABLE}."
+    if said == TIED:
+        return f"{first} and {second} are tied: the interval of the difference holds zero."
+    return f"{first} has the better mean; no order is claimed, as nothing says how much seeds differ."

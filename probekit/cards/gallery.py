@@ -1,0 +1,232 @@
+"""A gallery shows what networks answered: each on its worst, median and best case, all on the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from probekit.cards.card import Cell, Column, Run
+from probekit.cards.names import Names
+from probekit.cards.plots import deviation, heat, panel, png_address
+from probekit.errors import ProbekitError, StoreError, reason
+from probekit.interfaces import Metric, Probe
+from probekit.items import batch
+from probekit.runs.cases import chosen
+from probekit.runs.engine import CASES, MEASURED, SCORES, WEIGHTS, build
+from probekit.storage.store import Folder, Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+PNG = b"\x89PNG\r\n\x1a\n"
+SAME = 1e-2
+"""How far, of the stored score, a network loaded again may be off."""
+MAPS = {
+    "receptive_field": ("receptive_radius", "90 % of its influence within {:.1f} positions"),
+    "equivariance": ("equivariance_error", "error {:.2g} of the output's deviation"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture: its address, what stands under it, and what it shows in words."""
+
+    src: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test item: its input and its truth, and what was answered; a group of panels stands together."""
+
+    title: str
+    groups: tuple[tuple[Panel, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A structure's first seed, loaded again; scores: the headline's by test item, as stored."""
+
+    structure: str
+    model: Module
+    scores: Tensor
+
+
+@dataclass(slots=True)
+class Gallery:
+    """All pictures of a column. flat: whether items are 1-D, drawn as bands; notes: what is not drawn."""
+
+    flat: bool = False
+    shared: list[Case] = field(default_factory=list)
+    own: dict[str, list[Case]] = field(default_factory=dict)
+    maps: dict[str, list[Panel]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery:
+    """Draw a column's networks, the first seed of each, on the test items."""
+    found = Gallery(flat=len(probe.shape.size) == 1)
+    if str(probe.version) != column.version:
+        found.notes.append(
+            f"No cases: version {probe.version} of the probe is installed, not {column.version}."
+        )
+        return found
+    metric = probe.metrics[0]
+    networks = []
+    for cell in column.cells:
+        if not cell.done:
+            continue
+        folder = Folder(store.root / cell.done[0].folder)
+        try:
+            networks.append(network(cell, folder, probe, names))
+        except Exception as error:  # what was stored may be anything, and a card says the rest
+            said = error.found if isinstance(error, ProbekitError) else reason(error)
+            found.notes.append(f"{cell.structure} is not drawn again: {said}.")
+            found.own[cell.structure] = as_stored(cell.structure, folder)
+    drawn = answered(networks, probe, metric, found.notes)
+    if len(drawn.networks) > 1:
+        found.shared = [drawn.case(title, index, drawn.networks) for title, index in drawn.common]
+    for one in drawn.networks:
+        found.own[one.structure] = [
+            drawn.case(name, index, [one]) for name, index in chosen(one.scores, metric)
+        ]
+    found.maps = maps(column.cells, store)
+    return found
+
+
+def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
+    """Load a cell's first seed. Raises ProbekitError or what its plugin raises where that cannot be."""
+    import torch
+
+    result = folder.read_result()
+    names.refuse_files(result.plan.structure)
+    for name in (SCORES, WEIGHTS):
+        folder.read(name, result)
+    model = build(result.plan, names.known, probe, torch.device("cpu"))
+    model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
+    return Network(cell.structure, model.eval(), folder.read_tensors(SCORES)[0][probe.metrics[0].name])
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The chosen items, and what the networks answered to them, by the place of an item in `places`."""
+
+    networks: list[Network]
+    common: list[tuple[str, int]]
+    places: dict[int, int]
+    inputs: Tensor
+    targets: Tensor
+    answers: dict[str, Tensor]
+    metric: Metric
+
+    def case(self, title: str, index: int, networks: Sequence[Network]) -> Case:
+        """Return an item with its input, its truth, and the answer and error of each network."""
+        place = self.places[index]
+        low, high = float(self.targets.min()), float(self.targets.max())
+        truth = self.targets[place]
+        panels = [
+            Panel(panel(self.inputs[place]), "input", f"Input of test item {index}"),
+            Panel(panel(truth, low, high), "truth", f"Truth of test item {index}"),
+        ]
+        for one in networks:
+            answer, score = self.answers[one.structure][place], float(one.scores[index])
+            who, said = (one.structure, f"{self.metric.name} {score:.4f}")
+            alone = len(networks) == 1
+            panels += [
+                Panel(
+                    panel(answer, low, high),
+                    f"prediction, {said}" if alone else f"{who}, {said}",
+                    f"Prediction of {who} on test item {index}, {said}",
+                ),
+                Panel(
+                    deviation(answer - truth, high - low),
+                    "error",
+                    f"Error of {who} on test item {index}",
+                ),
+            ]
+        step = 1 if len(networks) == 1 else 2
+        groups = (tuple(panels[start : start + step]) for start in range(0, len(panels), step))
+        return Case(f"{title}, test item {index}", tuple(groups))
+
+
+def answered(networks: Sequence[Network], probe: Probe, metric: Metric, notes: list[str]) -> Drawn:
+    """Choose items and ask the networks; one that answers otherwise than when it was scored is left out."""
+    import torch
+
+    common = divided(networks, metric) if len(networks) > 1 else []
+    wanted = sorted({i for _, i in common} | {i for one in networks for _, i in chosen(one.scores, metric)})
+    inputs, targets = batch(probe.data("test", 0), wanted or [0])
+    answer = getattr(probe, "answer", None)
+    answers: dict[str, Tensor] = {}
+    for one in networks:
+        with torch.inference_mode():
+            output = one.model(inputs).float()
+        again = metric.score(output, targets, inputs).float()
+        if torch.allclose(again, one.scores[wanted].float(), rtol=SAME, atol=1e-4, equal_nan=True):
+            answers[one.structure] = output if answer is None else answer(output)
+        else:
+            notes.append(f"{one.structure} is not drawn: it answers otherwise than when it was scored.")
+    kept = [one for one in networks if one.structure in answers]
+    places = {index: place for place, index in enumerate(wanted)}
+    return Drawn(kept, common, places, inputs, targets, answers, metric)
+
+
+def divided(networks: Sequence[Network], metric: Metric) -> list[tuple[str, int]]:
+    """Return the items on which the networks differ most, and together do worst, middling and best."""
+    import torch
+
+    scores = torch.stack([one.scores.double() for one in networks])
+    spread = (scores.amax(0) - scores.amin(0)).nan_to_num(-1.0)
+    mean = [(name, index) for name, index in chosen(scores.mean(0), metric) if name != "second worst"]
+    named = {index: f"{name} on the average" for name, index in mean}
+    return [("most divided", int(spread.argmax())), *((said, index) for index, said in named.items())]
+
+
+def as_stored(structure: str, folder: Folder) -> list[Case]:
+    """Return the picture that was drawn when the run was scored, where it is whole."""
+    try:
+        content = folder.read(CASES, folder.read_result())
+    except StoreError:
+        return []
+    if not content.startswith(PNG):
+        return []
+    alt = f"Input, truth, prediction and error of {structure} on its worst, median and best test items"
+    return [Case("As drawn when it was scored", ((Panel(png_address(content), "", alt),),))]
+
+
+def maps(cells: Sequence[Cell], store: Store) -> dict[str, list[Panel]]:
+    """Draw what was measured by position, of the first seed of each structure that has it."""
+    fields: dict[str, dict[str, Tensor]] = {name: {} for name in MAPS}
+    for cell in cells:
+        for name, values in measured(store, cell.done[:1]).items():
+            if name in fields:
+                fields[name][cell.structure] = values
+    drawn: dict[str, list[Panel]] = {}
+    for name, of in fields.items():
+        number, words = MAPS[name]
+        most = max((float(values.nan_to_num().max()) for values in of.values()), default=0.0)
+        for cell in cells:
+            if cell.structure not in of:
+                continue
+            values = of[cell.structure]
+            own = float(values.nan_to_num().max()) if name == "receptive_field" else most
+            value = cell.measured.get(number)
+            said = "" if value is None else words.format(value)
+            alt = f"{name.replace('_', ' ').capitalize()} of {cell.structure}: {said}"
+            drawn.setdefault(name, []).append(Panel(heat(values, own), f"{cell.structure}: {said}", alt))
+    return drawn
+
+
+def measured(store: Store, runs: Sequence[Run]) -> dict[str, Tensor]:
+    """Return the measured maps of a run, none where there are none or they are not whole."""
+    for run in runs:
+        folder = Folder(store.root / run.folder)
+        try:
+            folder.read(MEASURED, folder.read_result())
+            return folder.read_tensors(MEASURED)[0]
+        except StoreError:
+            continue
+    return {}

@@ -1,0 +1,196 @@
+"""A layout says which run belongs where on a card: what was asked, what that means, and what to call it."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from probekit.cards.card import Column
+from probekit.catalog.expression import part, resolve
+from probekit.catalog.grammar import Term, file_names, parse_term
+from probekit.catalog.registry import Registry
+from probekit.errors import ProbekitError
+from probekit.evidence.certify import Certificate
+from probekit.interfaces import Probe, Published
+from probekit.plans.plan import Plan, at_scale
+from probekit.plans.spec import RunSpec
+
+CONTROL = "control-"
+"""How the structures are called that certify makes of controls."""
+PAPER = "paper"
+
+
+class Names:
+    """The structures that were typed, and what texts mean by what is installed.
+
+    A stored text may name a file; it is run only where that file was typed, as a structure or a probe.
+    """
+
+    def __init__(self, known: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
+        self.known, self.typed, self.probes = known, typed, probes
+        self.files = {name for text in (*typed, *probes) for name in file_names(text)}
+        self.probe = functools.cache(self._probe)
+        self.probe_text = functools.cache(self._probe_text)
+        self.structure_text = functools.cache(self._structure_text)
+        self.about = functools.cache(self._about)
+
+    def refuse_files(self, text: str) -> None:
+        """Raise ProbekitError where a stored text names a file that was not typed."""
+        for name in file_names(text):
+            if name not in self.files:
+                found = f"it is made by {name}, and what a store names is not run unasked"
+                raise ProbekitError(text, found, f"Name {name} on the command line to have it run.")
+
+    def _probe(self, text: str) -> Probe:
+        self.refuse_files(text)
+        made: Probe = part("probe", parse_term(text), self.known).make()
+        return made
+
+    def _probe_text(self, asked: str, scale: str) -> str | None:
+        """Return the canonical text of a probe at a scale, None where there is no such thing."""
+        try:
+            self.refuse_files(asked)
+            return at_scale(asked, scale, self.known)[1].text
+        except ProbekitError:
+            return None
+
+    def _structure_text(self, asked: str, host: str) -> str | None:
+        """Return the canonical text of a structure, None where there is no such thing."""
+        try:
+            return resolve(asked, host, self.known).text
+        except ProbekitError:
+            return None
+
+    def _about(self, kind: str, plugin: str, name: str) -> str:
+        return next(
+            (c.about for c in self.known.components() if (c.kind, c.plugin, c.name) == (kind, plugin, name)),
+            "",
+        )
+
+    def wanted(self, plan: Plan, scale: str | None) -> bool:
+        """Tell whether a run belongs on the card; controls belong to each probe that does."""
+        if scale is not None and plan.scale != scale:
+            return False
+        if self.probes and not any(
+            asked == plan.spec.probe or self.probe_text(asked, plan.scale) == plan.probe
+            for asked in self.probes
+        ):
+            return False
+        return not self.typed or is_control(plan) or self.typed_for(plan) is not None
+
+    def typed_for(self, plan: Plan) -> str | None:
+        """Return the text, of those typed, that means a run's structure."""
+        if plan.spec.structure in self.typed:
+            return plan.spec.structure
+        for text in self.typed:
+            try:
+                host = self.probe(plan.probe).structure
+            except ProbekitError:
+                return None
+            if self.structure_text(text, host) == plan.structure:
+                return text
+        return None
+
+    def labels(self, plans: Sequence[Plan]) -> list[str]:
+        """Return what to call each run of a column: one name for one setting, another for another.
+
+        A setting is a structure, a width and a trainer; it is called as it was asked for, the shortest way,
+        with what was typed besides.
+        """
+        settings = [(plan.structure, plan.width, plan.trainer) for plan in plans]
+        calls: dict[tuple[str, int | None, str], str] = {}
+        for setting, plan in zip(settings, plans, strict=True):
+            name = self.typed_for(plan) or plan.spec.structure
+            calls[setting] = min(calls.get(setting, called := name + besides(plan.spec)), called, key=len)
+        shared: dict[str, list[tuple[str, int | None, str]]] = defaultdict(list)
+        for setting, called in calls.items():
+            shared[called].append(setting)
+        for called, several in shared.items():
+            for structure, width, trainer in several if len(several) > 1 else ():
+                calls[structure, width, trainer] = f"{called}, as {structure} of width {width}, {trainer}"
+        return [calls[setting] for setting in settings]
+
+    def order(self, columns: Iterable[Column]) -> dict[str, str]:
+        """Return the structures, as typed or by name, and what each is made of."""
+        found: dict[str, str] = {}
+        for column in columns:
+            for cell in column.cells:
+                found.setdefault(cell.structure, self.made_of(cell.resolved))
+        places = {text: place for place, text in enumerate(self.typed)}
+        return dict(sorted(found.items(), key=lambda item: (places.get(item[0], len(places)), item[0])))
+
+    def made_of(self, structure: str) -> str:
+        """Return what the registry says of a structure's terms."""
+        try:
+            self.refuse_files(structure)
+            parts = resolve(structure, structure, self.known).parts
+        except ProbekitError:
+            return "not installed here"
+        return "; ".join(p.component.about for p in parts if p.component.about)
+
+    def abouts(self, plan: Plan, probe: Probe) -> tuple[str, str]:
+        """Return what the registry says of a probe, and the probe of its scale."""
+        used = next(used for used in plan.components if used.kind == "probe")
+        scale = probe.scales.get(plan.scale)
+        return self.about(used.kind, used.plugin, used.name), scale.about if scale else ""
+
+    def certifies(self, certificate: Certificate, plan: Plan) -> bool:
+        """Tell whether a certificate is of a run's probe, its version and scale."""
+        return (str(certificate.version), certificate.scale) == plan.comparable[1:] and self.probe_text(
+            certificate.probe, certificate.scale
+        ) == plan.probe
+
+    def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
+        """Return the published scores by structure as resolved, where the scale is the paper's."""
+        rows: tuple[Published, ...] = getattr(probe, "published", ()) if plan.scale == PAPER else ()
+        found: dict[str, dict[str, float]] = {}
+        for row in rows:
+            name = parse_term(plan.probe).name
+            asked = make_probe_text(name, row)
+            text = self.structure_text(row.structure, probe.structure)
+            if text is not None and self.probe_text(asked, plan.scale) == plan.probe:
+                found[text] = dict(row.scores)
+        return found
+
+
+def make_probe_text(name: str, row: Published) -> str:
+    """Return the probe of a published row as it would be typed."""
+    return str(Term(name, tuple(sorted(row.probe.items()))))
+
+
+def is_control(plan: Plan) -> bool:
+    """Tell whether a run is of a control, made by certify."""
+    return plan.spec.structure.startswith(CONTROL)
+
+
+def besides(spec: RunSpec) -> str:
+    """Return what was typed besides probe, structure, scale and seed."""
+    said = [] if spec.trainer == RunSpec.model_fields["trainer"].default else [spec.trainer]
+    said += [f"width {spec.width}"] if spec.width is not None else []
+    said += [f"budget {spec.budget}"] if spec.budget is not None else []
+    return f" ({', '.join(said)})" if said else ""
+
+
+def rebuild(plans: Iterable[Plan]) -> Iterator[str]:
+    """Yield the commands that run these plans again: one for all structures and seeds asked alike."""
+    asked: dict[tuple[str, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for plan in plans:
+        spec = plan.spec
+        words = [spec.probe, "--scale", spec.scale]
+        words += (
+            [] if spec.trainer == RunSpec.model_fields["trainer"].default else ["--trainer", spec.trainer]
+        )
+        words += ["--width", str(spec.width)] if spec.width is not None else []
+        words += ["--budget", str(spec.budget)] if spec.budget is not None else []
+        asked[tuple(words)][spec.structure].add(spec.seed)
+    for settings, structures in sorted(asked.items()):
+        alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
+        for structure, run in structures.items():
+            alike[tuple(sorted(run))].append(structure)
+        for seeds, names in alike.items():
+            options = [word for name in sorted(names) for word in ("-s", name)]
+            counted = seeds == tuple(range(len(seeds)))
+            for ending in [["--seeds", str(len(seeds))]] if counted else [["--seed", str(n)] for n in seeds]:
+                yield shlex.join(["probekit", "run", settings[0], *options, *settings[1:], *ending])

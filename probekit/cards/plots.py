@@ -1,0 +1,130 @@
+"""Plots are pictures small enough to lie within a page: curves as SVG, panels as PNG, both as text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from probekit.runs.pictures import appearance, banded, colour, new_figure
+from probekit.storage.curve import Points
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+INK, RULE = "#010203", "#040506"
+"""Colours that stand for the page's own, so that a plot is read by day and by night."""
+POINTS = 120
+DECADE = 10
+"""How many times the least loss the greatest must be for a scale of powers."""
+
+
+def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
+    """Draw learning curves as an SVG element: (step, loss) each, in the colour of its structure's place.
+
+    salt: makes the names within the SVG its own in a page of several. No text but numbers and two words comes
+    into it.
+    """
+    import matplotlib as mpl
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8, "font.family": "sans-serif",
+        "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+        "axes.edgecolor": RULE, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False,
+    }  # fmt: skip
+    with mpl.rc_context(style):
+        figure = new_figure(4.6, 2.7)
+        axes = figure.subplots()
+        for place, points in lines:
+            axes.plot(*zip(*thinned(points), strict=True), color=colour(place), linewidth=1.1, alpha=0.85)
+        losses = [loss for _, points in lines for _, loss in points]
+        if min(losses) > 0 and max(losses) > DECADE * min(losses):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss")
+        axes.grid(linewidth=0.5)
+        axes.set_axisbelow(True)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return inlined(buffer.getvalue())
+
+
+def thinned(points: Points) -> list[tuple[float, float]]:
+    """Return at most 120 points, each the mean of those that it stands for."""
+    each = -(-len(points) // POINTS)
+    parts = [points[start : start + each] for start in range(0, len(points), each)]
+    return [tuple(sum(axis) / len(part) for axis in zip(*part, strict=True)) for part in parts]
+
+
+def inlined(text: str) -> str:
+    """Return the SVG element of a document, in the page's colours and of the page's size."""
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    hidden = r'\1 aria-hidden="true" focusable="false"'
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', hidden, text, count=1)
+    return text.replace(INK, "currentColor").replace(RULE, "var(--rule)").strip()
+
+
+def panel(values: Tensor, low: float = 0.0, high: float = 1.0) -> str:
+    """Return what a tensor (channels, *size) looks like, numbers grey from low to high: a PNG address."""
+    import numpy as np
+
+    given = appearance(values)
+    if given.shape[-1] == 1:
+        given = (given[..., 0] - low) / ((high - low) or 1.0)
+    return address((np.clip(np.nan_to_num(given), 0, 1) * 255).round().astype(np.uint8))
+
+
+def deviation(error: Tensor, most: float) -> str:
+    """Return an error (channels, *size) as the address of a PNG: blue below, white at zero, red above.
+
+    Of several channels the greatest distance is drawn, in red.
+    """
+    values = error.detach().cpu().float()
+    values = values if values.shape[0] == 1 else values.abs().amax(0, keepdim=True)
+    return coloured(values[0].numpy() * (0.45 / (most or 1.0)) + 0.5, "RdBu_r")
+
+
+def heat(field: Tensor, most: float) -> str:
+    """Return a map (*size) of numbers from 0 as the address of a PNG: dark is none, light the most."""
+    import numpy as np
+
+    values = field.detach().cpu().float().numpy()
+    return coloured(np.sqrt(np.nan_to_num(np.clip(values, 0, None)) / (most or 1.0)), "magma")
+
+
+def coloured(values: NDArray[Any], name: str) -> str:
+    """Return values from 0 to 1, (*size), through a colour map."""
+    import matplotlib as mpl
+    import numpy as np
+
+    if values.ndim == 1:
+        values = banded(values[None, :, None])[..., 0]
+    levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
+    palette = (mpl.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return address(levels, palette)
+
+
+def address(levels: NDArray[Any], palette: NDArray[Any] | None = None) -> str:
+    """Return bytes (height, width[, 3]) as the data address of a PNG."""
+    from PIL import Image
+
+    picture = Image.fromarray(levels)
+    if palette is not None:
+        picture = picture.convert("L")
+        picture.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return png_address(buffer.getvalue())
+
+
+def png_address(content: bytes) -> str:
+    """Return a PNG file as a data address."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -1,0 +1,100 @@
+"""`probekit run` puts structures to probes: it trains, scores, stores and reports."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
+from probekit.errors import UsageError
+
+if TYPE_CHECKING:
+    from probekit.runs.front import Outcome
+
+
+def run(
+    probes: Annotated[
+        list[str], typer.Argument(metavar="PROBE...", help="As nonlocality or nonlocality(size=64).")
+    ],
+    structures: Annotated[
+        list[str],
+        typer.Option("--structure", "-s", metavar="S", help="As unet+lambda+pe; may be given several times."),
+    ],
+    seed: Annotated[
+        int | None, typer.Option(help="Of weights, order and training set.  [default: 0]")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="K", help="Run seeds 0 to K - 1.")] = None,
+    scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
+    width: Annotated[int | None, typer.Option(help="Channels, instead of the scale's.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Parameters to come near to, instead.")] = None,
+    trainer: Annotated[str, typer.Option(help="As supervised(lr=0.003, epochs=20).")] = "supervised",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count parameters and width; train nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Choose the learning rate of three on the validation split.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
+) -> None:
+    """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
+
+    A result that is stored is shown at once. Ctrl-C, or a crash, loses nothing: the same command goes on.
+    One failed run does not stop the rest; the exit code is then 1.
+
+    Example: probekit run nonlocality --structure unet+lambda
+    """
+    from probekit.runs.machine import chosen_device
+    from probekit.storage.store import Store
+
+    if seed is not None and seeds is not None:
+        raise UsageError(
+            "--seed and --seeds", "they exclude each other", "Type --seed N for one, --seeds K for K of them."
+        )
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
+    chosen_device(device)
+    asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
+    plans, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
+    if dry_run:
+        report([described(plan, "planned") for plan in plans], as_json)
+        raise typer.Exit(1 if broken else 0)
+    if tune:
+        plans = tuned(plans, device, Store(store))
+    rows, outcomes, stopped = carry_out_all(plans, device, Store(store), force)
+    report(rows, as_json, outcomes)
+    if stopped:
+        raise interrupted(" without --force" if force else "")
+    if broken or any(row["status"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | None = None) -> None:
+    """Print the rows as JSON, or as tables."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from probekit.cli.report import print_comparison, print_outcome, print_rows, print_spikes
+
+    groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes or []:
+        if outcome.result.status == "done":
+            groups[outcome.result.plan.comparable].append(outcome)
+    for group in groups.values():
+        if len(group) == 1:
+            print_outcome(group[0])
+        else:
+            print_comparison([outcome.result for outcome in group])
+        print_spikes([outcome.result for outcome in group])
+    if not outcomes or len(rows) > 1:
+        print_rows(rows)

@@ -1,0 +1,1 @@
+"""Evidence is what results allow to be said: intervals, differences, certificates, conclusions."""

@@ -1,0 +1,204 @@
+"""Certifying gathers the evidence that a probe is unambiguous, well-posed and focused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.catalog.expression import part
+from probekit.catalog.grammar import Term, parse_term
+from probekit.catalog.registry import Registry
+from probekit.components import Component
+from probekit.interfaces import Metric, Probe
+from probekit.items import batches
+from probekit.plans.plan import make_plan, make_spec
+from probekit.runs.front import carry_out, make_probe
+from probekit.runs.pictures import Strip, grid
+from probekit.runs.score import BATCH, closed_form, expected
+from probekit.storage.result import place
+from probekit.storage.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from probekit.runs.engine import Watch
+
+LOWEST = 0.25
+
+
+class Check(BaseModel):
+    """One thing looked at: whether it holds (None where it was not measured), and the evidence in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    holds: bool | None
+    evidence: str
+
+
+class Certificate(BaseModel):
+    """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
+
+    version: the probe's. A certificate of another version says nothing of this one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    probe: str
+    version: int
+    scale: str
+    items: int
+    checks: tuple[Check, ...]
+    counterexample: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether nothing that was measured failed."""
+        return all(check.holds is not False for check in self.checks)
+
+
+def certify(
+    text: str,
+    scale: str,
+    known: Registry,
+    store: Store,
+    *,
+    items: int = 10_000,
+    focus: bool = True,
+    device: str | None = None,
+    watch: Watch | None = None,
+) -> Certificate:
+    """Look at a probe: `items` of its training split for the first checks, its controls for the last.
+
+    focus: fit the controls too, networks among them; they are trained like any structure and kept in the
+    store. The certificate and, where an item fails, its picture are written into the store. Raises UsageError
+    for an unknown probe, parameter or scale, StoreError where the store cannot be written.
+    """
+    tell = watch or (lambda stage, row: None)
+    asked = parse_term(text)
+    has_length = part("probe", Term(asked.name, ()), known).accepts("train")
+    longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
+    probe = make_probe(text, scale, known, **longer)
+    items = min(items, len(probe.data("train", 0)))
+    checks, picture = examine(probe, items, tell)
+    if focus:
+        checks.append(focused(text, scale, known, store, device, tell))
+    else:
+        checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
+    folder = store.loose(f"certificate-{text}-{scale}")
+    where = ""
+    if picture:
+        folder.write("counterexample.png", picture)
+        where = str(folder.path / "counterexample.png")
+    found = Certificate(
+        probe=text,
+        version=probe.version,
+        scale=scale,
+        items=items,
+        checks=tuple(checks),
+        counterexample=where,
+    )
+    folder.write("certificate.json", found.model_dump_json(indent=1).encode())
+    return found
+
+
+def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
+    """Check item by item that the label is the only one and the oracle's; return checks and a picture.
+
+    A probe that can prove from an input that it has one label has `certified(inputs) -> {rule: (batch,)
+    bool}`; one that can say what its inputs contain has `contents(inputs, targets) -> {what: (batch,)
+    numbers}`; one that may leave something to be guessed has `ceiling(inputs) -> (batch,)`, the score of the
+    headline metric, a share, that the best guesses reach on the average. The picture is PNG bytes, empty
+    where nothing failed.
+    """
+    import torch
+
+    data = probe.data("train", 0)
+    count = min(items, len(data))
+    proof: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
+    contents: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
+    ceiling: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    unproved: dict[str, int] = {}
+    best: list[Tensor] = []
+    held: dict[str, list[Tensor]] = {}
+    wrong = 0
+    picture = b""
+    for indices, inputs, targets in batches(data, count, BATCH):
+        answers = probe.oracle(inputs)
+        missed = (answers != targets).flatten(1).any(1)
+        failed = missed.clone()
+        for rule, holds in (proof(inputs) if proof else {}).items():
+            unproved[rule] = unproved.get(rule, 0) + int((~holds).sum())
+            failed |= ~holds
+        for what, values in (contents(inputs, targets) if contents else {}).items():
+            held.setdefault(what, []).append(values)
+        if ceiling:
+            best.append(ceiling(inputs))
+        wrong += int(missed.sum())
+        if not picture and bool(failed.any()):
+            first = int((missed if bool(missed.any()) else failed).int().argmax())
+            picture = counterexample(indices[first], inputs[first], targets[first], answers[first])
+        tell("examine", {"step": indices.stop, "steps": count})
+    checks = []
+    if proof:
+        rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
+        checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
+    exact = f"the oracle is exact on {count - wrong:,} of {count:,}"
+    if (share := expected(best)) is not None:
+        exact += f"; the best of solvers expects {share:.2%} in {probe.metrics[0].name}"
+    checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
+    spread = {what: torch.cat(parts).double() for what, parts in held.items()}
+    if spread:
+        said = [f"{what} {v.mean():.3g} ({v.min():.3g} to {v.max():.3g})" for what, v in spread.items()]
+        checks.append(Check(name="simple", holds=None, evidence="an input holds " + ", ".join(said)))
+    return checks, picture
+
+
+def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -> bytes:
+    """Draw an item that failed: PNG bytes."""
+    strip = Strip(f"item {index}", (inputs, target, answer, answer - target))
+    heads = ("input", "label", "the oracle's reading", "difference")
+    return grid("A label that the input does not decide", heads, [strip], frozenset({"difference"}))
+
+
+def focused(text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch) -> Check:
+    """Fit the controls and check that each stays in the lowest quarter between the first of them and perfect.
+
+    The metric is the probe's `focus`, by default its headline.
+    """
+    probe = make_probe(text, scale, known)
+    train, test = probe.data("train", 0), probe.data("test", 0)
+    name = getattr(probe, "focus", probe.metrics[0].name)
+    metric: Metric = next(m for m in probe.metrics if m.name == name)
+    scores: dict[str, float | None] = {}
+    for title, control in probe.controls().items():
+        if hasattr(control, "fit"):
+            scores[title] = closed_form(control, probe, train, test, len(test))[name]
+            continue
+        component = Component(
+            "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
+        )
+        with_control = known.with_components(component)
+        plan = make_plan(make_spec(probe=text, structure=component.name, scale=scale), with_control)
+        outcome = carry_out(plan, with_control, device=device, store=store, watch=tell)
+        scores[title] = outcome.result.metrics.get(name)
+    floor = next(iter(scores.values()))
+    places = {title: reached(value, floor, metric.perfect) for title, value in scores.items()}
+    said = ", ".join(f"{title} {placed(at, scores[title])}" for title, at in places.items())
+    return Check(
+        name="focused",
+        holds=all(at is not None and at <= LOWEST for at in places.values()),
+        evidence=f"place of the controls (and their score) in {name}, at most {LOWEST:.0%}: {said}",
+    )
+
+
+def placed(at: float | None, value: float | None) -> str:
+    """Return a place and its score for people."""
+    return "-" if at is None else f"{at:z.0%} ({value:.3f})"
+
+
+def reached(value: float | None, floor: float | None, perfect: float) -> float | None:
+    """Return the place of a control; a perfect floor leaves no room below it."""
+    return 1.0 if value is not None and floor == perfect else place(value, floor, perfect)

@@ -1,0 +1,1 @@
+"""Plans make what was asked exact: a width, a count, a hash."""

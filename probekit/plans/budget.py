@@ -1,0 +1,62 @@
+"""The budget chooses the width whose parameter count is nearest to what a scale allows."""
+
+from __future__ import annotations
+
+from probekit.catalog.expression import Expression
+from probekit.errors import ProbekitError, UsageError
+from probekit.interfaces import Shape
+
+WIDEST = 4096
+REFUSED = 0.25
+
+
+def count(expression: Expression, shape: Shape, width: int | None) -> int:
+    """Return how many parameters the network has, built without memory for its weights where that can be."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            network = expression.build(shape, width)
+    except UsageError:
+        raise
+    except ProbekitError:  # some networks compute with tensors while they are built
+        network = expression.build(shape, width)
+    if not isinstance(network, torch.nn.Module):
+        raise UsageError(
+            f"structure {expression.text!r}",
+            f"it built a {type(network).__name__}",
+            "A structure builds a torch.nn.Module.",
+        )
+    return sum(p.numel() for p in network.parameters())
+
+
+def nearest(expression: Expression, shape: Shape, budget: int) -> int:
+    """Return the admissible width whose count is nearest to the budget.
+
+    Counts rise with the width, so a bisection finds the two admissible widths around the budget.
+    Raises UsageError where the nearest is more than 25 % off.
+    """
+    step = expression.width_step
+    counts: dict[int, int] = {}
+
+    def at(steps: int) -> int:
+        if steps not in counts:
+            counts[steps] = count(expression, shape, steps * step)
+        return counts[steps]
+
+    high = 1
+    while at(high) < budget and high * step < WIDEST:
+        high *= 2
+    low = max(1, high // 2)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if at(middle) < budget else (low, middle)
+    best = min((low, high), key=lambda steps: abs(at(steps) - budget))
+    gap = at(best) / budget - 1
+    if abs(gap) > REFUSED:
+        raise UsageError(
+            f"{expression.text} within {budget:,} parameters",
+            f"the nearest width, {best * step}, has {at(best):,}, {gap:+.0%}",
+            f"Type --budget {at(best)} or --width {best * step}.",
+        )
+    return best * step

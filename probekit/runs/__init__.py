@@ -1,0 +1,1 @@
+"""Runs carry out plans: data are drawn, networks trained, scored, measured and drawn."""

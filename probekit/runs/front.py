@@ -1,0 +1,129 @@
+"""The front is what Python code and the command line call alike: plan, run and data."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probekit.catalog.grammar import Term, parse_term
+from probekit.catalog.registry import Registry, registry
+from probekit.components import Component
+from probekit.errors import RunError, UsageError
+from probekit.interfaces import Dataset, Probe, Split
+from probekit.plans.plan import Plan, at_scale, make_plan, make_spec
+from probekit.runs.machine import chosen_device
+from probekit.storage.result import Result
+from probekit.storage.store import Folder, Store
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from probekit.runs.engine import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one run: its result, its folder, and whether it had been stored before."""
+
+    result: Result
+    folder: Folder
+    stored: bool
+
+
+def run(
+    probe: str,
+    structure: str | Callable[..., Module],
+    *,
+    scale: str = "quick",
+    seed: int = 0,
+    trainer: str = "supervised",
+    width: int | None = None,
+    budget: int | None = None,
+    device: str | None = None,
+    store: str | Path | None = None,
+    force: bool = False,
+) -> Result:
+    """Put a structure to a probe and return the result, from the store where it is there.
+
+    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression
+    such as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is
+    given what it takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is
+    run anew each time. Raises UsageError for what cannot be meant, StoreError where the store refuses,
+    RunError where the run fails.
+    """
+    expression, known = named(structure, registry())
+    spec = make_spec(
+        probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
+    )
+    outcome = carry_out(make_plan(spec, known), known, device=device, store=Store(store), force=force)
+    if outcome.result.status == "failed":
+        raise RunError(
+            f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."
+        )
+    return outcome.result
+
+
+def carry_out(
+    plan: Plan,
+    known: Registry,
+    *,
+    device: str | None = None,
+    store: Store,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Return the stored result of a plan, or perform it; with `force`, in a new folder beside it."""
+    from probekit.runs.engine import perform
+
+    where = chosen_device(device)
+    if not force and (found := store.find(plan)) is not None:
+        result, kept = found
+        # as it was asked for now, with the noise as it is known now
+        return Outcome(result.model_copy(update={"plan": plan}), kept, stored=True)
+    folder = None if force else store.newest(plan)
+    if folder is None:
+        folder = store.new(plan)
+    with folder.locked(), contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
+        return Outcome(perform(plan, folder, known, where, watch), folder, stored=False)
+
+
+def data(
+    probe: str = "nonlocality", *, split: Split = "test", scale: str = "quick", seed: int = 0, **params: Any
+) -> Dataset:
+    """Return a split of a probe as a torch Dataset of (input, target), drawn as it is asked for.
+
+    For nonlocality: float32 RGB 3 x H x W in [0, 1] and float32 depth 1 x H x W. params: of the probe.
+    Raises UsageError for an unknown name, scale, split or parameter.
+    """
+    if split not in ("train", "validation", "test"):
+        raise UsageError(f"split {split!r}", "there is no such split", "Type train, validation or test.")
+    return make_probe(probe, scale, registry(), **params).data(split, seed)
+
+
+def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
+    """Return a probe at one of its scales, with what was typed on top."""
+    asked = parse_term(text)
+    typed = Term(asked.name, tuple(sorted({**dict(asked.params), **params}.items())))
+    made: Probe = at_scale(str(typed), scale, known)[1].make()
+    return made
+
+
+def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:
+    """Return the expression of a structure (of a callable py- and its name), and a registry that knows it."""
+    if isinstance(structure, str):
+        return structure, known
+    if not callable(structure):
+        asked = f"structure {structure!r}"
+        raise UsageError(
+            asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module."
+        )
+    words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
+    about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
+    given = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
+    return given.name, known.with_components(given)

@@ -1,0 +1,43 @@
+"""A machine is where a run happens: the device it is given, and what is recorded of it."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from probekit.errors import UsageError
+from probekit.storage.result import Environment
+
+if TYPE_CHECKING:
+    import torch
+
+
+def chosen_device(name: str | None) -> torch.device:
+    """Return the device of that name; without a name cuda or mps where there is one, else cpu.
+
+    Raises UsageError where this machine has no such device.
+    """
+    import torch
+
+    have = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    there = [kind for kind, count in have.items() if count]
+    kind, colon, index = (name or there[0]).partition(":")
+    if (index and not index.isdecimal()) or (colon and not index) or int(index or 0) >= have.get(kind, 0):
+        found = f"this machine has {', '.join(there)}"
+        raise UsageError(f"--device {name}", found, "Type one of these, or leave --device out.")
+    return torch.device(name or kind)
+
+
+def environment(device: torch.device) -> Environment:
+    """Return what this machine is."""
+    from importlib.metadata import version
+
+    import torch
+
+    return Environment(
+        probekit=version("probekit-nn"),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        device=device.type,
+        threads=torch.get_num_threads(),
+    )

@@ -1,0 +1,114 @@
+"""Scoring turns a network's answers into numbers: an item at a time, then means, intervals and floors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, cast
+
+from probekit.errors import RunError
+from probekit.interfaces import Control, Dataset, Metric, Probe
+from probekit.items import batches
+from probekit.storage.result import Scores
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+BATCH = 256
+POSITIONS = 1 << 17
+"""What a network is given at once, so that it needs little more memory than in training."""
+
+
+def score(
+    model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device
+) -> dict[str, Tensor]:
+    """Score the first `count` items: each metric's (count,) float32.
+
+    Raises RunError where an answer is not finite: a metric's NaN says that it does not apply, and would
+    hide it.
+    """
+    import torch
+
+    found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
+    with torch.inference_mode():
+        for indices, *columns in batches(data, count, sitting(probe.shape.size)):
+            inputs, targets = (column.to(device) for column in columns)
+            output = model(inputs).float()
+            if not bool(output.isfinite().all()):
+                raise RunError("scoring", f"an answer to items {indices[0]} to {indices[-1]} is not finite")
+            for metric in probe.metrics:
+                found[metric.name].append(metric.score(output, targets, inputs).cpu())
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def sitting(size: Sequence[int]) -> int:
+    """Return how many items of a size a network is given at once."""
+    return max(1, min(BATCH, POSITIONS // prod(size)))
+
+
+def means(items: Mapping[str, Tensor]) -> Scores:
+    """Return each metric's mean over the items it applies to; None where that is none."""
+    averages = {name: float(values.double().nanmean()) for name, values in items.items()}
+    return {name: value if value == value else None for name, value in averages.items()}
+
+
+def intervals(items: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
+    """Return each test mean's 95 % interval over items (1.96 standard errors)."""
+    found = {}
+    for name, values in items.items():
+        some = values[~values.isnan()].double()
+        if len(some) > 1:
+            mean, error = float(some.mean()), 1.96 * float(some.std()) / len(some) ** 0.5
+            found[name] = (mean - error, mean + error)
+    return found
+
+
+def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:
+    """Fit a closed-form control and return its means over the first `count` test items."""
+    import torch
+
+    closed = cast("Control", control)
+    closed.fit(train)
+    return means(score(closed, probe, test, count, torch.device("cpu")))
+
+
+def controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
+    """Return by name what each closed-form control, fitted on the training split, scores on the test."""
+    return {
+        name: closed_form(control, probe, train, test, len(test))
+        for name, control in probe.controls().items()
+        if hasattr(control, "fit")
+    }
+
+
+def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
+    """Return for each metric the best score of the closed-form controls."""
+    best: Scores = {}
+    for found in controls.values():
+        for metric in probe.metrics:
+            best[metric.name] = better(metric, best.get(metric.name), found[metric.name])
+    return best
+
+
+def ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
+    """Return the headline metric that the best of solvers expects of the first `count` items.
+
+    None for a probe without `ceiling(inputs) -> (batch,)`, which leaves nothing to be guessed.
+    """
+    best: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    return expected([best(inputs) for _, inputs, _ in batches(data, count, BATCH)] if best else [])
+
+
+def expected(best: Sequence[Tensor]) -> float | None:
+    """Return the mean of what the best of solvers expects, given in parts (batch,); None of no parts."""
+    import torch
+
+    return means({"": torch.cat(list(best))})[""] if best else None
+
+
+def better(metric: Metric, one: float | None, other: float | None) -> float | None:
+    """Return the better of two scores."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other) if metric.better == "lower" else max(one, other)

@@ -1,0 +1,58 @@
+"""Splits are a probe's data for one seed, drawn once in a process and kept for the runs that follow."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from probekit.catalog.expression import part
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import Registry
+from probekit.interfaces import Dataset, Probe, Row
+from probekit.items import materialised
+from probekit.plans.plan import Plan
+from probekit.runs.score import ceiling, controls
+from probekit.storage.result import Scores
+
+KEPT = 3
+"""A grid puts several structures to the same few seeds."""
+
+
+class Splits:
+    """A probe with its three splits, and what its closed-form controls score on them."""
+
+    def __init__(self, probe: Probe, seed: int) -> None:
+        self.probe = probe
+        self.train: Dataset = probe.data("train", seed)
+        self.validation: Dataset = probe.data("validation", seed)
+        self.test: Dataset = probe.data("test", seed)
+
+    @functools.cached_property
+    def controls(self) -> dict[str, Scores]:
+        """What the closed-form controls score, fitted when first asked for."""
+        return controls(self.probe, self.train, self.test)
+
+    @functools.cached_property
+    def ceiling(self) -> float | None:
+        """What the best of solvers expects of the test items in the headline metric."""
+        return ceiling(self.probe, self.test, len(self.test))
+
+    def draw(self, tell: Callable[[str, Row], None]) -> None:
+        """Draw what has not been drawn, telling how far it is."""
+        for split in (self.train, self.validation, self.test):
+            for drawn in materialised(split):
+                tell("prepare", {"step": drawn, "steps": len(split)})
+
+
+_kept: dict[tuple[object, str, int], Splits] = {}
+
+
+def splits(plan: Plan, registry: Registry) -> Splits:
+    """Return the splits of a plan's probe and seed; the oldest of those kept gives way."""
+    found = part("probe", parse_term(plan.probe), registry)
+    key = (found.target, plan.probe, plan.seed)
+    if key not in _kept:
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = Splits(found.make(), plan.seed)
+    return _kept[key]

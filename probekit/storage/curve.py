@@ -1,0 +1,38 @@
+"""Learning is what the log of a run tells: the loss, step by step, and whether training kept its footing."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+
+from probekit.storage.store import LOG, Folder
+
+Points = list[tuple[float, float]]
+SPIKE = 2.0
+"""A loss that rises to more than this multiple of what it began at has lost what was learned."""
+
+
+def logged(folder: Folder) -> Points:
+    """Return (step, loss) of each row of a run's log that has both."""
+    try:
+        text = (folder.path / LOG).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    points = []
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+            step, loss = float(row["step"]), float(row["loss"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isfinite(step) and isfinite(loss):
+            points.append((step, loss))
+    return points
+
+
+def spike(points: Points) -> float | None:
+    """Return to what multiple of the first loss a later one rose, None where training kept its footing."""
+    if len(points) < 2 or points[0][1] <= 0:
+        return None
+    highest = max(loss for _, loss in points[1:]) / points[0][1]
+    return highest if highest > SPIKE else None

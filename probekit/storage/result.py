@@ -1,0 +1,81 @@
+"""A result is what was found: scores, floors, what the network cost, and on what machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.plans.plan import Plan
+
+Scores = dict[str, float | None]
+FORMAT = 2
+"""Raised when the fields of a result change."""
+
+
+class Environment(BaseModel):
+    """Where a run happened: recorded, not part of its identity."""
+
+    model_config = ConfigDict(frozen=True)
+
+    probekit: str
+    torch: str
+    python: str
+    device: str
+    threads: int
+
+    def changes(self, was: Mapping[str, Any]) -> list[str]:
+        """Return in words how this environment differs from the fields of another, which came before."""
+        fields = self.model_dump()
+        return [
+            f"{key} was {was.get(key)}, here {fields[key]}" for key in fields if was.get(key) != fields[key]
+        ]
+
+
+class Result(BaseModel):
+    """What was found.
+
+    metrics: test means; train: means over as many training items; validation: means over the validation
+    split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
+    by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
+    metric, None for a probe that leaves nothing to be guessed; intervals: 95 % of the test mean over items
+    (one seed says nothing of the noise between seeds). None stands for a metric that applies to no item.
+    measured: properties measured rather than learned; their maps are in measured.safetensors. spike: to what
+    multiple of its first the loss rose, None where training kept its footing. seconds: training alone, over
+    all sittings. flops: of one forward pass of one item. weights: sha256 over the final weights. error: why
+    it failed. files: sha256 by name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    plan: Plan
+    status: Literal["done", "failed"]
+    metrics: Scores = {}
+    train: Scores = {}
+    validation: Scores = {}
+    spike: float | None = None
+    controls: dict[str, Scores] = {}
+    floors: Scores = {}
+    ceiling: float | None = None
+    intervals: dict[str, tuple[float, float]] = {}
+    measured: dict[str, float] = {}
+    steps: int = 0
+    seconds: float = 0.0
+    flops: int | None = None
+    weights: str = ""
+    environment: Environment
+    error: str = ""
+    files: dict[str, str] = {}
+
+    def place(self, metric: str, perfect: float) -> float | None:
+        """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""
+        return place(self.metrics.get(metric), self.floors.get(metric), perfect)
+
+
+def place(value: float | None, floor: float | None, perfect: float) -> float | None:
+    """Return where a score lies from floor (0) to perfect (1), None where that says nothing."""
+    if value is None or floor is None or floor == perfect:
+        return None
+    return (value - floor) / (perfect - floor)

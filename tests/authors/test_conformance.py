@@ -1,0 +1,30 @@
+"""What is guarded: every built-in component keeps every promise of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from probekit.catalog.plugins import DISTRIBUTION
+from probekit.catalog.registry import registry
+from probekit.check import PROMISES, Check, checks
+
+LONG = "compiles"
+
+
+def built_in() -> Iterator[Any]:
+    """Yield every check of every component of our own distribution."""
+    known = registry()
+    for component in known.components():
+        owner = known.owner(component)
+        if component.kind in PROMISES and owner is not None and owner.distribution == DISTRIBUTION:
+            for check in checks(component.kind, component.long_name):
+                marks = [pytest.mark.slow] if check.name == LONG else []
+                yield pytest.param(check, id=f"{component.kind}-{component.name}-{check}", marks=marks)
+
+
+@pytest.mark.parametrize("check", list(built_in()))
+def test_a_built_in_component_keeps_its_promise(check: Check) -> None:
+    check()

@@ -1,0 +1,103 @@
+"""What is guarded: a new package installs, is listed, runs and passes its own tests as it is written."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run, environment
+from small import call
+
+from probekit.authors.scaffold import ABOUT, RUN, new
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a package of each kind and install them all, without a network."""
+    folder = tmp_path_factory.mktemp("new")
+    written = [new(kind, f"my-{kind}", folder, registry()) for kind in ABOUT]
+    install(folder / "site", *written)
+    return folder
+
+
+def install(site: Path, *packages: Path) -> None:
+    words = ["-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
+    done = subprocess.run([sys.executable, *words, *map(str, packages)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_package_is_listed(site: Path, probekit: Run) -> None:
+    listed = json.loads(probekit("list", "--json", path=site / "site").stdout)
+    assert {(one["kind"], one["name"]) for one in listed} >= {(kind, f"my-{kind}") for kind in ABOUT}
+
+
+def test_the_tests_of_every_package_pass(site: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not compiles", str(site)],
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env=environment(site / "site", {}),
+    )
+    assert done.returncode == 0, done.stdout
+    assert int(done.stdout.split(" passed")[0].split()[-1]) > 40
+
+
+@pytest.mark.parametrize("kind", ABOUT)
+def test_the_command_it_shows_runs(kind: str, site: Path, probekit: Run) -> None:
+    words = shlex.split(RUN[kind].format(name=f"my-{kind}"))[1:]
+    done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site")
+    assert done.returncode == 0, done.stderr
+    assert [row["status"] for row in json.loads(done.stdout)] == ["done"]
+
+
+def test_what_is_written_is_as_our_own_files_are(site: Path) -> None:
+    for words in (["check", "--select", "E,F,W,I,B,UP"], ["format", "--check"]):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "ruff",
+                *words,
+                "--line-length",
+                "110",
+                *map(str, site.glob("probekit-*")),
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("planet", "mars", "a new planet: there is no template for it"),
+        ("layer", "My_Layer", "that is no name. Names are lower-case words"),
+        ("layer", "../swirl", "that is no name"),
+        ("layer", "none", "that is no name"),
+        ("layer", "lambda", "plugin layers has one. Choose another name."),
+    ],
+)
+def test_what_cannot_be_written_is_a_usage_error(kind: str, name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        new(kind, name, tmp_path, registry())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "new", "layer", "swirl", "--into", str(tmp_path))[0] == 0
+    module = tmp_path / "probekit-swirl/probekit_swirl/layer.py"
+    module.write_text("mine")
+    code, _, err = call(capsys, "new", "layer", "swirl", "--into", str(tmp_path))
+    assert (code, "there is something of that name" in err) == (2, True)
+    assert module.read_text() == "mine"
+    code, _, err = call(capsys, "new", "layer", "other", "--into", str(module))
+    assert code == 1
+    assert "Name another place with --into DIR." in err

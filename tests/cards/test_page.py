@@ -1,0 +1,290 @@
+"""What is guarded: the page asks nothing of anywhere, all can read it, and what is stored is text in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from small import knowing, planned
+from stores import IMG, KNOWN, card_of, put, real
+
+from probekit.cards.assemble import make_card
+from probekit.cards.page import page
+from probekit.cards.plots import INK, curves, thinned
+from probekit.catalog.registry import registry
+from probekit.evidence.certify import Certificate, Check
+from probekit.runs.engine import CASES, WEIGHTS
+from probekit.runs.pictures import COLOURS
+from probekit.storage.store import RESULT, Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+LAYERS = (
+    "average", "global-context", "lambda", "lambda(heads=2)", "lambda(keys=8)", "lambda+pe", "lambda-tt",
+    "transformer(heads=1)", "transformer(heads=2)",
+)  # fmt: skip
+TEN = ("unet", *(f"unet+{layer}" for layer in LAYERS))
+LINE = "grouping(test=12,train=32,validation=8)"
+MEGABYTES = 1e6
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store of ten structures on pictures, two of them on a line too, one of them failed once."""
+    folder = tmp_path_factory.mktemp("store")
+    real(folder, TEN)
+    real(folder, TEN[:2], seeds=2)
+    real(folder, TEN[:2], probe=LINE)
+    failed = planned(structure="unet+lambda", seed=1, trainer="supervised")
+    result = Store(folder).find(planned(structure="unet+lambda", trainer="supervised"))
+    assert result is not None
+    Store(folder).new(failed).write_result(
+        result[0].model_copy(update={"plan": failed, "status": "failed", "error": f"RuntimeError: {IMG}"})
+    )
+    return Store(folder)
+
+
+@pytest.fixture(scope="module")
+def text(store: Store) -> str:
+    return page(make_card(store, registry()), store, registry())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, the system's or Playwright's own."""
+    api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with api.sync_playwright() as playwright:
+        try:
+            opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        except api.Error as error:
+            pytest.skip(f"no Chromium opens here: {str(error).splitlines()[0]}")
+        yield opened
+        opened.close()
+
+
+def opened(browser: Browser, folder: Path, text: str, **given: Any) -> tuple[Page, list[str]]:
+    """Open a page from a file; return it and what it complained of or asked for."""
+    (folder / "card.html").write_text(text, encoding="utf-8")
+    tab = browser.new_context(**given).new_page()
+    heard: list[str] = []
+    tab.on("console", lambda message: heard.append(message.text))
+    tab.on("pageerror", lambda error: heard.append(str(error)))
+    tab.on("dialog", lambda dialog: (heard.append(f"dialog {dialog.message}"), dialog.dismiss())[0])
+    tab.on("request", lambda request: heard.append(request.url) if ":///" not in request.url[:12] else None)
+    tab.goto((folder / "card.html").as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    tab.wait_for_timeout(200)
+    return tab, [one for one in heard if not one.startswith("data:")]
+
+
+def test_the_page_of_ten_structures_is_one_file_of_less_than_five_megabytes(text: str) -> None:
+    assert len(text.encode()) < 5 * MEGABYTES
+    assert all(f">{name}</th>" in text for name in TEN)
+    tags = re.findall(r"<[a-z][^>]*>", text)
+    links = re.findall(r"""\b(?:src|srcset|href|action|data)="([^"]+)""", " ".join(tags))
+    assert links
+    assert [link for link in links if not link.startswith(("data:image/png;base64,", "#"))] == []
+
+
+def test_the_page_is_the_same_each_time(store: Store, text: str) -> None:
+    assert page(make_card(store, registry()), store, registry()) == text
+
+
+def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) -> None:
+    for name in TEN:
+        assert f'alt="Prediction of {name} on test item ' in text
+        assert f'alt="Receptive field of {name}: ' in text
+    assert text.count('alt="Input of test item ') >= 2 * 4
+    assert 'class="panels flat"' in text
+    assert text.count('<figure class="curves"') == 2
+    assert "is not drawn" not in text
+
+
+def test_several_structures_are_drawn_on_the_same_cases(text: str) -> None:
+    cases = re.findall(
+        r'<p class="case">(.*?), test item (\d+)</p>(.*?)(?=<p class="case">|<h3>)', text, re.S
+    )
+    titles = [title for title, _, _ in cases]
+    for title in ("most divided", "worst on the average", "median on the average", "best on the average"):
+        assert titles.count(title) == 2
+    index, drawn = next((index, drawn) for title, index, drawn in cases[4:] if title == "most divided")
+    assert all(f'alt="Prediction of {name} on test item {index}' in drawn for name in TEN)
+    assert drawn.count("<img") == 2 + 2 * len(TEN)
+
+
+def test_a_network_that_answers_otherwise_than_when_scored_is_not_drawn(tmp_path: Path) -> None:
+    store = real(tmp_path, ("unet",))
+    folder = store.newest(planned(structure="unet", trainer="supervised"))
+    assert folder is not None
+    result = folder.read_result()
+    tensors, about = folder.read_tensors(WEIGHTS)
+    files = {
+        **result.files,
+        WEIGHTS: folder.write_tensors(WEIGHTS, {k: v + 0.3 for k, v in tensors.items()}, about),
+    }
+    folder.write_result(result.model_copy(update={"files": files}))
+    text = page(make_card(store, registry()), store, registry())
+    assert "unet is not drawn: it answers otherwise than when it was scored." in text
+    assert "Prediction of unet" not in text
+
+
+def test_truncated_weights_leave_the_picture_of_when_it_was_scored(tmp_path: Path) -> None:
+    store = real(tmp_path, ("unet",))
+    folder = store.newest(planned(structure="unet", trainer="supervised"))
+    assert folder is not None
+    (folder.path / WEIGHTS).write_bytes(b"half")
+    text = page(make_card(store, registry()), store, registry())
+    assert "unet is not drawn again: weights.safetensors is truncated" in text
+    assert "As drawn when it was scored" in text
+    (folder.path / CASES).write_bytes(b"<svg onload=alert(1)>")
+    text = page(make_card(store, registry()), store, registry())
+    assert "As drawn when it was scored" not in text
+
+
+def test_a_structure_that_is_not_installed_is_a_line(tmp_path: Path) -> None:
+    from torch import nn
+
+    def net(shape: Any, width: int) -> nn.Module:
+        return nn.Conv2d(shape.inputs, shape.outputs, 1)
+
+    real(tmp_path, ("net",), known=knowing("net", net))
+    store = Store(tmp_path)
+    text = page(make_card(store, registry()), store, registry())
+    assert "net is not drawn again: there is no such structure" in text
+
+
+def test_plots_take_the_colours_of_the_page_and_ids_of_their_own() -> None:
+    points = [(float(step), 1.0 / step) for step in range(1, 500)]
+    one, other = curves([(0, points)], "a"), curves([(0, points)], "b")
+    assert INK not in one
+    assert "currentColor" in one
+    assert COLOURS[0] in one
+    ids = [set(re.findall(r'id="(p[0-9a-f]+|m[0-9a-f]+)"', svg)) for svg in (one, other)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert len(thinned(points)) <= 120
+
+
+def hostile(folder: Path) -> Store:
+    """A store in which all that can be text is an attack, its digests made right."""
+    store = Store(folder)
+    put(store, "unet", {0: 0.5, 1: None})
+    (one,) = put(store, "unet+average", {0: 0.4})
+    result = one.read_result()
+    shutil.rmtree(one.path)
+    spec = result.plan.spec.model_copy(
+        update={"structure": f'unet+average(x="{IMG}")', "trainer": f"t('{IMG}')"}
+    )
+    plan = result.plan.model_copy(update={"spec": spec, "structure": f'"><script>alert(1)</script>{IMG}'})
+    environment = result.environment.model_copy(update={"torch": IMG, "device": "</script>" + IMG})
+    forged = result.model_copy(
+        update={"plan": plan, "environment": environment, "weights": IMG, "measured": {IMG: 1.0}}
+    )
+    store.new(plan).write_result(forged)
+    odd = store.root / IMG.replace("/", "")
+    odd.mkdir()
+    (odd / RESULT).write_text("{")
+    check = Check(name=IMG, holds=True, evidence=IMG)
+    certificate = Certificate(probe="noisy", version=1, scale="smoke", items=1, checks=(check,))
+    folder = store.loose("certificate-noisy-smoke")
+    folder.write("certificate.json", certificate.model_dump_json().encode())
+    return store
+
+
+def test_what_is_stored_appears_as_text_alone(tmp_path: Path) -> None:
+    store = hostile(tmp_path / "store")
+    text = page(card_of(store), store, KNOWN)
+    assert "<img src=x" not in text
+    assert "alert(1)</script>" not in text
+    escaped = "&lt;img src=x onerror=alert(1)&gt;"
+    assert text.count(escaped) >= 8
+    assert text.count("<script>") == 1
+
+
+def test_attacks_do_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
+    store = hostile(tmp_path / "store")
+    tab, heard = opened(browser, tmp_path, page(card_of(store), store, KNOWN))
+    assert heard == []
+    assert tab.locator("img[src=x]").count() == 0
+    assert IMG in tab.locator("body").inner_text()
+
+
+def test_the_policy_stops_what_escaping_would_let_through(
+    browser: Browser, tmp_path: Path, text: str
+) -> None:
+    broken = text.replace(
+        "<footer>", "<img src='https://example.org/x.png'><script>alert(1)</script><footer>", 1
+    )
+    _, heard = opened(browser, tmp_path, broken)
+    assert not [one for one in heard if one.startswith("dialog")]
+    assert [one for one in heard if "Content Security Policy" in one]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_opens_without_an_error_or_a_request(
+    browser: Browser, tmp_path: Path, text: str, scheme: str
+) -> None:
+    tab, heard = opened(browser, tmp_path, text, color_scheme=scheme)
+    assert heard == []
+    assert tab.locator("h1").inner_text() == "Report card"
+
+
+def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, tmp_path: Path, text: str) -> None:
+    tab, _ = opened(browser, tmp_path, text, viewport={"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    assert tab.locator(".scroll").first.evaluate("one => one.scrollWidth > one.clientWidth")
+
+
+def test_the_matrix_is_sorted_by_a_click_and_by_the_keyboard(
+    browser: Browser, tmp_path: Path, text: str
+) -> None:
+    tab, _ = opened(browser, tmp_path, text)
+    head = tab.locator(".matrix thead th").nth(1)
+    keys = ".matrix tbody tr td:nth-child(2)"
+    column = "ones => ones.map((one) => one.dataset.key).filter(Boolean).map(Number)"
+    head.locator("button").click()
+    found = tab.locator(keys).evaluate_all(column)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert found == sorted(found)
+    assert len(set(found)) > 1
+    head.locator("button").focus()
+    tab.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert tab.locator(keys).evaluate_all(column) == sorted(found, reverse=True)
+    assert "descending" in tab.locator("#said").inner_text()
+    tab.locator(".matrix thead button").first.click()
+    assert head.get_attribute("aria-sort") is None
+    names = tab.locator(".matrix tbody th").all_inner_texts()
+    assert sorted(names) == sorted(text for text in names)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(browser: Browser, tmp_path: Path, text: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab, _ = opened(browser, tmp_path, text, color_scheme=scheme)
+    found = axe.run(tab).response["violations"]
+    assert [
+        (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+    ] == []
+    tab.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\"><button></button>')")
+    assert {"image-alt", "button-name"} <= {one["id"] for one in axe.run(tab).response["violations"]}
+
+
+def test_all_of_it_is_printed(browser: Browser, tmp_path: Path, text: str) -> None:
+    (tmp_path / "card.html").write_text(text, encoding="utf-8")
+    tab = browser.new_context().new_page()
+    tab.goto((tmp_path / "card.html").as_uri())
+    assert tab.locator("details[open]").count() == 0
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator("details:not([open])").count() == 0
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.locator("details[open]").count() == 0
+    tab.emulate_media(media="print")
+    wide = "document.querySelectorAll('.scroll')[0].scrollWidth <= document.documentElement.clientWidth"
+    assert tab.evaluate(wide)

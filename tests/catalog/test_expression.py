@@ -1,0 +1,119 @@
+"""What is guarded: an expression resolves to what it says and builds it, or is refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from small import knowing
+from torch import nn
+
+from probekit.catalog.expression import resolve
+from probekit.catalog.registry import registry
+from probekit.components import Component
+from probekit.errors import ProbekitError, UsageError
+from probekit.interfaces import Shape
+
+SHAPE = Shape(3, 1, (16, 16))
+
+
+def test_the_canonical_text_holds_every_default_and_resolves_to_itself() -> None:
+    found = resolve("unet + lambda( keys=16 )+pe", "unet", registry())
+    assert found.text.startswith("unet(downs=none)+lambda(heads=1,keys=16)+pe(")
+    assert resolve(found.text, "unet", registry()) == found
+
+
+def test_a_bare_layer_is_hosted_by_the_probe_s_structure() -> None:
+    assert resolve("average", "unet(downs=1)", registry()).text == "unet(downs=1)+average"
+
+
+def test_the_layer_is_built_with_its_encoding_in_every_place() -> None:
+    model = resolve("unet(downs=1)+lambda(keys=4)+pe", "unet", registry()).build(SHAPE, 8)
+    names = {type(module).__name__ for module in model.modules()}
+    assert {"Lambda", "PE"} <= names
+    assert sum(type(module).__name__ == "Lambda" for module in model.modules()) == 3
+    assert model(torch.zeros(2, 3, 16, 16)).shape == (2, 1, 16, 16)
+
+
+def test_the_width_step_is_what_the_terms_need_together() -> None:
+    assert resolve("unet+lambda(heads=6)", "unet", registry()).width_step == 6
+    assert resolve("unet", "unet", registry()).width_step == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("unet+lamda", "Did you mean lambda"),
+        ("unett", "there is no such structure.*Did you mean unet"),
+        ("unet+lambda+average", "there is no such encoding, but that is the name of a layer"),
+        ("unet+average+pe", "average takes no encoding, and pe offers position.*Type unet.average"),
+        ("unet+lambda+pe+pe", "it has 4 terms"),
+        ("unet+lambda(heads=2", "this bracket is never closed"),
+        ("unet+lambda(head=2)", "no such parameter.*heads"),
+        ("unet+lambda(heads=two)", "heads should be a valid integer"),
+        ("unet+lambda(heads=2.5)", "heads should be a valid integer"),
+        ("unet+lambda(heads=__import__('os'))", "this is no value"),
+        ("unet(layer=3)", "layer is handed over by what hosts it"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        resolve(text, "unet", registry())
+
+
+def plain(shape: Shape) -> nn.Module:
+    return nn.Conv2d(shape.inputs, shape.outputs, 1)
+
+
+def named_otherwise(s: Any, width: int) -> nn.Module:
+    return nn.Conv2d(s.inputs, width, 1)
+
+
+def nothing() -> nn.Module:
+    return nn.Conv2d(3, 1, 1)
+
+
+def own_default(channels: int = 5) -> nn.Module:
+    return nn.Conv2d(3, channels, 1)
+
+
+def only_width(*, width: int) -> nn.Module:
+    return nn.Conv2d(3, width, 1)
+
+
+class Wide(nn.Conv2d):
+    def __init__(self, shape: Shape, *, width: int, side: int = 3) -> None:
+        super().__init__(shape.inputs, width, side, padding=side // 2)
+
+
+@pytest.mark.parametrize(
+    ("structure", "channels"),
+    [(plain, 1), (named_otherwise, 7), (nothing, 1), (own_default, 5), (only_width, 7), (Wide, 7)],
+)
+def test_a_structure_is_handed_what_its_signature_takes(structure: Callable[..., Any], channels: int) -> None:
+    found = resolve("mine", "unet", knowing("mine", structure))
+    model = found.build(SHAPE, 7)
+    assert isinstance(model, nn.Conv2d)
+    assert model.out_channels == channels
+    assert found.has_width is (channels == 7)
+
+
+def test_a_structure_that_hosts_nothing_takes_no_layer() -> None:
+    with pytest.raises(UsageError, match="mine hosts no layer"):
+        resolve("mine+lambda", "unet", knowing("mine", plain))
+
+
+def test_a_name_that_is_structure_and_layer_offers_both() -> None:
+    known = registry().with_components(Component("structure", "average", plain, ""))
+    with pytest.raises(UsageError, match="structure average, layer average"):
+        resolve("average", "unet", known)
+
+
+def test_what_a_plugin_raises_names_the_plugin() -> None:
+    def broken(shape: Shape) -> nn.Module:
+        raise ValueError("two\nlines")
+
+    with pytest.raises(ProbekitError, match=r"structure mine of plugin python.*ValueError: two lines"):
+        resolve("mine", "unet", knowing("mine", broken)).build(SHAPE, None)

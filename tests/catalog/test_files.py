@@ -1,0 +1,190 @@
+"""What is guarded: a file term runs that file's code, is identified by it, and runs only where asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small import ASKED, call, done, planned
+
+from probekit.catalog.expression import resolve
+from probekit.catalog.files import in_file, stands_alone
+from probekit.catalog.registry import registry
+from probekit.errors import ProbekitError, UsageError
+from probekit.runs.front import run
+
+LAYER = """
+from torch import nn
+
+print("the file runs")
+
+
+class Swirl(nn.Module):
+    '''Mixes the mean in.'''
+
+    def __init__(self, channels, size, *, power: int = 1):
+        super().__init__()
+        self.mix = nn.Linear(channels, channels)
+        self.power = power
+
+    def forward(self, x):
+        print("forward")
+        return x + self.power * self.mix(x.flatten(2).mean(2)).view(*x.shape[:2], *[1] * (x.ndim - 2))
+
+
+class Net(nn.Conv2d):
+    def __init__(self, shape, width):
+        super().__init__(shape.inputs, shape.outputs, 3, padding=1)
+
+
+NOTHING = 3
+"""
+HOSTED = "unet(downs=1)+./my_layer.py:Swirl"
+WORDS = ("--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)", "--device", "cpu", "--json")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to a folder that holds my_layer.py."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_layer.py").write_text(LAYER)
+    return tmp_path
+
+
+def edited(here: Path) -> None:
+    (here / "my_layer.py").write_text(LAYER.replace("power: int = 1", "power: int = 2"))
+
+
+def test_a_layer_and_a_structure_in_a_file_are_trained_and_stored_until_the_file_changes(here: Path) -> None:
+    first = done(here / "store", structure=HOSTED)
+    assert (first.result.status, first.stored) == ("done", False)
+    assert done(here / "store", structure=HOSTED).stored
+    (here / "my_layer.py").write_text(LAYER + "\n# edited\n")
+    assert planned(structure=HOSTED).identity != first.result.plan.identity
+    whole = done(here / "store", structure="./my_layer.py:Net").result
+    assert (whole.status, whole.plan.width) == ("done", 4)
+
+
+def test_parameters_are_typed_and_checked_as_of_any_component() -> None:
+    found = resolve("unet+./my_layer.py:Swirl(power=3)", "unet", registry())
+    assert found.layer is not None
+    assert found.layer.params == {"power": 3}
+    assert resolve(found.text, "unet", registry()) == found
+    with pytest.raises(UsageError, match="power should be a valid integer"):
+        resolve("unet+./my_layer.py:Swirl(power=x)", "unet", registry())
+
+
+def test_a_file_edited_while_runs_wait_leaves_them_as_planned(here: Path) -> None:
+    plan = planned(structure=HOSTED)
+    edited(here)
+    built = resolve(plan.structure, "unet", registry())
+    assert built.layer is not None
+    assert built.layer.params == {"power": 1}
+    assert planned(structure=HOSTED).identity != plan.identity
+
+
+def test_the_same_file_elsewhere_is_the_same_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = planned(structure=HOSTED).identity
+    (here / "elsewhere").mkdir()
+    (here / "my_layer.py").rename(here / "elsewhere/my_layer.py")
+    monkeypatch.chdir(here / "elsewhere")
+    assert planned(structure=HOSTED).identity == identity
+
+
+def test_a_file_that_imports_its_neighbour_is_run_anew_each_time(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(here))
+    (here / "a_neighbour_of_my_layer.py").write_text("POWER = 1")
+    assert planned(structure=HOSTED).nonce == ""
+    (here / "my_layer.py").write_text("import a_neighbour_of_my_layer\n" + LAYER)
+    assert planned(structure=HOSTED).nonce != ""
+    assert stands_alone("json")
+
+
+@pytest.mark.parametrize(
+    ("term", "said"),
+    [
+        ("./my_layer.py:Swurl", "my_layer.py defines no Swurl. Did you mean Swirl"),
+        ("./my_layer.py:NOTHING", "my_layer.py defines no NOTHING"),
+        ("./your_layer.py:Swirl", "No such file or directory. A relative path starts where you are"),
+        ("./my_layer.py:Swirl@0123456789abcdef", "it was changed since"),
+    ],
+)
+def test_what_is_not_there_is_a_usage_error(term: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        in_file("layer", term)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import a_package_nobody_has", "Install a_package_nobody_has"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("class Swirl(:", "SyntaxError"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_told_in_one_paragraph(text: str, said: str, here: Path) -> None:
+    (here / "my_layer.py").write_text(text)
+    with pytest.raises(ProbekitError, match=said) as caught:
+        in_file("layer", "./my_layer.py:Swirl")
+    assert "./my_layer.py" in str(caught.value)
+
+
+def test_what_the_file_prints_spoils_no_json_and_no_bytecode_is_left(here: Path, capsys: Capture) -> None:
+    (here / "my_layer.py").write_text(LAYER + "# not run before in this process\n")
+    _, out, err = call(capsys, "run", ASKED["probe"], "-s", HOSTED, "--store", "store", *WORDS)
+    assert json.loads(out)[0]["status"] == "done"
+    assert {"the file runs", "forward"} <= set(err.splitlines())
+    assert {path.name for path in here.iterdir()} == {"my_layer.py", "store"}
+
+
+def test_code_that_a_store_names_is_run_only_with_allow_code_and_as_it_was(
+    here: Path, capsys: Capture
+) -> None:
+    first = done(here / "store", structure=HOSTED)
+    (here / "my_layer.py").write_text(LAYER + "\nopen('ran', 'w').close()\n")
+    words = ("again", str(first.folder.path), "--store", "other", "--device", "cpu", "--json")
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "it names code to run: ./my_layer.py:Swirl. Read that code; then type --allow-code." in err
+    call(capsys, "card", "--store", "store", "--json")
+    call(capsys, "card", "--store", "store", "--run")
+    assert not (here / "ran").exists()
+    code, out, err = call(capsys, *words, "--allow-code")
+    assert (code, json.loads(out)[0]["status"]) == (0, "done")
+    assert "the layer swirl has changed since: this is another run" in err
+    assert (here / "ran").exists()
+
+
+def test_a_stored_run_without_code_runs_again_to_the_same_scores(here: Path, capsys: Capture) -> None:
+    first = done(here / "store", structure="unet+average")
+    words = ("again", str(first.folder.path / "spec.json"), "--store", "other", "--device", "cpu", "--json")
+    code, out, err = call(capsys, *words)
+    assert code == 0
+    assert "has changed since" not in err
+    assert json.loads(out)[0]["metrics"] == first.result.metrics
+    code, _, err = call(capsys, "again", "nowhere")
+    assert code == 1
+    assert "it is no specification" in err
+
+
+def test_a_callable_from_python_runs_and_one_without_a_source_is_never_reused(here: Path) -> None:
+    from torch import nn
+
+    asked = {**ASKED, "store": here / "store", "device": "cpu"}
+    results = [run(**{**asked, "structure": lambda shape: nn.Conv2d(3, 1, 1)}) for _ in range(2)]
+    assert len({result.plan.identity for result in results}) == 2
+
+
+def test_a_layer_that_takes_2d_alone_is_refused_in_1d(here: Path) -> None:
+    (here / "my_layer.py").write_text(LAYER.replace("    '''Mixes", "    dims = (2,)\n    '''Mixes"))
+    found = resolve("unet(downs=1)+./my_layer.py:Swirl", "unet", registry())
+    from probekit.interfaces import Shape
+
+    assert found.build(Shape(3, 1, (8, 8)), 4)
+    with pytest.raises(UsageError, match="swirl takes 2-D maps, and these are 1-D"):
+        found.build(Shape(3, 1, (8,)), 4)

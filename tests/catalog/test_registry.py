@@ -1,0 +1,212 @@
+"""What is guarded: one broken plugin never stops the rest, and a name finds one thing or says how to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Run, install, plugin_text
+
+from probekit.catalog.registry import Registry
+from probekit.components import Component
+from probekit.errors import ProbekitError, UsageError
+
+PLUGINS = {
+    "raiser": "raise RuntimeError('a bug\\nover two lines')",
+    "leaver": "import sys; sys.exit(3)",
+    "needy": "import a_package_nobody_has",
+    "nonsense": plugin_text().replace("[]", "['not a component']"),
+    "number": plugin_text().replace("[]", "7"),
+    "kindless": plugin_text("'planet', 'mars', 'm:a', 'about'"),
+    "twins": plugin_text("'layer', 'twin', 'm:a', 'one'", "'layer', 'twin', 'm:b', 'two'"),
+    "typo": plugin_text().replace("probekit_components", "probekit_component"),
+    "undecorated": plugin_text("'layer', 'x', 'm:a', ''").replace("@hookimpl", ""),
+    "chatty": "print('hello from a plugin')\n" + plugin_text("'layer', 'chatty', 'm:a', 'prints'"),
+    "acme": plugin_text(
+        "'layer', 'lambda', 'acme:Lambda', 'another lambda'", "'encoding', 'lone', 'gone:X', ''"
+    ),
+    "lazy": plugin_text("'layer', 'lazy-one', 'lazy_target:X', 'its target needs what nobody has'"),
+}
+REASONS = {
+    "raiser": "RuntimeError: a bug over two lines",
+    "leaver": "SystemExit: 3",
+    "needy": "ModuleNotFoundError: No module named 'a_package_nobody_has'",
+    "nonsense": "'not a component', which is not a Component",
+    "number": "not iterable",
+    "kindless": "kind 'planet' is none of probe, structure",
+    "twins": "registers it twice",
+    "typo": "probekit_component",
+    "undecorated": "none of probekit's hooks",
+}
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    for name, text in PLUGINS.items():
+        install(folder, f"probekit-{name}", {name: f"zoo_{name}"}, {f"zoo_{name}.py": text})
+    (folder / "lazy_target.py").write_text("import a_package_nobody_has")
+    return folder
+
+
+@pytest.fixture
+def registry(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    monkeypatch.syspath_prepend(str(zoo))
+    return Registry.load()
+
+
+@pytest.fixture(scope="module")
+def states(zoo: Path, probekit: Run) -> dict[str, dict[str, Any]]:
+    done = probekit("plugins", "--json", path=zoo)
+    assert done.returncode == 0
+    return {record["name"]: record for record in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_broken_plugin_is_set_aside_with_its_reason_in_one_line(name: str, states: dict[str, Any]) -> None:
+    assert REASONS[name] in states[name]["error"]
+    assert "\n" not in states[name]["error"]
+    assert states[name]["components"] == 0
+
+
+@pytest.mark.parametrize("name", ["chatty", "acme", "layers", "structures"])
+def test_the_rest_opens_beside_broken_plugins(name: str, states: dict[str, Any]) -> None:
+    assert states[name]["state"] == "ok"
+    assert states[name]["components"] >= 1
+    assert states[name]["distribution"] == ("probekit-nn" if name not in PLUGINS else f"probekit-{name}")
+    assert states[name]["seconds"] > 0
+
+
+def test_what_a_plugin_prints_while_it_opens_goes_to_stderr(zoo: Path, probekit: Run) -> None:
+    done = probekit("list", "layer", "--json", path=zoo)
+    assert "hello from a plugin" in done.stderr
+    assert "chatty" in [component["name"] for component in json.loads(done.stdout)]
+
+
+def test_every_set_aside_plugin_is_named_once_on_stderr_by_a_command(zoo: Path, probekit: Run) -> None:
+    done = probekit("list", path=zoo)
+    assert done.returncode == 0
+    for name in REASONS:
+        assert done.stderr.count(f"plugin {name} is set aside") == 1
+    assert "Traceback" not in done.stderr
+    assert "set aside" not in probekit("list", "--help", path=zoo).stderr
+
+
+def test_trace_shows_where_a_plugin_broke(zoo: Path, probekit: Run) -> None:
+    done = probekit("plugins", "--trace", path=zoo)
+    assert 'zoo_raiser.py", line 1' in done.stdout
+    assert "set aside after" in done.stdout
+
+
+def test_ctrl_c_while_a_plugin_opens_is_not_swallowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "stopped", {"stopped": "zoo_stopped"}, {"zoo_stopped.py": "raise KeyboardInterrupt"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        Registry.load()
+
+
+def test_a_clash_is_listed_twice_and_the_short_name_offers_both_long_names(registry: Registry) -> None:
+    assert [c.plugin for c in registry.components("layer") if c.name == "lambda"] == ["acme", "layers"]
+    with pytest.raises(UsageError, match="acme/lambda or layers/lambda"):
+        registry.find("layer", "lambda")
+    assert registry.find("layer", "acme/lambda").plugin == "acme"
+    assert registry.find("layer", "layers/lambda").plugin == "layers"
+
+
+def test_components_are_sorted_whatever_the_order_of_installation(registry: Registry) -> None:
+    names = [(c.name, c.plugin) for c in registry.components("layer")]
+    assert names == sorted(names)
+    assert len(names) < len(registry.components())
+
+
+def test_an_unknown_name_is_met_with_the_nearest_and_with_what_was_set_aside(registry: Registry) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean lambda.*Plugin raiser was set aside \(RuntimeError"):
+        registry.find("layer", "lamda")
+    with pytest.raises(UsageError) as caught:
+        registry.find("layer", "needy/attention")
+    assert "Plugin needy was set aside" in str(caught.value)
+    assert "raiser" not in str(caught.value)
+
+
+def test_a_name_of_another_kind_says_so(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="that is the name of a structure"):
+        registry.find("layer", "unet")
+    assert registry.kinds_of("unet") == {"structure"}
+    assert registry.kinds_of("acme/lambda") == {"layer"}
+    assert registry.kinds_of("nothing") == set()
+
+
+@pytest.mark.parametrize("name", ["acme/lambda", "lone", "lazy-one"])
+def test_an_address_that_cannot_be_opened_names_plugin_address_and_reason(
+    name: str, registry: Registry
+) -> None:
+    kind: Any = "encoding" if name == "lone" else "layer"
+    component = registry.find(kind, name)
+    with pytest.raises(ProbekitError) as caught:
+        registry.target(component)
+    said = str(caught.value)
+    assert f"plugin {component.plugin}" in said
+    assert str(component.target) in said
+    assert ("Install a_package_nobody_has" if name == "lazy-one" else "PROBEKIT_SKIP=acme") in said
+
+
+def test_skipped_plugins_stay_out_and_a_misspelt_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBEKIT_SKIP", "layers, structurs")
+    registry = Registry.load()
+    assert registry.components("layer") == []
+    assert [record.name for record in registry.plugins if record.skipped] == ["layers"]
+    assert "Did you mean structures?" in registry.complaints[0]
+    with pytest.raises(UsageError, match="Plugin layers was skipped"):
+        registry.find("layer", "layers/lambda")
+
+
+def test_a_second_plugin_of_a_name_is_set_aside_and_the_first_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        text = plugin_text(f"'layer', '{name}', 'm:a', ''")
+        install(tmp_path, f"namesake-{name}", {"namesake": f"namesake_{name}"}, {f"namesake_{name}.py": text})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry.load()
+    records = [record for record in registry.plugins if record.name == "namesake"]
+    assert sorted(record.error is None for record in records) == [False, True]
+    assert len([c for c in registry.components() if c.plugin == "namesake"]) == 1
+
+
+def test_components_given_from_python_join_without_touching_the_registry() -> None:
+    registry = Registry.load()
+    mine = Component("layer", "mine", dict, "given from Python")
+    joined = registry.with_components(mine).with_components(mine)
+    assert joined.find("layer", "mine").long_name == "python/mine"
+    assert joined.target(joined.find("layer", "mine")) is dict
+    assert joined.owner(joined.find("layer", "mine")) is None
+    assert registry.kinds_of("mine") == set()
+    with pytest.raises(UsageError, match="twice"):
+        joined.with_components(Component("layer", "mine", list, "another"))
+
+
+def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = "from probekit.hookspecs import hookimpl\nheard = []\n@hookimpl\ndef probekit_run_progress(row):\n"
+    files = {
+        "watch_bad.py": f"{hook}    heard.append(row); 1 / 0",
+        "watch_good.py": f"{hook}    print(row); heard.append(row)",
+    }
+    install(tmp_path, "watchers", {"bad": "watch_bad", "good": "watch_good"}, files)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry.load()
+    for step in (1.0, 2.0):
+        registry.notify("probekit_run_progress", plan=None, row={"step": step})
+    import watch_bad  # type: ignore[import-not-found]
+    import watch_good  # type: ignore[import-not-found]
+
+    assert watch_good.heard == [{"step": 1.0}, {"step": 2.0}]
+    assert watch_bad.heard == [{"step": 1.0}]
+    assert [complaint for complaint in registry.complaints if "bad" in complaint] == registry.complaints
+    assert "ZeroDivisionError" in registry.complaints[0]
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,183 @@
+"""What is guarded: tables are set beside ours row by row; tau and conclusions say no more than the seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from small import planned
+
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
+from probekit.evidence.reproduce import Source, reproduced, sources, specs
+from probekit.evidence.student import quantile
+from probekit.interfaces import Claim, Metric, Published
+from probekit.plans.plan import make_plan
+from probekit.storage.result import Environment, Result
+
+HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
+ROWS = tuple(
+    Published("table9", name, structure, 100, {"loss": loss}, width=4)
+    for name, structure, loss in (
+        ("Best", "unet+lambda", 0.10),
+        ("Near", "unet+average", 0.105),
+        ("Worst", "unet", 0.30),
+    )
+)
+BETTER = Claim(
+    "table9", "Best is better than Worst.", lambda rows: rows["Worst"]["loss"] - rows["Best"]["loss"]
+)
+METRIC = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "an error")
+SOURCE = Source("table9", "nonlocality", ROWS, (BETTER,), METRIC)
+
+
+def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
+    """Return results by row and seed, of real plans."""
+    structures = {row.name: row.structure for row in ROWS}
+    return {
+        (name, seed): Result(
+            plan=planned(structure=structures[name], seed=seed),
+            status="done",
+            metrics={"loss": score},
+            train={"loss": score / 2},
+            seconds=10.0,
+            environment=HERE,
+        )
+        for name, seeds in scores.items()
+        for seed, score in enumerate(seeds)
+    }
+
+
+def table(found: Mapping[tuple[str, int], Result], **noise: float):  # type: ignore[no-untyped-def]
+    plans = {
+        place: make_plan(spec, registry()) for place, spec in specs(SOURCE, "smoke", 3, "supervised").items()
+    }
+    plans = {place: plan.model_copy(update={"noise": noise}) for place, plan in plans.items()}
+    return reproduced(SOURCE, "smoke", plans, found)
+
+
+def test_pairs_closer_than_a_tenth_as_published_are_not_compared() -> None:
+    found = table(results(Best=(0.2,), Near=(0.1,), Worst=(0.4,)))
+    assert set(found.order.pairs) == {("Best", "Worst"), ("Near", "Worst")}
+    assert found.order.tau == 1
+    assert found.order.turned == ()
+
+
+def test_a_turned_pair_lowers_tau_and_is_named() -> None:
+    found = table(results(Best=(0.5,), Near=(0.1,), Worst=(0.4,)))
+    assert found.order.tau == 0
+    assert found.order.turned == (("Best", "Worst"),)
+    assert found.order.interval is None
+
+
+def test_tau_is_of_the_means_and_its_interval_over_seeds() -> None:
+    found = table(results(Best=(0.1, 0.1, 0.5), Near=(0.1, 0.1, 0.1), Worst=(0.4, 0.4, 0.4)))
+    assert found.order.tau == 1
+    assert found.order.interval is not None
+    assert found.order.interval.count == 3
+    assert -1 <= found.order.interval.low < 2 / 3 < found.order.interval.high == 1
+
+
+def test_a_row_that_was_not_run_is_left_open_and_so_is_what_needs_it() -> None:
+    found = table(results(Best=(0.1,), Near=(0.1,)))
+    assert [line.mean("loss") for line in found.lines] == [0.1, 0.1, None]
+    assert found.conclusions[0].verdict == "not run"
+    assert found.order.tau is None
+
+
+def test_a_turned_pair_that_the_noise_explains_is_not_beyond_it() -> None:
+    turned = results(Best=(0.5,), Near=(0.1,), Worst=(0.4,))
+    assert table(turned).order.beyond is None
+    assert table(turned, loss=0.01).order.beyond == (("Best", "Worst"),)
+    assert table(turned, loss=0.05).order.beyond == ()
+
+
+@pytest.mark.parametrize(
+    ("best", "noise", "verdict"),
+    [
+        (0.1, 0.07, "holds"),
+        (0.1, 0.08, "within the noise"),
+        (0.7, 0.08, "within the noise"),
+        (0.7, 0.07, "does not hold"),
+    ],
+)
+def test_a_conclusion_of_one_seed_must_exceed_the_noise_of_both_its_scores(
+    best: float, noise: float, verdict: str
+) -> None:
+    (one,) = table(results(Best=(best,), Near=(0.1,), Worst=(0.4,)), loss=noise, other=1.0).conclusions
+    assert one.verdict == verdict
+    assert one.within == pytest.approx(quantile(4) * 2**0.5 * noise)
+
+
+def test_noise_leaves_the_verdict_over_several_seeds_to_their_interval() -> None:
+    (one,) = table(results(Best=(0.1, 0.11), Near=(0.1, 0.1), Worst=(0.4, 0.4)), loss=9.0).conclusions
+    assert (one.verdict, one.within) == ("holds", None)
+
+
+def test_a_conclusion_of_one_seed_without_noise_goes_by_its_sign_and_says_so() -> None:
+    (one,) = table(results(Best=(0.1,), Near=(0.1,), Worst=(0.4,))).conclusions
+    assert (one.verdict, one.seeds, one.interval) == ("holds", 1, None)
+    (one,) = table(results(Best=(0.5,), Near=(0.1,), Worst=(0.4,))).conclusions
+    assert one.verdict == "does not hold"
+
+
+@pytest.mark.parametrize(
+    ("best", "verdict"),
+    [
+        ((0.10, 0.11, 0.12), "holds"),
+        ((0.10, 0.45, 0.90), "within the noise"),
+        ((0.80, 0.81, 0.82), "does not hold"),
+    ],
+)
+def test_a_conclusion_of_several_seeds_holds_only_beyond_their_interval(
+    best: tuple[float, ...], verdict: str
+) -> None:
+    (one,) = table(results(Best=best, Near=(0.1,) * 3, Worst=(0.4,) * 3)).conclusions
+    assert one.verdict == verdict
+    assert one.seeds == 3
+
+
+def test_train_scores_and_failed_seeds_are_kept_apart() -> None:
+    found = results(Best=(0.1, 0.2), Near=(0.1,), Worst=(0.4,))
+    broken = found["Best", 1]
+    found["Best", 1] = Result(plan=broken.plan, status="failed", environment=HERE, error="it broke")
+    first = table(found).lines[0]
+    assert first.failed == (1,)
+    assert first.found["train/loss"] == {0: 0.05}
+    assert first.found["loss"] == {0: 0.1}
+
+
+def test_rows_have_their_published_width_at_the_published_scale_alone() -> None:
+    assert {spec.width for spec in specs(SOURCE, "paper", 1, "supervised").values()} == {4}
+    assert {spec.width for spec in specs(SOURCE, "quick", 2, "supervised").values()} == {None}
+    assert len(specs(SOURCE, "quick", 2, "supervised")) == 6
+
+
+def test_the_papers_tables_have_their_22_rows() -> None:
+    found = {source.name: len(source.rows) for source in sources(registry(), [])}
+    assert found == {"table1": 8, "table2": 7, "table3": 7}
+
+
+def test_an_unknown_table_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="table2"):
+        sources(registry(), ["tabel2"])
+
+
+def test_a_table_is_run_printed_and_found_again(probekit: Run, tmp_path: Path) -> None:
+    words = ("reproduce", "table2", "--scale", "smoke", "--store", str(tmp_path / "store"))
+    first = probekit(*words, "--md", str(tmp_path / "table.md"))
+    assert first.returncode == 0, first.stderr
+    assert "Fourier + Decor." in first.stdout
+    assert "Kendall's tau" in first.stdout
+    assert (tmp_path / "table.md").read_text().startswith("# table2 at scale smoke\n\n| row |")
+    other = probekit(*words, "--seeds", "2", "--dry-run")
+    assert first.stdout.splitlines()[2] in other.stdout  # a row
+    assert "seed 1" not in other.stderr
+    again = probekit(*words, "--json")
+    (table,) = json.loads(again.stdout)
+    assert len(table["lines"]) == 7
+    assert all(line["found"]["iou"]["0"] is not None for line in table["lines"])
+    assert all(one["verdict"] != "not run" for one in table["conclusions"])

@@ -1,0 +1,59 @@
+"""What is guarded: the width chosen is the one nearest to the budget, and the count is the real one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small import knowing
+from torch import nn
+
+from probekit.catalog.expression import resolve
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
+from probekit.plans import budget
+
+SHAPE = Shape(3, 1, (16, 16))
+
+
+@pytest.mark.parametrize("text", ["unet", "unet+lambda(heads=4)", "unet+global-context"])
+@pytest.mark.parametrize("allowed", [20_000, 50_000, 61_234])
+def test_no_admissible_width_is_nearer(text: str, allowed: int) -> None:
+    found = resolve(text, "unet", registry())
+    step = found.width_step
+    gaps = {width: abs(budget.count(found, SHAPE, width) - allowed) for width in range(step, 60 + step, step)}
+    assert gaps[budget.nearest(found, SHAPE, allowed)] == min(gaps.values())
+
+
+def test_the_count_is_that_of_the_network_built() -> None:
+    found = resolve("unet+lambda+pe", "unet", registry())
+    model = found.build(SHAPE, 6)
+    assert budget.count(found, SHAPE, 6) == sum(p.numel() for p in model.parameters())
+
+
+def test_counting_takes_no_memory_for_weights() -> None:
+    def vast(shape: Shape) -> nn.Module:
+        return nn.Linear(1 << 21, 1 << 21)
+
+    found = resolve("vast", "unet", knowing("vast", vast))
+    assert budget.count(found, SHAPE, None) == (1 << 42) + (1 << 21)
+
+
+def test_a_network_that_computes_while_it_is_built_is_counted_too() -> None:
+    def dropping(shape: Shape) -> nn.Module:
+        rates = [rate.item() for rate in torch.linspace(0, 0.5, 3)]
+        return nn.Sequential(nn.Conv2d(3, 1, 1), *(nn.Dropout(rate) for rate in rates))
+
+    assert budget.count(resolve("dropping", "unet", knowing("dropping", dropping)), SHAPE, None) == 4
+
+
+def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
+    found = resolve("unet+lambda(heads=64)", "unet", registry())
+    least = budget.count(found, SHAPE, 64)
+    with pytest.raises(UsageError, match=rf"the nearest width, 64, has {least:,}.*--budget {least}"):
+        budget.nearest(found, SHAPE, 10_000)
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(UsageError, match="it built a int"):
+        budget.count(resolve("mine", "unet", knowing("mine", lambda shape: 3)), SHAPE, None)

@@ -1,0 +1,164 @@
+"""What is guarded: the supervised trainer follows its recipe, learns, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from small import planned
+from torch import Tensor, nn
+
+from probekit.catalog.expression import part
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import registry
+from probekit.interfaces import Dataset, Probe, Row
+from probekit.runs.engine import build, weights_hash
+from probekit.storage.state import pack, unpack
+from probekit_plugins.trainers.supervised import Supervised
+
+CPU = torch.device("cpu")
+
+
+def probe_and_data() -> tuple[Probe, Dataset]:
+    probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
+    return probe, probe.data("train", 0)
+
+
+def network() -> nn.Module:
+    plan = planned(structure="unet(downs=1)+lambda")
+    return build(plan, registry(), probe_and_data()[0], CPU)
+
+
+def fit(model: nn.Module, trainer: Supervised, state: Any = None) -> Iterator[Row]:
+    probe, data = probe_and_data()
+    return trainer.fit(model, probe, data, seed=0, device=CPU, state=state)
+
+
+RECIPE: dict[str, Any] = {"epochs": 3, "batch": 16, "lr": 4e-3}
+
+
+@pytest.mark.parametrize("cut", [3, 12])
+def test_gone_on_with_rows_and_weights_are_those_of_one_sitting(cut: int) -> None:
+    whole, model = network(), network()
+    rows = list(fit(whole, Supervised(**RECIPE)))
+    first, trainer = [], Supervised(**RECIPE)
+    for row in fit(model, trainer):
+        first.append(row)
+        if row["step"] == cut:
+            break
+    tensors, rest = pack({"model": dict(model.state_dict()), "trainer": trainer.state_dict()}, "it")
+    stored = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    state = unpack(rest, stored)
+    torch.rand(3)  # the generator moves on elsewhere
+    other = network()
+    other.load_state_dict(state["model"])
+    assert first + list(fit(other, Supervised(**RECIPE), state["trainer"])) == rows
+    assert weights_hash(other.state_dict()) == weights_hash(whole.state_dict())
+    assert len(rows) == 12
+
+
+def test_weights_without_a_gradient_do_not_shift_the_moments_of_others() -> None:
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.idle, self.used = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 1, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            output: Tensor = self.used(x)
+            return output
+
+    def made() -> nn.Module:
+        torch.manual_seed(0)
+        return Idle()
+
+    whole, model, trainer = made(), made(), Supervised(**RECIPE)
+    list(fit(whole, Supervised(**RECIPE)))
+    next(fit(model, trainer))
+    state = trainer.state_dict()
+    list(fit(model, Supervised(**RECIPE), state))
+    assert weights_hash(model.state_dict()) == weights_hash(whole.state_dict())
+
+
+def test_the_network_is_given_channels_last_and_each_epoch_every_item_once() -> None:
+    seen: list[Tensor] = []
+
+    class Watching(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x)
+            return super().forward(x)
+
+    list(fit(Watching(3, 1, 1), Supervised(epochs=2, batch=16)))
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
+    _, data = probe_and_data()
+    every = sorted(data[index][0].flatten().tolist() for index in range(len(data)))
+    epochs = [torch.cat(seen[:4]), torch.cat(seen[4:])]
+    assert not torch.equal(*epochs)
+    for epoch in epochs:
+        assert sorted(x.flatten().tolist() for x in epoch) == every
+
+
+def test_the_rate_warms_up_and_falls_to_nothing_along_a_cosine() -> None:
+    trainer = Supervised(warmup=0.1)
+    rates = [trainer.rate(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 89 / 90)))
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_gradients_are_clipped_and_only_matrices_decay() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 1, 1))
+    trainer = Supervised(epochs=1, batch=16, clip=1e-3, weight_decay=0.5)
+    for _ in fit(model, trainer):
+        norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
+        assert norm <= 1.001e-3
+    assert trainer.optimiser is not None
+    for group in trainer.optimiser.param_groups:
+        assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] == 0.5}
+
+
+def test_it_learns() -> None:
+    rows = list(fit(network(), Supervised(epochs=8, batch=16, lr=8e-3)))
+    assert sum(row["loss"] for row in rows[-4:]) < 0.5 * sum(row["loss"] for row in rows[:4])
+
+
+def test_bfloat16_trains_float32_weights() -> None:
+    model = network()
+    rows = list(fit(model, Supervised(epochs=1, batch=16, bf16=True)))
+    assert all(math.isfinite(row["loss"]) for row in rows)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    plain = list(fit(network(), Supervised(epochs=1, batch=16)))
+    assert rows != plain
+    assert rows[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.05)
+
+
+def test_a_split_smaller_than_a_batch_is_one_batch() -> None:
+    assert [row["steps"] for row in fit(network(), Supervised(epochs=2, batch=500))] == [2, 2]
+
+
+@pytest.mark.slow
+def test_compiled_training_is_training() -> None:
+    rows = list(fit(network(), Supervised(epochs=1, batch=16, compile=True)))
+    plain = list(fit(network(), Supervised(epochs=1, batch=16)))
+    assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in plain], rel=1e-3)
+
+
+def test_a_network_in_one_dimension_trains_too() -> None:
+    class Waves:
+        def __len__(self) -> int:
+            return 32
+
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+            wave = torch.linspace(0, index, 16)[None]
+            return wave, wave.sin()
+
+    probe, _ = probe_and_data()
+    torch.manual_seed(0)
+    model = nn.Conv1d(1, 1, 3, padding=1)
+    data: Any = Waves()
+    rows = list(Supervised(epochs=2, batch=8).fit(model, probe, data, seed=0, device=CPU))
+    assert len(rows) == 8

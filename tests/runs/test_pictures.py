@@ -1,0 +1,85 @@
+"""What is guarded: pictures show the cases they name, in one and two dimensions, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from matplotlib.image import imread
+from torch import Tensor
+
+from probekit.interfaces import Metric
+from probekit.runs.cases import chosen
+from probekit.runs.pictures import Strip, appearance, grid
+
+LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
+HITS = Metric("hits", "higher", 1.0, lambda output, target, inputs: output, "")
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "picks"),
+    [
+        (LOSS, [0.1, 0.5, 0.3, 0.2, 0.4], {"worst": 1, "second worst": 4, "median": 2, "best": 0}),
+        (HITS, [0.1, 0.5, 0.3, 0.2, 0.4], {"worst": 0, "second worst": 3, "median": 2, "best": 1}),
+        (LOSS, [NAN, 0.5, NAN, 0.2, 0.4], {"worst": 1, "second worst": 4, "best": 3}),
+        (HITS, [NAN, 0.5], {"worst": 1}),
+        (LOSS, [NAN, NAN], {"worst": 0}),
+        (LOSS, [0.2, 0.1], {"worst": 0, "second worst": 1}),
+    ],
+)
+def test_the_cases_are_the_worst_the_median_and_the_best(
+    metric: Metric, scores: list[float], picks: dict[str, int]
+) -> None:
+    assert dict(chosen(torch.tensor(scores), metric)) == picks
+
+
+def panels(*size: int) -> tuple[Tensor, ...]:
+    torch.manual_seed(0)
+    return (torch.rand(3, *size), torch.rand(1, *size), torch.randn(1, *size))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (4, 12), (16,)])
+def test_a_grid_draws_images_and_sequences_and_is_the_same_bytes_each_time(size: tuple[int, ...]) -> None:
+    strips = [Strip("one", panels(*size)), Strip("two", panels(*size))]
+    drawn = grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
+    assert drawn == grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
+    pixels = imread(io.BytesIO(drawn))
+    assert pixels.std() > 0.1
+
+
+def test_a_picture_shows_the_colours_it_is_given() -> None:
+    red = torch.zeros(3, 8, 8)
+    red[0] = 1
+    pixels = imread(io.BytesIO(grid("", ("input",), [Strip("", (red,))])))[..., :3]
+    share = ((pixels[..., 0] > 0.99) & (pixels[..., 1:] < 0.01).all(-1)).mean()
+    assert share > 0.2
+
+
+def test_errors_are_white_at_zero_red_above_and_blue_below() -> None:
+    error = torch.zeros(1, 8, 8)
+    error[:, :4], error[:, 4:] = 1, -1
+    pixels = imread(io.BytesIO(grid("", ("error",), [Strip("", (error,))], frozenset({"error"}))))[..., :3]
+    upper, lower = pixels[: len(pixels) // 2], pixels[len(pixels) // 2 :]
+    assert ((upper[..., 0] - upper[..., 2]) > 0.2).any()
+    assert ((lower[..., 2] - lower[..., 0]) > 0.2).any()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16,)])
+def test_channels_of_which_a_place_has_one_are_told_apart_by_colour(size: tuple[int, ...]) -> None:
+    classes = torch.zeros(4, *size)
+    classes[1, ..., :4] = 1
+    classes[3, ..., 4:6] = 1
+    shown = appearance(classes)
+    assert shown.shape[-1] == 3
+    assert len({tuple(place) for row in shown for place in row.round(3).tolist()}) == 3
+
+
+def test_of_an_error_in_several_channels_the_furthest_is_drawn() -> None:
+    near, far = torch.zeros(2, 4, 4), torch.zeros(2, 4, 4)
+    near[0], far[1] = 0.1, -1.0
+    drawn = [grid("", ("error",), [Strip("", (error,))], frozenset({"error"})) for error in (near, far)]
+    blue = imread(io.BytesIO(drawn[1]))[..., :3].reshape(-1, 3)
+    assert drawn[0] != drawn[1]
+    assert ((blue[:, 2] > 0.3) & (blue[:, 0] < 0.1)).mean() > 0.1
