@@ -18,11 +18,13 @@ from statistics import mean, stdev
 
 import torch
 
-from probekit.catalog.expression import part
+from probekit.catalog.expression import resolve
 from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
 from probekit.catalog.registry import registry
-from probekit.runs.engine import WEIGHTS, build
-from probekit.storage.store import Folder
+from probekit.runs.engine import WEIGHTS
+from probekit.runs.network import build
+from probekit.storage.folder import Folder
 from probekit_probes.nonlocality.metrics import in_pieces, parts
 
 EDGES = (0.0, 0.01, 0.02, 0.04, 0.08, 1.0)
@@ -33,7 +35,8 @@ def rectangles(folder: Folder) -> tuple[str, torch.Tensor, torch.Tensor, torch.T
     """Return a run's structure and, a number a test rectangle, error of its mean, variance, cut in pieces."""
     plan = folder.read_result().plan
     probe = part("probe", parse_term(plan.probe), registry()).make()
-    model = build(plan, registry(), probe, CPU)
+    expression = resolve(plan.structure, probe.structure, registry())
+    model = build(expression, probe.shape, plan, CPU)
     model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
     model.eval()
     data = probe.data("test", plan.seed)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from probekit.hookspecs import hookimpl
     from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
-    from probekit.runs.front import data, run
+    from probekit.runs.data import data
+    from probekit.runs.run import run
     from probekit.storage.result import Result
 
 HOMES = {
@@ -24,9 +25,9 @@ HOMES = {
     "Scale": "probekit.interfaces",
     "Shape": "probekit.interfaces",
     "UsageError": "probekit.errors",
-    "data": "probekit.runs.front",
+    "data": "probekit.runs.data",
     "hookimpl": "probekit.hookspecs",
-    "run": "probekit.runs.front",
+    "run": "probekit.runs.run",
 }
 
 __all__ = [

@@ -12,8 +12,10 @@ import typer
 from probekit.catalog.registry import Registry, registry
 from probekit.cli import app
 from probekit.components import Component
-from probekit.plans.plan import Plan, make_plan, make_spec
-from probekit.runs.front import Outcome, carry_out
+from probekit.plans.job import Job, make_job
+from probekit.plans.plan import Plan
+from probekit.plans.spec import make_spec
+from probekit.runs.run import Outcome, carry_out
 from probekit.storage.store import Store
 
 PROBE = "nonlocality(test=16,train=64,validation=8)"
@@ -27,12 +29,17 @@ ASKED = {
 
 def planned(known: Registry | None = None, **changes: Any) -> Plan:
     """Plan the small run, with what is given instead."""
-    return make_plan(make_spec(**{**ASKED, **changes}), known or registry())
+    return job(known, **changes).plan
+
+
+def job(known: Registry | None = None, **changes: Any) -> Job:
+    """Plan the small run and keep its parts at hand."""
+    return make_job(make_spec(**{**ASKED, **changes}), known or registry())
 
 
 def done(folder: Path, known: Registry | None = None, **changes: Any) -> Outcome:
     """Carry out the small run in a store."""
-    return carry_out(planned(known, **changes), known or registry(), device="cpu", store=Store(folder))
+    return carry_out(job(known, **changes), known or registry(), device="cpu", store=Store(folder))
 
 
 def knowing(name: str, structure: Callable[..., Any]) -> Registry:

@@ -13,8 +13,9 @@ from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.catalog.registry import registry
 from probekit.components import Component
+from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
-from probekit.storage.store import Folder, Store
+from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from probekit.cards.card import THRESHOLDS, Card, Column, Line
 from probekit.cards.cells import Stored, average, cell, score, scored
-from probekit.cards.names import CONTROL, Names, rebuild
+from probekit.cards.names import CONTROL, Names
+from probekit.cards.rebuild import rebuild
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError
 from probekit.evidence.certify import Certificate
@@ -104,7 +105,7 @@ def column(
     published = names.published(plan, probe)
     cells = []
     for label, found in by_seed.items():
-        drawn = cell(label, found, probe, floors, thresholds, published, left_out)
+        drawn = cell(label, found, probe, floors, thresholds, published)
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
     about, scale_about = names.abouts(plan, probe)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
-from probekit.evidence.interval import Interval
+from probekit.runs.interval import Interval
 from probekit.storage.result import Environment
 
 Verdict = Literal["has it", "partly", "lacks it", "not measured"]

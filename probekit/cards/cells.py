@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from statistics import mean
 
 from probekit.cards.card import Cell, Run, Score, verdict
-from probekit.evidence.interval import Interval, over_items, over_seeds
 from probekit.interfaces import Metric, Probe
 from probekit.plans.plan import Plan
-from probekit.runs.engine import SCORES
+from probekit.runs.interval import Interval, of_mean
+from probekit.storage.folder import RESULT, Folder
 from probekit.storage.result import Result, place
-from probekit.storage.store import RESULT, Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,6 @@ def cell(
     floors: dict[str, float | None],
     thresholds: tuple[float, float],
     published: dict[str, dict[str, float]],
-    left_out: list[str],
 ) -> Cell:
     """Return what the seeds of one structure say."""
     several = list(found.values())
@@ -50,16 +48,16 @@ def cell(
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
         values = [value for one in done if (value := scored(one, metric)) is not None]
-        interval = over_seeds(values)
+        interval = of_mean(values, "seeds")
         if len(values) == 1 and metric is probe.metrics[0]:
-            interval = by_items(done[0], metric, left_out)
+            interval = over_items(done[0], metric)
         trained = average(one.result.train.get(metric.name) for one in done)
         scores[metric.name] = score(metric, values, interval, floors[metric.name]).model_copy(
             update={"train": trained, "published": paper.get(metric.name)}
         )
         if metric.gap:
             gaps = [gap for one in done if (gap := one.result.metrics.get(metric.gap)) is not None]
-            scores[metric.gap] = Score(mean=average(gaps), interval=over_seeds(gaps))
+            scores[metric.gap] = Score(mean=average(gaps), interval=of_mean(gaps, "seeds"))
     headline = scores[probe.metrics[0].name]
     said = verdict(headline.place, thresholds)
     measured = {name for one in done for name in one.result.measured}
@@ -117,17 +115,12 @@ def run(one: Stored, headline: Metric) -> Run:
     )
 
 
-def by_items(one: Stored, metric: Metric, left_out: list[str]) -> Interval | None:
-    """Return the bootstrap interval of a run's score; where its items cannot be read, a line says so."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(one.folder.path / SCORES, framework="numpy") as file:
-            return over_items(file.get_tensor(metric.name))
-    except (OSError, SafetensorError, ValueError) as error:
-        why = f"{SCORES} cannot be read ({type(error).__name__})"
-        left_out.append(f"{one.folder.path.name}: no interval, as {why}")
+def over_items(one: Stored, metric: Metric) -> Interval | None:
+    """Return the interval of one run's score, as it was found when its test items were scored."""
+    ends = one.result.intervals.get(metric.name)
+    if ends is None:
         return None
+    return Interval(low=ends[0], high=ends[1], over="items", count=one.result.counts.get(metric.name, 0))
 
 
 def scored(one: Stored, metric: Metric) -> float | None:

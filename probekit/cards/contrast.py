@@ -14,9 +14,10 @@ from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
-from probekit.evidence.interval import over_items
 from probekit.runs.engine import SCORES
-from probekit.storage.store import Folder, Store
+from probekit.runs.interval import of_mean
+from probekit.storage.folder import Folder
+from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +103,7 @@ def contrast(store: Store, known: Registry, one: str, other: str, probe: str, sc
         means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
         seeds=by_seed,
         items=differing(gaps.tolist()).model_copy(
-            update={"seeds": len(seeds), "interval": over_items(gaps.numpy())}
+            update={"seeds": len(seeds), "interval": of_mean(gaps.tolist(), "items")}
         ),
         standing=standing(ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise)),
         solved=solved,

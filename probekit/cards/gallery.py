@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from probekit.cards.card import Cell, Column, Run
 from probekit.cards.names import Names
 from probekit.cards.plots import deviation, heat, panel, png_address
+from probekit.catalog.expression import resolve
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Metric, Probe
 from probekit.items import batch
 from probekit.runs.cases import chosen
-from probekit.runs.engine import CASES, MEASURED, SCORES, WEIGHTS, build
-from probekit.storage.store import Folder, Store
+from probekit.runs.engine import CASES, MEASURED, SCORES, WEIGHTS
+from probekit.runs.network import build
+from probekit.storage.folder import Folder
+from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,7 +108,8 @@ def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
     names.refuse_files(result.plan.structure)
     for name in (SCORES, WEIGHTS):
         folder.read(name, result)
-    model = build(result.plan, names.known, probe, torch.device("cpu"))
+    expression = resolve(result.plan.structure, probe.structure, names.known)
+    model = build(expression, probe.shape, result.plan, torch.device("cpu"))
     model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
     return Network(cell.structure, model.eval(), folder.read_tensors(SCORES)[0][probe.metrics[0].name])
 

@@ -1,20 +1,21 @@
-"""A layout says which run belongs where on a card: what was asked, what that means, and what to call it."""
+"""Names say what a stored text means here and now, and what to call a run on a card."""
 
 from __future__ import annotations
 
 import functools
-import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from probekit.cards.card import Column
-from probekit.catalog.expression import part, resolve
+from probekit.catalog.expression import resolve
 from probekit.catalog.grammar import Term, file_names, parse_term
+from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
 from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
-from probekit.plans.plan import Plan, at_scale
+from probekit.plans.plan import Plan
+from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
 
 CONTROL = "control-"
@@ -171,26 +172,3 @@ def besides(spec: RunSpec) -> str:
     said += [f"width {spec.width}"] if spec.width is not None else []
     said += [f"budget {spec.budget}"] if spec.budget is not None else []
     return f" ({', '.join(said)})" if said else ""
-
-
-def rebuild(plans: Iterable[Plan]) -> Iterator[str]:
-    """Yield the commands that run these plans again: one for all structures and seeds asked alike."""
-    asked: dict[tuple[str, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for plan in plans:
-        spec = plan.spec
-        words = [spec.probe, "--scale", spec.scale]
-        words += (
-            [] if spec.trainer == RunSpec.model_fields["trainer"].default else ["--trainer", spec.trainer]
-        )
-        words += ["--width", str(spec.width)] if spec.width is not None else []
-        words += ["--budget", str(spec.budget)] if spec.budget is not None else []
-        asked[tuple(words)][spec.structure].add(spec.seed)
-    for settings, structures in sorted(asked.items()):
-        alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
-        for structure, run in structures.items():
-            alike[tuple(sorted(run))].append(structure)
-        for seeds, names in alike.items():
-            options = [word for name in sorted(names) for word in ("-s", name)]
-            counted = seeds == tuple(range(len(seeds)))
-            for ending in [["--seeds", str(len(seeds))]] if counted else [["--seed", str(n)] for n in seeds]:
-                yield shlex.join(["probekit", "run", settings[0], *options, *settings[1:], *ending])

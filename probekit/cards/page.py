@@ -18,7 +18,8 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
 from probekit.runs.pictures import colour
 from probekit.storage.curve import logged
-from probekit.storage.store import Folder, Store
+from probekit.storage.folder import Folder
+from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,9 +1,8 @@
-"""Showing turns a card into tables of text: for a terminal, and as Markdown."""
+"""Tables are what a card says in rows of text."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from probekit.cards.card import Card, Cell, Column, Score
@@ -18,7 +17,6 @@ from probekit.cards.words import (
     margin_ends,
     number,
     percent,
-    plain,
     spiked,
 )
 from probekit.evidence.certify import Certificate
@@ -170,7 +168,8 @@ def interval_note(score: Score) -> str:
         return "no interval"
     if found.over == "seeds":
         return f"95 % over {found.count} seeds, by Student's t."
-    return f"95 % of one seed, by bootstrap over {found.count:,} test items; it holds no noise between seeds."
+    items = f"{found.count:,} test items" if found.count else "its test items"
+    return f"95 % of one seed, by Student's t over {items}; it holds no noise between seeds."
 
 
 def certified(certificate: Certificate) -> str:
@@ -221,30 +220,3 @@ def split(line: str) -> tuple[str, str]:
     """Return what was left out, and why."""
     what, _, why = line.partition(": ")
     return what, why
-
-
-def markdown(card: Card) -> str:
-    """Return a card as Markdown: the tables that a terminal shows."""
-    return in_markdown(tables(card))
-
-
-def in_markdown(tables: Iterable[Table]) -> str:
-    """Return tables as Markdown, the first one's title the document's."""
-    parts = []
-    for place, table in enumerate(tables):
-        lines = [f"{'#' if place == 0 else '##'} {escaped(table.title)}", ""]
-        lines += [line(table.heads), line(["---"] * len(table.heads)), *map(line, table.rows)]
-        lines += ["", *(f"- {escaped(note)}" for note in table.notes)] if table.notes else []
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def line(cells: Sequence[str]) -> str:
-    """Return a row of a Markdown table."""
-    return f"| {' | '.join(escaped(cell) if cell != '---' else cell for cell in cells)} |"
-
-
-def escaped(text: str) -> str:
-    """Return text of which Markdown makes nothing but itself."""
-    safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[\]|#~])", r"\\\1", safe)

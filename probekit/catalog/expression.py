@@ -1,107 +1,27 @@
-"""An expression is a structure with what it hosts: names resolved, defaults filled in, ready to build."""
+"""An expression is a structure with what it hosts, ready to build."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
-import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from probekit.catalog.files import PLUGIN, pinned
-from probekit.catalog.grammar import Term, parse, parse_term
+from probekit.catalog.grammar import parse, parse_term
+from probekit.catalog.part import Part, part
 from probekit.catalog.registry import Registry
-from probekit.catalog.signature import HANDED, fill
-from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, missing, reason
-from probekit.interfaces import Shape, Value
+from probekit.components import Kind
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
 HOOKS = ("extra", "mix", "position")
-PROMISED: Mapping[Kind, tuple[str, ...]] = {
-    "probe": ("property", "version", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
-    "layer": ("forward", "parameters"),
-    "trainer": ("fit", "state_dict"),
-}
-"""What is asked of a thing that was made, before anything is done with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A component with its target, all its parameters, and the shortest name that is not ambiguous."""
-
-    component: Component
-    name: str
-    target: Callable[..., Any]
-    params: Mapping[str, Value]
-
-    @property
-    def text(self) -> str:
-        """Return the canonical text of the term."""
-        return str(Term(self.name, tuple(sorted(self.params.items()))))
-
-    @property
-    def open(self) -> dict[str, inspect.Parameter]:
-        """Return what the target can be handed: its signature but for what a partial has bound by name."""
-        bound = self.target.keywords if isinstance(self.target, functools.partial) else {}
-        taken = inspect.signature(self.target).parameters
-        return {name: taken[name] for name in taken if name not in bound}
-
-    def accepts(self, name: str) -> bool:
-        """Tell whether the target takes an argument of this name."""
-        return name in self.open or any(p.kind is p.VAR_KEYWORD for p in self.open.values())
-
-    def make(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the target with the parameters besides what its host hands over; what it prints is no answer.
-
-        Raises ProbekitError, naming the plugin, where the target raises anything that is not one, or makes
-        what is no such thing.
-        """
-        kind, plugin = self.component.kind, self.component.plugin
-        asked = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                made = self.target(*args, **kwargs, **self.params)
-        except ProbekitError:
-            raise
-        except (Exception, SystemExit) as error:
-            shown = self.name.partition("@")[0]
-            hint = missing(error) or f"`probekit show {kind} {shown}` says what it takes."
-            if isinstance(error, TypeError) and "required positional argument" in str(error):
-                hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
-            raise ProbekitError(asked, f"it could not be built ({reason(error)})", hint) from error
-        lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
-        if lacks:
-            found = f"it made a {type(made).__name__}, which has no {', '.join(lacks)}"
-            raise ProbekitError(asked, found, f"probekit.interfaces says what a {kind} promises.")
-        return made
 
 
 def dimensions(target: object) -> tuple[int, ...]:
     """Return the numbers of dimensions of the maps that a layer or a structure takes."""
     return tuple(getattr(target, "dims", (1, 2)))
-
-
-def part(kind: Kind, term: Term, registry: Registry) -> Part:
-    """Resolve one term; raises UsageError where the name, or a parameter of it, is unknown."""
-    component = registry.find(kind, term.name)
-    target = registry.target(component)
-    if not callable(target):
-        raise ProbekitError(
-            f"{kind} {term.name!r}", f"{component.target} is not callable", "Mend the plugin."
-        )
-    twins = [c for c in registry.components(kind) if c.name == component.name]
-    name = component.name if len(twins) == 1 else component.long_name
-    if component.plugin == PLUGIN:
-        name = pinned(component, term.name)
-    return Part(
-        component, name, target, fill(target, dict(term.params), f"{kind} {term.name!r}", HANDED[kind])
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +121,7 @@ def check_hosting(found: Expression) -> None:
     if found.layer is None:
         return
     if not found.structure.accepts("layer"):
-        name = found.structure.name.partition("@")[0]
+        name = found.structure.shown
         raise UsageError(f"structure {found.text!r}", f"{name} hosts no layer", f"Type {name} alone.")
     if found.encoding is None:
         return

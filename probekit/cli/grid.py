@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,75 +13,81 @@ from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError
 
 if TYPE_CHECKING:
-    from probekit.plans.plan import Plan
-    from probekit.runs.front import Outcome
+    from probekit.plans.job import Job
+    from probekit.plans.spec import RunSpec
+    from probekit.runs.run import Outcome
+    from probekit.storage.folder import Folder
     from probekit.storage.result import Result
-    from probekit.storage.store import Folder, Store
+    from probekit.storage.store import Store
 
 
 def planned(
-    probes: list[str], structures: list[str], seeds: Iterable[int], asked: dict[str, Any]
-) -> tuple[list[Plan], int]:
-    """Plan the whole grid, each run once; return the plans, and how many a broken plugin kept from being one.
+    probes: list[str], structures: list[str], seeds: Sequence[int], asked: dict[str, Any]
+) -> tuple[list[Job], int]:
+    """Plan the whole grid, each run once; return the jobs, and how many a broken plugin kept from being one.
 
-    What breaks is said. Raises UsageError where one of them cannot be meant, or no plan is left.
+    What breaks is said. Raises UsageError where one of them cannot be meant, or no job is left.
     """
-    from probekit.plans.plan import make_plan, make_spec
+    from probekit.plans.job import make_job
+    from probekit.plans.spec import make_spec
 
-    plans: dict[str, Plan] = {}
+    found: dict[tuple[str, str], Job] = {}
     broken: list[ProbekitError] = []
-    for probe, seed, structure in product(probes, seeds, structures):
+    for probe, structure in product(probes, structures):
         try:
-            plan = make_plan(make_spec(probe=probe, structure=structure, seed=seed, **asked), registry())
+            spec = make_spec(probe=probe, structure=structure, seed=seeds[0], **asked)
+            found[probe, structure] = make_job(spec, registry())
         except UsageError:
             raise
         except ProbekitError as error:
             broken.append(error)
-            continue
-        plans.setdefault(plan.identity, plan)
-    if broken and not plans:
+    if broken and not found:
         raise broken[0]
     for message in dict.fromkeys(map(str, broken)):
         say(message)
-    return list(plans.values()), len(broken)
+    jobs: dict[str, Job] = {}
+    for probe, seed, structure in product(probes, seeds, structures):
+        if (probe, structure) in found:
+            job = found[probe, structure].seeded(seed)
+            jobs.setdefault(job.plan.identity, job)
+    return list(jobs.values()), len(broken)
 
 
 def carry_out_all(
-    plans: list[Plan], device: str | None, store: Store, force: bool
+    jobs: list[Job], device: str | None, store: Store, force: bool
 ) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
-    """Perform the plans one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
-    from probekit.runs.front import carry_out
+    """Carry out the jobs one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
+    from probekit.runs.run import carry_out
 
     rows: list[dict[str, Any]] = []
     outcomes: list[Outcome] = []
     stopped = False
-    with Progress(len(plans)) as progress:
-        for plan in plans:
+    with Progress(len(jobs)) as progress:
+        for job in jobs:
             if stopped:
-                rows.append(described(plan, "planned"))
+                rows.append(described(job, "planned"))
                 continue
-            progress.begin(plan)
-            name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
+            progress.begin(job)
             try:
                 outcome = carry_out(
-                    plan, registry(), device=device, store=store, force=force, watch=progress.watch
+                    job, registry(), device=device, store=store, force=force, watch=progress.watch
                 )
             except KeyboardInterrupt:
                 stopped = True
-                rows.append(described(plan, "interrupted", store.newest(plan)))
+                rows.append(described(job, "interrupted", store.newest(job.plan)))
                 continue
             except ProbekitError as error:
-                say(f"{name}: {error}")
-                rows.append(described(plan, "failed", store.newest(plan)))
+                say(f"{job.name}: {error}")
+                rows.append(described(job, "failed", store.newest(job.plan)))
                 continue
             outcomes.append(outcome)
             result = outcome.result
             status = "stored" if outcome.stored else result.status
-            rows.append(described(plan, status, outcome.folder, result))
+            rows.append(described(job, status, outcome.folder, result))
             if result.status == "failed":
-                say(f"{name} failed: {result.error} See {outcome.folder.path}.")
+                say(f"{job.name} failed: {result.error} See {outcome.folder.path}.")
             if outcome.stored and (changed := elsewhere(result, device)):
-                note(f"{name} was stored in another environment: {changed}.")
+                note(f"{job.name} was stored in another environment: {changed}.")
     return rows, outcomes, stopped
 
 
@@ -99,9 +105,10 @@ def elsewhere(result: Result, device: str | None) -> str:
 
 
 def described(
-    plan: Plan, status: str, folder: Folder | None = None, result: Result | None = None
+    job: Job, status: str, folder: Folder | None = None, result: Result | None = None
 ) -> dict[str, Any]:
     """Return the row of one run, as --json prints it."""
+    plan = job.plan
     return {
         "probe": plan.spec.probe,
         "structure": plan.spec.structure,
@@ -117,8 +124,8 @@ def described(
     }
 
 
-def tuned(plans: list[Plan], device: str | None, store: Store) -> list[Plan]:
-    """Return the plans with the learning rate that is best on validation, chosen on each group's first seed.
+def tuned(jobs: list[Job], device: str | None, store: Store) -> list[Job]:
+    """Return the jobs with the learning rate that is best on validation, chosen on each group's first seed.
 
     A group shares all but the seed. What was tried is kept in the store like any run; what was chosen is
     said, and kept as tune-*/choice.json. Raises Interrupted at Ctrl-C, RunError where no rate was scored.
@@ -126,21 +133,22 @@ def tuned(plans: list[Plan], device: str | None, store: Store) -> list[Plan]:
     from probekit.plans.plan import readable
     from probekit.runs.tune import candidates, choose, with_trainer
 
-    groups: dict[tuple[Any, ...], list[Plan]] = defaultdict(list)
-    for plan in plans:
-        spec = plan.spec
-        groups[spec.probe, spec.structure, spec.scale, spec.width, spec.budget, spec.trainer].append(plan)
+    groups: dict[RunSpec, list[Job]] = defaultdict(list)
+    for job in jobs:
+        groups[job.plan.spec.model_copy(update={"seed": 0})].append(job)
     found = []
     for group in groups.values():
         tried = candidates(group[0], registry())
         _, outcomes, stopped = carry_out_all(tried, device, store, force=False)
         if stopped:
             raise interrupted()
-        choice = choose(tried, [outcome.result for outcome in outcomes], registry())
+        choice = choose(tried, [outcome.result for outcome in outcomes])
         note(f"{choice.sentence()}.")
-        name = readable(f"tune-{choice.structure}-{choice.probe}-{group[0].scale}")
-        store.loose(f"{name}-{group[0].identity[:12]}").write(
+        plan = group[0].plan
+        name = readable(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
+        store.loose(f"{name}-{plan.identity[:12]}").write(
             "choice.json", choice.model_dump_json(indent=1).encode()
         )
-        found += [with_trainer(plan, choice.trainer, registry()) for plan in group]
+        first = with_trainer(group[0], choice.trainer, registry())
+        found += [first.seeded(job.plan.seed) for job in group]
     return found

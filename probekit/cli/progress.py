@@ -11,7 +11,7 @@ from probekit.cli.messages import note
 from probekit.interfaces import Row
 
 if TYPE_CHECKING:
-    from probekit.plans.plan import Plan
+    from probekit.plans.job import Job
 
 STAGES = {
     "prepare": "drawing data",
@@ -54,12 +54,12 @@ class Progress:
     ) -> None:
         self.bars.stop()
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, job: Job) -> None:
         """Start the next run."""
         self.begun += 1
-        self.name = f"{plan.spec.structure} on {plan.spec.probe}, seed {plan.seed}"
+        plan = job.plan
         note(
-            f"[{self.begun}/{self.runs}] {self.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
+            f"[{self.begun}/{self.runs}] {job.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
             f" width {plan.width or 'fixed'}, scale {plan.scale}"
         )
         self.stage = ""

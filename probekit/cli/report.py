@@ -10,29 +10,20 @@ from typing import Any
 import typer
 
 from probekit.cards.words import aside, bar, between_seeds, bounds, number, spiked
-from probekit.catalog.expression import part
-from probekit.catalog.grammar import parse_term
-from probekit.catalog.registry import registry
+from probekit.catalog.grammar import write
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
-from probekit.interfaces import Metric, Probe
-from probekit.plans.plan import recipe_text
-from probekit.runs.front import Outcome
+from probekit.interfaces import Metric
+from probekit.runs.run import Outcome
 from probekit.storage.result import Result
-
-
-def metrics_of(result: Result) -> tuple[Metric, ...]:
-    """Return the metrics of a result's probe."""
-    probe: Probe = part("probe", parse_term(result.plan.probe), registry()).make()
-    return probe.metrics
 
 
 def print_outcome(outcome: Outcome) -> None:
     """Print one run: a row a metric, between floor and perfect, and where the evidence lies."""
     result = outcome.result
-    plan = result.plan
+    plan, metrics = result.plan, outcome.job.probe.metrics
     rows = []
-    for metric in metrics_of(result):
+    for metric in metrics:
         rows.append(metric_row(result, metric.name, metric.perfect))
         if metric.gap:
             rows.append([metric.gap, number(result.metrics.get(metric.gap)), "", "", "", "", ""])
@@ -45,14 +36,14 @@ def print_outcome(outcome: Outcome) -> None:
     spent = f"{result.seconds:.0f} s of training on {where}"
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
     typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
-    typer.echo(f"recipe: {recipe_text(plan)}")
-    metric = metrics_of(result)[0]
-    headline = metric.name
+    recipe = ", ".join(f"{key} {write(value)}" for key, value in outcome.job.trainer.params.items())
+    typer.echo(f"recipe: {recipe}")
+    headline = metrics[0].name
     if result.measured:
         said = ", ".join(f"{name} {number(value)}" for name, value in result.measured.items())
         typer.echo(f"measured: {said}")
     floors = {name: own.get(headline) for name, own in result.controls.items()}
-    for line in bounds(headline, floors, result.ceiling, metric.perfect):
+    for line in bounds(headline, floors, result.ceiling, metrics[0].perfect):
         typer.echo(line)
     typer.echo(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
@@ -77,9 +68,9 @@ def metric_row(result: Result, name: str, perfect: float) -> list[str]:
     ]
 
 
-def print_comparison(results: Sequence[Result]) -> None:
+def print_comparison(outcomes: Sequence[Outcome]) -> None:
     """Print several runs of one probe and scale: a row a structure, then what the scale can tell apart."""
-    metrics = metrics_of(results[0])
+    metrics, results = outcomes[0].job.probe.metrics, [outcome.result for outcome in outcomes]
     headline = metrics[0]
     by_structure: dict[str, list[Result]] = defaultdict(list)
     for result in results:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.catalog.expression import part
-from probekit.catalog.grammar import Term, parse_term
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
-from probekit.plans.plan import make_plan, make_spec
-from probekit.runs.front import carry_out, make_probe
+from probekit.plans.job import make_job
+from probekit.plans.scale import probe_at
+from probekit.plans.spec import make_spec
 from probekit.runs.pictures import Strip, grid
+from probekit.runs.run import carry_out
 from probekit.runs.score import BATCH, closed_form, expected
 from probekit.storage.result import place
 from probekit.storage.store import Store
@@ -78,9 +80,9 @@ def certify(
     """
     tell = watch or (lambda stage, row: None)
     asked = parse_term(text)
-    has_length = part("probe", Term(asked.name, ()), known).accepts("train")
+    has_length = find("probe", asked.name, known).accepts("train")
     longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
-    probe = make_probe(text, scale, known, **longer)
+    probe = probe_at(text, scale, known, **longer)
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
     if focus:
@@ -168,7 +170,7 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
 
     The metric is the probe's `focus`, by default its headline.
     """
-    probe = make_probe(text, scale, known)
+    probe = probe_at(text, scale, known)
     train, test = probe.data("train", 0), probe.data("test", 0)
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
@@ -181,8 +183,8 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
         )
         with_control = known.with_components(component)
-        plan = make_plan(make_spec(probe=text, structure=component.name, scale=scale), with_control)
-        outcome = carry_out(plan, with_control, device=device, store=store, watch=tell)
+        job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
+        outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
         scores[title] = outcome.result.metrics.get(name)
     floor = next(iter(scores.values()))
     places = {title: reached(value, floor, metric.perfect) for title, value in scores.items()}

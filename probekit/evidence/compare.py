@@ -10,13 +10,12 @@ from statistics import mean, stdev
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.interval import Interval, over_seeds
-from probekit.evidence.student import quantile, within
 from probekit.interfaces import Metric
+from probekit.runs.interval import Interval, of_mean, quantile
 from probekit.storage.result import Result
 
-WIDTH = quantile(4)
-"""Student's t at 95 % for four degrees of freedom: the fewest that a scale's noise is pooled over."""
+FREEDOM = 4
+"""The fewest degrees of freedom that a scale's noise is pooled over."""
 INSEPARABLE = "not separable at this scale"
 BEST, TIED, BEHIND, UNKNOWN = "best", "tied", "behind", "no order claimed"
 
@@ -51,16 +50,28 @@ def differing(apart: Sequence[float]) -> Difference:
     return Difference(
         mean=mean(apart),
         seeds=len(apart),
-        interval=over_seeds(apart),
-        p=None if effect is None else max(0.0, 1 - within(effect * sqrt(len(apart)), len(apart) - 1)),
+        interval=of_mean(apart, "seeds"),
+        p=None if effect is None else two_sided(effect * sqrt(len(apart)), len(apart) - 1),
         effect=effect,
     )
+
+
+def two_sided(t: float, freedom: int) -> float:
+    """Return the probability that Student's t lies further from zero than this."""
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(freedom, -abs(t)))
+
+
+def width(noise: float) -> float:
+    """Return how far a score may be off by a scale's noise between seeds, 95 times in 100."""
+    return quantile(FREEDOM) * noise
 
 
 def separable(one: Mapping[int, float], other: Mapping[int, float], noise: float) -> bool:
     """Tell whether two means over seeds differ by more than the noise between seeds explains."""
     apart = abs(mean(one.values()) - mean(other.values()))
-    return apart > WIDTH * noise * sqrt(1 / len(one) + 1 / len(other))
+    return apart > width(noise) * sqrt(1 / len(one) + 1 / len(other))
 
 
 def ranks(

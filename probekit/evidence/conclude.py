@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.compare import WIDTH, separable
-from probekit.evidence.interval import Interval, over_seeds
+from probekit.evidence.compare import separable, width
 from probekit.interfaces import Claim, Metric
+from probekit.runs.interval import Interval, of_mean
 
 POINT, TENTH = 0.01, 0.1
 
@@ -82,7 +82,7 @@ def order(metric: Metric, published: Mapping[str, float], found: Found, noise: f
     means = {name: mean(scores.values()) for name, scores in ours.items()}
     turned = tuple((one, other) for one, other in pairs if sign * (means[one] - means[other]) <= 0)
     seeds = sorted(set.intersection(*(set(scores) for scores in ours.values()))) if pairs else []
-    spread = over_seeds([tau({name: ours[name][seed] for name in ours}) for seed in seeds])
+    spread = of_mean([tau({name: ours[name][seed] for name in ours}) for seed in seeds], "seeds")
     if spread is not None:  # Student's t knows no bounds, tau does
         spread = spread.model_copy(update={"low": max(-1.0, spread.low), "high": min(1.0, spread.high)})
     return Order(
@@ -122,8 +122,8 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
         return Conclusion(
             text=claim.text, verdict="not run", margin=None, interval=None, within=None, seeds=0
         )
-    interval = over_seeds(margins)
-    within = None if interval else WIDTH * shift(claim, judged[0], noise) or None
+    interval = of_mean(margins, "seeds")
+    within = None if interval else width(shift(claim, judged[0], noise)) or None
     half = within or 0.0
     low, high = (interval.low, interval.high) if interval else (margins[0] - half, margins[0] + half)
     verdict: Verdict = "holds" if low > 0 else "does not hold" if high < 0 else "within the noise"

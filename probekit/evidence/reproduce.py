@@ -8,14 +8,14 @@ from statistics import mean
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.catalog.expression import part
 from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError, did_you_mean
 from probekit.evidence.conclude import Conclusion, Order, conclusion, order
 from probekit.interfaces import Claim, Metric, Published
-from probekit.plans.plan import Plan, make_spec
-from probekit.plans.spec import RunSpec
+from probekit.plans.plan import Plan
+from probekit.plans.spec import RunSpec, make_spec
 from probekit.storage.result import Environment, Result
 
 PUBLISHED_SCALE = "paper"
@@ -95,19 +95,17 @@ def sources(known: Registry, names: Sequence[str]) -> list[Source]:
     return [found[name] for name in (names or sorted(found))]
 
 
-def specs(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, RunSpec]:
-    """Return what is to be run; at the published scale rows have their published width."""
+def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
+    """Return what is to be run, by row, of seed 0; at the published scale rows have their published width."""
     return {
-        (row.name, seed): make_spec(
+        row.name: make_spec(
             probe=str(Term(source.probe, tuple(sorted(row.probe.items())))),
             structure=row.instead.get(scale, row.structure),
             scale=scale,
-            seed=seed,
             trainer=trainer,
             width=row.width if scale == PUBLISHED_SCALE else None,
         )
         for row in source.rows
-        for seed in range(seeds)
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from probekit.catalog.expression import Expression
 from probekit.errors import ProbekitError, UsageError
-from probekit.interfaces import Shape
+from probekit.interfaces import Probe, Scale, Shape
+from probekit.plans.spec import RunSpec
 
 WIDEST = 4096
 REFUSED = 0.25
@@ -60,3 +61,29 @@ def nearest(expression: Expression, shape: Shape, budget: int) -> int:
             f"Type --budget {at(best)} or --width {best * step}.",
         )
     return best * step
+
+
+def chosen_width(
+    spec: RunSpec, scale: Scale, expression: Expression, probe: Probe
+) -> tuple[int | None, int | None]:
+    """Return the width and the budget it was chosen for, if any: what was typed, else what the scale says.
+
+    Raises UsageError where a width is not a multiple of what the terms need, or a structure has none.
+    """
+    if not expression.has_width:
+        for option, typed in (("--width", spec.width), ("--budget", spec.budget)):
+            if typed is not None:
+                name = expression.structure.component.name
+                raise UsageError(f"{option} {typed}", f"{name} has no width", f"Leave {option} out.")
+        return None, scale.budget
+    allowed = spec.budget or (None if spec.width else scale.budget)
+    if allowed is not None:
+        return nearest(expression, probe.shape, allowed), allowed
+    width = spec.width or scale.width
+    step = expression.width_step
+    if width is None or width % step:
+        wanted = f"a multiple of {step}"
+        raise UsageError(
+            f"{expression.text} of width {width}", f"its terms need {wanted}", f"Type --width with {wanted}."
+        )
+    return width, None

@@ -1,11 +1,27 @@
-"""Noise is what scores vary by from seed to seed at a scale, of a stored plan as it is known now."""
+"""Noise is what scores vary by from seed to seed at a scale, as it was measured."""
 
 from __future__ import annotations
 
 from probekit.catalog.grammar import file_names
+from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
-from probekit.plans.plan import Plan, at_scale, noise_of, trained
+from probekit.interfaces import Scale
+from probekit.plans.plan import Plan
+from probekit.plans.scale import at_scale, trained
+from probekit.plans.spec import RunSpec
+
+
+def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: Registry) -> dict[str, float]:
+    """Return a scale's measured noise, empty where what was typed differs from the scale."""
+    usual: str = RunSpec.model_fields["trainer"].default
+    as_measured = (
+        spec.width is None
+        and spec.budget is None
+        and probe == probe.given(scale.parameters)
+        and (spec.trainer == usual or trainer == trained(usual, scale, registry))
+    )
+    return dict(scale.noise) if as_measured else {}
 
 
 def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:

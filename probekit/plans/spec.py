@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from probekit.errors import UsageError
 
 
 class RunSpec(BaseModel):
@@ -27,3 +31,14 @@ class RunSpec(BaseModel):
         if self.width is not None and self.budget is not None:
             raise ValueError("width and budget exclude each other: type one of them")
         return self
+
+
+def make_spec(**asked: Any) -> RunSpec:
+    """Return a RunSpec; raises UsageError, in one sentence, where pydantic raises ValidationError."""
+    try:
+        return RunSpec(**asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "a run"
+        found = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where} = {first['input']!r}" if first["loc"] else where, found, "") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from probekit.errors import RunError
 from probekit.interfaces import Control, Dataset, Metric, Probe
 from probekit.items import batches
+from probekit.runs.interval import Interval, of_mean
 from probekit.storage.result import Scores
 
 if TYPE_CHECKING:
@@ -53,15 +54,10 @@ def means(items: Mapping[str, Tensor]) -> Scores:
     return {name: value if value == value else None for name, value in averages.items()}
 
 
-def intervals(items: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """Return each test mean's 95 % interval over items (1.96 standard errors)."""
-    found = {}
-    for name, values in items.items():
-        some = values[~values.isnan()].double()
-        if len(some) > 1:
-            mean, error = float(some.mean()), 1.96 * float(some.std()) / len(some) ** 0.5
-            found[name] = (mean - error, mean + error)
-    return found
+def intervals(items: Mapping[str, Tensor]) -> dict[str, Interval]:
+    """Return each mean's interval over the items that its metric applies to, where there are two."""
+    found = {name: of_mean(values.double().tolist(), "items") for name, values in items.items()}
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:

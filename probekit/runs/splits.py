@@ -5,12 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from probekit.catalog.expression import part
-from probekit.catalog.grammar import parse_term
-from probekit.catalog.registry import Registry
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import materialised
-from probekit.plans.plan import Plan
+from probekit.plans.job import Job
 from probekit.runs.score import ceiling, controls
 from probekit.storage.result import Scores
 
@@ -47,12 +44,11 @@ class Splits:
 _kept: dict[tuple[object, str, int], Splits] = {}
 
 
-def splits(plan: Plan, registry: Registry) -> Splits:
-    """Return the splits of a plan's probe and seed; the oldest of those kept gives way."""
-    found = part("probe", parse_term(plan.probe), registry)
-    key = (found.target, plan.probe, plan.seed)
+def splits(job: Job) -> Splits:
+    """Return the splits of a job's probe and seed; the oldest of those kept gives way."""
+    key = (job.source.target, job.plan.probe, job.plan.seed)
     if key not in _kept:
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
-        _kept[key] = Splits(found.make(), plan.seed)
+        _kept[key] = Splits(job.probe, job.plan.seed)
     return _kept[key]

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.catalog.expression import part
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
 from probekit.errors import RunError, UsageError
-from probekit.interfaces import Metric
-from probekit.plans.plan import Plan, make_plan, make_spec
+from probekit.plans.job import Job, make_job
+from probekit.plans.spec import make_spec
 from probekit.storage.result import Result
 
 FACTORS = (0.333, 1.0, 3.0)
@@ -42,14 +41,13 @@ class Choice(BaseModel):
         return f"{self.structure} on {self.probe}: {chosen}"
 
 
-def candidates(plan: Plan, known: Registry) -> list[Plan]:
-    """Return the plan at a third of its learning rate, at it, and at three times it.
+def candidates(job: Job, known: Registry) -> list[Job]:
+    """Return the job at a third of its learning rate, at it, and at three times it.
 
     Raises UsageError where the trainer has no `lr`.
     """
-    asked = parse_term(plan.spec.trainer)
-    params = dict(parse_term(plan.trainer).params)
-    rate = params.get(RATE)
+    asked = parse_term(job.plan.spec.trainer)
+    rate = job.trainer.params.get(RATE)
     if not isinstance(rate, float | int):
         raise UsageError(f"--tune with trainer {asked.name!r}", "it has no lr to tune", "Leave --tune out.")
     found = []
@@ -57,22 +55,22 @@ def candidates(plan: Plan, known: Registry) -> list[Plan]:
         typed = (
             {**dict(asked.params), RATE: float(f"{rate * factor:.3g}")} if factor != 1 else dict(asked.params)
         )
-        found.append(with_trainer(plan, str(Term(asked.name, tuple(sorted(typed.items())))), known))
+        found.append(with_trainer(job, str(Term(asked.name, tuple(sorted(typed.items())))), known))
     return found
 
 
-def with_trainer(plan: Plan, trainer: str, known: Registry) -> Plan:
-    """Return the plan with another trainer."""
-    return make_plan(make_spec(**{**plan.spec.model_dump(), "trainer": trainer}), known)
+def with_trainer(job: Job, trainer: str, known: Registry) -> Job:
+    """Return the job with another trainer."""
+    return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), known)
 
 
-def choose(plans: Sequence[Plan], results: Sequence[Result], known: Registry) -> Choice:
+def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
     """Choose the best validation headline of candidates; raises RunError where none was scored."""
-    metric: Metric = part("probe", parse_term(plans[0].probe), known).make().metrics[0]
+    metric = jobs[0].probe.metrics[0]
     by_plan = {result.plan.identity: result.validation.get(metric.name) for result in results}
-    tried = {rate(plan): by_plan.get(plan.identity) for plan in plans}
-    scored = {rate(plan): plan for plan in plans if tried[rate(plan)] is not None}
-    spec = plans[0].spec
+    tried = {rate(job): by_plan.get(job.plan.identity) for job in jobs}
+    scored = {rate(job): job for job in jobs if tried[rate(job)] is not None}
+    spec = jobs[0].plan.spec
     if not scored:
         asked = f"tuning {spec.structure} on {spec.probe}"
         raise RunError(asked, "no rate could be scored", "See why the runs failed.")
@@ -84,10 +82,10 @@ def choose(plans: Sequence[Plan], results: Sequence[Result], known: Registry) ->
         metric=metric.name,
         tried=tried,
         rate=best,
-        trainer=scored[best].spec.trainer,
+        trainer=scored[best].plan.spec.trainer,
     )
 
 
-def rate(plan: Plan) -> float:
-    """Return a plan's learning rate."""
-    return float(dict(parse_term(plan.trainer).params)[RATE] or 0.0)
+def rate(job: Job) -> float:
+    """Return a job's learning rate."""
+    return float(job.trainer.params[RATE] or 0.0)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.errors import StoreError
 from probekit.interfaces import Trainer
+from probekit.storage.folder import ANEW, Folder
 from probekit.storage.result import Environment
 from probekit.storage.state import pack, unpack
-from probekit.storage.store import ANEW, Folder
 
 if TYPE_CHECKING:
     from torch import nn

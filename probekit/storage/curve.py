@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from math import isfinite
 
-from probekit.storage.store import LOG, Folder
+from probekit.storage.folder import LOG, Folder
 
 Points = list[tuple[float, float]]
 SPIKE = 2.0

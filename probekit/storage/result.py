@@ -39,12 +39,12 @@ class Result(BaseModel):
     metrics: test means; train: means over as many training items; validation: means over the validation
     split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
     by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
-    metric, None for a probe that leaves nothing to be guessed; intervals: 95 % of the test mean over items
-    (one seed says nothing of the noise between seeds). None stands for a metric that applies to no item.
-    measured: properties measured rather than learned; their maps are in measured.safetensors. spike: to what
-    multiple of its first the loss rose, None where training kept its footing. seconds: training alone, over
-    all sittings. flops: of one forward pass of one item. weights: sha256 over the final weights. error: why
-    it failed. files: sha256 by name.
+    metric, None for a probe that leaves nothing to be guessed. None stands for a metric that applies to no
+    item. intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds);
+    counts: how many items each is over. measured: properties measured rather than learned; their maps are in
+    measured.safetensors. spike: to what multiple of its first the loss rose, None where training kept its
+    footing. seconds: training alone, over all sittings. flops: of one forward pass of one item. weights:
+    sha256 over the final weights. error: why it failed. files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +60,7 @@ class Result(BaseModel):
     floors: Scores = {}
     ceiling: float | None = None
     intervals: dict[str, tuple[float, float]] = {}
+    counts: dict[str, int] = {}
     measured: dict[str, float] = {}
     steps: int = 0
     seconds: float = 0.0

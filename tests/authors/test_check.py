@@ -16,8 +16,8 @@ from small import call
 from torch import Tensor, nn
 
 from probekit import Constant, Items, Metric, Scale, Shape
+from probekit.authors.check import PROMISES, CheckFailed, Finding, checks
 from probekit.catalog.registry import Registry, registry
-from probekit.check import PROMISES, CheckFailed, Finding, checks
 from probekit.components import Component, Kind
 from probekit.errors import UsageError
 

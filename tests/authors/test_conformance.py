@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from probekit.authors.check import PROMISES, Check, checks
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import registry
-from probekit.check import PROMISES, Check, checks
 
 LONG = "compiles"
 

@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from probekit.plans.job import Job, make_job
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 from torch import nn
 
-from probekit.catalog.expression import part, resolve
-from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import registry
-from probekit.interfaces import Probe, Row
+from probekit.interfaces import Row
 from probekit.items import materialised
-from probekit.plans.plan import Plan, make_plan, make_spec
-from probekit.runs.front import carry_out
+from probekit.plans.spec import make_spec
+from probekit.runs.run import carry_out
 from probekit.storage.store import Store
 
 Taken = tuple[float, float]
@@ -54,16 +54,16 @@ class Clock:
         return time.monotonic() - self.wall, time.process_time() - self.own
 
 
-def bare(plan: Plan) -> Taken:
+def bare(job: Job) -> Taken:
     """Train as a script would, with nothing but PyTorch, and return the time it took."""
-    probe: Probe = part("probe", parse_term(plan.probe), registry()).make()
+    plan, probe = job.plan, job.probe
     data = probe.data("train", plan.seed)
     for _ in materialised(data):
         pass
-    recipe = dict(parse_term(plan.trainer).params)
+    recipe = job.trainer.params
     batch, epochs, top = int(recipe["batch"] or 0), int(recipe["epochs"] or 0), float(recipe["lr"] or 0)
     torch.manual_seed(plan.seed)
-    model = resolve(plan.structure, probe.structure, registry()).build(probe.shape, plan.width)
+    model = job.expression.build(probe.shape, plan.width)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock()
     groups: list[dict[str, Any]] = [
@@ -96,7 +96,7 @@ def bare(plan: Plan) -> Taken:
     return clock.read()
 
 
-def engine(plan: Plan) -> Taken:
+def engine(job: Job) -> Taken:
     """Train in the engine; return the time from data drawn to scoring begun: log, checkpoints and all."""
     clock, taken = Clock(), (0.0, 0.0)
 
@@ -108,7 +108,7 @@ def engine(plan: Plan) -> Taken:
             taken = clock.read()
 
     with tempfile.TemporaryDirectory() as folder:
-        outcome = carry_out(plan, registry(), device="cpu", store=Store(Path(folder)), watch=watch)
+        outcome = carry_out(job, registry(), device="cpu", store=Store(Path(folder)), watch=watch)
         assert outcome.result.status == "done", outcome.result.error
     return taken
 
@@ -122,23 +122,24 @@ def main() -> None:
     for scale in options.scale or CASES:
         probe, trainer, aim = CASES[scale]
         spec = make_spec(probe=probe, structure="unet+lambda", scale=scale, trainer=trainer)
-        plan = make_plan(spec, registry())
-        bare(plan), engine(plan)
+        job = make_job(spec, registry())
+        bare(job), engine(job)
         pairs: list[tuple[Taken, Taken]] = []
         for number in range(options.pairs):
             if number % 2:
-                pairs.append((bare(plan), engine(plan)))
+                pairs.append((bare(job), engine(job)))
             else:
-                ours = engine(plan)
-                pairs.append((bare(plan), ours))
+                ours = engine(job)
+                pairs.append((bare(job), ours))
         for which, name in enumerate(("wall", "own")):
             alone = [one[which] for one, _ in pairs]
             ours_s = [other[which] for _, other in pairs]
             ratios = [one / other for one, other in zip(alone, ours_s, strict=True)]
             low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
             print(
-                f"{scale}  {plan.parameters:10,}  {len(pairs):5}  {name:4}  {statistics.median(alone):6.2f}"
-                f"  {statistics.median(ours_s):8.2f}  {middle:5.3f}  ({low:.3f} to {high:.3f})  {aim}",
+                f"{scale}  {job.plan.parameters:10,}  {len(pairs):5}  {name:4}"
+                f"  {statistics.median(alone):6.2f}  {statistics.median(ours_s):8.2f}"
+                f"  {middle:5.3f}  ({low:.3f} to {high:.3f})  {aim}",
                 flush=True,
             )
 

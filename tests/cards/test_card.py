@@ -9,17 +9,21 @@ import time
 from pathlib import Path
 
 import pytest
-from small import planned
+from small import done, planned
 from stores import KNOWN, card_of, put
 
+from probekit.cards.assemble import make_card
 from probekit.cards.card import Card, Cell, verdict
+from probekit.cards.markdown import markdown
 from probekit.cards.names import Names
-from probekit.cards.tables import markdown, tables
+from probekit.cards.tables import tables
+from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, TIED, UNKNOWN, paired
 from probekit.interfaces import Published
-from probekit.storage.store import RESULT, Store, digest
+from probekit.storage.folder import RESULT, digest
+from probekit.storage.store import Store
 
 
 @pytest.fixture
@@ -45,24 +49,14 @@ def test_a_mean_has_a_small_sample_interval_over_seeds_and_a_place(store: Store)
     assert score.reach == pytest.approx((1 - score.interval.high, 1 - score.interval.low))
 
 
-def test_one_seed_has_a_bootstrap_interval_over_test_items(store: Store) -> None:
-    import torch
-
-    (folder,) = put(store, "unet", {0: 0.5})
-    folder.write_tensors("scores.safetensors", {"loss": torch.linspace(0, 1, 101)})
-    interval = only(card_of(store), "unet").headline.interval
+def test_one_seed_has_the_interval_over_test_items_that_its_run_stored(tmp_path: Path) -> None:
+    outcome = done(tmp_path, structure="unet")
+    card = make_card(Store(tmp_path), registry(), ("unet",))
+    interval = card.columns[0].cells[0].headline.interval
     assert interval is not None
-    assert (interval.over, interval.count) == ("items", 101)
-    assert interval.low == pytest.approx(0.5 - 1.96 * 0.0293, abs=0.01)
-    assert "bootstrap over 101 test items; it holds no noise between seeds" in markdown(card_of(store))
-
-
-def test_one_seed_whose_items_are_truncated_has_no_interval_and_a_line_says_so(store: Store) -> None:
-    (folder,) = put(store, "unet", {0: 0.5})
-    (folder.path / "scores.safetensors").write_bytes(b"\0" * 5)
-    card = card_of(store)
-    assert only(card, "unet").headline.interval is None
-    assert [line for line in card.left_out if "no interval" in line]
+    assert (interval.over, interval.count) == ("items", 16)
+    assert (interval.low, interval.high) == outcome.result.intervals["loss"]
+    assert "Student's t over 16 test items; it holds no noise between seeds" in markdown(card)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +150,7 @@ def test_other_scales_parameters_and_versions_are_columns_of_their_own(
     put(store, "unet", {0: 0.1})
     put(store, "unet", {0: 0.2}, scale="calm")
     put(store, "unet", {0: 0.3}, probe="noisy(test=7)")
-    monkeypatch.setattr("cards.Noisy.version", 2)
+    monkeypatch.setattr("stores.Noisy.version", 2)
     put(store, "unet", {0: 0.4})
     columns = card_of(store).columns
     found = sorted((c.probe, c.scale, c.version, c.cells[0].headline.mean) for c in columns)
@@ -219,12 +213,12 @@ def test_published_scores_stand_at_the_papers_scale_alone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = Published("table1", "Baseline", "unet", 871_729, {"loss": 0.0033})
-    monkeypatch.setattr("cards.Noisy.published", (row,))
+    monkeypatch.setattr("stores.Noisy.published", (row,))
     plan = planned(KNOWN, probe="noisy", trainer="supervised", structure="unet")
     names = Names(KNOWN)
     assert names.published(plan, names.probe(plan.probe)) == {}
     paper = {**dict(names.probe(plan.probe).scales), "paper": names.probe(plan.probe).scales["smoke"]}
-    monkeypatch.setattr("cards.Noisy.scales", paper)
+    monkeypatch.setattr("stores.Noisy.scales", paper)
     put(store, "unet", {0: 0.1}, scale="paper")
     card = card_of(store)
     assert only(card, "unet").headline.published == 0.0033

@@ -19,7 +19,8 @@ from probekit.catalog.registry import registry
 from probekit.evidence.certify import Certificate, Check
 from probekit.runs.engine import CASES, WEIGHTS
 from probekit.runs.pictures import COLOURS
-from probekit.storage.store import RESULT, Store
+from probekit.storage.folder import RESULT
+from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

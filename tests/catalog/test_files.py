@@ -12,7 +12,7 @@ from probekit.catalog.expression import resolve
 from probekit.catalog.files import in_file, stands_alone
 from probekit.catalog.registry import registry
 from probekit.errors import ProbekitError, UsageError
-from probekit.runs.front import run
+from probekit.runs.run import run
 
 LAYER = """
 from torch import nn

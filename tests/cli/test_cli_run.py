@@ -10,7 +10,7 @@ from conftest import Run, install, plugin_text
 from small import PROBE, call
 
 from probekit.catalog.registry import registry
-from probekit.storage.store import RESULT
+from probekit.storage.folder import RESULT
 
 WORDS = ("run", PROBE, "--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)", "--device", "cpu")
 KEYS = {

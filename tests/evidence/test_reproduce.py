@@ -13,9 +13,9 @@ from small import planned
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.reproduce import Source, reproduced, sources, specs
-from probekit.evidence.student import quantile
 from probekit.interfaces import Claim, Metric, Published
-from probekit.plans.plan import make_plan
+from probekit.plans.job import make_job
+from probekit.runs.interval import quantile
 from probekit.storage.result import Environment, Result
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
@@ -52,10 +52,12 @@ def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
 
 
 def table(found: Mapping[tuple[str, int], Result], **noise: float):  # type: ignore[no-untyped-def]
+    jobs = {row: make_job(spec, registry()) for row, spec in specs(SOURCE, "smoke", "supervised").items()}
     plans = {
-        place: make_plan(spec, registry()) for place, spec in specs(SOURCE, "smoke", 3, "supervised").items()
+        (row, seed): job.seeded(seed).plan.model_copy(update={"noise": noise})
+        for row, job in jobs.items()
+        for seed in range(3)
     }
-    plans = {place: plan.model_copy(update={"noise": noise}) for place, plan in plans.items()}
     return reproduced(SOURCE, "smoke", plans, found)
 
 
@@ -151,9 +153,9 @@ def test_train_scores_and_failed_seeds_are_kept_apart() -> None:
 
 
 def test_rows_have_their_published_width_at_the_published_scale_alone() -> None:
-    assert {spec.width for spec in specs(SOURCE, "paper", 1, "supervised").values()} == {4}
-    assert {spec.width for spec in specs(SOURCE, "quick", 2, "supervised").values()} == {None}
-    assert len(specs(SOURCE, "quick", 2, "supervised")) == 6
+    assert {spec.width for spec in specs(SOURCE, "paper", "supervised").values()} == {4}
+    assert {spec.width for spec in specs(SOURCE, "quick", "supervised").values()} == {None}
+    assert len(specs(SOURCE, "quick", "supervised")) == 3
 
 
 def test_the_papers_tables_have_their_22_rows() -> None:

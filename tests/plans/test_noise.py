@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT
 from small import planned
 
-from probekit.catalog.expression import part
 from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
 from probekit.catalog.registry import registry
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store

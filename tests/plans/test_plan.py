@@ -18,8 +18,10 @@ from probekit.catalog.registry import Registry, registry
 from probekit.components import Component
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
+from probekit.plans.job import make_job
 from probekit.plans.noise import noise_now
-from probekit.plans.plan import Plan, make_plan, make_spec
+from probekit.plans.plan import Plan
+from probekit.plans.spec import make_spec
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES
 
@@ -196,16 +198,18 @@ def test_a_partial_in_a_plugin_is_known_by_the_plugin_s_source(
 
 
 def test_noise_that_was_measured_after_a_run_is_known_of_it() -> None:
-    plan = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry())
+    plan = make_job(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry()).plan
     older = plan.model_copy(update={"noise": {}})
     assert plan.noise["loss"] > 0
     assert noise_now(older, registry()) == plan.noise
-    narrow = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick", width=8), registry())
+    narrow = make_job(
+        make_spec(probe="nonlocality", structure="unet", scale="quick", width=8), registry()
+    ).plan
     assert noise_now(narrow, registry()) == {}
 
 
 def test_noise_of_a_scale_that_has_changed_since_stays_what_it_was() -> None:
-    plan = make_plan(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry())
+    plan = make_job(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry()).plan
     older = plan.model_copy(update={"noise": {"loss": 0.5}, "trainer": "supervised(epochs=1)"})
     assert noise_now(older, registry()) == {"loss": 0.5}
     gone = plan.model_copy(update={"noise": {"loss": 0.5}, "scale": "gone"})

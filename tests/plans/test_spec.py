@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from probekit.errors import UsageError
-from probekit.plans.plan import make_spec
-from probekit.plans.spec import RunSpec
+from probekit.plans.spec import RunSpec, make_spec
 
 
 def test_a_specification_survives_json() -> None:

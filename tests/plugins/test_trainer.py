@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from small import planned
+from small import job
 from torch import Tensor, nn
 
-from probekit.catalog.expression import part
-from probekit.catalog.grammar import parse_term
-from probekit.catalog.registry import registry
 from probekit.interfaces import Dataset, Probe, Row
-from probekit.runs.engine import build, weights_hash
+from probekit.runs.network import build, weights_hash
 from probekit.storage.state import pack, unpack
 from probekit_plugins.trainers.supervised import Supervised
 
@@ -23,13 +20,13 @@ CPU = torch.device("cpu")
 
 
 def probe_and_data() -> tuple[Probe, Dataset]:
-    probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
+    probe = job().probe
     return probe, probe.data("train", 0)
 
 
 def network() -> nn.Module:
-    plan = planned(structure="unet(downs=1)+lambda")
-    return build(plan, registry(), probe_and_data()[0], CPU)
+    made = job(structure="unet(downs=1)+lambda")
+    return build(made.expression, made.probe.shape, made.plan, CPU)
 
 
 def fit(model: nn.Module, trainer: Supervised, state: Any = None) -> Iterator[Row]:

@@ -10,7 +10,8 @@ import pytest
 from probekit.catalog.expression import resolve
 from probekit.catalog.registry import registry
 from probekit.interfaces import Claim, Published
-from probekit.plans.plan import make_plan, make_spec
+from probekit.plans.job import make_job
+from probekit.plans.spec import make_spec
 from probekit_probes.grouping.probe import Grouping
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.translation.probe import Translation
@@ -50,10 +51,12 @@ def test_a_row_can_be_planned_at_the_paper_s_width_and_at_the_quick_scale(probe:
     params = ",".join(f"{name}={str(value).lower()}" for name, value in row.probe.items())
     text = f"{probe}({params})" if params else probe
     known = registry()
-    there = make_plan(make_spec(probe=text, structure=row.structure, scale="paper", width=row.width), known)
+    there = make_job(
+        make_spec(probe=text, structure=row.structure, scale="paper", width=row.width), known
+    ).plan
     assert abs(there.parameters / row.parameters - 1) < 0.035
     quick = row.instead.get("quick", row.structure)
-    assert make_plan(make_spec(probe=text, structure=quick, scale="quick"), known).parameters > 0
+    assert make_job(make_spec(probe=text, structure=quick, scale="quick"), known).plan.parameters > 0
     for scale, instead in row.instead.items():
         assert scale in PROBES[probe].scales
         one, other = (resolve(text, PROBES[probe].structure, known) for text in (row.structure, instead))
@@ -62,9 +65,8 @@ def test_a_row_can_be_planned_at_the_paper_s_width_and_at_the_quick_scale(probe:
 
 @pytest.mark.parametrize(("probe", "row"), [pair for pair in ROWS if pair[0] != "nonlocality"])
 def test_the_counts_of_tables_2_and_3_are_exact(probe: str, row: Published) -> None:
-    plan = make_plan(
-        make_spec(probe=probe, structure=row.structure, scale="paper", width=row.width), registry()
-    )
+    spec = make_spec(probe=probe, structure=row.structure, scale="paper", width=row.width)
+    plan = make_job(spec, registry()).plan
     assert plan.parameters == row.parameters
 
 

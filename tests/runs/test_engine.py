@@ -9,20 +9,21 @@ from typing import Any, cast
 import pytest
 import torch
 from conftest import install
-from small import done, knowing, planned
+from small import done, job, knowing, planned
 from torch import nn
 
-from probekit.catalog.expression import part
 from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
 from probekit.catalog.registry import Registry, registry
 from probekit.errors import RunError
 from probekit.interfaces import Control, Probe, Shape
 from probekit.items import batch, materialised
-from probekit.runs.engine import CASES, MEASURED, SCORES, TRACE, WEIGHTS, build, forward_flops, weights_hash
-from probekit.runs.front import Outcome
+from probekit.runs.engine import CASES, MEASURED, SCORES, TRACE, WEIGHTS
+from probekit.runs.network import build, forward_flops, weights_hash
+from probekit.runs.run import Outcome
 from probekit.runs.score import means, score
 from probekit.runs.splits import splits
-from probekit.storage.store import LOG, RESULT, SPEC
+from probekit.storage.folder import LOG, RESULT, SPEC
 
 CPU = torch.device("cpu")
 
@@ -51,7 +52,7 @@ def test_the_scores_are_those_of_the_stored_weights_on_every_test_item(small: Ou
     probe = probe_of(small)
     weights, _ = small.folder.read_tensors(WEIGHTS)
     assert weights_hash(weights) == small.result.weights
-    model = build(planned(seed=5), registry(), probe, CPU)
+    model = build(job().expression, probe.shape, planned(seed=5), CPU)
     model.load_state_dict(weights)
     model.eval()
     stored, _ = small.folder.read_tensors(SCORES)
@@ -92,9 +93,9 @@ def test_the_seed_alone_decides_the_weights(small: Outcome, tmp_path: Path) -> N
 
 def test_flops_are_those_of_one_item_and_counting_moves_no_running_mean() -> None:
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1))
-    probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
+    probe = job().probe
     before = weights_hash(model.state_dict())
-    assert forward_flops(model, probe, CPU) == 2 * 3 * 16 * 16
+    assert forward_flops(model, probe.shape, CPU) == 2 * 3 * 16 * 16
     assert weights_hash(model.state_dict()) == before
 
 
@@ -167,7 +168,7 @@ def test_a_run_that_fails_is_stored_as_failed_with_its_traceback(
 
 
 def test_an_answer_that_is_not_finite_is_no_score() -> None:
-    probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
+    probe = job().probe
     with pytest.raises(RunError, match="not finite"):
         score(lambda x: x[:, :1] / 0, probe, probe.data("test", 0), 16, CPU)
 
@@ -244,7 +245,7 @@ def test_items_come_the_same_in_a_batch_one_by_one_and_stacked() -> None:
 
 
 def probe_data() -> Any:
-    probe: Probe = part("probe", parse_term(planned().probe), registry()).make()
+    probe = job().probe
     return probe.data("train", 0)
 
 
@@ -260,8 +261,8 @@ def test_a_result_holds_validation_scores_and_what_was_measured(small: Outcome) 
 
 
 def test_a_seed_s_data_are_drawn_once_for_all_structures_of_a_grid() -> None:
-    one, other = (splits(planned(structure=name), registry()) for name in ("unet", "unet+average"))
+    one, other = (splits(job(structure=name)) for name in ("unet", "unet+average"))
     assert one is other
     assert one.controls is other.controls
-    assert splits(planned(seed=1), registry()) is not one
-    assert splits(planned(probe="nonlocality(test=17,train=64,validation=8)"), registry()) is not one
+    assert splits(job(seed=1)) is not one
+    assert splits(job(probe="nonlocality(test=17,train=64,validation=8)")) is not one

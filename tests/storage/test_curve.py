@@ -9,7 +9,7 @@ from conftest import Run
 from small import PROBE, done
 
 from probekit.storage.curve import logged, spike
-from probekit.storage.store import LOG, Folder
+from probekit.storage.folder import LOG, Folder
 
 
 @pytest.mark.parametrize(

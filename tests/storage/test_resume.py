@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 from conftest import environment
-from small import PROBE, done, planned
+from small import PROBE, done, job, planned
 
-from probekit import engine
 from probekit.catalog.registry import registry
 from probekit.errors import StoreError
 from probekit.interfaces import Row
-from probekit.runs.front import Outcome, carry_out
+from probekit.runs import engine
+from probekit.runs.run import Outcome, carry_out
 from probekit.storage.checkpoint import CHECKPOINT
-from probekit.storage.store import LOG, RESULT, Folder, Store
+from probekit.storage.folder import LOG, RESULT, Folder
+from probekit.storage.store import Store
 
 EPOCHS: dict[str, Any] = {"trainer": "supervised(batch=16,epochs=3)"}
 STEPS = 12
@@ -46,7 +47,7 @@ def stopped(folder: Path, stage: str, step: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(planned(**EPOCHS), registry(), device="cpu", store=Store(folder), watch=watch)
+        carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(folder), watch=watch)
 
 
 def same(one: Outcome, other: Outcome) -> None:
@@ -86,7 +87,7 @@ def test_steps_taken_before_the_checkpoint_are_not_taken_again(tmp_path: Path) -
         if stage == "train":
             seen.append(row["step"])
 
-    carry_out(planned(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), watch=watch)
+    carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), watch=watch)
     assert seen == [9, 10, 11, 12]  # row 9 was logged, but Ctrl-C came before its checkpoint
 
 
@@ -119,7 +120,7 @@ def test_a_spoilt_checkpoint_is_named_and_force_runs_beside_it(
         done(tmp_path, **EPOCHS)
     if how != "truncated":
         return
-    beside = carry_out(planned(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), force=True)
+    beside = carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), force=True)
     same(beside, whole)
     assert beside.folder.path == path.with_name(f"{path.name}-2")
     assert done(tmp_path, **EPOCHS).stored

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from probekit.storage.folder import Folder
 from probekit.storage.state import pack, unpack
-from probekit.storage.store import Folder
 
 
 def through_file(folder: Path, state: Any) -> Any:

@@ -15,8 +15,9 @@ from conftest import environment
 from small import planned
 
 from probekit.errors import StoreError
+from probekit.storage.folder import LOG, RESULT, SPEC, Folder
 from probekit.storage.result import FORMAT, Environment, Result
-from probekit.storage.store import LOG, RESULT, SPEC, Folder, Store, default_root
+from probekit.storage.store import Store, default_root
 
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
@@ -170,7 +171,7 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from probekit.storage.store import Folder\n"
+        "import sys, pathlib; from probekit.storage.folder import Folder\n"
         f"with Folder(pathlib.Path({str(tmp_path)!r})).locked():\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
@@ -191,7 +192,7 @@ def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
 FULL = """
 import pathlib, resource, torch
 from probekit.errors import StoreError
-from probekit.storage.store import Folder
+from probekit.storage.folder import Folder
 folder = Folder(pathlib.Path({path!r}))
 folder.write("kept", b"old")
 folder.append({{"step": 1}})

@@ -12,8 +12,8 @@ from probekit.authors.check.module import MODULE
 from probekit.authors.check.parts import ENCODING, LAYER, STRUCTURE
 from probekit.authors.check.probe import PROBE
 from probekit.authors.check.trainer import TRAINER, TrainerBench
-from probekit.catalog.expression import Part, part
 from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import Part, part
 from probekit.catalog.registry import Registry, registry
 from probekit.components import KINDS, Kind
 from probekit.errors import UsageError, did_you_mean

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.kit import DoesNotApply
-from probekit.catalog.expression import HOOKS, Expression, dimensions, part
+from probekit.catalog.expression import HOOKS, Expression, dimensions
 from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from probekit.catalog.expression import Part
+    from probekit.catalog.part import Part
 
 SIZES: Mapping[int, tuple[int, ...]] = {1: (64,), 2: (8, 8)}
 LARGER: Mapping[int, tuple[int, ...]] = {1: (64,), 2: (32, 32)}

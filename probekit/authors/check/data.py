@@ -13,12 +13,12 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe, Split
 from probekit.items import batch
-from probekit.runs.front import make_probe
+from probekit.plans.scale import probe_at
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.catalog.expression import Part
+    from probekit.catalog.part import Part
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 MOST, PINNED = 256, 8
@@ -43,7 +43,7 @@ class ProbeBench:
     @property
     def probe(self) -> Probe:
         """Make the probe, with what was typed on top of the scale."""
-        return make_probe(self.asked, self.scale, self.registry)
+        return probe_at(self.asked, self.scale, self.registry)
 
     def items(self, split: Split, seed: int = 0, most: int = MOST) -> tuple[Tensor, Tensor]:
         """Return the first items of a split."""

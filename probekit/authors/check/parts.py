@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.bench import Bench, EncodingBench, LayerBench, StructureBench
 from probekit.authors.check.kit import DoesNotApply, fail
-from probekit.catalog.expression import HOOKS, Expression, part
+from probekit.catalog.expression import HOOKS, Expression
 from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 

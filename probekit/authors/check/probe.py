@@ -10,7 +10,7 @@ from probekit.authors.check.parts import imports_nothing_heavy
 from probekit.catalog.expression import resolve
 from probekit.evidence.certify import LOWEST, reached
 from probekit.interfaces import Metric
-from probekit.runs.front import make_probe
+from probekit.plans.scale import probe_at
 from probekit.runs.score import closed_form, means
 
 NEAR = 0.1
@@ -31,7 +31,7 @@ def says_what_cards_need(bench: ProbeBench) -> None:
     for name, scale in bench.part.target.scales.items():  # type: ignore[attr-defined]
         if (scale.width is None) == (scale.budget is None):
             fail(f"scale {name} has not one of width and budget", "Give it exactly one.")
-        make_probe(bench.part.name, name, bench.registry)
+        probe_at(bench.part.name, name, bench.registry)
     resolve(probe.structure, probe.structure, bench.registry)
 
 

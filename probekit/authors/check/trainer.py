@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from probekit.catalog.expression import Part
+    from probekit.catalog.part import Part
 
 ITEMS, LENGTH = 64, 8
 LONGEST = 30.0

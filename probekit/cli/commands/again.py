@@ -35,8 +35,11 @@ def again(
     """
     from probekit.cli.commands.run import report
     from probekit.cli.grid import carry_out_all, interrupted
-    from probekit.plans.plan import Plan, changed, code_in, make_plan
-    from probekit.storage.store import SPEC, Store
+    from probekit.plans.job import make_job
+    from probekit.plans.plan import Plan
+    from probekit.plans.stored import changed, code_in
+    from probekit.storage.folder import SPEC
+    from probekit.storage.store import Store
 
     path = stored / SPEC if stored.is_dir() else stored
     try:
@@ -50,10 +53,10 @@ def again(
             f"it names code to run: {', '.join(files)}",
             "Read that code; then type --allow-code.",
         )
-    plan = make_plan(before.spec, registry())
-    for what in changed(before, plan):
+    job = make_job(before.spec, registry())
+    for what in changed(before, job.plan):
         note(f"{what} has changed since: this is another run.")
-    rows, outcomes, stopped = carry_out_all([plan], device, Store(store), force)
+    rows, outcomes, stopped = carry_out_all([job], device, Store(store), force)
     report(rows, as_json, outcomes)
     if stopped:
         raise interrupted(" without --force" if force else "")

@@ -80,7 +80,7 @@ def page_of(found: Card, store: Store, structures: list[str] | None, probes: lis
 
 def markdown_of(found: Card) -> str:
     """Return the card as Markdown."""
-    from probekit.cards.tables import markdown
+    from probekit.cards.markdown import markdown
 
     return markdown(found)
 

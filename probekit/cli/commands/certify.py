@@ -39,8 +39,8 @@ def certify(
 
     Example: probekit certify nonlocality
     """
-    from probekit.catalog.expression import part
     from probekit.catalog.grammar import Term, parse_term
+    from probekit.catalog.part import part
     from probekit.evidence.certify import certify as look
     from probekit.storage.store import Store
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from statistics import stdev
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probekit.cards.words import margin_ends
 from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note, write
 from probekit.cli.table import print_tables
 
 if TYPE_CHECKING:
-    from probekit.cards.tables import Table
-    from probekit.evidence.conclude import Conclusion
-    from probekit.evidence.reproduce import Line, Place, Reproduction, Source
-    from probekit.plans.plan import Plan
+    from probekit.evidence.reproduce import Place, Source
+    from probekit.plans.job import Job
     from probekit.storage.result import Result
     from probekit.storage.store import Store
 
@@ -58,18 +53,19 @@ def reproduce(
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
-    from probekit.cards.tables import in_markdown
+    from probekit.cards.markdown import in_markdown
+    from probekit.cards.reproduction import tables
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
     kept = Store(store)
     found = []
     for source in sources(registry(), names or []):
-        plans = planned(source, scale, seeds, trainer)
+        jobs = planned(source, scale, seeds, trainer)
         if tune and not dry_run:
-            plans = dict(zip(plans, tuned(list(plans.values()), device, kept), strict=True))
-        results = stored(plans, kept) if dry_run else carried_out(source.name, plans, device, kept)
-        found.append(reproduced(source, scale, plans, results))
+            jobs = dict(zip(jobs, tuned(list(jobs.values()), device, kept), strict=True))
+        results = stored(jobs, kept) if dry_run else carried_out(source.name, jobs, device, kept)
+        found.append(reproduced(source, scale, {place: job.plan for place, job in jobs.items()}, results))
     texts = [table for one in found for table in tables(one)]
     if md is not None:
         write(md, in_markdown(texts))
@@ -81,113 +77,28 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Plan]:
-    """Plan a table's rows."""
+def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Job]:
+    """Plan a table's rows, each resolved once for all seeds."""
     from probekit.evidence.reproduce import specs
-    from probekit.plans.plan import make_plan
+    from probekit.plans.job import make_job
 
-    return {
-        place: make_plan(spec, registry()) for place, spec in specs(source, scale, seeds, trainer).items()
-    }
+    rows = {row: make_job(spec, registry()) for row, spec in specs(source, scale, trainer).items()}
+    return {(row, seed): job.seeded(seed) for row, job in rows.items() for seed in range(seeds)}
 
 
-def carried_out(
-    table: str, plans: dict[Place, Plan], device: str | None, store: Store
-) -> dict[Place, Result]:
+def carried_out(table: str, jobs: dict[Place, Job], device: str | None, store: Store) -> dict[Place, Result]:
     """Return the results, running what the store lacks; raises Interrupted at Ctrl-C."""
-    note(f"{table}: {len(plans)} runs")
-    _, outcomes, stopped = carry_out_all(list(plans.values()), device, store, force=False)
+    note(f"{table}: {len(jobs)} runs")
+    _, outcomes, stopped = carry_out_all(list(jobs.values()), device, store, force=False)
     if stopped:
         raise interrupted()
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
-    return {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
+    return {
+        place: found for place, job in jobs.items() if (found := results.get(job.plan.identity)) is not None
+    }
 
 
-def stored(plans: dict[Place, Plan], store: Store) -> dict[Place, Result]:
+def stored(jobs: dict[Place, Job], store: Store) -> dict[Place, Result]:
     """Return the results that the store holds; raises StoreError where one is not whole."""
-    kept = {place: store.find(plan) for place, plan in plans.items()}
+    kept = {place: store.find(job.plan) for place, job in jobs.items()}
     return {place: found[0] for place, found in kept.items() if found is not None}
-
-
-def tables(found: Reproduction) -> Iterator[Table]:
-    """Yield the table itself, its order and its conclusions, as text."""
-    from probekit.cards.tables import Table
-
-    heads = ["row", "structure", "parameters", "ours"]
-    for metric in found.metrics:
-        heads += [f"{metric} x 100", "ours"]
-    yield Table(
-        f"{found.name} at scale {found.scale}",
-        (*heads, "seconds"),
-        tuple(cells(line, found.metrics) for line in found.lines),
-        tuple(notes(found)),
-    )
-    yield Table(
-        f"{found.name}: conclusions of the paper",
-        ("conclusion", "here", "margin", "95 %", "seeds"),
-        tuple(
-            (
-                one.text,
-                one.verdict,
-                "-" if one.margin is None else f"{one.margin:+.4f}",
-                reach(one),
-                str(one.seeds),
-            )
-            for one in found.conclusions
-        ),
-    )
-
-
-def reach(one: Conclusion) -> str:
-    """Return in words how far a margin may be off: by its interval over seeds, or by the scale's noise."""
-    if one.interval is not None:
-        return margin_ends(one.interval.low, one.interval.high)
-    return "-" if one.within is None else f"± {one.within:.4f}, noise"
-
-
-def pairs(found: tuple[tuple[str, str], ...]) -> str:
-    """Return in words which rows are not better than which."""
-    return "; ".join(f"{one} not better than {other}" for one, other in found) or "none"
-
-
-def cells(line: Line, metrics: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a row: the paper's numbers, times 100, each followed by ours."""
-    found = [line.name, line.structure, f"{line.published_parameters:,}"]
-    found.append(f"{line.parameters:,}")
-    for metric in metrics:
-        published, ours = line.published.get(metric), line.mean(metric)
-        scores = list(line.found.get(metric, {}).values())
-        spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
-        found.append("-" if published is None else f"{100 * published:.2f}")
-        found.append("-" if ours is None else f"{100 * ours:.2f}{spread}")
-    found.append("-" if line.seconds is None else f"{line.seconds:.0f}")
-    return tuple(found)
-
-
-def notes(found: Reproduction) -> Iterator[str]:
-    """Yield the order in words, the seeds that failed, and where all was run."""
-    order = found.order
-    if order.tau is not None:
-        over = (
-            f" (95 % over seeds {order.interval.low:.2f} to {order.interval.high:.2f})"
-            if order.interval
-            else ""
-        )
-        beyond = f"; of these beyond the noise: {pairs(order.beyond)}" if order.beyond is not None else ""
-        yield (
-            f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over {len(order.pairs)}"
-            f" pairs of rows that the paper sets apart; turned: {pairs(order.turned)}{beyond}."
-        )
-    seeds = sorted({seed for line in found.lines for scores in line.found.values() for seed in scores})
-    if len(seeds) > 1:
-        yield f"Seeds {', '.join(map(str, seeds))}; ± is the standard deviation over them."
-    elif seeds:
-        yield f"Seed {seeds[0]} alone."
-    for line in found.lines:
-        if line.failed:
-            yield f"{line.name}: seeds {', '.join(map(str, line.failed))} failed."
-    for one in found.environments:
-        yield (
-            f"probekit {one.probekit}, torch {one.torch}, Python {one.python}, {one.device},"
-            f" {one.threads} threads."
-        )

@@ -13,7 +13,7 @@ from probekit.cli.grid import carry_out_all, described, interrupted, planned, tu
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
-    from probekit.runs.front import Outcome
+    from probekit.runs.run import Outcome
 
 
 def run(
@@ -65,13 +65,13 @@ def run(
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
     chosen_device(device)
     asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-    plans, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
+    jobs, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
     if dry_run:
-        report([described(plan, "planned") for plan in plans], as_json)
+        report([described(job, "planned") for job in jobs], as_json)
         raise typer.Exit(1 if broken else 0)
     if tune:
-        plans = tuned(plans, device, Store(store))
-    rows, outcomes, stopped = carry_out_all(plans, device, Store(store), force)
+        jobs = tuned(jobs, device, Store(store))
+    rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force)
     report(rows, as_json, outcomes)
     if stopped:
         raise interrupted(" without --force" if force else "")
@@ -94,7 +94,7 @@ def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | 
         if len(group) == 1:
             print_outcome(group[0])
         else:
-            print_comparison([outcome.result for outcome in group])
+            print_comparison(group)
         print_spikes([outcome.result for outcome in group])
     if not outcomes or len(rows) > 1:
         print_rows(rows)

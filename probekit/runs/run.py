@@ -1,4 +1,4 @@
-"""The front is what Python code and the command line call alike: plan, run and data."""
+"""A run is one structure put to one probe: taken from the store where it is there, else carried out."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry, registry
 from probekit.components import Component
 from probekit.errors import RunError, UsageError
-from probekit.interfaces import Dataset, Probe, Split
-from probekit.plans.plan import Plan, at_scale, make_plan, make_spec
+from probekit.plans.job import Job, make_job
+from probekit.plans.spec import make_spec
 from probekit.runs.machine import chosen_device
+from probekit.storage.folder import Folder
 from probekit.storage.result import Result
-from probekit.storage.store import Folder, Store
+from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one run: its result, its folder, and whether it had been stored before."""
+    """What became of one job: its result, its folder, and whether it had been stored before."""
 
+    job: Job
     result: Result
     folder: Folder
     stored: bool
@@ -61,7 +62,7 @@ def run(
     spec = make_spec(
         probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
     )
-    outcome = carry_out(make_plan(spec, known), known, device=device, store=Store(store), force=force)
+    outcome = carry_out(make_job(spec, known), known, device=device, store=Store(store), force=force)
     if outcome.result.status == "failed":
         raise RunError(
             f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."
@@ -70,7 +71,7 @@ def run(
 
 
 def carry_out(
-    plan: Plan,
+    job: Job,
     known: Registry,
     *,
     device: str | None = None,
@@ -78,40 +79,20 @@ def carry_out(
     force: bool = False,
     watch: Watch | None = None,
 ) -> Outcome:
-    """Return the stored result of a plan, or perform it; with `force`, in a new folder beside it."""
+    """Return the stored result of a job, or perform it; with `force`, in a new folder beside it."""
     from probekit.runs.engine import perform
 
+    plan = job.plan
     where = chosen_device(device)
     if not force and (found := store.find(plan)) is not None:
         result, kept = found
         # as it was asked for now, with the noise as it is known now
-        return Outcome(result.model_copy(update={"plan": plan}), kept, stored=True)
+        return Outcome(job, result.model_copy(update={"plan": plan}), kept, stored=True)
     folder = None if force else store.newest(plan)
     if folder is None:
         folder = store.new(plan)
     with folder.locked(), contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
-        return Outcome(perform(plan, folder, known, where, watch), folder, stored=False)
-
-
-def data(
-    probe: str = "nonlocality", *, split: Split = "test", scale: str = "quick", seed: int = 0, **params: Any
-) -> Dataset:
-    """Return a split of a probe as a torch Dataset of (input, target), drawn as it is asked for.
-
-    For nonlocality: float32 RGB 3 x H x W in [0, 1] and float32 depth 1 x H x W. params: of the probe.
-    Raises UsageError for an unknown name, scale, split or parameter.
-    """
-    if split not in ("train", "validation", "test"):
-        raise UsageError(f"split {split!r}", "there is no such split", "Type train, validation or test.")
-    return make_probe(probe, scale, registry(), **params).data(split, seed)
-
-
-def make_probe(text: str, scale: str, known: Registry, **params: Any) -> Probe:
-    """Return a probe at one of its scales, with what was typed on top."""
-    asked = parse_term(text)
-    typed = Term(asked.name, tuple(sorted({**dict(asked.params), **params}.items())))
-    made: Probe = at_scale(str(typed), scale, known)[1].make()
-    return made
+        return Outcome(job, perform(job, folder, known, where, watch), folder, stored=False)
 
 
 def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from probekit.evidence.interval import over_items, over_seeds
-from probekit.evidence.student import quantile, within
+from probekit.runs.interval import of_mean, quantile
 
 
 @pytest.mark.parametrize(
@@ -15,39 +16,30 @@ from probekit.evidence.student import quantile, within
 )
 def test_quantiles_are_those_of_the_tables(freedom: int, table: float) -> None:
     assert quantile(freedom) == pytest.approx(table, abs=6e-4)
-    assert within(quantile(freedom), freedom) == pytest.approx(0.95)
-    assert quantile(freedom, 0.99) > quantile(freedom) > quantile(freedom, 0.5)
-
-
-def test_no_degree_of_freedom_is_refused() -> None:
-    with pytest.raises(ValueError, match="0 degrees"):
-        within(1.0, 0)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_an_interval_over_seeds_holds_the_truth_nineteen_times_in_twenty(seeds: int) -> None:
     draws = np.random.default_rng(0).normal(size=(2000, seeds))
-    found = [over_seeds(row.tolist()) for row in draws]
+    found = [of_mean(row.tolist(), "seeds") for row in draws]
     held = sum(one is not None and one.low <= 0 <= one.high for one in found)
     assert held / len(found) == pytest.approx(0.95, abs=0.02)
 
 
 def test_one_seed_has_no_interval_over_seeds() -> None:
-    assert over_seeds([0.5]) is None
+    assert of_mean([0.5], "seeds") is None
 
 
-def test_an_interval_over_items_holds_the_truth_and_is_the_same_each_time() -> None:
+def test_an_interval_over_items_holds_the_truth_of_a_skewed_score() -> None:
     draws = np.random.default_rng(0).exponential(size=(300, 200))
-    found = [over_items(row) for row in draws]
+    found = [of_mean(row.tolist(), "items") for row in draws]
     held = sum(one is not None and one.low <= 1 <= one.high for one in found)
     assert held / len(found) == pytest.approx(0.94, abs=0.04)
-    assert over_items(draws[0]) == found[0]
 
 
 def test_items_that_a_metric_does_not_apply_to_do_not_count() -> None:
-    values = np.array([0.1, 0.2, np.nan, 0.4])
-    found = over_items(values)
+    found = of_mean([0.1, 0.2, math.nan, 0.4], "items")
     assert found is not None
     assert found.count == 3
-    assert found == over_items(values[~np.isnan(values)])
-    assert over_items(np.array([np.nan, 1.0])) is None
+    assert found == of_mean([0.1, 0.2, 0.4], "items")
+    assert of_mean([math.nan, 1.0], "items") is None

@@ -1,0 +1,93 @@
+"""A job is a plan with its parts in hand: each name that was typed is found once, here."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from probekit.catalog.expression import Expression, resolve
+from probekit.catalog.files import PLUGIN
+from probekit.catalog.part import Part
+from probekit.catalog.plugins import DISTRIBUTION
+from probekit.catalog.registry import Registry
+from probekit.interfaces import Probe
+from probekit.plans.budget import chosen_width, count
+from probekit.plans.noise import noise_of
+from probekit.plans.origin import traceable, used_of
+from probekit.plans.plan import Plan
+from probekit.plans.scale import at_scale, trained
+from probekit.plans.spec import RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run is carried out with; source: the part that `probe` was made of."""
+
+    plan: Plan
+    source: Part
+    probe: Probe
+    expression: Expression
+    trainer: Part
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, in the order of the plan's components."""
+        return self.source, *self.expression.parts, self.trainer
+
+    @property
+    def name(self) -> str:
+        """What people call the run."""
+        spec = self.plan.spec
+        return f"{spec.structure} on {spec.probe}, seed {spec.seed}"
+
+    def seeded(self, seed: int) -> Job:
+        """Return the same job from another seed."""
+        spec = self.plan.spec.model_copy(update={"seed": seed})
+        return replace(self, plan=self.plan.model_copy(update={"spec": spec, "seed": seed}))
+
+    def strangers(self) -> str:
+        """Say which parts are not probekit's own, and how to look at them; "" where none is."""
+        return " ".join(self._strange())
+
+    def _strange(self) -> Iterator[str]:
+        for used, found in zip(self.plan.components, self.parts, strict=True):
+            if used.plugin == PLUGIN or used.distribution not in ("", DISTRIBUTION):
+                whose = "" if used.plugin == PLUGIN else f" of plugin {used.plugin}"
+                check = f"`probekit check {used.kind} {found.shown}`"
+                yield f"{check} may tell what is wrong with that {used.kind}{whose}."
+
+
+def make_job(spec: RunSpec, registry: Registry) -> Job:
+    """Resolve a specification.
+
+    Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an
+    encoding the layer does not take, a size the structure cannot take.
+    """
+    scale, source = at_scale(spec.probe, spec.scale, registry)
+    trainer = trained(spec.trainer, scale, registry)
+    trainer.make()
+    probe: Probe = source.make()
+    expression = resolve(spec.structure, probe.structure, registry)
+    width, allowed = chosen_width(spec, scale, expression, probe)
+    parameters = count(expression, probe.shape, width)
+    parts = (source, *expression.parts, trainer)
+    plan = Plan(
+        spec=spec,
+        probe=source.text,
+        structure=expression.text,
+        trainer=trainer.text,
+        scale=spec.scale,
+        seed=spec.seed,
+        width=width,
+        parameters=parameters,
+        budget=allowed,
+        budget_gap=None if allowed is None else parameters / allowed - 1,
+        inputs=probe.shape.inputs,
+        outputs=probe.shape.outputs,
+        size=probe.shape.size,
+        components=tuple(used_of(p, registry) for p in parts),
+        noise=noise_of(spec, scale, source, trainer, registry),
+        nonce="" if all(map(traceable, parts)) else uuid.uuid4().hex,
+    )
+    return Job(plan, source, probe, expression, trainer)

@@ -1,0 +1,29 @@
+"""A stored plan is read again: what code it names, and what it rests on that has changed since."""
+
+from __future__ import annotations
+
+from probekit.catalog.grammar import file_names
+from probekit.plans.plan import Plan
+
+
+def code_in(plan: Plan) -> list[str]:
+    """Return the terms of a plan that are files: performing it runs their code."""
+    texts = (
+        plan.probe,
+        plan.structure,
+        plan.trainer,
+        plan.spec.probe,
+        plan.spec.structure,
+        plan.spec.trainer,
+    )
+    return list(dict.fromkeys(name for text in texts for name in file_names(text)))
+
+
+def changed(before: Plan, after: Plan) -> list[str]:
+    """Return in words what a stored plan rests on that is another now."""
+    was = {(used.kind, used.name): used for used in before.components}
+    return [
+        f"the {used.kind} {used.name}"
+        for used in after.components
+        if (old := was.get((used.kind, used.name))) is None or old.source != used.source
+    ]
