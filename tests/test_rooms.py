@@ -36,6 +36,12 @@ def test_every_package_of_the_core_is_a_room_of_the_staircase() -> None:
     assert packages == set(rooms.ROOMS[1:])
 
 
+def test_the_map_for_contributors_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `probekit/(\w*)", text, re.M)
+    assert [name or rooms.ROOT for name in named] == list(rooms.ROOMS)
+
+
 def test_a_room_has_few_files() -> None:
     counted = Counter(path.parent for path in FILES.values() if path.name != "__init__.py")
     assert {str(folder): count for folder, count in counted.items() if count > MOST} == {}

@@ -1,0 +1,59 @@
+"""What is guarded: a typed name is parsed, found and filled in once, and what was found goes all the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small import ASKED, job
+
+from probekit.catalog import expression, grammar
+from probekit.catalog.registry import Registry, registry
+from probekit.plans import scale
+from probekit.runs.run import carry_out
+from probekit.storage.store import Store
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the texts that are parsed and the names that are looked for."""
+    counted: Counter[str] = Counter()
+    find, parse = Registry.find, grammar.parse
+
+    def counting_find(known: Registry, kind: Any, name: str) -> Any:
+        counted[f"find {kind} {name}"] += 1
+        return find(known, kind, name)
+
+    def counting_parse(text: str) -> Any:
+        counted[f"parse {text}"] += 1
+        return parse(text)
+
+    monkeypatch.setattr(Registry, "find", counting_find)
+    monkeypatch.setattr(grammar, "parse", counting_parse)
+    monkeypatch.setattr(expression, "parse", counting_parse)
+    return counted
+
+
+def test_each_name_is_parsed_and_found_once_from_the_text_to_the_stored_result(
+    seen: Counter[str], tmp_path: Path
+) -> None:
+    assert scale.parse_term is grammar.parse_term  # which counts through grammar.parse
+    outcome = carry_out(job(structure="unet+lambda+pe"), registry(), device="cpu", store=Store(tmp_path))
+    assert outcome.result.status == "done"
+    assert seen == {
+        f"parse {ASKED['probe']}": 1,
+        f"parse {ASKED['trainer']}": 1,
+        "parse unet+lambda+pe": 1,
+        "find probe nonlocality": 1,
+        "find trainer supervised": 1,
+        "find structure unet": 1,
+        "find layer lambda": 1,
+        "find encoding pe": 1,
+    }
+
+
+def test_another_seed_of_a_job_is_that_seed_s_plan() -> None:
+    assert job().seeded(3).plan == job(seed=3).plan
+    assert job().seeded(3).plan.identity != job().plan.identity
