@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.errors import StoreError
 from probekit.interfaces import Trainer
-from probekit.storage.folder import ANEW, Folder
+from probekit.storage.disk import ANEW
+from probekit.storage.folder import LOG, Folder
 from probekit.storage.result import Environment
 from probekit.storage.state import pack, unpack
 
@@ -38,9 +40,9 @@ def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, h
         "steps": reached.steps,
         "rows": reached.rows,
         "seconds": reached.seconds,
+        "log": folder.sync_log(),
         "environment": here.model_dump(),
     }
-    folder.sync_log()
     folder.write_tensors(CHECKPOINT, {**weights, **moments}, about)
 
 
@@ -51,20 +53,21 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
     not be the run that began.
     """
     path = folder.path / CHECKPOINT
-    if not path.is_file():
-        folder.cut_log(0)
+    if not os.path.lexists(path):
+        folder.write(LOG, b"")
         return Reached()
     tensors, about = folder.read_tensors(CHECKPOINT)
     try:
         changed = here.changes(about["environment"])
         trainer, weights = unpack(about["trainer"], tensors), unpack(about["model"], tensors)
+        log = str(about["log"])
         reached = Reached(about["steps"], about["rows"], about["seconds"], trainer)
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"reading {path}", f"it is no checkpoint ({error!r})", ANEW) from error
     if changed:
         found = f"it was begun elsewhere ({'; '.join(changed)})"
         raise StoreError(f"going on in {folder.path}", found, f"Go on there. {ANEW}")
-    folder.cut_log(reached.rows)
+    folder.cut_log(reached.rows, log)
     model.load_state_dict(weights)
     return reached
 

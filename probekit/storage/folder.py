@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from probekit.errors import StoreError
+from probekit.storage import disk
+from probekit.storage.disk import ANEW, ROOM
 from probekit.storage.result import FORMAT, Result
+from probekit.storage.sealed import Broken, parse, seal, seal_tensors, unseal, unseal_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SPEC, RESULT, LOG = "spec.json", "result.json", "log.jsonl"
-ANEW = "Type --force to run anew beside it; nothing is deleted."
-ROOM = "Make room, or name another place with --store DIR; the same command then goes on."
+MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
+"""Bytes that a file of JSON, a log and any file may have at the most."""
 
 
 class Folder:
@@ -31,93 +33,91 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> str:
         """Write a file whole or not at all; return its sha256. Raises StoreError where the disk refuses."""
-        target, draft = self.path / name, self.path / f".{name}.draft"
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise StoreError(f"writing {target}", error.strerror or str(error), ROOM) from error
+        disk.write(self.path / name, content)
         return hashlib.sha256(content).hexdigest()
+
+    def write_json(self, name: str, fields: Mapping[str, Any]) -> str:
+        """Write JSON with a digest of itself, so that an edited one is noticed; return the file's sha256."""
+        return self.write(name, seal(fields))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read what write_json wrote; raises StoreError where it is missing, edited or foreign."""
+        with self._reading(name):
+            return unseal(parse(disk.read(self.path / name, MOST_JSON)))
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
     ) -> str:
-        """Write tensors, with JSON beside them in the header, as safetensors; return the file's sha256."""
-        import torch
-        from safetensors.torch import save
+        """Write tensors and JSON about them, with a digest of both; return the file's sha256."""
+        return self.write(name, seal_tensors(tensors, about or {}))
 
-        # cloned, as weights tied to each other share their memory, which safetensors refuses
-        plain = {
-            key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for key, value in tensors.items()
-        }
-        return self.write(name, save(plain, metadata={"probekit": json.dumps(about or {})}))
+    def read_tensors(
+        self, name: str, result: Result | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Read what write_tensors wrote, as the result says it was stored, or as its own digest says.
 
-    def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Read what write_tensors wrote. Raises StoreError where it is missing, truncated or foreign."""
-        from safetensors import SafetensorError, safe_open
+        Raises StoreError where it is missing, truncated, edited or foreign.
+        """
+        content = self.read(name, result) if result else disk.read(self.path / name, MOST)
+        with self._reading(name):
+            return unseal_tensors(content, checked=result is not None)
 
-        path = self.path / name
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Raise StoreError where what was read is broken."""
         try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})["probekit"])
-                return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise StoreError(f"reading {path}", f"it is not whole ({error})", ANEW) from error
+            yield
+        except Broken as error:
+            raise StoreError(f"reading {self.path / name}", str(error), ANEW) from error
 
     def append(self, row: Mapping[str, float]) -> None:
         """Append a row to the log. Raises StoreError where the disk does not take it."""
+        disk.append(self.path / LOG, (json.dumps(row, allow_nan=False) + "\n").encode())
+
+    def log(self, rows: int | None = None) -> bytes:
+        """Return the log's first rows, by default all. Raises StoreError where it has fewer."""
         path = self.path / LOG
-        try:
-            with path.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise StoreError(f"writing {path}", error.strerror or str(error), ROOM) from error
+        lines = disk.read(path, MOST_LOG).splitlines(keepends=True) if path.exists() else []
+        if rows is not None and sum(line.endswith(b"\n") for line in lines[:rows]) < rows:
+            raise StoreError(f"reading {path}", f"it has fewer than the {rows} rows that were written", ANEW)
+        return b"".join(lines[:rows])
 
-    def sync_log(self) -> None:
-        """See to it that what was appended outlives a loss of power."""
-        with (self.path / LOG).open("a") as log:
-            os.fsync(log.fileno())
+    def sync_log(self) -> str:
+        """See to it that what was appended outlives a loss of power; return the log's sha256."""
+        if (self.path / LOG).exists():
+            disk.sync(self.path / LOG)
+        return hashlib.sha256(self.log()).hexdigest()
 
-    def cut_log(self, rows: int) -> None:
+    def cut_log(self, rows: int, digest: str) -> None:
         """Keep the log's first rows: what follows was written after the checkpoint and will be written again.
 
-        Raises StoreError where the log has fewer.
+        Raises StoreError where they are not those whose sha256 the checkpoint kept.
         """
-        path = self.path / LOG
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        if sum(line.endswith(b"\n") for line in lines) < rows:
-            raise StoreError(f"reading {path}", f"it has fewer than the {rows} rows that were written", ANEW)
-        self.write(LOG, b"".join(lines[:rows]))
+        kept = self.log(rows)
+        if hashlib.sha256(kept).hexdigest() != digest:
+            found = f"one of its first {rows} rows was changed after it was written"
+            raise StoreError(f"reading {self.path / LOG}", found, ANEW)
+        self.write(LOG, kept)
 
     def write_result(self, result: Result) -> None:
         """Store a result with a digest of itself, so that an edited one is noticed."""
-        fields = result.model_dump(mode="json")
-        self.write(RESULT, json.dumps({**fields, "digest": digest(fields)}, indent=1).encode())
+        self.write_json(RESULT, result.model_dump(mode="json"))
 
     def read_result(self) -> Result:
         """Read the result. Raises StoreError where it is missing, edited, foreign or of a newer probekit."""
-        path = self.path / RESULT
+        asked = f"reading {self.path / RESULT}"
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            stored = fields.pop("digest")
-            if fields["format"] > FORMAT:
-                found = f"a newer probekit wrote it (format {fields['format']}, this one reads {FORMAT})"
-                raise StoreError(
-                    f"reading {path}", found, "Upgrade probekit, or name another place with --store DIR."
-                )
-            if stored != digest(fields):
-                raise StoreError(f"reading {path}", "it was changed after it was stored", ANEW)
-            return Result.model_validate(fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-            raise StoreError(
-                f"reading {path}", f"it is not a whole result ({type(error).__name__})", ANEW
-            ) from error
+            with self._reading(RESULT):
+                fields = parse(disk.read(self.path / RESULT, MOST_JSON))
+                form = fields.get("format")
+                if isinstance(form, int) and form > FORMAT:
+                    found = f"a newer probekit wrote it (format {form}, this one reads {FORMAT})"
+                    raise StoreError(
+                        asked, found, "Upgrade probekit, or name another place with --store DIR."
+                    )
+                return Result.model_validate(unseal(fields))
+        except ValidationError as error:
+            raise StoreError(asked, f"it is no whole result ({error.error_count()} faults)", ANEW) from error
 
     def check_files(self, result: Result) -> None:
         """Raise StoreError where a file the result names is missing or not as it was stored."""
@@ -126,14 +126,12 @@ class Folder:
 
     def read(self, name: str, result: Result) -> bytes:
         """Return a file of the result. Raises StoreError where it is missing or not as it was stored."""
-        path = self.path / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise StoreError(f"reading {path}", f"{name}: {error.strerror or error}", ANEW) from error
+        if Path(name).name != name:
+            raise StoreError(f"reading {self.path}", f"{name!r} names no file within it", ANEW)
+        content = disk.read(self.path / name, MOST)
         if hashlib.sha256(content).hexdigest() != result.files.get(name):
             raise StoreError(
-                f"reading {path}", f"{name} is truncated or was changed after it was stored", ANEW
+                f"reading {self.path / name}", f"{name} is truncated or was changed after it was stored", ANEW
             )
         return content
 
@@ -157,8 +155,3 @@ class Folder:
             yield
         finally:
             lock.release()
-
-
-def digest(fields: Mapping[str, Any]) -> str:
-    """Return the sha256 of JSON fields."""
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from probekit.errors import StoreError
 from probekit.plans.plan import Plan, readable
-from probekit.storage.folder import ANEW, RESULT, SPEC, Folder
+from probekit.storage.disk import ANEW
+from probekit.storage.folder import RESULT, SPEC, Folder
 from probekit.storage.result import Result
 
 

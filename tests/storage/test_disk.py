@@ -1,0 +1,86 @@
+"""What is guarded: only regular files of bounded size are read, and nothing is written through a link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probekit.errors import StoreError
+from probekit.storage import disk
+from probekit.storage.folder import LOG, RESULT, SPEC, Folder
+
+OTHERS: dict[str, Callable[[Path], None]] = {
+    "a link": lambda path: path.symlink_to("/etc/hostname"),
+    "a link to nothing": lambda path: path.symlink_to("/nowhere"),
+    "a pipe": lambda path: os.mkfifo(path),
+    "a folder": lambda path: path.mkdir(),
+    "a link to a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS.keys())
+def test_what_is_no_regular_file_is_not_read(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "it")
+    with pytest.raises(StoreError, match=r"a link, which|no regular file|Is a directory"):
+        disk.read(tmp_path / "it", 100)
+    make(tmp_path / RESULT)
+    with pytest.raises(StoreError):
+        Folder(tmp_path).read_result()
+
+
+def test_a_device_is_not_read_without_end() -> None:
+    with pytest.raises(StoreError, match="no regular file"):
+        disk.read(Path("/dev/zero"), 100)
+
+
+def test_a_file_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 101)
+    assert len(disk.read(tmp_path / "large", 101)) == 101
+    with pytest.raises(StoreError, match="101 bytes, more than 100"):
+        disk.read(tmp_path / "large", 100)
+
+
+@pytest.mark.parametrize("name", [SPEC, RESULT, LOG, "weights.safetensors", "cases.png"])
+def test_a_link_laid_out_for_a_draft_or_in_a_file_s_place_is_not_written_through(
+    name: str, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    folder = Folder(tmp_path / "run")
+    folder.path.mkdir()
+    for laid in (name, f".{name}.draft", f".{name}.tmp"):
+        (folder.path / laid).symlink_to(victim)
+    folder.write(name, b"theirs")
+    assert victim.read_bytes() == b"mine"
+    assert (folder.path / name).read_bytes() == b"theirs"
+    assert not (folder.path / name).is_symlink()
+
+
+def test_a_log_that_is_a_link_is_not_appended_to(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / LOG).symlink_to(victim)
+    with pytest.raises(StoreError, match="writing"):
+        Folder(tmp_path).append({"step": 1})
+    assert victim.read_bytes() == b"mine"
+
+
+def test_a_lock_that_is_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / ".lock").symlink_to(victim)
+    with pytest.raises(StoreError), Folder(tmp_path).locked():
+        pass
+    assert victim.read_bytes() == b"mine"
+
+
+def test_new_files_have_the_rights_that_the_user_s_mask_gives(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        disk.write(tmp_path / "it", b"")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o640
