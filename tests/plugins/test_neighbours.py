@@ -108,7 +108,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     install(tmp_path / "site", "probekit-bad", {"bad": "bad_plugin"}, files)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     found = Registry.load()
-    for module in ("check", "grid", "report", "show", "list", "plugins"):
+    for module in ("grid", "commands.check", "commands.show", "commands.list", "commands.plugins"):
         monkeypatch.setattr(f"probekit.cli.{module}.registry", lambda: found, raising=False)
     monkeypatch.setattr("probekit.cli.registry", lambda: found)
     monkeypatch.setattr(holder, "registry", lambda: found)
