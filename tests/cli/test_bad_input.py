@@ -112,7 +112,7 @@ def spoil(folder: Path, how: str) -> None:
         ("result truncated", "it is not whole JSON"),
         ("result edited", "changed after it was stored"),
         ("newer format", "a newer probekit wrote it"),
-        ("checkpoint truncated", "it is"),
+        ("checkpoint truncated", "checkpoint.safetensors: it is not whole JSON"),
     ],
 )
 def test_a_spoilt_run_ends_with_1_is_left_alone_and_can_be_forced(
