@@ -19,10 +19,12 @@ QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 BARE = re.compile(r"[A-Za-z0-9_+.-]+")
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # what is longer Python refuses to read
-FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 ENDLESS = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
 CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
 SPACE = re.compile(r"\s*")
+LONGEST, SHOWN = 4096, 80
+"""Characters of an expression that are read, and of it or its rest that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def parse_term(text: str) -> Term:
     """Return the one term of the text; raises UsageError where it has none, or several."""
     terms = parse(text)
     if len(terms) > 1:
-        raise UsageError(f"{text!r}", f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
+        raise UsageError(quoted(text), f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
     return terms[0]
 
 
@@ -90,6 +92,12 @@ def write(value: Value) -> str:
     return json.dumps(value)
 
 
+def quoted(text: str) -> str:
+    """Return the text as a message quotes it: its beginning alone, where it is long."""
+    whole = repr(text)
+    return whole if len(whole) <= SHOWN else f"{whole[:SHOWN]}…"
+
+
 class _Reader:
     """Reads one text from left to right; `at` is the index of the next character."""
 
@@ -98,6 +106,9 @@ class _Reader:
         self.at = 0
 
     def terms(self) -> list[Term]:
+        if len(self.text) > LONGEST:
+            found = f"it has {len(self.text):,} characters, more than {LONGEST:,}"
+            raise UsageError(f"the expression {quoted(self.text)}", found, "Put the code in a file.")
         if not self.text.strip():
             raise UsageError("an empty expression", "there is no name in it", "Try unet or unet+lambda.")
         terms = [self.term()]
@@ -189,5 +200,7 @@ class _Reader:
 
     def fail(self, found: str, hint: str) -> NoReturn:
         self.skip()
-        there = f"before {self.text[self.at :]!r}" if not self.ended() else "at the end"
-        raise UsageError(f"the expression {self.text!r}", f"character {self.at + 1}, {there}: {found}", hint)
+        there = f"before {quoted(self.text[self.at :])}" if not self.ended() else "at the end"
+        raise UsageError(
+            f"the expression {quoted(self.text)}", f"character {self.at + 1}, {there}: {found}", hint
+        )
