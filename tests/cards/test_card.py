@@ -22,7 +22,8 @@ from probekit.errors import UsageError
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, TIED, UNKNOWN, paired
 from probekit.interfaces import Published
-from probekit.storage.folder import RESULT, digest
+from probekit.storage.folder import RESULT
+from probekit.storage.sealed import digest
 from probekit.storage.store import Store
 
 
