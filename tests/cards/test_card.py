@@ -142,7 +142,7 @@ def test_a_truncated_twin_leaves_the_older_one_and_a_line(store: Store) -> None:
     (newest.path / RESULT).write_text("{")
     card = card_of(store)
     assert only(card, "unet").headline.mean == 0.5
-    assert f"{newest.path.name}: it is not a whole result (JSONDecodeError)" in card.left_out
+    assert f"{newest.path.name}: it is not whole JSON (JSONDecodeError)" in card.left_out
 
 
 def test_other_scales_parameters_and_versions_are_columns_of_their_own(
@@ -244,7 +244,7 @@ def test_truncated_foreign_and_newer_results_are_each_a_line_and_the_rest_a_card
     assert [len(cell.done) for cell in card.columns[0].cells] == [2]
     said = dict(line.split(": ", 1) for line in card.left_out)
     assert len(said) == len(card.left_out) == 6
-    assert said[truncated.path.name].startswith("it is not a whole result")
+    assert said[truncated.path.name].startswith("it is not whole JSON")
     assert said[edited.path.name] == "it was changed after it was stored"
     assert said[newer.path.name].startswith("a newer probekit wrote it (format 99")
     assert said["elsewhere"] == "it holds another run's result"
