@@ -56,7 +56,8 @@ class Cell(BaseModel):
 
     scores: by metric, the headline first. firm: whether the whole interval lies within the verdict. standing:
     to the best mean of the column, "" where it is alone; difference: from it, seed by seed. flops: of one
-    item's forward pass; seconds: of training, mean over seeds. measured: properties measured, not learned.
+    item's forward pass; seconds: of training, mean over seeds. width_wished: the scale's, where it is
+    another. measured: properties measured, not learned.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class Cell(BaseModel):
     difference: Difference | None = None
     parameters: int
     width: int | None
+    width_wished: int | None = None
     budget_gap: float | None
     flops: int | None
     seconds: float | None

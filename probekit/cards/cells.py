@@ -69,6 +69,7 @@ def cell(
         firm=all(verdict(end, thresholds) == said for end in headline.reach or ()),
         parameters=plan.parameters,
         width=plan.width,
+        width_wished=plan.width_wished,
         budget_gap=plan.budget_gap,
         flops=next((one.result.flops for one in done if one.result.flops is not None), None),
         seconds=average(one.result.seconds for one in done),

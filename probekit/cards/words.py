@@ -39,6 +39,16 @@ def aside(gap: float | None) -> str:
     return f" ({gap:+.0%} of the budget)" if gap is not None and abs(gap) > 0.05 else ""
 
 
+def width(chosen: int | None, wished: int | None) -> str:
+    """Return a width, with the scale's where it is another."""
+    return f"{chosen or 'fixed'}" + ("" if wished is None else f" (the nearest to the scale's {wished})")
+
+
+def moved(chosen: int | None, wished: int | None) -> str:
+    """Say that a width is another than the scale's, where it is."""
+    return "" if wished is None else f" (width {chosen}, the nearest to the scale's {wished})"
+
+
 def bar(place: float) -> str:
     """Draw a place between floor and perfect; below the floor there is nothing to draw."""
     full = round(max(0.0, min(1.0, place)) * BAR)

@@ -118,6 +118,7 @@ def described(
         "metrics": result.metrics if result else {},
         "parameters": plan.parameters,
         "width": plan.width,
+        "width_wished": plan.width_wished,
         "budget_gap": plan.budget_gap,
         "seconds": result.seconds if result else None,
         "folder": str(folder.path) if folder else None,

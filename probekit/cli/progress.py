@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards.words import aside
+from probekit.cards.words import aside, width
 from probekit.cli.messages import note
 from probekit.interfaces import Row
 
@@ -60,7 +60,7 @@ class Progress:
         plan = job.plan
         note(
             f"[{self.begun}/{self.runs}] {job.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
-            f" width {plan.width or 'fixed'}, scale {plan.scale}"
+            f" width {width(plan.width, plan.width_wished)}, scale {plan.scale}"
         )
         self.stage = ""
 

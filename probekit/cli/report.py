@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from probekit.cards.words import aside, bar, between_seeds, bounds, number, spiked
+from probekit.cards.words import aside, bar, between_seeds, bounds, number, spiked, width
 from probekit.catalog.grammar import write
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
@@ -35,7 +35,8 @@ def print_outcome(outcome: Outcome) -> None:
     where = f"{result.environment.device}, {result.environment.threads} threads"
     spent = f"{result.seconds:.0f} s of training on {where}"
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
-    typer.echo(f"{plan.parameters:,} parameters, width {plan.width or 'fixed'}, {flops} an item, {spent}")
+    wide = width(plan.width, plan.width_wished)
+    typer.echo(f"{plan.parameters:,} parameters, width {wide}, {flops} an item, {spent}")
     recipe = ", ".join(f"{key} {write(value)}" for key, value in outcome.job.trainer.params.items())
     typer.echo(f"recipe: {recipe}")
     headline = metrics[0].name
@@ -146,7 +147,7 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
                 str(row["seed"]),
                 row["status"],
                 f"{row['parameters']:,}" + aside(row["budget_gap"]),
-                str(row["width"] or "fixed"),
+                width(row["width"], row["width_wished"]),
                 "-" if row["seconds"] is None else f"{row['seconds']:.0f}",
                 row["folder"] or "-",
             ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from probekit.catalog.expression import Expression
 from probekit.errors import ProbekitError, UsageError
 from probekit.interfaces import Probe, Scale, Shape
@@ -63,27 +65,49 @@ def nearest(expression: Expression, shape: Shape, budget: int) -> int:
     return best * step
 
 
-def chosen_width(
-    spec: RunSpec, scale: Scale, expression: Expression, probe: Probe
-) -> tuple[int | None, int | None]:
-    """Return the width and the budget it was chosen for, if any: what was typed, else what the scale says.
+class Width(NamedTuple):
+    """The width a network is built with; None where its structure has none.
 
-    Raises UsageError where a width is not a multiple of what the terms need, or a structure has none.
+    wished: the scale's, where it is another because the terms need a multiple of something. budget: what it
+    was chosen for, in parameters, if it was.
+    """
+
+    chosen: int | None
+    wished: int | None = None
+    budget: int | None = None
+
+
+def width_of(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> Width:
+    """Return the width that was typed, or the one nearest to the budget or to what the scale wishes.
+
+    Raises UsageError where a width that was typed is not a multiple of what the terms need, or a structure
+    has none.
     """
     if not expression.has_width:
         for option, typed in (("--width", spec.width), ("--budget", spec.budget)):
             if typed is not None:
                 name = expression.structure.component.name
                 raise UsageError(f"{option} {typed}", f"{name} has no width", f"Leave {option} out.")
-        return None, scale.budget
+        return Width(None, budget=scale.budget)
     allowed = spec.budget or (None if spec.width else scale.budget)
     if allowed is not None:
-        return nearest(expression, probe.shape, allowed), allowed
-    width = spec.width or scale.width
+        return Width(nearest(expression, probe.shape, allowed), budget=allowed)
     step = expression.width_step
-    if width is None or width % step:
-        wanted = f"a multiple of {step}"
+    if spec.width is not None and spec.width % step:
         raise UsageError(
-            f"{expression.text} of width {width}", f"its terms need {wanted}", f"Type --width with {wanted}."
+            f"{expression.text} of width {spec.width}",
+            f"its terms need a multiple of {step}",
+            f"Type --width {admissible(spec.width, step)}.",
         )
-    return width, None
+    wished = spec.width or scale.width
+    if wished is None:
+        raise UsageError(
+            f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width."
+        )
+    width = admissible(wished, step)
+    return Width(width, wished if width != wished else None)
+
+
+def admissible(wished: int, step: int) -> int:
+    """Return the multiple of a step that is nearest to a width, the lower of two that are equally near."""
+    return max(step, -(-(2 * wished - step) // (2 * step)) * step)

@@ -12,7 +12,7 @@ from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe
-from probekit.plans.budget import chosen_width, count
+from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of
 from probekit.plans.origin import traceable, used_of
 from probekit.plans.plan import Plan
@@ -69,8 +69,8 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
     trainer.make()
     probe: Probe = source.make()
     expression = resolve(spec.structure, probe.structure, registry)
-    width, allowed = chosen_width(spec, scale, expression, probe)
-    parameters = count(expression, probe.shape, width)
+    width = width_of(spec, scale, expression, probe)
+    parameters = count(expression, probe.shape, width.chosen)
     parts = (source, *expression.parts, trainer)
     plan = Plan(
         spec=spec,
@@ -79,10 +79,11 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
         trainer=trainer.text,
         scale=spec.scale,
         seed=spec.seed,
-        width=width,
+        width=width.chosen,
+        width_wished=width.wished,
         parameters=parameters,
-        budget=allowed,
-        budget_gap=None if allowed is None else parameters / allowed - 1,
+        budget=width.budget,
+        budget_gap=None if width.budget is None else parameters / width.budget - 1,
         inputs=probe.shape.inputs,
         outputs=probe.shape.outputs,
         size=probe.shape.size,

@@ -31,8 +31,9 @@ class Used(BaseModel):
 class Plan(BaseModel):
     """What will be done, all of it: a stored plan alone can be performed again.
 
-    probe, structure, trainer: canonical texts. width: None where the structure has none. budget_gap:
-    parameters over budget, minus one. noise: the scale's measured noise between seeds by metric, empty
+    probe, structure, trainer: canonical texts. width: None where the structure has none; width_wished: the
+    scale's, where it is another, and no part of the identity. budget_gap: parameters over budget, minus one.
+    noise: the scale's measured noise between seeds by metric, empty
     where what was typed differs from the scale. nonce: set where a callable given from Python is not all in
     its source, so that its result is never reused.
     """
@@ -46,6 +47,7 @@ class Plan(BaseModel):
     scale: str
     seed: int
     width: int | None
+    width_wished: int | None = None
     parameters: int
     budget: int | None
     budget_gap: float | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small import knowing
+from small import knowing, planned
 from torch import nn
 
 from probekit.catalog.expression import resolve
@@ -52,6 +52,44 @@ def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
     least = budget.count(found, SHAPE, 64)
     with pytest.raises(UsageError, match=rf"the nearest width, 64, has {least:,}.*--budget {least}"):
         budget.nearest(found, SHAPE, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("structure", "width", "wished"),
+    [
+        ("unet+nystrom", 8, 4),
+        ("transformer", 8, 4),
+        ("unet+reformer(heads=3)", 3, 4),
+        ("unet+lambda(heads=64)", 64, 4),
+        ("unet+lambda(heads=2)", 4, None),
+        ("unet", 4, None),
+    ],
+)
+def test_the_width_of_a_scale_is_a_wish_and_the_nearest_that_fits_is_taken(
+    structure: str, width: int, wished: int | None
+) -> None:
+    plan = planned(structure=structure)
+    assert (plan.width, plan.width_wished) == (width, wished)
+
+
+def test_a_width_is_the_nearest_multiple_and_one_step_at_least() -> None:
+    for step in range(1, 12):
+        for wished in range(1, 40):
+            found = budget.admissible(wished, step)
+            assert found % step == 0
+            assert found >= step
+            assert abs(found - wished) == min(abs(many * step - wished) for many in range(1, 50))
+
+
+def test_a_width_that_was_typed_is_refused_where_it_does_not_fit() -> None:
+    with pytest.raises(UsageError, match=r"a multiple of 8\. Type --width 8\."):
+        planned(structure="transformer", width=4)
+
+
+def test_what_a_scale_wished_is_no_part_of_the_identity() -> None:
+    moved, typed = planned(structure="transformer"), planned(structure="transformer", width=8)
+    assert (moved.width_wished, typed.width_wished) == (4, None)
+    assert moved.identity == typed.identity
 
 
 def test_what_is_no_module_is_refused() -> None:
