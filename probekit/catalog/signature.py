@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from probekit.catalog.grammar import write
+from probekit.catalog.ranges import Range, range_of
 from probekit.components import Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.interfaces import Value
@@ -31,11 +32,15 @@ STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=Fal
 
 
 class Parameter(NamedTuple):
-    """A parameter as `probekit show` prints it: all text, the default "" where it is required."""
+    """A parameter as `probekit show` prints it: all text, the default "" where it is required.
+
+    range: what a number may be, in words; "" where its type states none.
+    """
 
     name: str
     type: str
     default: str
+    range: str = ""
 
 
 def fill(
@@ -49,7 +54,7 @@ def fill(
     what: how errors call the target, as in "layer 'lambda'".
     Raises UsageError for an unknown or missing name and a value of another type; an int passes for a float.
     """
-    known = {parameter.name: parameter for parameter in _parameters(target, skip)}
+    known = _by_name(target, skip)
     scope = _scope(target)
     filled: dict[str, Value] = {}
     for name, value in given.items():
@@ -72,18 +77,27 @@ def fill(
 
 def describe(target: Callable[..., Any], skip: Collection[str]) -> list[Parameter]:
     """Return the parameters that `fill` would accept, in the order of the signature."""
+    scope, stated = _scope(target), ranges(target, skip)
     return [
         Parameter(
-            parameter.name,
-            _type_text(parameter),
+            name,
+            _type_text(parameter, scope),
             ""
             if parameter.default is parameter.empty
             else write(parameter.default)
             if _writable(parameter.default)
             else repr(parameter.default),
+            str(stated.get(name, "")),
         )
-        for parameter in _parameters(target, skip)
+        for name, parameter in _by_name(target, skip).items()
     ]
+
+
+def ranges(target: Callable[..., Any], skip: Collection[str]) -> dict[str, Range]:
+    """Return the ranges that the types of parameters state, by name."""
+    scope = _scope(target)
+    found = {name: range_of(_annotation(one, scope)) for name, one in _by_name(target, skip).items()}
+    return {name: stated for name, stated in found.items() if stated is not None}
 
 
 def _signature(target: Callable[..., Any]) -> inspect.Signature:
@@ -93,15 +107,15 @@ def _signature(target: Callable[..., Any]) -> inspect.Signature:
         raise ProbekitError(f"the parameters of {target!r}", f"there is no signature ({error})") from error
 
 
-def _parameters(target: Callable[..., Any], skip: Collection[str]) -> list[inspect.Parameter]:
+def _by_name(target: Callable[..., Any], skip: Collection[str]) -> dict[str, inspect.Parameter]:
     """Return what can be typed: neither handed over by the host, nor positional without a default."""
-    return [
-        parameter
-        for parameter in _signature(target).parameters.values()
-        if parameter.name not in skip
+    return {
+        name: parameter
+        for name, parameter in _signature(target).parameters.items()
+        if name not in skip
         and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         and (parameter.kind is parameter.KEYWORD_ONLY or parameter.default is not parameter.empty)
-    ]
+    }
 
 
 def _takes_anything(target: Callable[..., Any]) -> bool:
@@ -117,30 +131,35 @@ def _scope(target: Any) -> dict[str, Any]:
     return found
 
 
-def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
-    """Return a parameter's type; where none is written or can be resolved, the type of its default."""
+def _annotation(parameter: inspect.Parameter, scope: dict[str, Any], extras: bool = True) -> Any:
+    """Return a parameter's type; where none is written or can be resolved, the type of its default.
+
+    extras: with the constraints that `Annotated` adds.
+    """
     holder = SimpleNamespace(__annotations__={"it": parameter.annotation})
     if parameter.annotation is not parameter.empty:
         try:
-            return typing.get_type_hints(holder, globalns=scope, include_extras=True)["it"]
+            return typing.get_type_hints(holder, globalns=scope, include_extras=extras)["it"]
         except (NameError, AttributeError, TypeError, SyntaxError):
             pass  # a name imported for type checkers alone
     return type(parameter.default) if isinstance(parameter.default, str | int | float) else Value
 
 
 def _checked(parameter: inspect.Parameter, scope: dict[str, Any], value: Value, what: str) -> Value:
+    annotation = _annotation(parameter, scope)
     try:
-        adapter: TypeAdapter[Value] = TypeAdapter(_annotation(parameter, scope), config=STRICT)
+        adapter: TypeAdapter[Value] = TypeAdapter(annotation, config=STRICT)
     except PydanticUserError:  # a type pydantic can say nothing about
         adapter = TypeAdapter(Value, config=STRICT)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         wanted = dict.fromkeys(one["msg"].removeprefix("Input ") for one in error.errors(include_url=False))
+        stated = str(range_of(annotation) or "")
         raise UsageError(
             f"{what} with {parameter.name}={write(value)}",
             f"{parameter.name} {' or '.join(wanted)}",
-            f"Its type is {_type_text(parameter)}.",
+            f"Its type is {', '.join(filter(None, (_type_text(parameter, scope), stated)))}.",
         ) from None
 
 
@@ -160,7 +179,7 @@ def _writable(value: object) -> TypeGuard[Value]:
 
 
 def _offer(name: str, target: Callable[..., Any], skip: Collection[str]) -> str:
-    names = [parameter.name for parameter in describe(target, skip)]
+    names = list(_by_name(target, skip))
     if name in skip:
         return f"{name} is handed over by what hosts it."
     if not names:
@@ -169,9 +188,16 @@ def _offer(name: str, target: Callable[..., Any], skip: Collection[str]) -> str:
     return near if near.startswith("There are") else f"{near} It has {', '.join(names)}."
 
 
-def _type_text(parameter: inspect.Parameter) -> str:
-    if isinstance(parameter.annotation, str):
-        return parameter.annotation
-    if parameter.annotation is not parameter.empty:
-        return inspect.formatannotation(parameter.annotation).replace("typing.", "")
-    return type(parameter.default).__name__ if isinstance(parameter.default, str | int | float) else "any"
+def _type_text(parameter: inspect.Parameter, scope: dict[str, Any]) -> str:
+    """Return a type as it is written, what `Annotated` adds left out."""
+    if parameter.annotation is parameter.empty:
+        return type(parameter.default).__name__ if isinstance(parameter.default, str | int | float) else "any"
+    bare = _annotation(parameter, scope, extras=False)
+    if bare == _annotation(parameter, scope):
+        return parameter.annotation if isinstance(parameter.annotation, str) else _name(parameter.annotation)
+    inner = typing.get_args(bare) if typing.get_origin(bare) is typing.Union else (bare,)
+    return " | ".join("None" if one is type(None) else _name(one) for one in inner)
+
+
+def _name(annotation: Any) -> str:
+    return inspect.formatannotation(annotation).replace("typing.", "")

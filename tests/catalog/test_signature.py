@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
-from pydantic import Field
+from annotated_types import Interval
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, conint
 
+from probekit.catalog.ranges import range_of
 from probekit.catalog.signature import HANDED, Parameter, describe, fill
 from probekit.errors import ProbekitError, UsageError
 from probekit.interfaces import Value
@@ -35,10 +37,22 @@ class Attention:
         window: int | None = None,
         note: str = "",
         rank: Annotated[int, Field(ge=1)] = 4,
+        rate: PositiveFloat = 0.5,
+        bins: Annotated[int, Field(gt=1, lt=9)] | None = None,
     ) -> None: ...
 
 
-DEFAULTS = {"bias": True, "heads": 8, "mix": "sum-qkv", "note": "", "rank": 4, "scale": 1.0, "window": None}
+DEFAULTS = {
+    "bias": True,
+    "bins": None,
+    "heads": 8,
+    "mix": "sum-qkv",
+    "note": "",
+    "rank": 4,
+    "rate": 0.5,
+    "scale": 1.0,
+    "window": None,
+}
 
 
 def filled(**given: Value) -> dict[str, Value]:
@@ -72,7 +86,10 @@ def test_an_int_given_for_a_float_and_its_default_are_one_value() -> None:
         ("bias", 1, "boolean"),
         ("mix", "sum", "mix should be 'sum-qkv' or 'sum-qv'"),
         ("window", "wide", "int | None"),
-        ("rank", 0, "greater than or equal to 1"),
+        ("rank", 0, "greater than or equal to 1. Its type is int, 1 or more."),
+        ("rate", 0.0, "greater than 0. Its type is float, above 0."),
+        ("rate", 0, "greater than 0"),
+        ("bins", 9, "Its type is int | None, 2 to 8."),
         ("note", 3, "string"),
     ],
 )
@@ -87,7 +104,7 @@ def test_an_unknown_name_offers_the_nearest_and_lists_the_rest() -> None:
     with pytest.raises(UsageError) as caught:
         filled(head=8)
     assert "Did you mean heads?" in str(caught.value)
-    assert "heads, scale, mix, bias, window, note, rank" in str(caught.value)
+    assert "heads, scale, mix, bias, window, note, rank, rate, bins" in str(caught.value)
     with pytest.raises(UsageError, match="It has no parameters"):
         fill(lambda channels, size: None, {"heads": 8}, "layer 'bare'", HANDED["layer"])
 
@@ -145,3 +162,36 @@ def test_describe_names_types_and_defaults_in_the_order_written() -> None:
         Parameter("scale", "float", "1"),
         Parameter("mix", "Literal['sum-qkv', 'sum-qv']", "sum-qkv"),
     ]
+    assert describe(Attention, HANDED["layer"])[-3:] == [
+        Parameter("rank", "int", "4", "1 or more"),
+        Parameter("rate", "float", "0.5", "above 0"),
+        Parameter("bins", "int | None", "none", "2 to 8"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said", "ends", "beyond"),
+    [
+        (PositiveInt, "1 or more", [1], [0]),
+        (NonNegativeFloat | None, "0 or more", [0.0], [-5e-324]),
+        (Annotated[float, Field(ge=0, le=1)], "0 to 1", [0.0, 1.0], [-5e-324, math.nextafter(1, 2)]),
+        (Annotated[float, Field(gt=0, le=1)], "above 0 and 1 or less", [1.0], [0.0, math.nextafter(1, 2)]),
+        (Annotated[float, Field(lt=3)], "below 3", [], [3.0]),
+        (conint(gt=2, lt=9), "3 to 8", [3, 8], [2, 9]),
+        (Annotated[int, Interval(ge=2, le=2_000_000)], "2 to 2000000", [2, 2_000_000], [1, 2_000_001]),
+    ],
+)
+def test_a_range_is_read_however_it_is_spelt(
+    annotation: Any, said: str, ends: list[float], beyond: list[float]
+) -> None:
+    found = range_of(annotation)
+    assert found is not None
+    assert (str(found), found.ends(), found.beyond()) == (said, ends, beyond)
+    assert [found.holds(value) for value in (*ends, *beyond)] == [True] * len(ends) + [False] * len(beyond)
+
+
+@pytest.mark.parametrize(
+    "annotation", [int, float | None, Literal[1, 2], bool, str, Callable[..., Any], "no"]
+)
+def test_what_states_no_range_has_none(annotation: Any) -> None:
+    assert range_of(annotation) is None

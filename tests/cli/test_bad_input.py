@@ -50,10 +50,16 @@ USAGE: list[tuple[list[str], str]] = [
     (["run", "nonlocality(size=24)", "-s", "unet(downs=4)", "--scale", "smoke"], "downs=4"),
     (["run", "nonlocality", "-s", "unet", "--scale", "huge"], "scale 'huge'.*There are: |Did you mean"),
     (["run", "nonlocality", "-s", "unet", "--trainer", "supervized"], "Did you mean supervised?"),
-    (["run", "nonlocality", "-s", "unet", "--trainer", "supervised(batch=0)"], "batch is out of range"),
+    (
+        ["run", "nonlocality", "-s", "unet", "--trainer", "supervised(batch=0)"],
+        "batch should be greater than 0. Its type is int, 1 or more",
+    ),
     (["run", "nonlocality", "-s", "unet", "--width", "-3"], "width = -3"),
     (["run", "nonlocality", "-s", "unet", "--width", "3", "--budget", "9"], "width and budget exclude"),
-    (["run", "nonlocality", "-s", "unet+lambda(heads=8)", "--width", "12"], "a multiple of 8"),
+    (
+        ["run", "nonlocality", "-s", "unet+lambda(heads=8)", "--width", "12"],
+        "a multiple of 8. Type --width 8",
+    ),
     (["run", "nonlocality", "-s", "unet+lambda(heads=64)", "--budget", "5000"], "the nearest width, 64, has"),
     (["run", "nonlocality", "-s", "unet", "--seed", "1", "--seeds", "2"], "--seed and --seeds"),
     (["run", "nonlocality", "-s", "unet", "--seeds", "0"], "--seeds 0"),

@@ -140,6 +140,7 @@ def test_show_says_all_about_a_probe(probekit: Run, tiny: Path) -> None:
         "name": "reading",
         "type": "Literal['down-set', 'chain']",
         "default": "down-set",
+        "range": "",
     }
     assert shown["scales"][0]["budget"] == 1000
     scale = shown["scales"][0]["scale"]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit_plugins.encodings.coordconv import CoordConv
 from probekit_plugins.layers.average import Average
@@ -75,12 +74,6 @@ def test_every_place_hosts_a_layer_and_all_share_one_dict() -> None:
     assert len(calls) == 3
     assert len(set(calls)) == 1
     assert calls[0][:2] == (4, (5, 7))
-
-
-@pytest.mark.parametrize("depth", [0, -1])
-def test_network_without_a_layer_in_it_is_refused(depth: int) -> None:
-    with pytest.raises(UsageError, match=r"plain\(depth=1\)"):
-        Plain(Shape(1, 1, (4,)), width=4, depth=depth)
 
 
 @shapes

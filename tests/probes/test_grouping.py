@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -261,23 +260,8 @@ def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_
     assert "Controls in closed form, accuracy: bag of codes 0." in card.stdout
 
 
-@pytest.mark.parametrize(
-    ("asked", "hint"),
-    [
-        ({"size": 1}, "size of at least 2"),
-        ({"colours": 1}, "from 2 to 256"),
-        ({"classes": 257}, "from 2 to 256"),
-        ({"size": 128, "colours": 100}, "or fewer"),
-        ({"train": 0}, "at least 1"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused_with_what_to_type(asked: dict[str, Any], hint: str) -> None:
-    with pytest.raises(UsageError, match=hint):
-        Grouping(**asked)
-
-
 def test_the_most_colours_that_are_not_refused_can_be_drawn() -> None:
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(UsageError, match="or fewer") as refused:
         Grouping(colours=100)
     most = int(str(refused.value).split("colours=")[-1].split(" ")[0])
     inputs, targets = Grouping(colours=most, train=4).data("train", 0).batch(range(4))

@@ -137,14 +137,7 @@ def test_the_ambiguous_probe_trains_on_unfiltered_scenes_and_is_judged_on_unambi
     ("asked", "hint"),
     [
         ({"size": 37, "rectangles": 10, "gap": 2}, "size=38"),
-        ({"rectangles": 1}, "rectangles=2 to 10"),
-        ({"rectangles": 11}, "rectangles=2 to 10"),
-        ({"gap": 0}, "gap=1 or more"),
         ({"rectangles": 5, "colours": 4}, "colours=5 to 10"),
-        ({"colours": 11}, "colours=10 to 10"),
-        ({"train": 0}, "at least 1"),
-        ({"validation": 0}, "at least 1"),
-        ({"test": -1}, "at least 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_what_to_type(asked: dict[str, Any], hint: str) -> None:

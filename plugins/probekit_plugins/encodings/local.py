@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -21,18 +22,18 @@ class Local(nn.Module):
     E, a vector of keys for each displacement, and b are learned and shared by the heads: the weights of a
     Conv3d(1, keys, (1, window, window)) of the values, or its like in 1-D. Its output, keys times the map,
     is never made, as the queries are applied to E first. Positions outside the map are zero. It knows
-    differences of positions only. window: odd and positive; else raises UsageError.
+    differences of positions only. window: odd; else raises UsageError.
     """
 
     def __init__(
-        self, channels: int, size: tuple[int, ...], *, keys: int, heads: int, window: int = 7
+        self, channels: int, size: tuple[int, ...], *, keys: int, heads: int, window: PositiveInt = 7
     ) -> None:
         super().__init__()
-        if window < 1 or window % 2 == 0:
+        if window % 2 == 0:
             raise UsageError(
                 f"local(window={window})",
-                "a window has its position in the middle, so its side is odd and positive",
-                f"Type local(window={max(window + 1, 1)}).",
+                "a window has its position in the middle, so its side is odd",
+                f"Type local(window={window + 1}).",
             )
         # a 1-D map is a map of one row, seen through a window of one row
         self.sides = (window if len(size) == 2 else 1, window)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from pydantic import PositiveInt
 
 from probekit.errors import UsageError
 from probekit_plugins.encodings.decor import Decor
@@ -24,10 +25,10 @@ class PE(Decor):
         *,
         keys: int,
         heads: int,
-        frequencies: int = 32,
-        bands: int = 8,
+        frequencies: PositiveInt = 32,
+        bands: PositiveInt = 8,
     ) -> None:
-        if bands < 1 or frequencies < bands or frequencies % bands:
+        if frequencies % bands:
             raise UsageError(
                 f"pe(frequencies={frequencies}, bands={bands})",
                 f"{frequencies} frequencies cannot be split in {bands} equal bands",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from probekit_plugins.structures.blocks import append
@@ -28,8 +29,8 @@ class Lambda(nn.Module):
         *,
         encoding: Callable[..., Any] | None = None,
         shared: dict[str, Any] | None = None,
-        heads: int = 1,
-        keys: int = 64,
+        heads: PositiveInt = 1,
+        keys: PositiveInt = 64,
     ) -> None:
         super().__init__()
         self.channels, self.heads, self.keys = channels, heads, keys

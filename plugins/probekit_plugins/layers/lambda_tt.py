@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from probekit_plugins.layers.lambda_ import Lambda
@@ -23,8 +24,8 @@ class LambdaTT(Lambda):
         channels: int,
         size: tuple[int, ...],
         *,
-        heads: int = 1,
-        keys: int = 64,
+        heads: PositiveInt = 1,
+        keys: PositiveInt = 64,
         bias: bool = False,
         **given: Any,
     ) -> None:

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,8 +28,8 @@ class Linformer(Attention):
         size: tuple[int, ...],
         *,
         shared: dict[str, Any] | None = None,
-        rank: int = 32,
-        heads: int = 8,
+        rank: PositiveInt = 32,
+        heads: PositiveInt = 8,
     ) -> None:
         super().__init__(channels, heads=heads)
         positions = prod(size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,9 +26,9 @@ class Nystrom(Attention):
         channels: int,
         size: tuple[int, ...],
         *,
-        landmarks: int = 32,
-        heads: int = 8,
-        iterations: int = 6,
+        landmarks: PositiveInt = 32,
+        heads: PositiveInt = 8,
+        iterations: PositiveInt = 6,
     ) -> None:
         super().__init__(channels, heads=heads)
         self.landmarks = min(landmarks, prod(size))

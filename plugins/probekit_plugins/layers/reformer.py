@@ -6,6 +6,7 @@ from math import ceil, prod
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
@@ -33,7 +34,13 @@ class Reformer(Attention):
     bias: Tensor
 
     def __init__(
-        self, channels: int, size: tuple[int, ...], *, bucket: int = 32, heads: int = 8, rounds: int = 4
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        bucket: PositiveInt = 32,
+        heads: PositiveInt = 8,
+        rounds: PositiveInt = 4,
     ) -> None:
         super().__init__(channels, heads=heads, maps=2, out=True)
         positions = prod(size)

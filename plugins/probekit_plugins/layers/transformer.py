@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,7 +16,7 @@ class Transformer(Attention):
     UsageError beyond 4,096 positions. heads: must divide channels.
     """
 
-    def __init__(self, channels: int, size: tuple[int, ...], *, heads: int = 8) -> None:
+    def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8) -> None:
         refuse_dense("transformer", size, heads, "comparisons of two positions")
         super().__init__(channels, heads=heads, out=True)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Pointwise
 
@@ -19,17 +19,19 @@ class Plain(nn.Module):
     counts of Tables 2 and 3, and exact for all their rows.
     width: channels inside. norm: False leaves LN and LS around the layer out, as Table 2 has it.
     layer: builder (channels, size, shared) -> Module, called `depth` times with one dict `shared`; without it
-    the bottlenecks alone are left, a pointwise network. Raises UsageError where depth is not positive.
+    the bottlenecks alone are left, a pointwise network.
     """
 
     def __init__(
-        self, shape: Shape, *, width: int, layer: Builder | None = None, depth: int = 1, norm: bool = True
+        self,
+        shape: Shape,
+        *,
+        width: int,
+        layer: Builder | None = None,
+        depth: PositiveInt = 1,
+        norm: bool = True,
     ) -> None:
         super().__init__()
-        if depth < 1:
-            raise UsageError(
-                f"plain(depth={depth})", "there is no layer in it", "Type plain(depth=1) or more."
-            )
         shared: dict[str, Any] = {}
         self.network = nn.Sequential(
             Pointwise(shape.inputs, width),

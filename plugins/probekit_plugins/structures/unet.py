@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -67,7 +68,7 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, *, width: int, layer: Builder | None = None, downs: int | None = None
+        self, shape: Shape, *, width: int, layer: Builder | None = None, downs: NonNegativeInt | None = None
     ) -> None:
         super().__init__()
         downs = halvings(shape.size, downs)
@@ -100,15 +101,15 @@ class UNet(nn.Module):
 def halvings(size: tuple[int, ...], downs: int | None) -> int:
     """Return how often a map of this size is halved: `downs`, or as often as leaves a smallest side of 4.
 
-    Raises UsageError where that is negative or a side is not divisible by 2 ** downs.
+    Raises UsageError where a side is not divisible by 2 ** downs.
     """
     wanted = max(0, (min(size) // SMALLEST).bit_length() - 1) if downs is None else downs
     possible = min((side & -side).bit_length() - 1 for side in size)
-    if not 0 <= wanted <= possible:
+    if wanted > possible:
         sides = " x ".join(map(str, size))
         raise UsageError(
             f"unet(downs={wanted}) on maps of {sides}",
             f"no more than downs={possible} leaves whole sides",
-            f"Type unet(downs={min(possible, max(wanted, 0))}).",
+            f"Type unet(downs={possible}).",
         )
     return wanted

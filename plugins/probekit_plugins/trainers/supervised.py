@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import nn
 
-from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch
 
@@ -24,32 +24,21 @@ class Supervised:
     reached after the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights
     of two or more dimensions. clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile:
     torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at most:
-    step, steps, epoch, loss (mean since the row before), lr. Raises UsageError for a number out of range.
+    step, steps, epoch, loss (mean since the row before), lr.
     """
 
     def __init__(
         self,
         *,
-        epochs: int = 10,
-        batch: int = 32,
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        warmup: float = 0.1,
-        clip: float = 1.0,
+        epochs: PositiveInt = 10,
+        batch: PositiveInt = 32,
+        lr: PositiveFloat = 2e-3,
+        weight_decay: NonNegativeFloat = 0.01,
+        warmup: Annotated[float, Field(ge=0, le=1)] = 0.1,
+        clip: PositiveFloat = 1.0,
         bf16: bool = False,
         compile: bool = False,
     ) -> None:
-        for name, value, holds in (
-            ("epochs", epochs, epochs >= 1),
-            ("batch", batch, batch >= 1),
-            ("lr", lr, lr > 0),
-            ("weight_decay", weight_decay, weight_decay >= 0),
-            ("warmup", warmup, 0 <= warmup <= 1),
-            ("clip", clip, clip > 0),
-        ):
-            if not holds:
-                hint = "Type epochs and batch of at least 1, lr and clip above 0, warmup from 0 to 1."
-                raise UsageError(f"supervised({name}={value})", f"{name} is out of range", hint)
         self.epochs, self.batch, self.lr, self.weight_decay = epochs, batch, lr, weight_decay
         self.warmup, self.clip, self.bf16, self.compile = warmup, clip, bf16, compile
         self.step = 0

@@ -11,6 +11,7 @@ from probekit.authors.check.kit import Check, CheckFailed, Finding, fail, name_o
 from probekit.authors.check.module import MODULE
 from probekit.authors.check.parts import ENCODING, LAYER, STRUCTURE
 from probekit.authors.check.probe import PROBE
+from probekit.authors.check.ranges import ranges_hold
 from probekit.authors.check.trainer import TRAINER, TrainerBench
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import Part, part
@@ -22,11 +23,11 @@ __all__ = ["Check", "CheckFailed", "Finding", "checks", "fail"]
 
 Promise = Callable[[Any], None]
 PROMISES: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Promise, ...]]] = {
-    "probe": (ProbeBench, PROBE),
-    "structure": (StructureBench, (*MODULE, *STRUCTURE)),
-    "layer": (LayerBench, (*MODULE, *LAYER)),
-    "encoding": (EncodingBench, (*MODULE, *ENCODING)),
-    "trainer": (TrainerBench, TRAINER),
+    "probe": (ProbeBench, (*PROBE, ranges_hold)),
+    "structure": (StructureBench, (*MODULE, *STRUCTURE, ranges_hold)),
+    "layer": (LayerBench, (*MODULE, *LAYER, ranges_hold)),
+    "encoding": (EncodingBench, (*MODULE, *ENCODING, ranges_hold)),
+    "trainer": (TrainerBench, (*TRAINER, ranges_hold)),
 }
 """By kind: what puts a component on the bench, and what it promises there."""
 

@@ -68,6 +68,10 @@ class Bench(ABC):
     def made(self, size: tuple[int, ...]) -> Module:
         """Build it for maps of this size."""
 
+    def put_to_use(self) -> None:
+        """Build it and let it answer."""
+        self.build(self.size).eval()(self.maps(self.size))
+
     def own(self, module: Module) -> Mapping[str, Tensor]:
         """Return the parameters that are the part's own, by name."""
         return dict(module.named_parameters())

@@ -45,6 +45,10 @@ class ProbeBench:
         """Make the probe, with what was typed on top of the scale."""
         return probe_at(self.asked, self.scale, self.registry)
 
+    def put_to_use(self) -> None:
+        """Make the probe with the part's own parameters."""
+        self.part.make()
+
     def items(self, split: Split, seed: int = 0, most: int = MOST) -> tuple[Tensor, Tensor]:
         """Return the first items of a split."""
         data = self.probe.data(split, seed)

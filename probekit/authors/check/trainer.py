@@ -38,6 +38,10 @@ class TrainerBench:
         made: Trainer = self.part.make()
         return made
 
+    def put_to_use(self) -> None:
+        """Make the trainer; to train may take as long as its recipe says."""
+        self.trainer()
+
     def model(self) -> Module:
         """Build a small network, the same each time."""
         import torch

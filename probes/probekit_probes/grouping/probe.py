@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,32 +52,20 @@ class Grouping:
     def __init__(
         self,
         *,
-        size: int = 128,
-        colours: int = 10,
-        classes: int = 3,
+        size: Annotated[int, Field(ge=2)] = 128,
+        colours: Annotated[int, Field(ge=2, le=LEVELS)] = 10,
+        classes: Annotated[int, Field(ge=2, le=LEVELS)] = 3,
         iid_mask: bool = False,
-        train: int = 20_000,
-        validation: int = 1_000,
-        test: int = 10_000,
+        train: PositiveInt = 20_000,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 10_000,
     ) -> None:
-        if not (size >= 2 and 2 <= colours <= LEVELS and 2 <= classes <= LEVELS):
-            raise UsageError(
-                f"grouping(size={size}, colours={colours}, classes={classes})",
-                "an item holds two positions, colours and classes of codes or more",
-                f"Type size of at least 2, colours and classes from 2 to {LEVELS}.",
-            )
         if not iid_mask and Design(size, colours, classes).flaws > PATIENCE:
             fit = [n for n in range(2, colours) if Design(size, n, classes).flaws <= PATIENCE]
             raise UsageError(
                 f"grouping(size={size}, colours={colours})",
                 "hardly an item would show a code of each of its colours",
                 f"Type colours={max(fit, default=2)} or fewer, or a larger size.",
-            )
-        if min(train, validation, test) < 1:
-            raise UsageError(
-                f"grouping(train={train}, validation={validation}, test={test})",
-                "a split is empty",
-                "Type train, validation and test of at least 1.",
             )
         self.design = Design(size, colours, classes, iid_mask)
         self.lengths = {"train": train, "validation": validation, "test": test}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -52,24 +53,18 @@ class Nonlocality:
     def __init__(
         self,
         *,
-        size: int = 128,
-        rectangles: int = 10,
-        gap: int = 3,
-        colours: int = 10,
+        size: Annotated[int, Field(ge=3)] = 128,
+        rectangles: Annotated[int, Field(ge=2, le=MOST)] = 10,
+        gap: PositiveInt = 3,
+        colours: Annotated[int, Field(ge=2, le=COLOURS)] = 10,
         sampler: Literal["sequential", "rejection"] = "sequential",
         balance: bool = True,
         reading: Literal["down-set", "chain"] = "down-set",
         ambiguous: bool = False,
-        train: int = 20_000,
-        validation: int = 1_000,
-        test: int = 2_000,
+        train: PositiveInt = 20_000,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 2_000,
     ) -> None:
-        if not 2 <= rectangles <= MOST or gap < 1:
-            raise UsageError(
-                f"nonlocality(rectangles={rectangles}, gap={gap})",
-                f"a scene holds 2 to {MOST} rectangles, its sides at least 1 pixel apart",
-                f"Type rectangles=2 to {MOST} and gap=1 or more.",
-            )
         least = (2 * rectangles - 1) * gap
         if size < least:
             raise UsageError(
@@ -77,17 +72,11 @@ class Nonlocality:
                 f"{2 * rectangles} sides {gap} apart need {least} pixels",
                 f"Type size={least} or more, fewer rectangles or a smaller gap.",
             )
-        if not rectangles <= colours <= COLOURS:
+        if colours < rectangles:
             raise UsageError(
                 f"nonlocality(rectangles={rectangles}, colours={colours})",
                 "each rectangle of a scene has a colour of its own",
                 f"Type colours={rectangles} to {COLOURS}.",
-            )
-        if min(train, validation, test) < 1:
-            raise UsageError(
-                f"nonlocality(train={train}, validation={validation}, test={test})",
-                "a split is empty",
-                "Type train, validation and test of at least 1.",
             )
         self.design = Design(size, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
         self.lengths = {"train": train, "validation": validation, "test": test}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import torch
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,12 +47,12 @@ class Translation:
         "seed-moves-training-alone": "a split holds every place of its kind, so there is no other one to draw"
     }
 
-    def __init__(self, *, size: int = 64, square: int = 21) -> None:
-        if square < 1 or square % 2 == 0:
+    def __init__(self, *, size: Annotated[int, Field(ge=3)] = 64, square: PositiveInt = 21) -> None:
+        if square % 2 == 0:
             raise UsageError(
                 f"translation(square={square})",
                 "a square with a pixel in its middle has an odd side",
-                f"Type square={max(1, square - 1)}.",
+                f"Type square={square - 1}.",
             )
         if size < square + 2:
             raise UsageError(

@@ -1,0 +1,85 @@
+"""What is guarded: every number that a built-in component takes states its range, which is refused beyond."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from small import call, job
+
+from probekit.catalog.plugins import DISTRIBUTION
+from probekit.catalog.ranges import Range
+from probekit.catalog.registry import registry
+from probekit.catalog.signature import HANDED, describe, ranges
+from probekit.components import Component
+
+WITH: Mapping[tuple[str, str], str] = {
+    ("nonlocality", "size"): "rectangles=2,gap=1,",
+    ("nonlocality", "colours"): "rectangles=2,",
+    ("nonlocality", "rectangles"): "size=64,",
+    ("grouping", "size"): "iid_mask=true,",
+    ("grouping", "colours"): "iid_mask=true,",
+    ("translation", "size"): "square=1,",
+    ("pe", "frequencies"): "bands=1,",
+}
+"""What makes room for the ends of a parameter, where another one forbids them."""
+
+
+def built_in() -> Iterator[Component]:
+    known = registry()
+    for component in known.components():
+        owner = known.owner(component)
+        if owner is not None and owner.distribution == DISTRIBUTION:
+            yield component
+
+
+def ends(beyond: bool) -> Iterator[Any]:
+    """Yield each end of each range, or what lies beyond it."""
+    for component in built_in():
+        for name, within in ranges(registry().target(component), HANDED[component.kind]).items():
+            for value in within.beyond() if beyond else within.ends():
+                yield pytest.param(component, name, value, within, id=f"{component.name}({name}={value})")
+
+
+def asked(component: Component, given: str) -> dict[str, str]:
+    """Return a run of a component with what is given."""
+    text = f"{component.name}({given})"
+    host = {"layer": "unet+", "encoding": "unet+lambda+", "structure": ""}
+    words = {"probe": "nonlocality", "structure": "unet", "trainer": "supervised", "scale": "smoke"}
+    if component.kind in host:
+        return {**words, "structure": host[component.kind] + text}
+    return {**words, component.kind: text}
+
+
+def test_every_number_states_its_range() -> None:
+    silent = [
+        f"{component.name}: {one.name}"
+        for component in built_in()
+        for one in describe(registry().target(component), HANDED[component.kind])
+        if re.search(r"\b(int|float)\b", one.type) and not one.range
+    ]
+    assert silent == []
+    assert len(list(ends(beyond=True))) > 40
+
+
+@pytest.mark.parametrize(("component", "name", "value", "within"), list(ends(beyond=True)))
+def test_a_number_beyond_is_refused_in_a_sentence(
+    component: Component, name: str, value: float, within: Range, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
+    words = [run["probe"], "-s", run["structure"], "--trainer", run["trainer"], "--scale", run["scale"]]
+    code, out, err = call(capsys, "run", *words, "--dry-run")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith(f"probekit: {component.kind} '{component.name}' with {name}=")
+    assert line.endswith(f", {within}.")
+
+
+@pytest.mark.parametrize(("component", "name", "value", "within"), list(ends(beyond=False)))
+def test_a_number_at_the_end_of_its_range_can_be_planned(
+    component: Component, name: str, value: float, within: Range
+) -> None:
+    run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
+    assert job(**run).plan.parameters > 0
