@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from small import job
+from small import ASKED, job
 from torch import Tensor, nn
 
-from probekit.interfaces import Dataset, Probe, Row
+import probekit
+from probekit.interfaces import Dataset, Probe, Row, Shape
 from probekit.runs.network import build, weights_hash
 from probekit.storage.state import pack, unpack
 from probekit_plugins.trainers.supervised import Supervised
@@ -133,8 +135,58 @@ def test_bfloat16_trains_float32_weights() -> None:
     assert rows[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.05)
 
 
-def test_a_split_smaller_than_a_batch_is_one_batch() -> None:
+def test_a_split_smaller_than_a_batch_is_one_batch_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     assert [row["steps"] for row in fit(network(), Supervised(epochs=2, batch=500))] == [2, 2]
+    assert caplog.messages == ["supervised(batch=500): the training split has 64 items, so a batch holds 64"]
+    caplog.clear()
+    next(fit(network(), Supervised(epochs=2, batch=64)))
+    assert caplog.messages == []
+
+
+class Complex(nn.Module):
+    """Multiplies the spectrum of its first convolution's maps by complex weights, as FNO and GFNet do."""
+
+    def __init__(self, shape: Shape, *, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(shape.inputs, width, 1)
+        size = (shape.size[0], shape.size[1] // 2 + 1)
+        self.filter = nn.Parameter(torch.randn(width, *size, dtype=torch.complex64))
+        self.phase = nn.Parameter(torch.randn((), dtype=torch.complex64))
+        self.last = nn.Conv2d(width, shape.outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft2(self.first(x)) * self.filter * self.phase
+        y: Tensor = self.last(torch.fft.irfft2(spectrum, s=x.shape[2:]))
+        return y
+
+
+def test_complex_weights_are_trained_clipped_and_stored(tmp_path: Path) -> None:
+    result = probekit.run(**{**ASKED, "structure": Complex}, device="cpu", store=tmp_path)
+    assert result.status == "done", result.error
+    assert result.steps == 4
+    model = Complex(Shape(3, 1, (16, 16)), width=4)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    trainer = Supervised(epochs=1, batch=16, clip=1e-3)
+    for _ in fit(model, trainer):
+        norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
+        assert norm <= 1.001e-3
+    assert all(not torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+
+
+def test_complex_weights_gone_on_with_are_those_of_one_sitting() -> None:
+    def made() -> nn.Module:
+        torch.manual_seed(0)
+        return Complex(Shape(3, 1, (16, 16)), width=4)
+
+    whole, model, trainer = made(), made(), Supervised(**RECIPE)
+    rows = list(fit(whole, Supervised(**RECIPE)))
+    first = [next(fit(model, trainer))]
+    tensors, rest = pack(trainer.state_dict(), "it")
+    stored = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    assert first + list(fit(model, Supervised(**RECIPE), unpack(rest, stored))) == rows
+    assert weights_hash(model.state_dict()) == weights_hash(whole.state_dict())
 
 
 @pytest.mark.slow

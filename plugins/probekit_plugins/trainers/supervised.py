@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from torch import nn
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch
 
+LOG = logging.getLogger(__name__)
 ROWS = 200
 LONGEST = 10
 
@@ -20,7 +22,8 @@ LONGEST = 10
 class Supervised:
     """Minimise the probe's loss over its training split.
 
-    epochs: passes over the split; an incomplete last batch is left out. batch: items. lr: the highest rate,
+    epochs: passes over the split; an incomplete last batch is left out. batch: items; of a split
+    that has fewer all are one batch, which is logged as a warning. lr: the highest rate,
     reached after the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights
     of two or more dimensions. clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile:
     torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at most:
@@ -63,6 +66,9 @@ class Supervised:
     ) -> Iterator[Row]:
         """Train, yielding a row now and then; goes on from `state` where it is given."""
         size = min(self.batch, len(data))
+        if size < self.batch:
+            said = "supervised(batch=%d): the training split has %d items, so a batch holds %d"
+            LOG.warning(said, self.batch, size, size)
         each = len(data) // size
         steps = self.epochs * each
         every = max(1, min(LONGEST, steps // ROWS))
@@ -71,7 +77,8 @@ class Supervised:
             {"params": [weight for weight in weights if weight.ndim > 1]},
             {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        fused = not any(weight.is_complex() for weight in weights)  # the fused step refuses complex weights
+        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
         self.optimiser, self.step = optimiser, 0
         if state is not None:
             self.load(state)
