@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from probekit.catalog.grammar import parse, parse_term
+from probekit.catalog.files import is_file
+from probekit.catalog.grammar import Term, parse, parse_term
 from probekit.catalog.part import Part, part
 from probekit.catalog.registry import Registry
 from probekit.components import Kind
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 HOOKS = ("extra", "mix", "position")
+PLACES: tuple[Kind, ...] = ("structure", "layer", "encoding")
+"""What the terms of an expression are, from left to right."""
 
 
 def dimensions(target: object) -> tuple[int, ...]:
@@ -91,27 +95,52 @@ class Expression:
 def resolve(text: str, host: str, registry: Registry) -> Expression:
     """Resolve the text of an expression; where it names no structure, `host` hosts the layer.
 
-    Raises UsageError where a name is unknown or stands for two things, where a structure hosts no layer, or
-    where a layer does not take an encoding.
+    A name is looked for among the kind that its place asks for; in the first a structure comes before a
+    layer of the same name. Raises UsageError where a name is unknown, where the text says two things, where a
+    structure hosts no layer, or where a layer does not take an encoding.
     """
-    terms = list(parse(text))
-    kinds = registry.kinds_of(terms[0].name)
-    if {"structure", "layer"} <= kinds:
-        both = ", ".join(f"{kind} {terms[0].name}" for kind in ("structure", "layer"))
-        raise UsageError(
-            f"structure {text!r}", f"the name stands for two things ({both})", "Rename one of the two."
-        )
-    if "layer" in kinds:
-        terms.insert(0, parse_term(host))
-    if len(terms) > 3:
-        asked = f"structure {text!r}"
+    terms = parse(text)
+    hosted = (parse_term(host), *terms)
+    fitting = [one for one in (terms, hosted) if fits(one, terms[0], registry)]
+    if len(fitting) > 1 and len(terms) > 1:
+        meant = [found for one in fitting if (found := attempt(one, registry)) is not None]
+        if len(meant) > 1:
+            raise UsageError(
+                f"structure {text!r}",
+                f"{terms[0].name} is a structure and a layer, {terms[1].name} a layer and an encoding",
+                f"Type {hosted[0]}+{text} for the layer; PLUGIN/NAME is one plugin's alone.",
+            )
+        if meant:
+            return meant[0]
+    first = registry.kinds_of(terms[0].name)
+    likely = hosted if "layer" in first and "structure" not in first else terms
+    return assembled(fitting[0] if fitting else likely, registry)
+
+
+def fits(terms: Sequence[Term], first: Term, registry: Registry) -> bool:
+    """Tell whether each name is of the kind its place asks for; a file is, but the first typed hosts."""
+    return len(terms) <= len(PLACES) and all(
+        kind in registry.kinds_of(term.name) or (is_file(term.name) and term is not first)
+        for kind, term in zip(PLACES, terms, strict=False)
+    )
+
+
+def attempt(terms: Sequence[Term], registry: Registry) -> Expression | None:
+    """Return the expression of these terms, None where they cannot be meant."""
+    try:
+        return assembled(terms, registry)
+    except UsageError:
+        return None
+
+
+def assembled(terms: Sequence[Term], registry: Registry) -> Expression:
+    """Return the expression of a structure, a layer and an encoding, or the first of these."""
+    if len(terms) > len(PLACES):
+        asked = f"structure {'+'.join(map(str, terms))!r}"
         raise UsageError(
             asked, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
         )
-    kinds_of_terms: tuple[Kind, ...] = ("structure", "layer", "encoding")
-    found = Expression(
-        *(part(kind, term, registry) for kind, term in zip(kinds_of_terms, terms, strict=False))
-    )
+    found = Expression(*(part(kind, term, registry) for kind, term in zip(PLACES, terms, strict=False)))
     check_hosting(found)
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import hashlib
 import importlib.util
 import inspect
@@ -13,6 +12,7 @@ from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
+from probekit.catalog.guest import hosted
 from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
 
@@ -88,7 +88,7 @@ def opened(path: str, pin: str = "") -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with hosted():
             loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]

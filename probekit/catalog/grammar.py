@@ -13,7 +13,7 @@ from probekit.components import NAME
 from probekit.errors import UsageError
 from probekit.interfaces import Value
 
-TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)?{NAME.pattern}")
+TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME.pattern}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 BARE = re.compile(r"[A-Za-z0-9_+.-]+")
@@ -31,8 +31,9 @@ LONGEST, SHOWN = 4096, 80
 class Term:
     """One name and its parameters; `str(term)` is its canonical text, and parses back to it.
 
-    name: [plugin/]name, or a file's: `./my_layer.py:Swirl`. params: (key, value) pairs, kept sorted by key.
-    Raises UsageError for what has no text: an impossible name, a value that is no Value, inf and nan.
+    name: [[distribution/]plugin/]name, or a file's: `./my_layer.py:Swirl`. params: (key, value) pairs, kept
+    sorted by key. Raises UsageError for what has no text: an impossible name, a value that is no Value, inf
+    and nan.
     """
 
     name: str

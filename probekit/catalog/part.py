@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from probekit.catalog.files import PLUGIN, pinned
 from probekit.catalog.grammar import Term
+from probekit.catalog.guest import hosted
 from probekit.catalog.registry import Registry
 from probekit.catalog.signature import HANDED, fill
 from probekit.components import Component, Kind
@@ -73,11 +72,11 @@ class Part:
         kind, plugin = self.component.kind, self.component.plugin
         asked = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with hosted():
                 made = self.target(*args, **kwargs, **self.params)
-        except ProbekitError:
+        except (ProbekitError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."

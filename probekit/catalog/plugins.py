@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import re
-import sys
 import time
 import traceback
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
 
+from probekit.catalog.guest import hosted
 from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, missing, reason
 
+GROUP = "probekit"
 DISTRIBUTION = "probekit-nn"
 
 
@@ -24,7 +26,8 @@ DISTRIBUTION = "probekit-nn"
 class PluginRecord:
     """What became of one entry point.
 
-    name, value: as declared ("layers", "probekit_plugins.layers"). distribution, version: who brought it.
+    name, value: as declared ("layers", "probekit_plugins.layers"); where another distribution declares the
+    same name, its own stands before it ("acme/layers"). distribution, version: who brought it.
     seconds: what opening it took. components: how many it registered.
     error: one line that says why it was set aside, or None; fix: a sentence that says what to do about it;
     trace: the traceback that goes with it.
@@ -43,36 +46,35 @@ class PluginRecord:
 
 
 def open_plugin(
-    manager: pluggy.PluginManager, entry: importlib.metadata.EntryPoint, skip: Collection[str]
+    manager: pluggy.PluginManager, entry: importlib.metadata.EntryPoint, record: PluginRecord
 ) -> tuple[PluginRecord, list[Component]]:
     """Open one entry point: its record, and its components unless it was skipped or had to be set aside."""
-    record = PluginRecord(entry.name, entry.value, *_distribution(entry))
-    if entry.name in skip:
-        return replace(record, skipped=True), []
+    if record.skipped:
+        return record, []
     start = time.perf_counter()
     plugin = None
     components: list[Component] = []
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with hosted():
             plugin = entry.load()
             if (least := getattr(plugin, "requires_probekit", None)) is not None:
                 check_version(least)
-            if manager.has_plugin(entry.name) or manager.is_registered(plugin):
-                raise ValueError(f"{entry.value} or another plugin called {entry.name} is already open")
-            manager.register(plugin, name=entry.name)
+            if manager.has_plugin(record.name) or manager.is_registered(plugin):
+                raise ValueError(f"{entry.value} or another plugin called {record.name} is already open")
+            manager.register(plugin, name=record.name)
             manager.check_pending()
             if not manager.get_hookcallers(plugin):
                 raise TypeError("it implements none of probekit's hooks; is @hookimpl missing?")
-            components = _registered(entry.name, call_alone(manager, "probekit_components", plugin, {}))
+            components = _registered(record.name, call_alone(manager, "probekit_components", plugin, {}))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        if plugin is not None and manager.get_plugin(entry.name) is plugin:
+        if plugin is not None and manager.get_plugin(record.name) is plugin:
             manager.unregister(plugin)
         said, fix = reason(error), missing(error) or "`probekit plugins --trace` shows where."
         if isinstance(error, ProbekitError):
             said, fix = f"{error.asked}: {error.found}", error.hint
-        fix += f" PROBEKIT_SKIP={entry.name} leaves it out."
+        fix += f" PROBEKIT_SKIP={record.name} leaves it out."
         record = replace(record, error=said, fix=fix, trace=traceback.format_exc())
     return replace(record, seconds=time.perf_counter() - start, components=len(components)), components
 
@@ -126,9 +128,59 @@ def without_twins(components: list[Component]) -> list[Component]:
     return components
 
 
-def _distribution(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    """Return the name and version of the distribution an entry point belongs to, as far as it says."""
+def entry_points(complaints: list[str]) -> Iterator[importlib.metadata.EntryPoint]:
+    """Yield the entry points of the group "probekit"; a distribution that cannot be read costs no other's.
+
+    complaints: told of such a distribution.
+    """
     try:
-        return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
-    except (KeyError, TypeError, AttributeError):  # a distribution without METADATA still opens
-        return "", ""
+        yield from importlib.metadata.entry_points(group=GROUP)
+        return
+    except Exception:  # one distribution's entry_points.txt: which, the loop below finds out
+        pass
+    seen: set[str] = set()
+    for place, distribution in enumerate(importlib.metadata.distributions()):
+        name = _said(distribution)[0] or f"number {place + 1} on the path"
+        if name in seen:  # hidden by one that stands before it on the path
+            continue
+        seen.add(name)
+        try:
+            yield from distribution.entry_points.select(group=GROUP)
+        except Exception as error:
+            complaints.append(
+                f"the entry points of distribution {name} cannot be read ({reason(error)}); "
+                "if it holds plugins, they are left out. Install it anew."
+            )
+
+
+def records(
+    entries: Sequence[importlib.metadata.EntryPoint], skip: Collection[str]
+) -> tuple[list[PluginRecord], list[str]]:
+    """Return a record of each entry point before it is opened, and the names in `skip` that are nobody's.
+
+    Of entry points of one name probekit's own keeps it, and the others are called DISTRIBUTION/NAME; so the
+    word in `skip` leaves one out. Where nobody is called by that name alone, it leaves all of them out.
+    """
+    whose = [_said(entry.dist) for entry in entries]
+    times = Counter(entry.name for entry in entries)
+    found: list[PluginRecord] = []
+    for entry, (distribution, version) in zip(entries, whose, strict=True):
+        alone = times[entry.name] == 1 or distribution == DISTRIBUTION
+        holder = distribution or entry.value.partition(".")[0].partition(":")[0]
+        name = entry.name if alone else f"{holder}/{entry.name}"
+        found.append(PluginRecord(name, entry.value, distribution, version))
+    names = {record.name for record in found}
+    known: set[str] = set()
+    for place, (entry, record) in enumerate(zip(entries, found, strict=True)):
+        called = {record.name, f"{record.distribution}/{entry.name}"}
+        called |= {entry.name} - names
+        known |= called
+        found[place] = replace(record, skipped=not called.isdisjoint(skip))
+    return found, sorted(set(skip) - known)
+
+
+def _said(distribution: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    """Return the name and version of a distribution, as far as it says."""
+    with contextlib.suppress(Exception):  # it has no METADATA, or none that is UTF-8: it opens all the same
+        return (distribution.name or "", distribution.version or "") if distribution else ("", "")
+    return "", ""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.metadata
 import os
-import sys
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,11 +14,18 @@ import pluggy
 
 from probekit import hookspecs
 from probekit.catalog.files import in_file, is_file
-from probekit.catalog.plugins import PluginRecord, call_alone, open_plugin, without_twins
+from probekit.catalog.guest import hosted
+from probekit.catalog.plugins import (
+    PluginRecord,
+    call_alone,
+    entry_points,
+    open_plugin,
+    records,
+    without_twins,
+)
 from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
 
-GROUP = "probekit"
 SLOW = 1.0
 """Seconds of opening from which a plugin is called slow."""
 
@@ -49,24 +54,25 @@ class Registry:
             skip = {name.strip() for name in os.environ.get("PROBEKIT_SKIP", "").split(",")} - {""}
         manager = pluggy.PluginManager("probekit")
         manager.add_hookspecs(hookspecs)
-        records: list[PluginRecord] = []
+        complaints: list[str] = []
         components: list[Component] = []
-        for entry in importlib.metadata.entry_points(group=GROUP):
-            record, found = open_plugin(manager, entry, skip)
-            records.append(record)
+        entries = list(entry_points(complaints))
+        plugins, strays = records(entries, skip)
+        for place, entry in enumerate(entries):
+            plugins[place], found = open_plugin(manager, entry, plugins[place])
             components += found
-        known = [record.name for record in records]
-        complaints = [
+        known = [record.name for record in plugins]
+        complaints += [
             f"PROBEKIT_SKIP names {name!r}, which is no plugin. {did_you_mean(name, known)}"
-            for name in sorted(set(skip) - set(known))
+            for name in strays
         ]
         complaints += [
             f"plugin {record.name} took {record.seconds:.1f} s to open; it should import torch and the like "
             f"only in the modules its components name. Leave it out with PROBEKIT_SKIP={record.name}."
-            for record in records
+            for record in plugins
             if record.seconds > SLOW
         ]
-        return cls(manager, records, components, complaints, set())
+        return cls(manager, plugins, components, complaints, set())
 
     @property
     def set_aside(self) -> tuple[PluginRecord, ...]:
@@ -131,7 +137,7 @@ class Registry:
             return component.target
         module, _, attribute = component.target.partition(":")
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with hosted():
                 return getattr(importlib.import_module(module), attribute)
         except KeyboardInterrupt:
             raise
@@ -164,7 +170,7 @@ class Registry:
             if name in self._silenced:
                 continue
             try:
-                with contextlib.redirect_stdout(sys.stderr):
+                with hosted():
                     call_alone(self._manager, hook, implementation.plugin, given)
             except KeyboardInterrupt:
                 raise

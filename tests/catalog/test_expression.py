@@ -105,10 +105,64 @@ def test_a_structure_that_hosts_nothing_takes_no_layer() -> None:
         resolve("mine+lambda", "unet", knowing("mine", plain))
 
 
-def test_a_name_that_is_structure_and_layer_offers_both() -> None:
-    known = registry().with_components(Component("structure", "average", plain, ""))
-    with pytest.raises(UsageError, match="structure average, layer average"):
-        resolve("average", "unet", known)
+def layer(channels: int, size: tuple[int, ...], *, gain: float = 1.0, encoding: Any = None) -> nn.Module:
+    return nn.Identity()
+
+
+layer.hooks = frozenset({"mix"})  # type: ignore[attr-defined]
+
+
+class Mixed(nn.Module):
+    def mix(self, x: Any) -> Any:
+        return x, x, x
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "meant"),
+    [
+        ("layer unet", "unet", "unet(downs=none)"),
+        ("layer unet", "unet(downs=1)", "unet(downs=1)"),
+        ("layer unet", "unet+average", "unet(downs=none)+average"),
+        ("layer unet", "unet+unet", "unet(downs=none)+unet(gain=1.0)"),
+        ("layer unet", "plain+unet", "plain(depth=1,norm=true)+unet(gain=1.0)"),
+        ("layer plain", "plain+lambda(keys=4)", "plain(depth=1,norm=true)+lambda(heads=1,keys=4)"),
+        ("encoding unet", "unet", "unet(downs=none)"),
+        ("encoding average", "average", "host(downs=none)+average"),
+        ("structure lambda", "unet+lambda(keys=4)", "unet(downs=none)+lambda(heads=1,keys=4)"),
+        ("structure lambda", "lambda(keys=4)+pe", "host(downs=none)+lambda(heads=1,keys=4)+pe"),
+        ("structure average", "average", "average"),
+        ("probe unet", "unet", "unet(downs=none)"),
+        ("trainer lambda", "lambda(keys=4)", "host(downs=none)+lambda(heads=1,keys=4)"),
+    ],
+)
+def test_a_name_is_found_by_its_place_whatever_else_is_called_so(given: str, text: str, meant: str) -> None:
+    kind: Any
+    kind, name = given.split()
+    target = {"layer": layer, "encoding": Mixed, "structure": plain}.get(kind, dict)
+    known = registry().with_components(Component(kind, name, target, ""))
+    if meant.startswith("host"):
+        meant = "unet" + meant.removeprefix("host")
+    found = resolve(text, "unet", known)
+    assert found.text.startswith(meant)
+    assert len(found.parts) == meant.count("+") + 1
+    assert resolve(found.text, "unet", known).text == found.text
+
+
+def hosting(shape: Shape, *, width: int, layer: Any = None) -> nn.Module:
+    return nn.Conv2d(shape.inputs, shape.outputs, 1)
+
+
+@pytest.mark.parametrize(("structure", "reading"), [(hosting, None), (plain, "unet(downs=none)+two")])
+def test_two_readings_are_an_error_where_both_can_be_built(structure: Any, reading: str | None) -> None:
+    names = [("structure", "two", structure), ("layer", "two", layer), ("layer", "three", layer)]
+    kinds: Any = [*names, ("encoding", "three", Mixed)]
+    known = registry().with_components(*(Component(*one, "") for one in kinds))
+    if reading is None:
+        with pytest.raises(UsageError, match=r"two is a structure and a layer.*Type unet\+two\+three"):
+            resolve("two+three", "unet", known)
+        assert resolve("unet+two+three", "unet", known).encoding is not None
+    else:
+        assert resolve("two+three", "unet", known).text.startswith(reading)
 
 
 def test_what_a_plugin_raises_names_the_plugin() -> None:
