@@ -100,8 +100,9 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
     structure hosts no layer, or where a layer does not take an encoding.
     """
     terms = parse(text)
-    hosted = (parse_term(host), *terms)
-    fitting = [one for one in (terms, hosted) if fits(one, terms[0], registry)]
+    first = registry.kinds_of(terms[0].name)
+    hosted = (parse_term(host), *terms) if "layer" in first else terms
+    fitting = [one for one in dict.fromkeys((terms, hosted)) if fits(one, terms[0], registry)]
     if len(fitting) > 1 and len(terms) > 1:
         meant = [found for one in fitting if (found := attempt(one, registry)) is not None]
         if len(meant) > 1:
@@ -112,8 +113,7 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
             )
         if meant:
             return meant[0]
-    first = registry.kinds_of(terms[0].name)
-    likely = hosted if "layer" in first and "structure" not in first else terms
+    likely = terms if "structure" in first else hosted
     return assembled(fitting[0] if fitting else likely, registry)
 
 
