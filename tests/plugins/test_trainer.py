@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -13,10 +13,15 @@ from small import ASKED, job
 from torch import Tensor, nn
 
 import probekit
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row, Shape
 from probekit.runs.network import build, weights_hash
 from probekit.storage.state import pack, unpack
-from probekit_plugins.trainers.supervised import Supervised
+from probekit_plugins.trainers.optimisers import flattened, matrices
+from probekit_plugins.trainers.supervised import Supervised, regression
 
 CPU = torch.device("cpu")
 
@@ -39,11 +44,15 @@ def fit(model: nn.Module, trainer: Supervised, state: Any = None) -> Iterator[Ro
 RECIPE: dict[str, Any] = {"epochs": 3, "batch": 16, "lr": 4e-3}
 
 
+ALL: dict[str, Any] = {**RECIPE, "optimiser": "muon", "average": 0.9, "loss": "huber"}
+
+
 @pytest.mark.parametrize("cut", [3, 12])
-def test_gone_on_with_rows_and_weights_are_those_of_one_sitting(cut: int) -> None:
+@pytest.mark.parametrize("recipe", [RECIPE, ALL], ids=["adamw", "muon, averaged"])
+def test_gone_on_with_rows_and_weights_are_those_of_one_sitting(recipe: dict[str, Any], cut: int) -> None:
     whole, model = network(), network()
-    rows = list(fit(whole, Supervised(**RECIPE)))
-    first, trainer = [], Supervised(**RECIPE)
+    rows = list(fit(whole, Supervised(**recipe)))
+    first, trainer = [], Supervised(**recipe)
     for row in fit(model, trainer):
         first.append(row)
         if row["step"] == cut:
@@ -54,7 +63,7 @@ def test_gone_on_with_rows_and_weights_are_those_of_one_sitting(cut: int) -> Non
     torch.rand(3)  # the generator moves on elsewhere
     other = network()
     other.load_state_dict(state["model"])
-    assert first + list(fit(other, Supervised(**RECIPE), state["trainer"])) == rows
+    assert first + list(fit(other, Supervised(**recipe), state["trainer"])) == rows
     assert weights_hash(other.state_dict()) == weights_hash(whole.state_dict())
     assert len(rows) == 12
 
@@ -115,14 +124,119 @@ def test_gradients_are_clipped_and_only_matrices_decay() -> None:
     for _ in fit(model, trainer):
         norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
         assert norm <= 1.001e-3
-    assert trainer.optimiser is not None
-    for group in trainer.optimiser.param_groups:
+    assert trainer.optimisers is not None
+    ((adamw, _),) = trainer.optimisers.own
+    for group in adamw.param_groups:
         assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] == 0.5}
 
 
-def test_it_learns() -> None:
-    rows = list(fit(network(), Supervised(epochs=8, batch=16, lr=8e-3)))
+@pytest.mark.parametrize(("optimiser", "lr"), [("adamw", 8e-3), ("muon", 3e-3)])
+def test_it_learns(optimiser: Literal["adamw", "muon"], lr: float) -> None:
+    rows = list(fit(network(), Supervised(epochs=8, batch=16, lr=lr, optimiser=optimiser)))
     assert sum(row["loss"] for row in rows[-4:]) < 0.5 * sum(row["loss"] for row in rows[:4])
+
+
+def test_muon_is_given_the_hidden_matrices_and_adamw_the_rest() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mixing = nn.Conv2d(3, 4, 3, padding=1)
+            self.depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+            self.table, self.linear = nn.Parameter(torch.randn(4, 4)), nn.Linear(4, 4)
+            self.head = nn.Conv2d(4, 1, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.depthwise(self.mixing(x)).movedim(1, -1) @ self.table
+            y: Tensor = self.head(nn.functional.gelu(self.linear(x)).movedim(-1, 1))
+            return y
+
+    torch.manual_seed(0)
+    model = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    assert {id(weight) for weight in matrices(model)} == {id(model.mixing.weight), id(model.linear.weight)}
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    rows = fit(model, Supervised(batch=16, optimiser="muon", lr=1e-9, matrix_lr=1e-2, warmup=0.0))
+    next(rows)
+    for name, weight in model.named_parameters():
+        moved = (weight - before[name]).detach()
+        if name not in ("mixing.weight", "linear.weight"):
+            assert moved.abs().max() < 1e-6
+            continue
+        # a step is 0.2 sqrt(the longer side) times the rate long, whatever the gradient; five steps of
+        # Newton-Schulz leave singular values of 0.5 to 1.5, but less of directions that hardly have one
+        sizes = torch.linalg.svdvals(moved.flatten(1)) / (1e-2 * 0.2 * math.sqrt(max(moved.flatten(1).shape)))
+        assert 0.5 < sizes.max() < 1.6
+        assert sizes.norm() > 1.1
+
+
+def test_a_matrix_is_the_weights_own_memory_however_it_lies() -> None:
+    rows = nn.Conv2d(3, 4, 3)
+    last = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for weight in (rows.weight.detach(), last.weight.detach(), nn.Linear(3, 4).weight.detach()):
+        matrix = flattened(weight)
+        matrix[1] = 7.0
+        assert matrix.ndim == 2
+        assert bool((weight[1] == 7.0).all())
+        assert not bool((weight[0] == 7.0).any())
+
+
+def test_a_torch_without_muon_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    Supervised()
+    with pytest.raises(UsageError, match=r"has no Muon.*Install torch 2\.9"):
+        Supervised(optimiser="muon")
+
+
+def test_the_weights_that_are_left_are_the_average_of_those_passed() -> None:
+    model = nn.Conv2d(3, 1, 1)
+    passed: list[Tensor] = []
+
+    class Watching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x: Tensor) -> Tensor:
+            passed.append(model.weight.detach().clone())
+            output: Tensor = model(x)
+            return output
+
+    list(fit(Watching(), Supervised(epochs=3, batch=16, lr=0.1, average=0.6)))
+    average, last = passed[0].clone(), model.weight.detach()
+    for step, weight in enumerate(passed[1:], start=1):
+        average.lerp_(weight, 1 - min(0.6, step / (step + 9)))
+    # the weights after the last step are seen by nobody: what they were follows from the average
+    share = 1 - min(0.6, 12 / 21)
+    unseen = (last - (1 - share) * average) / share
+    assert not torch.allclose(last, unseen, atol=1e-3)
+    assert (unseen - passed[-1]).abs().max() < 0.1  # one step of AdamW at a falling rate
+
+
+def test_losses_by_name_are_the_errors_they_say() -> None:
+    probe, data = probe_and_data()
+    output, truth = torch.tensor([[[[0.5, 0.05]]]]), torch.zeros(1, 1, 1, 2)
+    assert float(regression("squared", probe, data)(output, truth)) == pytest.approx((0.25 + 0.0025) / 2)
+    huber = float(regression("huber", probe, data)(output, truth))
+    assert huber == pytest.approx(((0.5 - 0.05) + 0.0025 / 0.2) / 2)
+
+
+@pytest.mark.parametrize("name", ["grouping", "translation"])
+def test_a_probe_that_asks_for_classes_takes_no_error_of_numbers(name: str) -> None:
+    probe: Probe = part("probe", parse_term(name), registry()).make()
+    with pytest.raises(UsageError, match="asks for classes"):
+        next(Supervised(loss="squared").fit(network(), probe, probe.data("train", 0), seed=0, device=CPU))
+
+
+def test_logits_that_no_answer_gives_away_take_no_error_of_numbers_either() -> None:
+    probe, data = probe_and_data()
+
+    class Logits:
+        def loss(self, output: Tensor, target: Tensor) -> Tensor:
+            return nn.functional.cross_entropy(output.flatten(1), target.flatten(1).softmax(1))
+
+    unlike: Any = Logits()
+    with pytest.raises(UsageError, match="asks for classes"):
+        regression("huber", unlike, data)
+    assert regression("squared", probe, data)
 
 
 def test_bfloat16_trains_float32_weights() -> None:

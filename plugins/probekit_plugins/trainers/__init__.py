@@ -12,6 +12,6 @@ def probekit_components() -> list[Component]:
             "trainer",
             "supervised",
             "probekit_plugins.trainers.supervised:Supervised",
-            "AdamW on the probe's loss, warm-up and cosine, gradient clipping",
+            "AdamW or Muon on the probe's loss, warm-up and cosine, gradient clipping",
         )
     ]

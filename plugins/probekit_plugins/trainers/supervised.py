@@ -1,33 +1,44 @@
-"""The supervised trainer: AdamW (Loshchilov and Hutter, ICLR 2019), a warm-up and a cosine decay."""
+"""The supervised trainer: AdamW or Muon, a warm-up and a cosine decay."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
+from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch
+from probekit_plugins.trainers.optimisers import Optimisers, muon_class
 
 LOG = logging.getLogger(__name__)
 ROWS = 200
 LONGEST = 10
+BEND = 0.1
+"""The error from which `huber` is linear: about a level of depth, and a tenth of the targets' range."""
 
 
 class Supervised:
-    """Minimise the probe's loss over its training split.
+    """Minimise a loss over the probe's training split.
 
-    epochs: passes over the split; an incomplete last batch is left out. batch: items; of a split
-    that has fewer all are one batch, which is logged as a warning. lr: the highest rate,
-    reached after the share `warmup` of all steps, then a cosine to zero. weight_decay: of AdamW, on weights
-    of two or more dimensions. clip: the gradients' greatest norm. bf16: autocast to bfloat16. compile:
-    torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at most:
-    step, steps, epoch, loss (mean since the row before), lr.
+    epochs: passes over the split; an incomplete last batch is left out. batch: items; of a split that
+    has fewer all are one batch, which is logged as a warning. optimiser: "adamw", or
+    "muon" for hidden matrices and AdamW for the rest (see `Optimisers`). lr: AdamW's highest rate, reached
+    after the share `warmup` of all steps, then a cosine to zero. matrix_lr: Muon's, which follows the same
+    course. weight_decay: of weights of two or more dimensions. clip: the gradients' greatest norm. average:
+    decay of an exponential average of the weights, which takes their place after the last step; 0 keeps the
+    last weights. Buffers are not averaged. loss: "probe", the probe's own; "squared", its mean squared error;
+    "huber", linear beyond 0.1 (Huber 1964), both for probes that regress. bf16: autocast to bfloat16.
+    compile: torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at
+    most: step, steps, epoch, loss (mean since the row before), lr. Raises UsageError for
+    Muon where torch has none, and in `fit` for a loss that the probe does not take.
     """
 
     def __init__(
@@ -35,17 +46,26 @@ class Supervised:
         *,
         epochs: PositiveInt = 10,
         batch: PositiveInt = 32,
+        optimiser: Literal["adamw", "muon"] = "adamw",
         lr: PositiveFloat = 2e-3,
+        matrix_lr: PositiveFloat = 2e-2,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: Annotated[float, Field(ge=0, le=1)] = 0.1,
         clip: PositiveFloat = 1.0,
+        average: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        loss: Literal["probe", "squared", "huber"] = "probe",
         bf16: bool = False,
         compile: bool = False,
     ) -> None:
-        self.epochs, self.batch, self.lr, self.weight_decay = epochs, batch, lr, weight_decay
-        self.warmup, self.clip, self.bf16, self.compile = warmup, clip, bf16, compile
+        if optimiser == "muon":
+            muon_class()
+        self.epochs, self.batch, self.optimiser = epochs, batch, optimiser
+        self.lr, self.matrix_lr, self.weight_decay = lr, matrix_lr, weight_decay
+        self.warmup, self.clip, self.average, self.loss = warmup, clip, average, loss
+        self.bf16, self.compile = bf16, compile
         self.step = 0
-        self.optimiser: torch.optim.AdamW | None = None
+        self.averages: list[Tensor] = []
+        self.optimisers: Optimisers | None = None
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step, as a share of the highest."""
@@ -72,16 +92,15 @@ class Supervised:
         each = len(data) // size
         steps = self.epochs * each
         every = max(1, min(LONGEST, steps // ROWS))
-        weights = list(model.parameters())
-        groups: list[dict[str, Any]] = [
-            {"params": [weight for weight in weights if weight.ndim > 1]},
-            {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
-        ]
-        fused = not any(weight.is_complex() for weight in weights)  # the fused step refuses complex weights
-        optimiser = torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
-        self.optimiser, self.step = optimiser, 0
+        weights: list[Tensor] = list(model.parameters())
+        optimisers = Optimisers(
+            model, self.optimiser, lr=self.lr, matrix_lr=self.matrix_lr, weight_decay=self.weight_decay
+        )
+        self.optimisers, self.step = optimisers, 0
+        self.averages = [weight.detach().clone() for weight in weights] if self.average else []
         if state is not None:
             self.load(state)
+        measure = probe.loss if self.loss == "probe" else regression(self.loss, probe, data)
         run = torch.compile(model) if self.compile else model
         order: list[int] = []
         seen, total = 0, torch.zeros((), device=device)
@@ -91,22 +110,32 @@ class Supervised:
                 order = self.shuffled(len(data), seed, epoch)
             items = batch(data, order[place * size : (place + 1) * size])
             inputs, targets = (column.to(device, non_blocking=True) for column in items)
-            rate = self.lr * self.rate(step, steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            share = self.rate(step, steps)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                loss = probe.loss(run(inputs), targets)
-            optimiser.zero_grad()
+                loss = measure(run(inputs), targets)
+            model.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(weights, self.clip)
-            optimiser.step()
+            optimisers.step(share)
+            self.step = step + 1
+            if self.average:
+                self.follow(weights, last=self.step == steps)
             total += loss.detach()
             seen += 1
-            self.step = step + 1
             if self.step % every == 0 or self.step == steps:
                 mean = total.item() / seen
                 seen, total = 0, torch.zeros((), device=device)
+                rate = self.lr * share
                 yield {"step": self.step, "steps": steps, "epoch": epoch, "loss": mean, "lr": rate}
+
+    def follow(self, weights: list[Tensor], last: bool) -> None:
+        """Move the averages towards the weights; after the last step put them in the weights' place."""
+        # however long the average, the first weights are soon forgotten: of t steps the last t / 9 count
+        decay = min(self.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averages, weights, 1 - decay)
+            if last:
+                torch._foreach_copy_(weights, self.averages)
 
     @staticmethod
     def shuffled(length: int, seed: int, epoch: int) -> list[int]:
@@ -116,23 +145,42 @@ class Supervised:
         return order
 
     def state_dict(self) -> dict[str, Any]:
-        """Return step, the optimiser's moments by the number of the parameter, and torch's generators."""
-        assert self.optimiser is not None
+        """Return step, the optimisers' moments, the averaged weights, and torch's generators."""
+        assert self.optimisers is not None
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        moments = self.optimiser.state_dict()["state"]
         return {
             "step": self.step,
-            "moments": {str(number): kept for number, kept in moments.items()},
+            "moments": self.optimisers.state_dict(),
+            "averages": self.averages,
             "generators": [torch.get_rng_state(), *cuda],
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from what state_dict gave."""
-        assert self.optimiser is not None
+        assert self.optimisers is not None
         self.step = int(state["step"])
-        moments = {int(number): kept for number, kept in state["moments"].items()}
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.optimisers.load_state_dict(state["moments"])
+        for average, kept in zip(self.averages, state["averages"], strict=True):
+            average.copy_(kept)
         own, *cuda = state["generators"]
         torch.set_rng_state(own)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def regression(name: str, probe: Probe, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the training loss of this name, a mean over all numbers of a batch, for a probe that regresses.
+
+    A probe regresses where outputs are in the form of targets (it has no `answer`), and its own loss of the
+    truth, put in place of the output, is zero, as that of logits never is. Raises UsageError of others.
+    """
+    _, truth = batch(data, range(1))
+    if hasattr(probe, "answer") or float(probe.loss(truth, truth)) != 0:
+        raise UsageError(
+            f"supervised(loss={name})",
+            f"{type(probe).__name__} asks for classes, of which there is no such error",
+            "Type loss=probe.",
+        )
+    if name == "squared":
+        return functional.mse_loss
+    return partial(functional.smooth_l1_loss, beta=BEND)

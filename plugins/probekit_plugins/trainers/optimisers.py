@@ -1,0 +1,105 @@
+"""Optimisers change weights along gradients: AdamW alone, or Muon on the hidden matrices beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from probekit.errors import UsageError
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class Optimisers:
+    """One step for all weights of a network: AdamW, or Muon and AdamW, each at a rate of its own.
+
+    AdamW (Loshchilov and Hutter, ICLR 2019) decays weights of two or more dimensions alone. Muon (Jordan et
+    al. 2024, "Muon: An optimizer for hidden layers in neural networks") turns the momentum of a matrix into
+    the nearest orthogonal one; its steps are scaled to the size of AdamW's, 0.2 sqrt(the longer side) (Liu et
+    al. 2025, "Muon is Scalable for LLM Training"). Which weights it is given `matrices` says; AdamW has the
+    rest. Raises UsageError where this torch has no Muon.
+    """
+
+    def __init__(
+        self, model: nn.Module, optimiser: str, *, lr: float, matrix_lr: float, weight_decay: float
+    ) -> None:
+        hidden = matrices(model) if optimiser == "muon" else []
+        taken = {id(weight) for weight in hidden}
+        rest = [weight for weight in model.parameters() if id(weight) not in taken]
+        groups: list[dict[str, Any]] = [
+            {"params": [weight for weight in rest if weight.ndim > 1]},
+            {"params": [weight for weight in rest if weight.ndim <= 1], "weight_decay": 0.0},
+        ]
+        fused = not any(weight.is_complex() for weight in rest)  # the fused step refuses complex weights
+        self.own: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, fused=fused), lr)
+        ]
+        self.flat = [(weight, nn.Parameter(flattened(weight.data))) for weight in hidden]
+        if self.flat:
+            muon = muon_class()(
+                [matrix for _, matrix in self.flat],
+                lr=matrix_lr,
+                weight_decay=weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            self.own.append((muon, matrix_lr))
+
+    def step(self, share: float) -> None:
+        """Take a step at this share of the highest rates."""
+        for weight, matrix in self.flat:
+            matrix.grad = None if weight.grad is None else flattened(weight.grad)
+        for optimiser, highest in self.own:
+            for group in optimiser.param_groups:
+                group["lr"] = highest * share
+            optimiser.step()
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return the moments that each optimiser keeps, by the number of the parameter."""
+        return [
+            {str(number): kept for number, kept in optimiser.state_dict()["state"].items()}
+            for optimiser, _ in self.own
+        ]
+
+    def load_state_dict(self, state: list[Mapping[str, Any]]) -> None:
+        """Go on from what state_dict gave."""
+        for (optimiser, _), kept in zip(self.own, state, strict=True):
+            moments = {int(number): of for number, of in kept.items()}
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+
+
+def muon_class() -> Callable[..., torch.optim.Optimizer]:
+    """Return torch's Muon; raises UsageError where this torch is older than 2.9, which has none."""
+    found: Callable[..., torch.optim.Optimizer] | None = getattr(torch.optim, "Muon", None)
+    if found is None:
+        raise UsageError(
+            "supervised(optimiser=muon)",
+            f"torch {torch.__version__} has no Muon",
+            "Install torch 2.9 or newer, or type optimiser=adamw.",
+        )
+    return found
+
+
+def matrices(model: nn.Module) -> list[Tensor]:
+    """Return the hidden matrices: weights of linear maps and of convolutions that mix channels, but the last.
+
+    The last is the head, whose few rows are not to be made orthogonal. The kernels of depthwise and grouped
+    convolutions are no matrices between channels, and tables of positions no maps at all. A weight that two
+    modules share counts once.
+    """
+    found = [
+        module.weight
+        for module in model.modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, CONVOLUTIONS) and module.groups == 1)
+    ]
+    return list({id(weight): weight for weight in found if weight is not found[-1]}.values())
+
+
+def flattened(weight: Tensor) -> Tensor:
+    """Return a weight (outputs, inputs, *sides) as a matrix of a row an output, in the same memory.
+
+    Channels last, its columns are in another order, of which the orthogonal matrix knows nothing.
+    """
+    return weight.flatten(1) if weight.is_contiguous() else weight.movedim(1, -1).flatten(1)
