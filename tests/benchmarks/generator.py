@@ -96,7 +96,7 @@ def timed(design: Design, images: int, count: int | None = None) -> float:
 
 def compare(rounds: int, alone: int) -> None:
     """Print the rates of generator and loop in interleaved rounds: a block against `alone` images each."""
-    design = Design(SIZE, COUNT, GAP, law=Law("rejection", balance=False))
+    design = Design((SIZE, SIZE), COUNT, GAP, law=Law("rejection", balance=False))
     naive = loop(0)
     draw_alike(design, streams.key(1, np.arange(64)), COUNT)
     spent = {"generator": 0.0, "loop": 0.0}
@@ -117,9 +117,9 @@ def shipped(images: int) -> None:
     """Print the rate of each scale as the probe draws it: sequential, balanced, in blocks."""
     print(f"as shipped: sequential, balanced, mixed numbers of rectangles, blocks of {BLOCK:,}")
     for size, most, gap in ((128, 10, 3), (64, 8, 2), (64, 3, 2), (32, 5, 2), (16, 3, 2)):
-        seconds = timed(Design(size, most, gap), images)
+        seconds = timed(Design((size, size), most, gap), images)
         print(f"  {f'{size} x {size}, {most} rectangles, gap {gap}':44} {images / seconds:10,.0f} images/s")
-    seconds = timed(Design(128, 10, 3, ambiguous=True), images)
+    seconds = timed(Design((128, 128), 10, 3, ambiguous=True), images)
     print(f"  {'128 x 128, 10 rectangles, ambiguous':44} {images / seconds:10,.0f} images/s")
 
 

@@ -17,6 +17,8 @@ from probekit.components import Component
 
 WITH: Mapping[tuple[str, str], str] = {
     ("nonlocality", "size"): "rectangles=2,gap=1,",
+    ("nonlocality", "height"): "rectangles=2,gap=1,",
+    ("nonlocality", "width"): "rectangles=2,gap=1,",
     ("nonlocality", "colours"): "rectangles=2,",
     ("nonlocality", "rectangles"): "size=64,",
     ("grouping", "size"): "iid_mask=true,",

@@ -96,8 +96,8 @@ def test_every_stage_hosts_a_layer_of_its_size_and_all_share_one_dict() -> None:
         return nn.Identity()
 
     UNet(Shape(3, 1, (32, 64)), width=5, layer=layer)
-    sizes = [(32, 64), (16, 32), (8, 16), (4, 8)]
-    assert sorted(size for _, size, _ in calls) == sorted([*sizes, *sizes[:3]])
+    sizes = [(32, 64), (16, 32), (8, 16), (4, 8), (4, 4)]
+    assert sorted(size for _, size, _ in calls) == sorted([*sizes, *sizes[:4]])
     assert {channels for channels, _, _ in calls} == {5}
     assert len({shared for *_, shared in calls}) == 1
 
@@ -125,7 +125,7 @@ def test_skip_connections_carry_the_local_outputs_to_the_stage_of_their_size() -
     for up in model.ups:
         up.register_forward_pre_hook(lambda module, inputs: skips.append(inputs[1]))
     model(torch.randn(1, 2, 16, 32))
-    assert len(skips) == 2
+    assert len(skips) == 3
     for local, skip in zip(locals_, reversed(skips), strict=True):
         assert torch.equal(local, skip)
 
@@ -156,12 +156,41 @@ def test_blocks_are_norm_widen_gelu_narrow_scale_and_skip(shape: Shape) -> None:
 
 @pytest.mark.parametrize(
     ("size", "downs"),
-    [((128, 128), 5), ((64, 64), 4), ((32, 32), 3), ((16,), 2), ((128,), 5), ((4, 4), 0), ((48, 96), 3)],
+    [((128, 128), 5), ((64, 64), 4), ((32, 32), 3), ((16,), 2), ((128,), 5), ((4, 4), 0), ((48, 96), 4)],
 )
 def test_map_is_halved_down_to_a_side_of_four(size: tuple[int, ...], downs: int) -> None:
     with torch.device("meta"):
         assert len(UNet(Shape(3, 1, size), width=4).downs) == downs
         assert len(UNet(Shape(3, 1, size), width=4, downs=0).downs) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "downs", "sizes"),
+    [
+        ((16, 128), None, [(16, 128), (8, 64), (4, 32), (4, 16), (4, 8), (4, 4)]),
+        ((64, 8), None, [(64, 8), (32, 4), (16, 4), (8, 4), (4, 4)]),
+        ((48, 96), None, [(48, 96), (24, 48), (12, 24), (6, 12), (6, 6)]),
+        ((16, 128), 1, [(16, 128), (8, 64)]),
+        ((4, 8), 2, [(4, 8), (4, 4), (2, 2)]),
+        ((16, 16), 4, [(16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]),
+    ],
+)
+def test_a_side_of_four_waits_while_the_longer_one_is_halved(
+    size: tuple[int, int], downs: int | None, sizes: list[tuple[int, int]]
+) -> None:
+    maps: list[tuple[int, ...]] = []
+
+    def layer(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
+        maps.append(size)
+        return nn.Identity()
+
+    model = UNet(Shape(3, 1, size), width=2, layer=layer, downs=downs)
+    assert maps == [*sizes[:-1], sizes[-1], *sizes[-2::-1]]
+    seen: list[tuple[int, ...]] = []
+    for stage in [*model.descent, model.middle, *model.ascent]:
+        stage.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape[2:])))
+    assert model(torch.randn(1, 3, *size)).shape == (1, 1, *size)
+    assert seen == maps
 
 
 @pytest.mark.parametrize(

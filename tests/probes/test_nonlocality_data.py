@@ -21,7 +21,7 @@ from probekit_probes.nonlocality.samplers import Law, centrality, first_accepted
 from probekit_probes.nonlocality.scenes import MEASURING, Design, counts, draw, draw_alike, free_ends, pixels
 from probekit_probes.nonlocality.sequential import build
 
-SMALL = Design(size=32, rectangles=5, gap=2)
+SMALL = Design(size=(32, 32), rectangles=5, gap=2)
 LAWS = {
     "sequential": SMALL,
     "sequential, not balanced": replace(SMALL, law=Law(balance=False)),
@@ -149,7 +149,7 @@ def test_images_and_depths_have_the_promised_shapes_types_and_values() -> None:
 def test_a_tenth_of_scenes_holds_one_rectangle_fewer_than_the_most_and_a_tenth_two_fewer(
     most: int,
 ) -> None:
-    numbers = counts(Design(128, most, 1), streams.key(0, np.arange(50_000)))
+    numbers = counts(Design((128, 128), most, 1), streams.key(0, np.arange(50_000)))
     found = np.bincount(numbers, minlength=11) / len(numbers)
     expected = np.zeros(11)
     for fewer, share in ((0, 0.8), (1, 0.1), (2, 0.1)):
@@ -228,6 +228,33 @@ def test_the_law_is_the_same_across_and_down_and_for_every_colour() -> None:
     assert np.ptp(by_colour.mean(0)) < 4 * np.sqrt(2) * by_colour.std() / np.sqrt(len(keys))
 
 
+def test_arrangements_depend_on_ranks_alone_so_frames_of_all_sides_hold_the_same() -> None:
+    keys = streams.key(0, np.arange(300))
+    colours, level = draw(SMALL, keys)
+    for size in ((20, 64), (64, 20)):
+        others, same_level = draw(replace(SMALL, size=size), keys)
+        assert others.shape == (300, *size)
+        assert np.array_equal(same_level, level)
+        shown = [[len(np.unique(image)) for image in images] for images in (colours, others)]
+        assert shown[0] == shown[1]
+
+
+def test_lines_reach_both_ends_of_each_side_and_no_further() -> None:
+    """Of the rows and columns of a frame each is on some rectangle's border in some scene."""
+    colours, _ = draw(Design((6, 20), 2, 1), streams.key(1, np.arange(2_000)))
+    changes_across = (colours[:, :, 1:] != colours[:, :, :-1]).any((0, 1))
+    changes_down = (colours[:, 1:] != colours[:, :-1]).any((0, 2))
+    assert changes_across.all()
+    assert changes_down.all()
+    edges = colours[:, 0], colours[:, -1], colours[:, :, 0], colours[:, :, -1]
+    assert all((edge > 0).any() for edge in edges)
+    left = (
+        (colours > 0).any(1).argmax(1)
+    )  # the outermost line on the left is uniform enough to reach the middle
+    assert left.min() == 0
+    assert left.max() >= 10
+
+
 Sides = tuple[int, ...]
 
 
@@ -275,10 +302,10 @@ def test_a_hidden_rectangle_transmits_no_order() -> None:
 
 
 def test_ambiguous_items_are_the_rectangles_drawn_painted_in_order_with_their_levels() -> None:
-    design, count = Design(size=8, rectangles=6, gap=1, ambiguous=True), 6
+    design, count = Design(size=(8, 8), rectangles=6, gap=1, ambiguous=True), 6
     keys = streams.key(2, np.arange(300))
     colours, level = draw_alike(design, keys, count)
-    axes = [free_ends(design, streams.key(keys, MEASURING, axis), count) for axis in (0, 1)]
+    axes = [free_ends(streams.key(keys, MEASURING, axis), count, 8) for axis in (0, 1)]
     for i in range(len(keys)):
         ends = [lines[i][np.argsort(owners[i], kind="stable")].reshape(count, 2) for owners, lines in axes]
         rectangles = [tuple(row) for row in np.concatenate(ends, axis=1).tolist()]

@@ -81,6 +81,31 @@ def test_the_window_network_sees_a_window_and_nothing_beyond(size: int, side: in
         assert (int(places.min()), int(places.max())) == near
 
 
+def test_in_a_long_frame_the_window_is_an_eighth_of_each_side() -> None:
+    network = window(Shape(3, 1, (16, 128)), width=2)
+    assert tuple(network[0].kernel_size) == (3, 17)
+    assert network(torch.zeros(1, 3, 16, 128)).shape == (1, 1, 16, 128)
+
+
+def test_a_frame_of_two_equal_sides_is_the_square_and_one_side_alone_leaves_the_other() -> None:
+    asked: dict[str, Any] = {"rectangles": 3, "gap": 2, "train": 8}
+    square, frame = Nonlocality(size=16, **asked), Nonlocality(size=99, height=16, width=16, **asked)
+    for one, other in zip(
+        square.data("train", 0).batch(range(8)), frame.data("train", 0).batch(range(8)), strict=True
+    ):
+        assert torch.equal(one, other)
+    assert Nonlocality(size=16, width=64, **asked).shape == Shape(3, 1, (16, 64))
+    assert Nonlocality(size=64, height=16, **asked).shape == Shape(3, 1, (16, 64))
+
+
+def test_the_scores_of_the_truth_are_perfect_in_a_long_frame() -> None:
+    probe = Nonlocality(height=10, width=40, rectangles=3, gap=2, test=64)
+    images, depths = probe.data("test", 0).batch(range(64))
+    for metric in probe.metrics:
+        scores = metric.score(depths, depths, images)
+        assert scores.nan_to_num().abs().max() < 1e-6, metric.name
+
+
 def test_the_window_is_what_the_certificate_trains() -> None:
     controls = Nonlocality(size=16, rectangles=3, gap=2).controls()
     assert [hasattr(control, "fit") for control in controls.values()] == [True, True, False]
@@ -137,6 +162,9 @@ def test_the_ambiguous_probe_trains_on_unfiltered_scenes_and_is_judged_on_unambi
     ("asked", "hint"),
     [
         ({"size": 37, "rectangles": 10, "gap": 2}, "size=38"),
+        ({"height": 9, "rectangles": 3, "gap": 2}, "height=10"),
+        ({"size": 9, "height": 32, "rectangles": 3, "gap": 2}, "size=10"),
+        ({"size": 32, "width": 9, "rectangles": 3, "gap": 2}, "width=10"),
         ({"rectangles": 5, "colours": 4}, "colours=5 to 10"),
     ],
 )

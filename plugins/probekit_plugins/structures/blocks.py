@@ -14,9 +14,12 @@ CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: n
 
 
 def convolution(
-    size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1
+    size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: Any = 1, groups: int = 1
 ) -> nn.Conv1d | nn.Conv2d:
-    """Return a convolution with a bias for maps of this dimension; stride 1 keeps their size."""
+    """Return a convolution with a bias for maps of this dimension; a stride of 1 keeps a side as it is.
+
+    stride: one for all sides, or a tuple with one a side.
+    """
     return CONVOLUTIONS[len(size)](inputs, outputs, side, stride=stride, padding=side // 2, groups=groups)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ class Stage(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles a map's sides by linear interpolation and a convolution, then merges in the skip connection."""
+    """Brings a map to `size` by linear interpolation and convolution, then merges the skip connection in."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
@@ -63,7 +64,8 @@ class UNet(nn.Module):
     width: channels at every scale.
     layer: builder (channels, size, shared) -> Module, called for each of the 2 * downs + 1 stages with one
     dict `shared`; without it a stage's input takes the nonlocal module's place.
-    downs: how often the map is halved; by default as often as leaves a smallest side of 4 (5 at 128 x 128).
+    downs: how often the map is halved; by default until no side can be without falling below 4 (5 times at
+    128 x 128). A side that has come that far waits for the longer one: 16 x 128 ends at 4 x 4 as well.
     Raises UsageError where the size cannot be halved that often.
     """
 
@@ -71,12 +73,17 @@ class UNet(nn.Module):
         self, shape: Shape, *, width: int, layer: Builder | None = None, downs: NonNegativeInt | None = None
     ) -> None:
         super().__init__()
-        downs = halvings(shape.size, downs)
-        sizes = [tuple(side >> level for side in shape.size) for level in range(downs + 1)]
+        sizes = halved(shape.size, downs)
+        strides = [
+            tuple(side // half for side, half in zip(one, other, strict=True))
+            for one, other in pairwise(sizes)
+        ]
         shared: dict[str, Any] = {}
         self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
         self.descent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[:-1])
-        self.downs = nn.ModuleList(convolution(size, 2 * width, width, 3, stride=2) for size in sizes[:-1])
+        self.downs = nn.ModuleList(
+            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in strides
+        )
         self.middle = Stage(width, sizes[-1], layer, shared)
         self.ups = nn.ModuleList(Up(width, size) for size in sizes[-2::-1])
         self.ascent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[-2::-1])
@@ -98,18 +105,25 @@ class UNet(nn.Module):
         return y
 
 
-def halvings(size: tuple[int, ...], downs: int | None) -> int:
-    """Return how often a map of this size is halved: `downs`, or as often as leaves a smallest side of 4.
+def halved(size: tuple[int, ...], downs: int | None) -> list[tuple[int, ...]]:
+    """Return the sizes of a map halved `downs` times, by default while a side stays at 4 or above.
 
-    Raises UsageError where a side is not divisible by 2 ** downs.
+    Each time the sides are halved that stay at 4 or above; where none would, all are. Raises UsageError where
+    a side that is to be halved is odd.
     """
-    wanted = max(0, (min(size) // SMALLEST).bit_length() - 1) if downs is None else downs
-    possible = min((side & -side).bit_length() - 1 for side in size)
-    if wanted > possible:
-        sides = " x ".join(map(str, size))
-        raise UsageError(
-            f"unet(downs={wanted}) on maps of {sides}",
-            f"no more than downs={possible} leaves whole sides",
-            f"Type unet(downs={possible}).",
-        )
-    return wanted
+    sizes = [size]
+    while downs is None or len(sizes) - 1 != downs:
+        last = sizes[-1]
+        long = {side for side in last if side >= 2 * SMALLEST}
+        if downs is None and not long:
+            break
+        chosen = long or set(last)
+        if any(side % 2 for side in chosen):
+            possible = len(sizes) - 1
+            raise UsageError(
+                f"unet{'' if downs is None else f'(downs={downs})'} on maps of {' x '.join(map(str, size))}",
+                f"no more than downs={possible} leaves whole sides",
+                f"Type unet(downs={possible}).",
+            )
+        sizes.append(tuple(side // 2 if side in chosen else side for side in last))
+    return sizes

@@ -54,10 +54,10 @@ class ColourMedian:
 
 
 def window(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees a square window of an eighth of the side (made odd) and nothing beyond it."""
-    side = (shape.size[0] // 8) | 1
+    """Build a network that sees a window of an eighth of each side (made odd) and nothing beyond it."""
+    sides = [(side // 8) | 1 for side in shape.size]
     return nn.Sequential(
-        nn.Conv2d(shape.inputs, 4 * width, side, padding=side // 2),
+        nn.Conv2d(shape.inputs, 4 * width, (sides[0], sides[1]), padding=(sides[0] // 2, sides[1] // 2)),
         nn.GELU(),
         nn.Conv2d(4 * width, 4 * width, 1),
         nn.GELU(),

@@ -18,22 +18,22 @@ DEPTHS = 11
 class Rectangles(Kept):
     """Images of rectangles and the depth of each pixel.
 
-    Item i: float32 RGB (3, size, size) in [0, 1] and float32 depth (1, size, size), (level + 1) / 11, a
-    function of (seed, split, i) alone. A drawn item takes size^2 + 11 bytes. Source: the Rectangle Depth
-    Estimation dataset, Courtois et al. 2022, section 3.1.
+    Item i: float32 RGB (3, height, width) in [0, 1] and float32 depth (1, height, width), (level + 1) / 11, a
+    function of (seed, split, i) alone. A drawn item takes height * width + 11 bytes. Source: the Rectangle
+    Depth Estimation dataset, Courtois et al. 2022, section 3.1.
     """
 
     def __init__(self, design: Design, split: str, seed: int, length: int) -> None:
         super().__init__(split, seed, length)
         self.design = design
-        self.colours = np.empty((length, design.size, design.size), np.uint8)
+        self.colours = np.empty((length, *design.size), np.uint8)
         self.levels = np.empty((length, COLOURS + 1), np.uint8)
 
     def draw(self, some: Indices, keys: Words) -> None:
         self.colours[some], self.levels[some] = draw(self.design, keys)
 
     def batch(self, indices: Sequence[int]) -> Item:
-        """Return images (batch, 3, size, size), channels last in memory, and depths (batch, 1, size, size).
+        """Return images (batch, 3, height, width), channels last, and depths (batch, 1, height, width).
 
         Raises IndexError where an index lies outside the split.
         """

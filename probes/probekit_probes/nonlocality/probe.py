@@ -26,18 +26,20 @@ from probekit_probes.nonlocality.scenes import COLOURS, Design
 class Nonlocality:
     """Tell the depth of every pixel of a picture of overlapping rectangles.
 
-    Inputs: float32 RGB (3, size, size) in [0, 1]; targets: float32 depth (1, size, size), (level + 1) / 11,
-    where the background's level is 0 and a rectangle's is one more than the number of rectangles beneath it.
-    Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number of
-    images, batch and rate are ours.
+    Inputs: float32 RGB (3, height, width) in [0, 1]; targets: float32 depth (1, height, width), (level + 1) /
+    11, where the background's level is 0 and a rectangle's is one more than the number of rectangles beneath
+    it. Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number
+    of images, batch and rate are ours.
 
-    size: pixels a side. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of
-    scenes each, but never less than two. gap: least distance of parallel sides in pixels. colours: how many
-    of the ten fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection"
-    (uniform over unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the
-    level. reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes
-    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. train,
-    validation, test: items. Raises UsageError where the rectangles do not fit.
+    size: pixels a side of a square frame; height, width: of another, each `size` where it is None. Which
+    scenes are drawn depends on ranks alone, so a long frame is a square one stretched. rectangles: the most
+    in a scene (2 to 10); one and two fewer come in a tenth of scenes each, but never less than two. gap:
+    least distance of parallel sides in pixels. colours: how many of the ten fixed colours are used. sampler:
+    "sequential" (front to back, deep scenes) or "rejection" (uniform over unambiguous arrangements). balance:
+    thin out scenes so that the middle tells nothing of the level. reading: of the level, "down-set" or
+    "chain" (longest chain beneath). ambiguous: train on scenes that were not filtered (the starred baseline
+    of table 1); validation and test stay unambiguous. train, validation, test: items. Raises UsageError where
+    the rectangles do not fit.
     """
 
     property = "nonlocality"
@@ -54,6 +56,8 @@ class Nonlocality:
         self,
         *,
         size: Annotated[int, Field(ge=3)] = 128,
+        height: Annotated[int, Field(ge=3)] | None = None,
+        width: Annotated[int, Field(ge=3)] | None = None,
         rectangles: Annotated[int, Field(ge=2, le=MOST)] = 10,
         gap: PositiveInt = 3,
         colours: Annotated[int, Field(ge=2, le=COLOURS)] = 10,
@@ -66,21 +70,24 @@ class Nonlocality:
         test: PositiveInt = 2_000,
     ) -> None:
         least = (2 * rectangles - 1) * gap
-        if size < least:
-            raise UsageError(
-                f"nonlocality(size={size}, rectangles={rectangles}, gap={gap})",
-                f"{2 * rectangles} sides {gap} apart need {least} pixels",
-                f"Type size={least} or more, fewer rectangles or a smaller gap.",
-            )
+        frame = (size if height is None else height, size if width is None else width)
+        for name, typed, side in zip(("height", "width"), (height, width), frame, strict=True):
+            if side < least:
+                name = "size" if typed is None else name
+                raise UsageError(
+                    f"nonlocality({name}={side}, rectangles={rectangles}, gap={gap})",
+                    f"{2 * rectangles} sides {gap} apart need {least} pixels",
+                    f"Type {name}={least} or more, fewer rectangles or a smaller gap.",
+                )
         if colours < rectangles:
             raise UsageError(
                 f"nonlocality(rectangles={rectangles}, colours={colours})",
                 "each rectangle of a scene has a colour of its own",
                 f"Type colours={rectangles} to {COLOURS}.",
             )
-        self.design = Design(size, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
+        self.design = Design(frame, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
         self.lengths = {"train": train, "validation": validation, "test": test}
-        self.shape = Shape(3, 1, (size, size))
+        self.shape = Shape(3, 1, frame)
         self.metrics = depth_metrics()
 
     def data(self, split: Split, seed: int) -> Rectangles:
@@ -95,7 +102,7 @@ class Nonlocality:
         return functional.l1_loss(output, target)
 
     def oracle(self, inputs: Tensor) -> Tensor:
-        """Return the exact depth from the image alone, (batch, 1, size, size)."""
+        """Return the exact depth from the image alone, (batch, 1, height, width)."""
         return read(inputs, self.design.reading).depth
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:

@@ -29,13 +29,13 @@ COUNTING, ARRANGING, MEASURING, COLOURING = range(4)
 class Design:
     """All that a scene's law depends on besides its key.
 
-    size: pixels a side. rectangles: the most a scene holds; one fewer and two fewer come in a tenth of scenes
-    each, but never less than two. gap: the least distance of two lines of an axis, in pixels. colours: how
-    many of the ten are used. reading: of the level, "down-set" or "chain". ambiguous: ends drawn freely, no
-    filter, as in the starred baseline of Courtois et al. 2022, table 1.
+    size: height and width in pixels. rectangles: the most a scene holds; one fewer and two fewer come in a
+    tenth of scenes each, but never less than two. gap: the least distance of two lines of an axis, in pixels.
+    colours: how many of the ten are used. reading: of the level, "down-set" or "chain". ambiguous: ends drawn
+    freely, no filter, as in the starred baseline of Courtois et al. 2022, table 1.
     """
 
-    size: int
+    size: tuple[int, int]
     rectangles: int
     gap: int
     colours: int = COLOURS
@@ -51,24 +51,24 @@ def counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
     return numbers
 
 
-def lines(design: Design, keys: streams.Words, count: int) -> NDArray[np.int64]:
-    """Draw the 2n lines of an axis in order, (keys, 2n): a uniform subset of {0..size}, `gap` apart.
+def lines(design: Design, keys: streams.Words, count: int, side: int) -> NDArray[np.int64]:
+    """Draw the 2n lines of an axis in order, (keys, 2n): a uniform subset of {0..side}, `gap` apart.
 
-    Where the law omits "lines", each is uniform on {0..size} and they may coincide.
+    Where the law omits "lines", each is uniform on {0..side} and they may coincide.
     """
     if "lines" in design.law.omit:
-        return np.sort(streams.below(streams.words(keys, 2 * count), design.size + 1), axis=1)
+        return np.sort(streams.below(streams.words(keys, 2 * count), side + 1), axis=1)
     stretch = design.gap - 1
-    room = design.size + 1 - (2 * count - 1) * stretch
+    room = side + 1 - (2 * count - 1) * stretch
     chosen = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count]
     return np.sort(chosen, axis=1) + np.arange(2 * count) * stretch
 
 
-def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, NDArray[np.int64]]:
-    """Draw the two different ends of each rectangle freely; return owners and lines in order, (keys, 2n)."""
+def free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
+    """Draw two unlike ends in {0..side} for each rectangle; return owners and lines in order, (keys, 2n)."""
     drawn = streams.words(keys, 2 * count).reshape(-1, count, 2)
-    first = streams.below(drawn[..., 0], design.size + 1)
-    second = (first + 1 + streams.below(drawn[..., 1], design.size)) % (design.size + 1)
+    first = streams.below(drawn[..., 0], side + 1)
+    second = (first + 1 + streams.below(drawn[..., 1], side)) % (side + 1)
     ends = np.stack([first, second], axis=2).reshape(-1, 2 * count)
     order = np.argsort(ends, axis=1, kind="stable")
     return order // 2, np.take_along_axis(ends, order, axis=1)
@@ -77,28 +77,29 @@ def free_ends(design: Design, keys: streams.Words, count: int) -> tuple[Owners, 
 def paint(
     top: Bits, columns: NDArray[np.int64], rows: NDArray[np.int64], hues: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Return colour maps (scenes, size, size), 0 the background.
+    """Return colour maps (scenes, height, width), 0 the background.
 
     top: the topmost rectangle of each cell, (scenes, 2n + 1, 2n + 1). columns, rows: how many pixels each
     interval holds, (scenes, 2n + 1). hues: each rectangle's palette index, (scenes, n).
     """
-    count, size = hues.shape[1], int(columns[0].sum()) if len(columns) else 0
+    count = hues.shape[1]
+    height, width = (int(axis[0].sum()) if len(axis) else 0 for axis in (rows, columns))
     names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
     names[:, 1 << np.arange(count)] = hues
     cells = names[np.arange(len(top))[:, None, None], top]
     across = np.broadcast_to(columns[:, None, :], cells.shape)
-    bands = np.repeat(cells.reshape(-1), across.reshape(-1)).reshape(-1, size)
-    return np.repeat(bands, rows.reshape(-1), axis=0).reshape(-1, size, size)
+    bands = np.repeat(cells.reshape(-1), across.reshape(-1)).reshape(-1, width)
+    return np.repeat(bands, rows.reshape(-1), axis=0).reshape(-1, height, width)
 
 
-def pixels(ends: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+def pixels(ends: NDArray[np.int64], side: int) -> NDArray[np.int64]:
     """Return how many pixels lie in each interval between the lines of an axis, (scenes, 2n + 1)."""
-    return np.diff(ends, axis=1, prepend=0, append=size)
+    return np.diff(ends, axis=1, prepend=0, append=side)
 
 
 def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return colour maps (scenes, size, size), 0 the background, and each colour's level (scenes, 11)."""
-    colours = np.empty((len(keys), design.size, design.size), np.uint8)
+    """Return colour maps (scenes, height, width), 0 the background, and each colour's level (scenes, 11)."""
+    colours = np.empty((len(keys), *design.size), np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     numbers = counts(design, keys)
     for count in np.unique(numbers):
@@ -111,7 +112,7 @@ def draw_alike(
     design: Design, keys: streams.Words, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw scenes that all hold `count` rectangles; returns what `draw` does."""
-    colours = np.empty((len(keys), design.size, design.size), np.uint8)
+    colours = np.empty((len(keys), *design.size), np.uint8)
     depth = np.empty((len(keys), COLOURS + 1), np.uint8)
     arranged = np.zeros((2, len(keys), 2 * count), np.int64)
     if not design.ambiguous:
@@ -127,12 +128,13 @@ def measure(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Give arrangements lines and colours; returns what `draw` does. Ambiguous scenes arrange themselves."""
     across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
+    height, width = design.size
     if design.ambiguous:
-        across, x = free_ends(design, across_keys, count)
-        down, y = free_ends(design, down_keys, count)
+        across, x = free_ends(across_keys, count, width)
+        down, y = free_ends(down_keys, count, height)
     else:
-        x, y = lines(design, across_keys, count), lines(design, down_keys, count)
-    columns, rows = pixels(x, design.size), pixels(y, design.size)
+        x, y = lines(design, across_keys, count, width), lines(design, down_keys, count, height)
+    columns, rows = pixels(x, width), pixels(y, height)
     # An interval without a pixel is emptied: what lies there neither shows nor overlaps.
     wide, high = np.where(columns > 0, spans(across), EMPTY), np.where(rows > 0, spans(down), EMPTY)
     top = HIGHEST[covers(wide, high)]
