@@ -20,6 +20,7 @@ from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row, Shape
 from probekit.runs.network import build, weights_hash
 from probekit.storage.state import pack, unpack
+from probekit_plugins.trainers import muon
 from probekit_plugins.trainers.optimisers import flattened, matrices
 from probekit_plugins.trainers.supervised import Supervised, regression
 
@@ -166,6 +167,26 @@ def test_muon_is_given_the_hidden_matrices_and_adamw_the_rest() -> None:
         sizes = torch.linalg.svdvals(moved.flatten(1)) / (1e-2 * 0.2 * math.sqrt(max(moved.flatten(1).shape)))
         assert 0.5 < sizes.max() < 1.6
         assert sizes.norm() > 1.1
+
+
+def test_matrices_of_one_shape_turned_at_once_take_the_step_that_torch_takes_one_by_one() -> None:
+    torch.manual_seed(0)
+    shapes = [(5, 3), (3, 5), (5, 3), (4, 4)]
+    one, other = ([torch.randn(shape, requires_grad=True) for shape in shapes] for _ in range(2))
+    theirs, ours = (muon.muon(list(some), lr=0.1, weight_decay=0.5) for some in (one, other))
+    for matrix, same in zip(one, other, strict=True):
+        same.data.copy_(matrix.data)
+    for _ in range(3):
+        for matrix, same in zip(one, other, strict=True):
+            matrix.grad = torch.randn_like(matrix)
+            same.grad = matrix.grad.clone()
+        theirs.step()
+        muon.step(ours)
+    for matrix, same in zip(one, other, strict=True):
+        torch.testing.assert_close(same, matrix, atol=0.01, rtol=0.0)  # theirs turns in bfloat16
+        torch.testing.assert_close(
+            ours.state[same]["momentum_buffer"], theirs.state[matrix]["momentum_buffer"]
+        )
 
 
 def test_a_matrix_is_the_weights_own_memory_however_it_lies() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
+from probekit_plugins.trainers import muon
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -39,13 +39,8 @@ class Optimisers:
         ]
         self.flat = [(weight, nn.Parameter(flattened(weight.data))) for weight in hidden]
         if self.flat:
-            muon = muon_class()(
-                [matrix for _, matrix in self.flat],
-                lr=matrix_lr,
-                weight_decay=weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self.own.append((muon, matrix_lr))
+            turned: list[Tensor] = [matrix for _, matrix in self.flat]
+            self.own.append((muon.muon(turned, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
 
     def step(self, share: float) -> None:
         """Take a step at this share of the highest rates."""
@@ -54,7 +49,10 @@ class Optimisers:
         for optimiser, highest in self.own:
             for group in optimiser.param_groups:
                 group["lr"] = highest * share
-            optimiser.step()
+        adamw, *turning = self.own
+        adamw[0].step()
+        for optimiser, _ in turning:
+            muon.step(optimiser)
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return the moments that each optimiser keeps, by the number of the parameter."""
@@ -68,18 +66,6 @@ class Optimisers:
         for (optimiser, _), kept in zip(self.own, state, strict=True):
             moments = {int(number): of for number, of in kept.items()}
             optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-
-
-def muon_class() -> Callable[..., torch.optim.Optimizer]:
-    """Return torch's Muon; raises UsageError where this torch is older than 2.9, which has none."""
-    found: Callable[..., torch.optim.Optimizer] | None = getattr(torch.optim, "Muon", None)
-    if found is None:
-        raise UsageError(
-            "supervised(optimiser=muon)",
-            f"torch {torch.__version__} has no Muon",
-            "Install torch 2.9 or newer, or type optimiser=adamw.",
-        )
-    return found
 
 
 def matrices(model: nn.Module) -> list[Tensor]:

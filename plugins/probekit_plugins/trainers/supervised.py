@@ -16,7 +16,8 @@ from torch.nn import functional
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch
-from probekit_plugins.trainers.optimisers import Optimisers, muon_class
+from probekit_plugins.trainers.muon import muon
+from probekit_plugins.trainers.optimisers import Optimisers
 
 LOG = logging.getLogger(__name__)
 ROWS = 200
@@ -58,7 +59,7 @@ class Supervised:
         compile: bool = False,
     ) -> None:
         if optimiser == "muon":
-            muon_class()
+            muon([torch.zeros(1, 1)], lr=matrix_lr, weight_decay=weight_decay)
         self.epochs, self.batch, self.optimiser = epochs, batch, optimiser
         self.lr, self.matrix_lr, self.weight_decay = lr, matrix_lr, weight_decay
         self.warmup, self.clip, self.average, self.loss = warmup, clip, average, loss
