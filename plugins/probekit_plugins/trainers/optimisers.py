@@ -37,15 +37,11 @@ class Optimisers:
         self.own: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, fused=fused), lr)
         ]
-        self.flat = [(weight, nn.Parameter(flattened(weight.data))) for weight in hidden]
-        if self.flat:
-            turned: list[Tensor] = [matrix for _, matrix in self.flat]
-            self.own.append((muon.muon(turned, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
+        if hidden:
+            self.own.append((muon.muon(hidden, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
 
     def step(self, share: float) -> None:
         """Take a step at this share of the highest rates."""
-        for weight, matrix in self.flat:
-            matrix.grad = None if weight.grad is None else flattened(weight.grad)
         for optimiser, highest in self.own:
             for group in optimiser.param_groups:
                 group["lr"] = highest * share
@@ -69,23 +65,14 @@ class Optimisers:
 
 
 def matrices(model: nn.Module) -> list[Tensor]:
-    """Return the hidden matrices: weights of linear maps and of convolutions that mix channels, but the last.
+    """Return the hidden matrices: the weights of linear maps, among them `Pointwise`, but the head's.
 
-    The last is the head, whose few rows are not to be made orthogonal. The kernels of depthwise and grouped
-    convolutions are no matrices between channels, and tables of positions no maps at all. A weight that two
-    modules share counts once.
+    The head is the last linear map or convolution; its few rows are not to be made orthogonal. Kernels of
+    convolutions stay with AdamW: a depthwise one is no matrix between channels, and with the others flattened
+    to a row an output a U-Net did no better on nonlocality in as many steps. So do tables of positions and
+    all that no linear map holds, and the whole of a network of convolutions alone.
     """
-    found = [
-        module.weight
-        for module in model.modules()
-        if isinstance(module, nn.Linear) or (isinstance(module, CONVOLUTIONS) and module.groups == 1)
-    ]
-    return list({id(weight): weight for weight in found if weight is not found[-1]}.values())
-
-
-def flattened(weight: Tensor) -> Tensor:
-    """Return a weight (outputs, inputs, *sides) as a matrix of a row an output, in the same memory.
-
-    Channels last, its columns are in another order, of which the orthogonal matrix knows nothing.
-    """
-    return weight.flatten(1) if weight.is_contiguous() else weight.movedim(1, -1).flatten(1)
+    found = [module.weight for module in model.modules() if isinstance(module, (nn.Linear, *CONVOLUTIONS))]
+    return list(
+        {id(weight): weight for weight in found if weight.ndim == 2 and weight is not found[-1]}.values()
+    )
