@@ -5,15 +5,20 @@ probekit.hookspecs and on probekit.check; all else may change. These change only
 probekit's version: what goes is told in CHANGELOG.md and warns (DeprecationWarning) for one such version
 before. A plugin whose module says `requires_probekit = "0.2"` is set aside, with a hint, by an older one.
 
+The type of a number may state its range, as pydantic's `PositiveInt` or `Annotated[float, Field(ge=0, le=1)]`
+do: what lies beyond is refused, and `probekit show` says it.
 A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
 `probekit check` that it is known not to pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import builtins
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from probekit.encodings import Encoding as Encoding
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -109,29 +114,25 @@ class Claim:
 class Dataset(Protocol):
     """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
 
-    `probekit.Items` makes one of a function of the index. Of one without `__getitems__` the items are taken
-    one by one. It may also have `batch(indices) -> (inputs, targets)`, in one piece and in the memory layout
-    it likes, which is then used instead; and `materialise()`, which draws the split and yields how many are
-    there.
+    `probekit.Items` makes one of a function of the index. It may have `__getitems__(indices)`, a list of
+    items in one vectorised call, equal to item by item; `batch(indices) -> (inputs, targets)`, in one piece
+    and in the memory layout it likes, which is then used instead; and `materialise()`, which draws the split
+    and yields how many are there.
     """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
 
-    def __getitems__(self, indices: Sequence[int], /) -> list[tuple[Tensor, Tensor]]:
-        """Return the items in one vectorised call, equal to item by item."""
-        ...
-
 
 class Control(Protocol):
     """A solver that lacks the property: a line on a card, never a row."""
 
-    def fit(self, dataset: Dataset) -> None:
+    def fit(self, dataset: Dataset, /) -> None:
         """Learn what it answers with from the training split, in closed form."""
         ...
 
-    def __call__(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, /) -> Tensor:
         """Return its answers to inputs (batch, channels, *size), in the form of outputs or of targets."""
         ...
 
@@ -154,39 +155,32 @@ class Probe(Protocol):
     in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 
-    property: str
-    version: int
-    scales: Mapping[str, Scale]
-    structure: str
-    shape: Shape
-    metrics: tuple[Metric, ...]
+    @builtins.property
+    def version(self) -> int: ...
+    @builtins.property
+    def scales(self) -> Mapping[str, Scale]: ...
+    @builtins.property
+    def structure(self) -> str: ...
+    @builtins.property
+    def shape(self) -> Shape: ...
+    @builtins.property
+    def metrics(self) -> tuple[Metric, ...]: ...
+    @builtins.property
+    def property(self) -> str: ...
 
-    def data(self, split: Split, seed: int) -> Dataset:
+    def data(self, split: Split, seed: int, /) -> Dataset:
         """Return a split; `seed` moves the training split, the test split is fixed by version."""
         ...
 
-    def loss(self, output: Tensor, target: Tensor) -> Tensor: ...
+    def loss(self, output: Tensor, target: Tensor, /) -> Tensor: ...
 
-    def oracle(self, inputs: Tensor) -> Tensor:
+    def oracle(self, inputs: Tensor, /) -> Tensor:
         """Return the exact targets from the inputs alone, sharing no code with the generator."""
         ...
 
     def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
         """Return closed-form controls (they have `fit`) and network builders (shape, *, width) -> Module."""
         ...
-
-
-class Encoding(Protocol):
-    """Positional encoding handed to a layer; offers one or more of the hooks, as methods:
-
-    extra() -> Tensor (e, *size): channels appended to the inputs of q, k, v and of the inverted bottleneck;
-    mix(x) -> (xq, xk, xv), each (batch, channels, *size): what the maps q, k, v read;
-    position(queries, keys, values) -> Tensor (batch, channels, *size): added to the layer's output.
-    keys: Tensor (batch, heads, keys, *size) that sums to one over positions. queries, values: functions that
-    compute and return the maps (batch, heads, keys, *size) and (batch, heads, channels / heads, *size) when
-    called: few encodings read them. Built as Encoding(channels, size, *, keys, heads, **params); one that
-    learns weights is a Module the layer holds.
-    """
 
 
 class Structure(Protocol):
@@ -197,9 +191,7 @@ class Structure(Protocol):
     takes 1-D or 2-D maps alone says `dims = (1,)` or `dims = (2,)`.
     """
 
-    def __call__(
-        self, shape: Shape, *, width: int, layer: Callable[..., Module] | None = None, **params: Any
-    ) -> Module: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
 
 
 class Layer(Protocol):
@@ -214,7 +206,7 @@ class Layer(Protocol):
     `extra() -> Tensor | None`, by which the structure appends it in its bottleneck.
     """
 
-    hooks: frozenset[str]
+    def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
 
 
 class Trainer(Protocol):

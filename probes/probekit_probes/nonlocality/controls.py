@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from probekit.interfaces import Dataset, Shape
+from probekit.items import batch
 from probekit_probes.nonlocality.palette import RGB, indices
 
 BLOCK = 512
@@ -16,8 +17,7 @@ def census(dataset: Dataset) -> Tensor:
     """Count the pixels of each colour at each depth, (11, 11) int64."""
     counts = torch.zeros(len(RGB) * DEPTHS, dtype=torch.int64)
     for start in range(0, len(dataset), BLOCK):
-        items = dataset.__getitems__(range(start, min(start + BLOCK, len(dataset))))
-        images, depths = (torch.stack(column) for column in zip(*items, strict=True))
+        images, depths = batch(dataset, range(start, min(start + BLOCK, len(dataset))))
         level = (depths[:, 0] * DEPTHS).round().long() - 1
         counts += torch.bincount((indices(images) * DEPTHS + level).flatten(), minlength=len(counts))
     return counts.view(len(RGB), DEPTHS)
