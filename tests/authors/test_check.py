@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from unittest import SkipTest
 
 import pytest
 import torch
 from conftest import install, plugin_text
+from pydantic import Field, PositiveInt
 from small import call
 from torch import Tensor, nn
 
@@ -300,6 +301,53 @@ class Changed(Probe):
         return Items(64, partial(bits, f"{split} anew", seed if split == "train" else 0))
 
 
+class Ranked(Good):
+    """A layer whose rank may be 1 to 9, and is in fact checked otherwise."""
+
+    def __init__(
+        self, channels: int, size: tuple[int, ...], *, rank: Annotated[int, Field(ge=1, le=9)] = 4
+    ) -> None:
+        super().__init__(channels, size)
+        self.check(rank)
+
+    def check(self, rank: int) -> None:
+        if rank > 8:
+            raise ValueError("rank must be at most 8")
+
+
+class Related(Ranked):
+    def check(self, rank: int) -> None:
+        if rank > 8:
+            raise UsageError(f"related(rank={rank})", "these channels are too few", "Type rank=8.")
+
+
+class Dividing(Ranked):
+    """Built at each end, it fails when it answers."""
+
+    def check(self, rank: int) -> None:
+        self.rank = rank
+
+    def use(self, x: Tensor, y: Tensor) -> Tensor:
+        return y.unflatten(1, (self.rank, -1)).flatten(1, 2)
+
+
+class Unranked(Good):
+    def __init__(self, channels: int, size: tuple[int, ...], *, rank: PositiveInt = 0) -> None:
+        super().__init__(channels, size)
+
+
+class Timid(Trainer):
+    def __init__(self, *, momentum: Annotated[float, Field(ge=0, le=1)] = 0.9) -> None:
+        super().__init__()
+        self.span = 1 / (1 - momentum)
+
+
+class Halved(Probe):
+    def __init__(self, *, size: Annotated[int, Field(ge=0)] = 4) -> None:
+        super().__init__()
+        self.share = 1 / size
+
+
 SINNERS: dict[tuple[Kind, str], Any] = {
     ("layer", "keeps-shape-and-dtype-in-1d"): Planar,
     ("layer", "keeps-shape-and-dtype-in-2d"): Linear,
@@ -316,6 +364,7 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("encoding", "changes-the-answer"): Silent,
     ("structure", "hosts-a-layer"): Lonely,
     ("structure", "wider-means-more-parameters"): Rigid,
+    ("layer", "ranges-hold"): Ranked,
     ("trainer", "it-ends"): Endless,
     ("trainer", "weights-change-and-the-loss-falls"): Lazy,
     ("trainer", "same-seed-gives-same-rows"): Moody,
@@ -370,6 +419,27 @@ def test_every_check_is_shown_to_fail() -> None:
     shown = {check for _, check in SINNERS} | ELSEWHERE
     listed = {promise.__name__.replace("_", "-") for _, promises in PROMISES.values() for promise in promises}
     assert listed == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "said"),
+    [
+        ("layer", Ranked, "rank may be 1 to 9, and with rank=9 it could not be built (ValueError"),
+        ("layer", Dividing, "rank may be 1 to 9, and with rank=9 it raised"),
+        ("layer", Unranked, "rank=0 is its default and not 1 or more"),
+        ("trainer", Timid, "momentum may be 0 to 1, and with momentum=1.0 it could not be built"),
+        ("probe", Halved, "size may be 0 or more, and with size=0 it could not be built"),
+    ],
+)
+def test_a_range_that_does_not_hold_is_told_with_the_number(kind: Kind, target: Any, said: str) -> None:
+    found = looked_at(kind, target, "ranges-hold")["ranges-hold"]
+    assert (found.state, found.reason[: len(said)]) == ("fails", said)
+
+
+def test_an_end_that_another_parameter_forbids_may_be_refused_in_a_sentence() -> None:
+    assert looked_at("layer", Related, "ranges-hold")["ranges-hold"].state == "holds"
+    found = looked_at("layer", Good, "ranges-hold")["ranges-hold"]
+    assert (found.state, "no number states its range" in found.reason) == ("does not apply", True)
 
 
 def test_a_plugin_that_imports_torch_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

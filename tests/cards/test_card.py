@@ -286,6 +286,17 @@ def test_json_holds_the_whole_card_and_reads_back(store: Store) -> None:
     assert Card.model_validate_json(card.model_dump_json()) == card
 
 
+def test_a_width_that_is_not_the_scales_is_said_wherever_the_row_is(store: Store) -> None:
+    put(store, "unet", {0: 0.1})
+    put(store, "transformer", {0: 0.2})
+    card = card_of(store)
+    assert [only(card, name).width_wished for name in ("unet", "transformer")] == [None, 4]
+    said = "(width 8, the nearest to the scale's 4)"
+    rows = {row[0]: " ".join(row) for table in [*tables(card)][1:2] for row in table.rows}
+    assert [said in rows[name] for name in ("unet", "transformer")] == [False, True]
+    assert markdown(card).count(said) == 1
+
+
 def test_terminal_markdown_and_json_carry_the_same_numbers(store: Store) -> None:
     put(store, "unet", {0: 0.1234, 1: 0.2345, 2: 0.3456})
     card = card_of(store)

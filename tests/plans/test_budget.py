@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
-from small import knowing, planned
+from small import ASKED, PROBE, call, knowing, planned
 from torch import nn
 
 from probekit.catalog.expression import resolve
@@ -79,6 +82,18 @@ def test_a_width_is_the_nearest_multiple_and_one_step_at_least() -> None:
             assert found % step == 0
             assert found >= step
             assert abs(found - wished) == min(abs(many * step - wished) for many in range(1, 50))
+
+
+def test_a_run_says_first_and_last_that_its_width_is_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", PROBE, "-s", "plain+nystrom", "--scale", "smoke", "--trainer", ASKED["trainer"])
+    said = "8 (the nearest to the scale's 4)"
+    code, out, err = call(capsys, *words, "--store", str(tmp_path), "--device", "cpu")
+    assert (code, f"width {said}" in err.splitlines()[0], f"width {said}" in out) == (0, True, True)
+    assert said in call(capsys, *words, "--dry-run")[1]
+    (row,) = json.loads(call(capsys, *words, "--dry-run", "--json")[1])
+    assert (row["width"], row["width_wished"]) == (8, 4)
 
 
 def test_a_width_that_was_typed_is_refused_where_it_does_not_fit() -> None:
