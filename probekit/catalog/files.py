@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import inspect
@@ -97,20 +96,3 @@ def opened(path: str, pin: str = "") -> ModuleType:
         hint = missing(error) or "Mend it. A file stands alone; for several, `probekit new`."
         raise ProbekitError(f"the file {path}", f"it cannot be run ({reason(error)})", hint) from error
     return module
-
-
-def stands_alone(module: str) -> bool:
-    """Tell whether a file imports nothing that lies beside it, so that its own bytes say all of it.
-
-    True of modules that are not a file term's.
-    """
-    loader = getattr(sys.modules.get(module), "__loader__", None)
-    if not isinstance(loader, Kept):
-        return True
-    folder = Path(loader.path).parent
-    tops = set()
-    for node in ast.walk(ast.parse(loader.source)):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        tops |= {name.partition(".")[0] for name in names}
-    return not any((folder / f"{top}.py").exists() or (folder / top).is_dir() for top in tops - {""})

@@ -14,7 +14,7 @@ from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe
 from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of
-from probekit.plans.origin import traceable, used_of
+from probekit.plans.origin import origin
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale, trained
 from probekit.plans.spec import RunSpec
@@ -71,7 +71,7 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
     expression = resolve(spec.structure, probe.structure, registry)
     width = width_of(spec, scale, expression, probe)
     parameters = count(expression, probe.shape, width.chosen)
-    parts = (source, *expression.parts, trainer)
+    origins = [origin(one, registry) for one in (source, *expression.parts, trainer)]
     plan = Plan(
         spec=spec,
         probe=source.text,
@@ -87,8 +87,8 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
         inputs=probe.shape.inputs,
         outputs=probe.shape.outputs,
         size=probe.shape.size,
-        components=tuple(used_of(p, registry) for p in parts),
+        components=tuple(used for used, _ in origins),
         noise=noise_of(spec, scale, source, trainer, registry),
-        nonce="" if all(map(traceable, parts)) else uuid.uuid4().hex,
+        nonce="" if all(told for _, told in origins) else uuid.uuid4().hex,
     )
     return Job(plan, source, probe, expression, trainer)

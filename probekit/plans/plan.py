@@ -14,8 +14,17 @@ ENGINE = 1
 """Raised when the engine scores or seeds differently, so that older results are not reused."""
 
 
+RECORDED = ("torch", "numpy", "probekit-nn")
+"""Distributions whose versions are recorded and not hashed: results outlive their updates."""
+
+
 class Used(BaseModel):
-    """A component a run rests on: where it came from, and the hash of its source (None where it has none)."""
+    """A component a run rests on: where it came from, and the hash of its source (None where it has none).
+
+    imports: the versions of the distributions that its code imports. values: the sha256 of what its code
+    reads in its process that its source does not decide, by where it lies. files: the sha256 of each
+    parameter that names a file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,6 +35,18 @@ class Used(BaseModel):
     distribution_version: str
     version: int | None
     source: str | None
+    imports: dict[str, str] = {}
+    values: dict[str, str] = {}
+    files: dict[str, str] = {}
+
+    @property
+    def hashed(self) -> list[object]:
+        """What of it is part of a run's identity; what 0.1.0 did not see is added where there is any."""
+        known = [self.kind, self.plugin, self.name, self.version, self.source or self.distribution_version]
+        imports = {name: version for name, version in self.imports.items() if name not in RECORDED}
+        seen = {"imports": imports, "values": self.values, "files": self.files}
+        more = {name: found for name, found in seen.items() if found}
+        return [*known, more] if more else [*known]
 
 
 class Plan(BaseModel):
@@ -64,9 +85,7 @@ class Plan(BaseModel):
         texts = {"probe", "structure", "trainer", "scale"}
         hashed = self.model_dump(include={*texts, "seed", "width", "parameters", "nonce"})
         hashed["engine"] = ENGINE
-        hashed["components"] = [
-            [u.kind, u.plugin, u.name, u.version, u.source or u.distribution_version] for u in self.components
-        ]
+        hashed["components"] = [used.hashed for used in self.components]
         return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -25,5 +25,5 @@ def changed(before: Plan, after: Plan) -> list[str]:
     return [
         f"the {used.kind} {used.name}"
         for used in after.components
-        if (old := was.get((used.kind, used.name))) is None or old.source != used.source
+        if (old := was.get((used.kind, used.name))) is None or old.hashed != used.hashed
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from small import ASKED, call, done, planned
 
 from probekit.catalog.expression import resolve
-from probekit.catalog.files import in_file, stands_alone
+from probekit.catalog.files import in_file
 from probekit.catalog.registry import registry
 from probekit.errors import ProbekitError, UsageError
 from probekit.runs.run import run
@@ -93,15 +94,24 @@ def test_the_same_file_elsewhere_is_the_same_run(here: Path, monkeypatch: pytest
     assert planned(structure=HOSTED).identity == identity
 
 
-def test_a_file_that_imports_its_neighbour_is_run_anew_each_time(
+def test_a_file_that_imports_its_neighbour_is_known_by_both(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(here))
-    (here / "a_neighbour_of_my_layer.py").write_text("POWER = 1")
-    assert planned(structure=HOSTED).nonce == ""
-    (here / "my_layer.py").write_text("import a_neighbour_of_my_layer\n" + LAYER)
-    assert planned(structure=HOSTED).nonce != ""
-    assert stands_alone("json")
+    alone = planned(structure=HOSTED)
+    (here / "a_neighbour.py").write_text("POWER = 1")
+    (here / "my_layer.py").write_text("import a_neighbour\n" + LAYER)
+    plan = planned(structure=HOSTED)
+    assert plan.nonce == ""
+    assert planned(structure=HOSTED).identity == plan.identity != alone.identity
+    monkeypatch.delitem(sys.modules, "a_neighbour")
+    (here / "a_neighbour.py").write_text("POWER = 2")
+    (here / "my_layer.py").write_text("import a_neighbour\n" + LAYER + "# so that it is run anew")
+    again = planned(structure=HOSTED)
+    (here / "a_neighbour.py").write_text("POWER = 3")
+    assert planned(structure=HOSTED).nonce != ""  # loaded as it was, and no longer what the file says
+    assert again.nonce == ""
+    assert again.components[2].source != plan.components[2].source
 
 
 @pytest.mark.parametrize(
