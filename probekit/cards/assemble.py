@@ -109,7 +109,7 @@ def column(
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
     about, scale_about = names.abouts(plan, probe)
-    asked = min((one.plan.spec.probe for one in several), key=len)
+    asked = names.typed_probe(plan) or min((one.plan.spec.probe for one in several), key=len)
     return Column(
         title=f"{asked}, {plan.scale}",
         property=probe.property,

@@ -74,12 +74,15 @@ class Names:
         """Tell whether a run belongs on the card; controls belong to each probe that does."""
         if scale is not None and plan.scale != scale:
             return False
-        if self.probes and not any(
-            asked == plan.spec.probe or self.probe_text(asked, plan.scale) == plan.probe
-            for asked in self.probes
-        ):
+        if self.probes and self.typed_probe(plan) is None:
             return False
         return not self.typed or is_control(plan) or self.typed_for(plan) is not None
+
+    def typed_probe(self, plan: Plan) -> str | None:
+        """Return the text, of those typed, that means a run's probe."""
+        if plan.spec.probe in self.probes:
+            return plan.spec.probe
+        return next((one for one in self.probes if self.probe_text(one, plan.scale) == plan.probe), None)
 
     def typed_for(self, plan: Plan) -> str | None:
         """Return the text, of those typed, that means a run's structure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from importlib.abc import SourceLoader
@@ -61,8 +62,19 @@ def in_file(kind: Kind, name: str) -> Component:
 
 
 def pinned(component: Component, name: str) -> str:
-    """Return the name of a file term with the hash of what was run."""
-    return f"{name.partition('@')[0]}@{str(component.target).partition(':')[0].removeprefix(PREFIX)}"
+    """Return the usual name of a file term with the hash of what was run."""
+    return f"{usual(name)}@{str(component.target).partition(':')[0].removeprefix(PREFIX)}"
+
+
+def usual(name: str) -> str:
+    """Return the name of a file term without its hash and with its path written in one way.
+
+    That is from the working directory on where the file lies below it.
+    """
+    path, _, attribute = name.partition("@")[0].rpartition(":")
+    below = Path(os.path.relpath(path))
+    written = os.path.normpath(path) if below.parts[0] == os.pardir else f"./{below.as_posix()}"
+    return f"{written}:{attribute}"
 
 
 def opened(path: str, pin: str = "") -> ModuleType:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from probekit.catalog.files import FILE, is_file
+from probekit.catalog.files import FILE, is_file, usual
 from probekit.components import NAME
 from probekit.errors import UsageError
 from probekit.interfaces import Value
@@ -77,8 +77,8 @@ def parse_term(text: str) -> Term:
 
 
 def file_names(text: str) -> list[str]:
-    """Return the files that the terms of an expression name, without their hashes."""
-    return [term.name.partition("@")[0] for term in parse(text) if is_file(term.name)]
+    """Return the files that the terms of an expression name, without their hashes, each in its usual way."""
+    return [usual(term.name) for term in parse(text) if is_file(term.name)]
 
 
 def write(value: Value) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def planned(
     probes: list[str], structures: list[str], seeds: Sequence[int], asked: dict[str, Any]
 ) -> tuple[list[Job], int]:
-    """Plan the whole grid, each run once; return the jobs, and how many a broken plugin kept from being one.
+    """Plan the whole grid, each name once; return the jobs, and how many a broken plugin kept from being one.
 
     What breaks is said. Raises UsageError where one of them cannot be meant, or no job is left.
     """
@@ -45,22 +45,26 @@ def planned(
         raise broken[0]
     for message in dict.fromkeys(map(str, broken)):
         say(message)
-    jobs: dict[str, Job] = {}
+    jobs: dict[RunSpec, Job] = {}
     for probe, seed, structure in product(probes, seeds, structures):
         if (probe, structure) in found:
             job = found[probe, structure].seeded(seed)
-            jobs.setdefault(job.plan.identity, job)
+            jobs.setdefault(job.plan.spec, job)
     return list(jobs.values()), len(broken)
 
 
 def carry_out_all(
     jobs: list[Job], device: str | None, store: Store, force: bool
 ) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
-    """Carry out the jobs one by one; return a row each, what came of them, and whether Ctrl-C ended it."""
+    """Carry out the jobs one by one; return a row each, what came of them, and whether Ctrl-C ended it.
+
+    One that is another by a second name is not carried out again: it has its row, and is no second outcome.
+    """
     from probekit.runs.run import carry_out
 
     rows: list[dict[str, Any]] = []
     outcomes: list[Outcome] = []
+    before: dict[str, dict[str, Any]] = {}
     stopped = False
     with Progress(len(jobs)) as progress:
         for job in jobs:
@@ -68,6 +72,9 @@ def carry_out_all(
                 rows.append(described(job, "planned"))
                 continue
             progress.begin(job)
+            if (row := before.get(job.plan.identity)) is not None:
+                rows.append({**row, **asked_for(job)})
+                continue
             try:
                 outcome = carry_out(
                     job, registry(), device=device, store=store, force=force, watch=progress.watch
@@ -78,12 +85,14 @@ def carry_out_all(
                 continue
             except ProbekitError as error:
                 say(f"{job.name}: {error}")
-                rows.append(described(job, "failed", store.newest(job.plan)))
+                before[job.plan.identity] = described(job, "failed", store.newest(job.plan))
+                rows.append(before[job.plan.identity])
                 continue
             outcomes.append(outcome)
             result = outcome.result
             status = "stored" if outcome.stored else result.status
-            rows.append(described(job, status, outcome.folder, result))
+            before[job.plan.identity] = described(job, status, outcome.folder, result)
+            rows.append(before[job.plan.identity])
             if result.status == "failed":
                 say(f"{job.name} failed: {result.error} See {outcome.folder.path}.")
             if outcome.stored and (changed := elsewhere(result, device)):
@@ -104,14 +113,18 @@ def elsewhere(result: Result, device: str | None) -> str:
     return "; ".join(here.changes(result.environment.model_dump()))
 
 
+def asked_for(job: Job) -> dict[str, Any]:
+    """Return what a job was called."""
+    return {"probe": job.plan.spec.probe, "structure": job.plan.spec.structure}
+
+
 def described(
     job: Job, status: str, folder: Folder | None = None, result: Result | None = None
 ) -> dict[str, Any]:
     """Return the row of one run, as --json prints it."""
     plan = job.plan
     return {
-        "probe": plan.spec.probe,
-        "structure": plan.spec.structure,
+        **asked_for(job),
         "scale": plan.scale,
         "seed": plan.seed,
         "status": status,

@@ -88,9 +88,7 @@ def carry_out(
         result, kept = found
         # as it was asked for now, with the noise as it is known now
         return Outcome(job, result.model_copy(update={"plan": plan}), kept, stored=True)
-    folder = None if force else store.newest(plan)
-    if folder is None:
-        folder = store.new(plan)
+    folder = store.new(plan) if force else store.newest_or_new(plan)
     with folder.locked(), contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
         return Outcome(job, perform(job, folder, known, where, watch), folder, stored=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,23 @@ class Store:
         self.root = Path(root) if root is not None else default_root()
 
     def twins(self, plan: Plan) -> list[Folder]:
-        """Return the folders of this plan: the first, then those that --force ran beside it."""
-        whole: list[Folder] = []
-        while (path := self.root / twin(plan, len(whole))) and (path / SPEC).is_file():
-            whole.append(Folder(path))
-        return whole
+        """Return the folders of this plan, whatever it was called: the oldest first.
+
+        Of folders of one number, made under two names, what is done comes last.
+        """
+        ending = plan.identity[:12]
+        try:
+            names = [name for name in os.listdir(self.root) if ending in name]
+        except OSError:
+            return []
+        found = []
+        for name in names:
+            place, path = place_of(name, ending), self.root / name
+            with contextlib.suppress(OSError):
+                if place is not None and (path / SPEC).is_file():
+                    made = (path / SPEC).stat().st_mtime
+                    found.append(((place, (path / RESULT).is_file(), made, name), Folder(path)))
+        return [folder for _, folder in sorted(found, key=lambda one: one[0])]
 
     def newest(self, plan: Plan) -> Folder | None:
         """Return the folder of this plan that was made last, or None."""
@@ -40,9 +53,39 @@ class Store:
 
         Raises StoreError where the root is not a folder or cannot be written.
         """
-        folder = self._made(twin(plan, len(self.twins(plan))))
+        with self._alone():
+            return self._new(plan)
+
+    def newest_or_new(self, plan: Plan) -> Folder:
+        """Return the folder of this plan that was made last, else a new one, though several ask at once.
+
+        Raises StoreError where the root is not a folder or cannot be written.
+        """
+        with self._alone():
+            return self.newest(plan) or self._new(plan)
+
+    def _new(self, plan: Plan) -> Folder:
+        ending = plan.identity[:12]
+        last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
+        folder = self._made(plan.folder if last < 0 else f"{plan.folder}-{last + 2}")
         folder.write(SPEC, plan.model_dump_json(indent=1).encode())
         return folder
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the root while a folder is looked for and made, which takes no time."""
+        from filelock import FileLock
+
+        self._made("")
+        try:
+            lock = FileLock(self.root / ".lock")
+            lock.acquire()
+        except OSError as error:
+            raise self._refused(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def loose(self, name: str) -> Folder:
         """Return a folder for what is not a run, made if need be; raises StoreError where that cannot be."""
@@ -53,10 +96,12 @@ class Store:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
-            hint = "Name another place with --store DIR."
-            raise StoreError(f"keeping runs in {self.root}", found, hint) from error
+            raise self._refused(error) from error
         return Folder(path)
+
+    def _refused(self, error: OSError) -> StoreError:
+        found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
+        return StoreError(f"keeping runs in {self.root}", found, "Name another place with --store DIR.")
 
     def results(self) -> Iterator[tuple[Folder, Result | StoreError]]:
         """Yield each run of the root, by name: its folder and result, or why that cannot be read.
@@ -71,7 +116,9 @@ class Store:
             folder = Folder(path)
             try:
                 result = folder.read_result()
-                place = place_of(path.name, result.plan)
+                place = place_of(path.name, result.plan.identity[:12])
+                if place is None:
+                    raise StoreError(f"reading {path}", "it holds another run's result", ANEW)
                 made = (place, (path / RESULT).stat().st_mtime)
             except StoreError as error:
                 unfinished = not (path / RESULT).exists()
@@ -104,19 +151,13 @@ class Store:
         return result, folder
 
 
-def twin(plan: Plan, place: int) -> str:
-    """Return the name of a plan's folder; the first has no number."""
-    return plan.folder if place == 0 else f"{plan.folder}-{place + 1}"
+def place_of(name: str, ending: str) -> int | None:
+    """Return which twin of its plan a folder is, the first being 0; None where it is of another plan.
 
-
-def place_of(name: str, plan: Plan) -> int:
-    """Return which twin of its plan a folder of this name is, the first being 0.
-
-    Raises StoreError where it is none.
+    ending: the first digits of the identity, which folders end in; all but the first are numbered from 2.
     """
-    number = name.removeprefix(plan.folder).removeprefix("-")
-    if name == plan.folder:
-        return 0
-    if name.startswith(plan.folder) and number.isdecimal() and twin(plan, int(number) - 1) == name:
-        return int(number) - 1
-    raise StoreError(f"reading {name}", "it holds another run's result", ANEW)
+    _, found, number = f"-{name}".rpartition(f"-{ending}")
+    if not found or number == "":
+        return 0 if found else None
+    numbered = number.startswith("-") and number[1:].isdecimal() and str(int(number[1:])) == number[1:]
+    return int(number[1:]) - 1 if numbered and int(number[1:]) > 1 else None
