@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,19 +74,21 @@ class Store:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the root while a folder is looked for and made, which takes no time."""
-        from filelock import FileLock
+        """Hold the root while a folder is looked for and made, which takes no time.
 
+        Where the disk locks no folders, as some that are reached over a network, nothing is held.
+        """
         self._made("")
         try:
-            lock = FileLock(self.root / ".lock")
-            lock.acquire()
+            handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise self._refused(error) from error
         try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
-            lock.release()
+            os.close(handle)
 
     def loose(self, name: str) -> Folder:
         """Return a folder for what is not a run, made if need be; raises StoreError where that cannot be."""

@@ -1,4 +1,4 @@
-"""Run by hand: what it takes, once warm, to hash all that a plan rests on, and to find it in a large store."""
+"""Run by hand: what it takes, once warm, to hash all that a plan rests on, and to find it in a store."""
 
 from __future__ import annotations
 

@@ -188,6 +188,7 @@ def test_the_store_is_probekit_home_where_none_is_typed(
     assert (tmp_path / row["folder"]).is_dir()
 
 
-def test_the_same_run_asked_twice_in_a_grid_is_one_run(capsys: Capture) -> None:
-    _, out, _ = call(capsys, *WORDS, "-s", "unet+average", "-s", "average", "--dry-run", "--json")
-    assert [row["structure"] for row in json.loads(out)] == ["unet+average"]
+def test_the_same_words_twice_in_a_grid_are_one_row_and_two_names_two(capsys: Capture) -> None:
+    asked = [word for name in ("unet+average", "average", "average") for word in ("-s", name)]
+    _, out, _ = call(capsys, *WORDS, *asked, "--dry-run", "--json")
+    assert [row["structure"] for row in json.loads(out)] == ["unet+average", "average"]
