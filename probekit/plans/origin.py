@@ -6,11 +6,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 
+from probekit.catalog.code.reads import Reads
+from probekit.catalog.code.sources import importable, sources_of
 from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
-from probekit.catalog.reads import Reads
 from probekit.catalog.registry import Registry
-from probekit.catalog.sources import importable, sources_of
 from probekit.interfaces import Value
 from probekit.plans.plan import Used
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import environment
 
-from probekit.catalog.sources import source_hash
+from probekit.catalog.code.sources import source_hash
 
 FILES = {
     "__init__.py": "raise_no_more = 1",
@@ -90,7 +90,7 @@ def test_the_hash_is_that_of_names_and_bytes_wherever_the_package_lies(package: 
     package.rename(there / package.name)
     program = (
         f"from {package.name}.layers.lambda_ import Lambda; "
-        "from probekit.catalog.sources import source_hash; print(source_hash(Lambda))"
+        "from probekit.catalog.code.sources import source_hash; print(source_hash(Lambda))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -126,7 +126,7 @@ def test_partials_are_read_through_and_what_has_no_file_has_no_hash(package: Pat
 def test_a_class_in_a_script_is_hashed_by_the_script(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from probekit.catalog.sources import source_hash\nclass Mine: ...\nprint(source_hash(Mine))"
+        "from probekit.catalog.code.sources import source_hash\nclass Mine: ...\nprint(source_hash(Mine))"
     )
     hashes = []
     for extra in ("", "", "# edited"):
@@ -138,6 +138,8 @@ def test_a_class_in_a_script_is_hashed_by_the_script(tmp_path: Path) -> None:
 
 
 def test_code_typed_at_a_prompt_has_no_hash() -> None:
-    program = "from probekit.catalog.sources import source_hash\nclass Mine: ...\nprint(source_hash(Mine))"
+    program = (
+        "from probekit.catalog.code.sources import source_hash\nclass Mine: ...\nprint(source_hash(Mine))"
+    )
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"

@@ -171,7 +171,7 @@ def test_what_cannot_be_read_off_or_is_drawn_is_never_reused(how: str, plan: Pla
 
 def test_a_value_is_the_same_in_every_process() -> None:
     program = (
-        "import re, enum; from probekit.catalog.values import digest\n"
+        "import re, enum; from probekit.catalog.code.values import digest\n"
         "print(digest([set('abcdef'), {1: {'x', 'y'}, 'z': re.compile('a|b')}, {(1, 2.5), 'q'}], id))"
     )
     digests = {

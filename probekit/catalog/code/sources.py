@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from probekit.catalog.owners import owners
+from probekit.catalog.code.owners import owners
 
 RECORDED = ("probekit", "torch", "numpy")
 """Packages whose version is recorded and their code not read: results are meant to outlive their updates."""

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from probekit.catalog.bindings import Scope, bindings, inside
-from probekit.catalog.decided import decided, says
-from probekit.catalog.loads import late, loads
-from probekit.catalog.sources import RECORDED, known_elsewhere, source_hash
-from probekit.catalog.values import DEFINED, Opaque, digest
+from probekit.catalog.code.bindings import Scope, bindings, inside
+from probekit.catalog.code.decided import decided, says
+from probekit.catalog.code.loads import late, loads
+from probekit.catalog.code.sources import RECORDED, known_elsewhere, source_hash
+from probekit.catalog.code.values import DEFINED, Opaque, digest
 
 TOLD = frozenset({"scales", "published", "claims", "thresholds", "golden", "expected_failures"})
 """What a class tells people and the planner: what a run takes of it is in the plan's texts."""

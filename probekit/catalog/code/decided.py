@@ -9,8 +9,8 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from probekit.catalog.bindings import Binding, Scope, bindings
-from probekit.catalog.values import DEFINED, Opaque, digest
+from probekit.catalog.code.bindings import Binding, Scope, bindings
+from probekit.catalog.code.values import DEFINED, Opaque, digest
 
 CALM = re.compile(
     "math|cmath|re|typing|functools|operator|dataclasses|collections|logging|enum|fractions|decimal|pathlib"

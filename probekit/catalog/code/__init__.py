@@ -1,0 +1,1 @@
+"""The code room: what a component rests on, read from sources and from the process."""
