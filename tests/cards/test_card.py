@@ -176,7 +176,7 @@ def test_what_was_typed_chooses_and_names_the_rows(store: Store) -> None:
     put(store, "unet+lambda", {0: 0.2})
     put(store, "unet+average", {0: 0.3})
     assert list(card_of(store, "lambda", "unet").structures) == ["lambda", "unet"]
-    assert card_of(store, probes=["noisy(test=64)"]).columns[0].probe == "noisy"
+    assert card_of(store, probes=["noisy(test=64)"]).columns[0].probe == "noisy(test=64)"
     with pytest.raises(UsageError, match="it holds no such run"):
         card_of(store, "unet+global-context")
     with pytest.raises(UsageError, match="it holds no such run"):
