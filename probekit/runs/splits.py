@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from probekit.errors import RunError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import materialised
+from probekit.plans.golden import broken
 from probekit.plans.job import Job
 from probekit.runs.score import ceiling, controls
 from probekit.storage.result import Scores
@@ -45,9 +47,14 @@ _kept: dict[tuple[object, str, int], Splits] = {}
 
 
 def splits(job: Job) -> Splits:
-    """Return the splits of a job's probe and seed; the oldest of those kept gives way."""
+    """Return the splits of a job's probe and seed; the oldest of those kept gives way.
+
+    Raises RunError where the probe's data are not those of the version it states.
+    """
     key = (job.source.target, job.plan.probe, job.plan.seed)
     if key not in _kept:
+        if (found := broken(job.source)) is not None:
+            raise RunError(f"drawing the data of {job.source.shown}", *found)
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
         _kept[key] = Splits(job.probe, job.plan.seed)

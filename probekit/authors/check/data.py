@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +11,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe, Split
 from probekit.items import batch
+from probekit.plans.golden import SPLITS, broken, digests, golden_hash, smallest
 from probekit.plans.scale import probe_at
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from probekit.catalog.part import Part
 
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-MOST, PINNED = 256, 8
+MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class ProbeBench:
         scales = getattr(self.part.target, "scales", {})
         if not scales:
             fail("it has no scales", "Give its class `scales`, a dict of probekit.Scale by name.")
-        return "smoke" if "smoke" in scales else next(iter(scales))
+        return smallest(scales)
 
     @property
     def probe(self) -> Probe:
@@ -128,30 +126,14 @@ def data_are_those_of_this_version(bench: ProbeBench) -> None:
     if parse_term(bench.asked).params:
         raise DoesNotApply("golden is of the scale's own parameters")
     golden = getattr(bench.part.target, "golden", None)
-    version = bench.probe.version
-    digest = hashlib.sha256(b"".join(pinned(bench))).hexdigest()[:16]
-    if golden is None:
-        raise DoesNotApply(f"to be held to its data, give its class golden = {{{version}: '{digest}'}}")
-    if version not in golden:
-        fail(f"golden says nothing of version {version}", f"Add {version}: '{digest}' to it.")
-    if golden[version] != digest:
-        fail(
-            f"the data of version {version} hash to {digest}, and golden says {golden[version]}",
-            f"Raise version to {version + 1} and add {version + 1}: '{digest}' to golden"
-            " (or replace it, while nobody has results).",
-        )
-
-
-def pinned(bench: ProbeBench) -> Iterator[bytes]:
-    """Yield the first items of each split as bytes."""
-    for split in SPLITS:
-        yield from (digest for tensor in bench.items(split, most=PINNED) for digest in digests(tensor))
-
-
-def digests(tensor: Tensor) -> list[bytes]:
-    """Return the sha256 of each item: type, shape and values in C order."""
-    head = f"{tensor.dtype} {tuple(tensor.shape[1:])}".encode()
-    return [hashlib.sha256(head + item.contiguous().numpy().tobytes()).digest() for item in tensor.cpu()]
+    probe = bench.probe
+    if golden is None or probe.version not in golden:
+        entry = f"{probe.version}: '{golden_hash(probe)}'"
+        if golden is None:
+            raise DoesNotApply(f"to be held to its data, give its class golden = {{{entry}}}")
+        fail(f"golden says nothing of version {probe.version}", f"Add {entry} to it.")
+    if (found := broken(bench.part)) is not None:
+        fail(*found)
 
 
 DATA = (

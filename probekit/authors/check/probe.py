@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from probekit.authors.check.data import DATA, MOST, SPLITS, ProbeBench
+from probekit.authors.check.data import DATA, MOST, ProbeBench
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.authors.check.parts import imports_nothing_heavy
 from probekit.catalog.expression import resolve
 from probekit.evidence.certify import LOWEST, reached
 from probekit.interfaces import Metric
+from probekit.plans.golden import SPLITS
 from probekit.plans.scale import probe_at
 from probekit.runs.score import closed_form, means
 
