@@ -47,9 +47,10 @@ class Shape:
 class Metric:
     """One number an item, and what it means.
 
-    score(output, target, inputs) -> (batch,) float tensor; NaN where the metric does not apply to an item.
-    perfect: the score of the truth, put in place of the output as it is. chance: the score of knowing
-    nothing, where it is known in closed form.
+    score(output, target, inputs) -> (batch,) float tensor; NaN where the metric does not apply to an item,
+    never infinite: such a metric has no mean, and the result says so. perfect: the score of the truth, put in
+    place of the output as it is. chance: the score of knowing nothing, where it is known in closed form.
+    bounds: the least and the greatest score there can be, None where there is none; intervals stay within.
     gap: where set, the name under which `test mean - train mean` of this metric is reported.
     """
 
@@ -60,6 +61,7 @@ class Metric:
     about: str
     chance: float | None = None
     gap: str = ""
+    bounds: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

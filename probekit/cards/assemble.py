@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import ValidationError
 
 from probekit.cards.card import THRESHOLDS, Card, Column, Line
-from probekit.cards.cells import Stored, average, cell, score, scored
+from probekit.cards.cells import Stored, cell, score, scored
+from probekit.cards.choose import Code, asking, of_one_code, of_one_probe, seeds
 from probekit.cards.names import CONTROL, Names
-from probekit.cards.rebuild import rebuild
+from probekit.cards.rebuild import certifying, rebuild
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError
-from probekit.evidence.certify import Certificate
+from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.evidence.compare import ranks
+from probekit.evidence.floor import ceiling, floor
+from probekit.evidence.floor import controls as closed_form
+from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.noise import noise_now
+from probekit.plans.plan import Plan
 from probekit.storage.store import Store
 
-CERTIFICATE = "certificate.json"
+OTHER_SOURCE = (
+    "All runs here are of another source of the probe than is installed; the foot says how to run them."
+)
 
 
 def make_card(
@@ -37,21 +44,24 @@ def make_card(
     """
     names = Names(known, structures, probes)
     left_out: list[str] = []
-    columns: dict[tuple[str, str, str], list[Stored]] = defaultdict(list)
+    questions: dict[tuple[str, str, str], list[Stored]] = defaultdict(list)
     for folder, found in store.results():
         if isinstance(found, StoreError):
             left_out.append(f"{folder.path.name}: {found.found}")
         elif not any(used.kind == "probe" for used in found.plan.components):
             left_out.append(f"{folder.path.name}: it names no probe")
         elif names.wanted(found.plan, scale):
-            columns[found.plan.comparable].append(Stored(found, folder))
+            questions[found.plan.question].append(Stored(found, folder))
     certificates = list(stored_certificates(store, left_out))
     made = []
-    for _, several in sorted(columns.items()):
+    for _, found_all in sorted(questions.items()):
+        installed = names.asking_now(found_all[0].plan.question[0])
+        several = of_one_probe(found_all, installed, left_out)
+        plan = several[0].plan
         try:
-            probe, certificate = names.probe(several[0].plan.probe), None
-            certificate = next((c for c in certificates if names.certifies(c, several[0].plan)), None)
-            made.append(column(several, probe, certificate, names, left_out))
+            probe = names.probe(plan.probe)
+            certificate = certificate_of(plan, certificates, names, left_out)
+            made.append(column(several, probe, certificate, names, left_out, installed))
         except ProbekitError as error:
             left_out += [f"{one.folder.path.name}: {error.asked}: {error.found}" for one in several]
     made = [one for one in made if one.cells]
@@ -82,20 +92,26 @@ def column(
     certificate: Certificate | None,
     names: Names,
     left_out: list[str],
+    installed: Code | None,
 ) -> Column:
-    """Return the column of runs that may be compared."""
+    """Return the column of runs that may be compared; installed: what stands for the probe's code here."""
     plan = several[0].plan
     headline = probe.metrics[0]
-    done = [one.result for one in several if one.result.status == "done"]
-    floors = {metric.name: average(r.floors.get(metric.name) for r in done) for metric in probe.metrics}
     rows: dict[str, list[Stored]] = defaultdict(list)
-    controls: dict[str, list[Stored]] = defaultdict(list)
-    labels = names.labels([one.plan for one in several])
-    for one, label in zip(several, labels, strict=True):
-        (controls if label.startswith(CONTROL) else rows)[label].append(one)
+    for one, label in zip(several, names.labels([one.plan for one in several]), strict=True):
+        rows[label].append(one)
+    by_seed = {}
+    for label, found in rows.items():
+        now = names.answering_now(found[0].plan.structure, found[0].plan.trainer, probe.structure)
+        by_seed[label] = seeds(of_one_code(found, now, left_out), left_out)
+    controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL)}
+    counted = [one for found in by_seed.values() for one in found.values()]
+    done = [one.result for one in counted if one.result.status == "done"]
+    bounds = {metric.name: floor(done, metric.name) for metric in probe.metrics}
+    floors = {name: bound.value for name, bound in bounds.items()}
+    best = ceiling(done)
     noises = (noise_now(r.plan, names.known).get(headline.name) for r in done)
     noise = next((found for found in noises if found is not None), None)
-    by_seed = {label: seeds(found, left_out) for label, found in rows.items()}
     scores = {
         label: {seed: score for seed, one in found.items() if (score := scored(one, headline)) is not None}
         for label, found in by_seed.items()
@@ -104,10 +120,13 @@ def column(
     thresholds = getattr(probe, "thresholds", THRESHOLDS)
     published = names.published(plan, probe)
     cells = []
-    for label, found in by_seed.items():
-        drawn = cell(label, found, probe, floors, thresholds, published)
+    for label, seeded in by_seed.items():
+        drawn = cell(label, seeded, probe, floors, thresholds, published)
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
+    cautions = [] if installed in (None, asking(plan)) else [OTHER_SOURCE]
+    cautions += bounds[headline.name].cautions(f"floor of the {headline.name}")
+    cautions += best.cautions(f"ceiling of the {headline.name}")
     about, scale_about = names.abouts(plan, probe)
     asked = names.typed_probe(plan) or min((one.plan.spec.probe for one in several), key=len)
     return Column(
@@ -116,51 +135,57 @@ def column(
         about=about,
         probe=asked,
         resolved=plan.probe,
-        version=plan.comparable[1],
+        version=plan.question[1],
+        source=plan.asker.code,
         scale=plan.scale,
         scale_about=scale_about,
         metric=headline.name,
         metric_about=headline.about,
         better=headline.better,
-        perfect=headline.perfect,
-        floors={
-            name: average(r.controls.get(name, {}).get(headline.name) for r in done)
-            for name in dict.fromkeys(name for r in done for name in r.controls)
-        },
+        perfect=finite(headline.perfect),
+        floors={name: one.value for name, one in closed_form(done, headline.name).items()},
         floor=floors[headline.name],
-        ceiling=average(r.ceiling for r in done),
+        ceiling=best.value,
+        cautions=tuple(cautions),
         noise=noise,
         thresholds=thresholds,
         controls=tuple(lines(controls, headline, floors[headline.name])),
         certificate=certificate,
         cells=tuple(cells),
-        rebuild=tuple(rebuild([one.plan for found in by_seed.values() for one in found.values()])),
+        rebuild=tuple(rebuild([one.plan for one in counted])),
     )
 
 
-def seeds(found: Iterable[Stored], left_out: list[str]) -> dict[int, Stored]:
-    """Return the runs by seed; of two of one seed, made from different sources, the newest."""
-    kept: dict[int, Stored] = {}
-    for one in sorted(found, key=lambda one: one.made):
-        if (older := kept.get(one.plan.seed)) is not None:
-            left_out.append(f"{older.folder.path.name}: {one.folder.path.name} is newer, from other sources")
-        kept[one.plan.seed] = one
-    return dict(sorted(kept.items()))
-
-
-def lines(controls: dict[str, list[Stored]], headline: Metric, floor: float | None) -> Iterable[Line]:
+def lines(controls: dict[str, dict[int, Stored]], headline: Metric, floor: float | None) -> Iterable[Line]:
     """Yield the stored controls that are networks; the best of the closed-form ones is the floor itself."""
     for label, found in sorted(controls.items()):
-        values = [value for one in found if (value := scored(one, headline)) is not None]
+        values = [value for one in found.values() if (value := scored(one, headline)) is not None]
         placed = score(headline, values, None, floor)
         if placed.mean is not None and placed.place is not None:
             yield Line(name=label.removeprefix(CONTROL), mean=placed.mean, place=placed.place)
 
 
-def stored_certificates(store: Store, left_out: list[str]) -> Iterable[Certificate]:
-    """Yield the store's certificates."""
+def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
+    """Yield the store's certificates, each with its folder's name."""
     for path in sorted(store.root.glob(f"certificate-*/{CERTIFICATE}")):
         try:
-            yield Certificate.model_validate_json(path.read_bytes())
+            yield path.parent.name, Certificate.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             left_out.append(f"{path.parent.name}: it is not a whole certificate ({type(error).__name__})")
+
+
+def certificate_of(
+    plan: Plan, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
+) -> Certificate | None:
+    """Return the certificate of a column's probe; one of another source of it is left out."""
+    kept = None
+    for name, one in certificates:
+        if not names.certifies(one, plan):
+            continue
+        if one.source == plan.asker.code:
+            kept = one
+        else:
+            which = "an unknown" if one.source is None else "another"
+            again = certifying(one.probe, one.scale)
+            left_out.append(f"{name}: it is of {which} source of the probe; `{again}` makes it anew")
+    return kept

@@ -36,7 +36,10 @@ class Score(BaseModel):
 
 
 class Run(BaseModel):
-    """One seed: its folder in the store, and what makes it found and made again."""
+    """One seed: its folder in the store, and what makes it found and made again.
+
+    unscored: why a metric has no score, by name.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +51,7 @@ class Run(BaseModel):
     score: float | None
     error: str
     spike: float | None = None
+    unscored: dict[str, str] = {}
     environment: Environment
 
 
@@ -105,13 +109,14 @@ class Line(BaseModel):
 
 
 class Column(BaseModel):
-    """A probe with its parameters, version and scale: what may be compared.
+    """A probe with its parameters, version, source and scale: what may be compared.
 
     probe: as asked; resolved: with all its parameters. better, perfect, floor, noise: of the headline
-    metric; floors: the closed-form controls', by name, floor: the best of them, means over seeds; ceiling:
-    what the best of solvers expects, None where nothing must be guessed; noise: measured between seeds, None
-    where it was not. thresholds: the places from which a structure has the property, and partly. rebuild: the
-    commands that run it all again.
+    metric, perfect None where no number is; floors: the closed-form controls', by name, floor: the best of
+    them, means over the seeds counted; ceiling: what the best of solvers expects, None where nothing must be
+    guessed; cautions: what must be known of these, as that runs disagree; noise: measured between seeds, None
+    where it was not. thresholds: the places from which a structure has the property, and partly. source: what
+    stands for the probe's code. rebuild: the commands that run it all again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -122,15 +127,17 @@ class Column(BaseModel):
     probe: str
     resolved: str
     version: str
+    source: str = ""
     scale: str
     scale_about: str
     metric: str
     metric_about: str
     better: Literal["higher", "lower"]
-    perfect: float
+    perfect: float | None
     floors: dict[str, float | None]
     floor: float | None
     ceiling: float | None
+    cautions: tuple[str, ...] = ()
     noise: float | None
     thresholds: tuple[float, float]
     controls: tuple[Line, ...]

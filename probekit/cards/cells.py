@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import mean
 
 from probekit.cards.card import Cell, Run, Score, verdict
+from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.plan import Plan
-from probekit.runs.interval import Interval, of_mean
+from probekit.runs.interval import Interval, apart, kept, of_mean
 from probekit.storage.folder import RESULT, Folder
 from probekit.storage.result import Result, place
 
@@ -48,7 +49,7 @@ def cell(
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
         values = [value for one in done if (value := scored(one, metric)) is not None]
-        interval = of_mean(values, "seeds")
+        interval = of_mean(values, "seeds", metric.bounds)
         if len(values) == 1 and metric is probe.metrics[0]:
             interval = over_items(done[0], metric)
         trained = average(one.result.train.get(metric.name) for one in done)
@@ -57,7 +58,8 @@ def cell(
         )
         if metric.gap:
             gaps = [gap for one in done if (gap := one.result.metrics.get(metric.gap)) is not None]
-            scores[metric.gap] = Score(mean=average(gaps), interval=of_mean(gaps, "seeds"))
+            within = of_mean(gaps, "seeds", apart(metric.bounds))
+            scores[metric.gap] = Score(mean=average(gaps), interval=within)
     headline = scores[probe.metrics[0].name]
     said = verdict(headline.place, thresholds)
     measured = {name for one in done for name in one.result.measured}
@@ -96,7 +98,7 @@ def score(metric: Metric, values: Sequence[float], interval: Interval | None, fl
         place=place(middle, floor, metric.perfect),
         reach=(min(ends), max(ends)) if ends else None,
         floor=floor,
-        perfect=metric.perfect,
+        perfect=finite(metric.perfect),
     )
 
 
@@ -112,6 +114,7 @@ def run(one: Stored, headline: Metric) -> Run:
         score=scored(one, headline),
         error=result.error,
         spike=result.spike,
+        unscored={name: why for name, why in result.unscored.items() if "/" not in name},
         environment=result.environment,
     )
 
@@ -121,7 +124,8 @@ def over_items(one: Stored, metric: Metric) -> Interval | None:
     ends = one.result.intervals.get(metric.name)
     if ends is None:
         return None
-    return Interval(low=ends[0], high=ends[1], over="items", count=one.result.counts.get(metric.name, 0))
+    low, high = kept(*ends, metric.bounds)
+    return Interval(low=low, high=high, over="items", count=one.result.counts.get(metric.name, 0))
 
 
 def scored(one: Stored, metric: Metric) -> float | None:

@@ -14,8 +14,9 @@ from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
+from probekit.finite import LARGEST
+from probekit.interfaces import Metric
 from probekit.runs.engine import SCORES
-from probekit.runs.interval import of_mean
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
@@ -38,9 +39,10 @@ class Contrast(BaseModel):
 
     means: over the seeds that both have. seeds, items: the differences over seeds, and over the test items
     that the metric applies to, of means over seeds (`seeds` of an item's difference is theirs). standing: in
-    words, with the scale's noise between seeds. only_one, only_other: test items that one solves and the
-    other does not, the most divided first; both, neither: how many others; count: of all. solved: the score
-    from which an item is solved.
+    words, with the scale's noise between seeds. floor: of the runs that are compared, None where they have
+    none in common; cautions: what must be known of it. solved: the score from which an item is solved, None
+    where the metric calls no number perfect. only_one, only_other: test items that one solves and the other
+    does not, the most divided first; both, neither: how many others; count: of all.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,7 +57,9 @@ class Contrast(BaseModel):
     seeds: Difference
     items: Difference
     standing: str
-    solved: float
+    floor: float | None = None
+    cautions: tuple[str, ...] = ()
+    solved: float | None
     only_one: tuple[Differing, ...]
     only_other: tuple[Differing, ...]
     both: int
@@ -73,16 +77,17 @@ def contrast(store: Store, known: Registry, one: str, other: str, probe: str, sc
     scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
     seeds = sorted(set(scores[0]) & set(scores[1]))
     metric = Names(known, (one, other), (probe,)).probe(column.resolved).metrics[0]
-    by_seed = paired(*scores)
+    by_seed = paired(scores[0], scores[1], metric.bounds)
     if by_seed is None:
         found = f"{one} has seeds {sorted(scores[0])}, {other} has {sorted(scores[1])}: none in common"
         raise UsageError(f"compare {one} {other}", found, "Run both with --seeds 3.")
     items = [item_means(store, cell, seeds, metric.name) for cell in cells]
-    known_items = ~(items[0].isnan() | items[1].isnan())
-    gaps = (items[0] - items[1])[known_items]
-    floor = column.floor
-    solved = metric.perfect if floor is None else floor + column.thresholds[0] * (metric.perfect - floor)
-    did = [(values <= solved) if metric.better == "lower" else (values >= solved) for values in items]
+    known_items = (items[0].abs() <= LARGEST) & (items[1].abs() <= LARGEST)
+    gaps = (items[0] - items[1])[known_items].tolist()
+    floor, solved = column.floor, column.perfect
+    if floor is not None and solved is not None:
+        solved = floor + column.thresholds[0] * (solved - floor)
+    did = [reaching(values, solved, metric) for values in items]
     first, second = (
         sorted(
             (
@@ -102,10 +107,10 @@ def contrast(store: Store, known: Registry, one: str, other: str, probe: str, sc
         other=other,
         means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
         seeds=by_seed,
-        items=differing(gaps.tolist()).model_copy(
-            update={"seeds": len(seeds), "interval": of_mean(gaps.tolist(), "items")}
-        ),
+        items=differing(gaps, metric.bounds, "items").model_copy(update={"seeds": len(seeds)}),
         standing=standing(ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise)),
+        floor=floor,
+        cautions=column.cautions,
         solved=solved,
         only_one=tuple(first),
         only_other=tuple(second),
@@ -119,8 +124,9 @@ def shared(
     store: Store, known: Registry, one: str, other: str, probe: str, scale: str
 ) -> tuple[Column, tuple[Cell, Cell]]:
     """Return the column of the newest version in which both were scored, and their cells."""
-    columns = make_card(store, known, (one, other), (probe,), scale).columns
-    for column in sorted(columns, key=lambda column: column.version, reverse=True):
+    card = make_card(store, known, (one, other), (probe,), scale)
+    columns = card.columns
+    for column in sorted(columns, key=version_of, reverse=True):
         first, second = column.cell(one), column.cell(other)
         if first is not None and second is not None and first.done and second.done:
             return column, (first, second)
@@ -129,11 +135,24 @@ def shared(
         for name in (one, other)
         if not any((cell := column.cell(name)) is not None and cell.done for column in columns)
     ]
+    aside = f" ({len(card.left_out)} left out: {card.left_out[0]})" if card.left_out else ""
     raise UsageError(
         f"compare {one} {other} on {probe}, scale {scale}",
-        f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}",
+        f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}{aside}",
         f"Type `probekit run {probe} -s {one} -s {other} --seeds 3 --scale {scale}`.",
     )
+
+
+def version_of(column: Column) -> int:
+    """Return the version of a column's probe as a number, -1 where it states none."""
+    return int(column.version) if column.version.isdecimal() else -1
+
+
+def reaching(values: Tensor, solved: float | None, metric: Metric) -> Tensor:
+    """Tell which items' scores reach that from which an item is solved, (items,) bool."""
+    if solved is None:
+        return values.isnan() & False
+    return (values <= solved) if metric.better == "lower" else (values >= solved)
 
 
 def item_means(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from probekit.cards.card import Cell, Column, Run
 from probekit.cards.names import Names
 from probekit.cards.plots import deviation, heat, panel, png_address
+from probekit.cards.words import number
 from probekit.catalog.expression import resolve
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Metric, Probe
@@ -137,7 +138,7 @@ class Drawn:
         ]
         for one in networks:
             answer, score = self.answers[one.structure][place], float(one.scores[index])
-            who, said = (one.structure, f"{self.metric.name} {score:.4f}")
+            who, said = (one.structure, f"{self.metric.name} {number(score)}")
             alone = len(networks) == 1
             panels += [
                 Panel(

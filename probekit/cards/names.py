@@ -14,6 +14,7 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
 from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
+from probekit.plans.origin import origin
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
@@ -35,6 +36,8 @@ class Names:
         self.probe = functools.cache(self._probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
+        self.asking_now = functools.cache(self._asking_now)
+        self.answering_now = functools.cache(self._answering_now)
         self.about = functools.cache(self._about)
 
     def refuse_files(self, text: str) -> None:
@@ -63,6 +66,28 @@ class Names:
             return resolve(asked, host, self.known).text
         except ProbekitError:
             return None
+
+    def _asking_now(self, text: str) -> tuple[str, str] | None:
+        """Return the text of a probe and what stands for its code as installed, None where it is not."""
+        try:
+            self.refuse_files(text)
+            found = part("probe", parse_term(text), self.known)
+        except ProbekitError:
+            return None
+        return found.text, origin(found, self.known)[0].code
+
+    def _answering_now(self, structure: str, trainer: str, host: str) -> tuple[str, ...] | None:
+        """Return what stands for the code of structure and trainer as installed, None where one is not."""
+        try:
+            for text in (structure, trainer):
+                self.refuse_files(text)
+            parts = (
+                *resolve(structure, host, self.known).parts,
+                part("trainer", parse_term(trainer), self.known),
+            )
+        except ProbekitError:
+            return None
+        return tuple(origin(found, self.known)[0].code for found in parts)
 
     def _about(self, kind: str, plugin: str, name: str) -> str:
         return next(
@@ -136,13 +161,13 @@ class Names:
 
     def abouts(self, plan: Plan, probe: Probe) -> tuple[str, str]:
         """Return what the registry says of a probe, and the probe of its scale."""
-        used = next(used for used in plan.components if used.kind == "probe")
+        used = plan.asker
         scale = probe.scales.get(plan.scale)
         return self.about(used.kind, used.plugin, used.name), scale.about if scale else ""
 
     def certifies(self, certificate: Certificate, plan: Plan) -> bool:
-        """Tell whether a certificate is of a run's probe, its version and scale."""
-        return (str(certificate.version), certificate.scale) == plan.comparable[1:] and self.probe_text(
+        """Tell whether a certificate is of a run's probe, its version and scale, of whatever source."""
+        return (str(certificate.version), certificate.scale) == plan.question[1:] and self.probe_text(
             certificate.probe, certificate.scale
         ) == plan.probe
 

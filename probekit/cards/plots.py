@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from probekit.finite import LARGEST
 from probekit.runs.pictures import appearance, banded, colour, new_figure
 from probekit.storage.curve import Points
 
@@ -36,12 +37,13 @@ def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
         "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
         "axes.edgecolor": RULE, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False,
     }  # fmt: skip
+    drawn = [(place, thinned(points)) for place, points in lines]
     with mpl.rc_context(style):
         figure = new_figure(4.6, 2.7)
         axes = figure.subplots()
-        for place, points in lines:
-            axes.plot(*zip(*thinned(points), strict=True), color=colour(place), linewidth=1.1, alpha=0.85)
-        losses = [loss for _, points in lines for _, loss in points]
+        for place, points in drawn:
+            axes.plot(*zip(*points, strict=True), color=colour(place), linewidth=1.1, alpha=0.85)
+        losses = [loss for _, points in drawn for _, loss in points]
         if min(losses) > 0 and max(losses) > DECADE * min(losses):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -57,7 +59,8 @@ def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
 
 
 def thinned(points: Points) -> list[tuple[float, float]]:
-    """Return at most 120 points, each the mean of those that it stands for."""
+    """Return at most 120 points, each the mean of those that it stands for; none is drawn beyond 1e100."""
+    points = [(step, max(-LARGEST, min(loss, LARGEST))) for step, loss in points]
     each = -(-len(points) // POINTS)
     parts = [points[start : start + each] for start in range(0, len(points), each)]
     return [tuple(sum(axis) / len(part) for axis in zip(*part, strict=True)) for part in parts]

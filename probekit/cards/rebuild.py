@@ -31,3 +31,8 @@ def rebuild(plans: Iterable[Plan]) -> Iterator[str]:
             counted = seeds == tuple(range(len(seeds)))
             for ending in [["--seeds", str(len(seeds))]] if counted else [["--seed", str(n)] for n in seeds]:
                 yield shlex.join(["probekit", "run", settings[0], *options, *settings[1:], *ending])
+
+
+def certifying(probe: str, scale: str) -> str:
+    """Return the command that certifies a probe at a scale, and runs its controls."""
+    return shlex.join(["probekit", "certify", probe, "--scale", scale])

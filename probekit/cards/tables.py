@@ -13,12 +13,14 @@ from probekit.cards.words import (
     between_seeds,
     bounds,
     duration,
+    exact,
     flops,
     margin_ends,
     moved,
     number,
     percent,
     spiked,
+    unscored,
 )
 from probekit.evidence.certify import Certificate
 
@@ -135,12 +137,13 @@ def notes(column: Column) -> Iterator[str]:
 def reading(column: Column) -> Iterator[str]:
     """Yield what must be known to read a column."""
     way = "lower is better" if column.better == "lower" else "higher is better"
-    floor = f"floor {number(column.floor)}, perfect {column.perfect:g}"
+    floor = f"floor {number(column.floor)}, perfect {exact(column.perfect)}"
     yield f"{column.metric}: {column.metric_about}; {way}; {floor}; version {column.version} of the probe."
     has, partly = column.thresholds
     yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; ? where the interval reaches beyond."
     yield from (interval_note(cell.headline) for cell in unlike(column.cells))
     yield from bounds(column.metric, column.floors, column.ceiling, column.perfect)
+    yield from column.cautions
     if column.controls:
         said = ", ".join(
             f"{line.name} {number(line.mean)} ({percent(line.place)})" for line in column.controls
@@ -154,6 +157,15 @@ def reading(column: Column) -> Iterator[str]:
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)
         yield from (spiked(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
+        yield from lacking(cell, [column.metric])
+
+
+def lacking(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:
+    """Yield why seeds of a cell have no score in these metrics."""
+    for run in cell.done:
+        for metric in metrics:
+            if metric in run.unscored:
+                yield unscored(cell.structure, run.seed, metric, run.unscored[metric])
 
 
 def unlike(cells: Sequence[Cell]) -> list[Cell]:
@@ -186,7 +198,7 @@ def others(card: Card, column: Column) -> Table:
         (
             name,
             number(first.floor),
-            NOTHING if first.perfect is None else f"{first.perfect:g}",
+            exact(first.perfect),
             *(placed(cell.scores.get(name)) for cell in cells),
         )
         for name, first in cells[0].scores.items()
@@ -194,7 +206,9 @@ def others(card: Card, column: Column) -> Table:
     measured = sorted({name for cell in cells for name in cell.measured})
     rows += [(name, "", "", *(number(cell.measured.get(name)) for cell in cells)) for name in measured]
     heads = ("metric", "floor", "perfect", *(cell.structure for cell in cells))
-    return Table(f"{column.title}: mean over seeds, and place", heads, tuple(rows))
+    rest = sorted({name for cell in cells for run in cell.done for name in run.unscored} - {column.metric})
+    why = tuple(text for cell in cells for text in lacking(cell, rest))
+    return Table(f"{column.title}: mean over seeds, and place", heads, tuple(rows), why)
 
 
 def foot(card: Card) -> Iterator[str]:

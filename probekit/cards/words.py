@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from probekit.finite import finite
+
 BAR = 20
 NOTHING = "-"
 
 
 def number(value: float | None) -> str:
     """Return a score in four decimals, or a dash where there is none."""
-    return NOTHING if value is None else f"{value:z.4f}"
+    return NOTHING if finite(value) is None else f"{value:z.4f}"
+
+
+def exact(value: float | None) -> str:
+    """Return a number that was stated, or a dash where there is none."""
+    return NOTHING if finite(value) is None else f"{value:g}"
 
 
 def percent(value: float | None) -> str:
     """Return a place in per cent, or a dash where there is none."""
-    return NOTHING if value is None else f"{value:z.0%}"
+    return NOTHING if finite(value) is None else f"{value:z.0%}"
 
 
 def flops(count: int | None) -> str:
@@ -63,7 +70,7 @@ def between_seeds(metric: str, noise: float | None) -> str:
 
 
 def bounds(
-    metric: str, floors: Mapping[str, float | None], ceiling: float | None, perfect: float
+    metric: str, floors: Mapping[str, float | None], ceiling: float | None, perfect: float | None
 ) -> Iterator[str]:
     """Say what each of the closed-form controls scores, and how far one comes where one must guess."""
     if floors:
@@ -84,6 +91,11 @@ def spiked(structure: str, seed: int, multiple: float) -> str:
         f"Training of {structure}, seed {seed}, blew up: the loss rose to {multiple:.3g} times where it "
         "began. Its score tells of the recipe as well as of the structure; a lower rate may hold."
     )
+
+
+def unscored(structure: str, seed: int, metric: str, why: str) -> str:
+    """Say why a run has no score in a metric."""
+    return f"{structure}, seed {seed}, has no {metric}: {why}."
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.messages import note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError
+from probekit.finite import as_json
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -129,6 +130,7 @@ def described(
         "seed": plan.seed,
         "status": status,
         "metrics": result.metrics if result else {},
+        "unscored": result.unscored if result else {},
         "parameters": plan.parameters,
         "width": plan.width,
         "width_wished": plan.width_wished,
@@ -161,7 +163,7 @@ def tuned(jobs: list[Job], device: str | None, store: Store) -> list[Job]:
         plan = group[0].plan
         name = readable(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
         store.loose(f"{name}-{plan.identity[:12]}").write(
-            "choice.json", choice.model_dump_json(indent=1).encode()
+            "choice.json", as_json(choice.model_dump(mode="json"), indent=1).encode()
         )
         first = with_trainer(group[0], choice.trainer, registry())
         found += [first.seeded(job.plan.seed) for job in group]

@@ -9,13 +9,26 @@ from typing import Any
 
 import typer
 
-from probekit.cards.words import aside, bar, between_seeds, bounds, number, spiked, width
+from probekit.cards.words import (
+    aside,
+    bar,
+    between_seeds,
+    bounds,
+    exact,
+    number,
+    percent,
+    spiked,
+    unscored,
+    width,
+)
 from probekit.catalog.grammar import write
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
+from probekit.evidence.floor import Floor, floor
 from probekit.interfaces import Metric
+from probekit.runs.interval import kept
 from probekit.runs.run import Outcome
-from probekit.storage.result import Result
+from probekit.storage.result import Result, place
 
 
 def print_outcome(outcome: Outcome) -> None:
@@ -24,7 +37,7 @@ def print_outcome(outcome: Outcome) -> None:
     plan, metrics = result.plan, outcome.job.probe.metrics
     rows = []
     for metric in metrics:
-        rows.append(metric_row(result, metric.name, metric.perfect))
+        rows.append(metric_row(result, metric))
         if metric.gap:
             rows.append([metric.gap, number(result.metrics.get(metric.gap)), "", "", "", "", ""])
     print_table(
@@ -54,17 +67,17 @@ def print_outcome(outcome: Outcome) -> None:
     )
 
 
-def metric_row(result: Result, name: str, perfect: float) -> list[str]:
+def metric_row(result: Result, metric: Metric) -> list[str]:
     """Return the cells of one metric."""
-    place = result.place(name, perfect)
-    interval = result.intervals.get(name)
+    place = result.place(metric.name, metric.perfect)
+    ends = result.intervals.get(metric.name)
     return [
-        name,
-        number(result.metrics.get(name)),
-        f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else "",
-        number(result.floors.get(name)),
-        f"{perfect:g}",
-        "" if place is None else f"{place:z.0%}",
+        metric.name,
+        number(result.metrics.get(metric.name)),
+        " to ".join(map(number, kept(*ends, metric.bounds))) if ends else "",
+        number(result.floors.get(metric.name)),
+        exact(metric.perfect),
+        "" if place is None else percent(place),
         "" if place is None else bar(place),
     ]
 
@@ -76,7 +89,10 @@ def print_comparison(outcomes: Sequence[Outcome]) -> None:
     by_structure: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_structure[result.plan.spec.structure].append(result)
-    rows = [structure_row(name, found, headline) for name, found in by_structure.items()]
+    floors = {metric.name: floor(results, metric.name) for metric in metrics}
+    rows = [
+        structure_row(name, found, headline, floors[headline.name]) for name, found in by_structure.items()
+    ]
     plan = results[0].plan
     print_table(
         f"{plan.spec.probe}, scale {plan.scale}: {headline.name} ({headline.better} is better)",
@@ -89,13 +105,15 @@ def print_comparison(outcomes: Sequence[Outcome]) -> None:
         [
             [
                 metric.name,
-                number(results[0].floors.get(metric.name)),
-                f"{metric.perfect:g}",
-                *(placed(found, metric) for found in by_structure.values()),
+                number(floors[metric.name].value),
+                exact(metric.perfect),
+                *(placed(found, metric, floors[metric.name]) for found in by_structure.values()),
             ]
             for metric in metrics
         ],
     )
+    for text in floors[headline.name].cautions(f"floor of the {headline.name}"):
+        typer.echo(text)
     if len(by_structure) == 1:
         return
     found = standings(results, headline)
@@ -107,27 +125,32 @@ def print_comparison(outcomes: Sequence[Outcome]) -> None:
         typer.echo(standing.sentence())
 
 
-def print_spikes(results: Sequence[Result]) -> None:
-    """Say whose training lost its footing."""
+def print_reservations(results: Sequence[Result]) -> None:
+    """Say whose training lost its footing, and who has no score in what."""
     for result in results:
+        who = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
-            typer.echo(spiked(result.plan.spec.structure, result.plan.seed, result.spike))
+            typer.echo(spiked(*who, result.spike))
+        for name, why in result.unscored.items():
+            if "/" not in name:
+                typer.echo(unscored(*who, name, why))
 
 
-def placed(results: Sequence[Result], metric: Metric) -> str:
-    """Return the cell of one structure and metric: mean score and mean place over seeds."""
+def placed(results: Sequence[Result], metric: Metric, floor: Floor) -> str:
+    """Return the cell of one structure and metric: its mean over seeds, and the place of that."""
     scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
-    places = [place for r in results if (place := r.place(metric.name, metric.perfect)) is not None]
-    return (number(mean(scores)) if scores else "-") + (f"  {mean(places):z4.0%}" if places else "")
+    middle = mean(scores) if scores else None
+    at = place(middle, floor.value, metric.perfect)
+    return number(middle) + ("" if at is None else f"  {at:z4.0%}")
 
 
-def structure_row(name: str, results: Sequence[Result], metric: Metric) -> list[str]:
+def structure_row(name: str, results: Sequence[Result], metric: Metric, floor: Floor) -> list[str]:
     """Return the cells of one structure: mean and standard deviation over its seeds."""
     scores = [score for r in results if (score := r.metrics.get(metric.name)) is not None]
     return [
         name,
         str(len(scores)),
-        placed(results, metric),
+        placed(results, metric, floor),
         f"± {stdev(scores):.4f}" if len(scores) > 1 else "one seed",
         f"{results[0].plan.parameters:,}",
         f"{mean(r.seconds for r in results):.0f}",

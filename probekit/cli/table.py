@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from probekit.finite import as_json, nulled
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table
@@ -23,6 +25,11 @@ def print_tables(tables: Iterable[Table]) -> None:
             typer.echo(f"  {plain(text)}")
         if table.notes:
             typer.echo()
+
+
+def print_json(value: Any) -> None:
+    """Print JSON values; a number that is not finite is null."""
+    typer.echo(as_json(nulled(value), indent=2))
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -11,10 +11,12 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
+from probekit.finite import as_json
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
 from probekit.plans.job import make_job
-from probekit.plans.scale import probe_at
+from probekit.plans.origin import origin
+from probekit.plans.scale import at_scale, probe_at
 from probekit.plans.spec import make_spec
 from probekit.runs.pictures import Strip, grid
 from probekit.runs.run import carry_out
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from probekit.runs.engine import Watch
 
 LOWEST = 0.25
+CERTIFICATE = "certificate.json"
 
 
 class Check(BaseModel):
@@ -43,13 +46,15 @@ class Check(BaseModel):
 class Certificate(BaseModel):
     """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
 
-    version: the probe's. A certificate of another version says nothing of this one.
+    version, source: the probe's, source as in its plan, None in certificates of version 0.1.0. A certificate
+    of another version or source says nothing of this one.
     """
 
     model_config = ConfigDict(frozen=True)
 
     probe: str
     version: int
+    source: str | None = None
     scale: str
     items: int
     checks: tuple[Check, ...]
@@ -82,7 +87,8 @@ def certify(
     asked = parse_term(text)
     has_length = find("probe", asked.name, known).accepts("train")
     longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
-    probe = probe_at(text, scale, known, **longer)
+    _, source = at_scale(text, scale, known, **longer)
+    probe: Probe = source.make()
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
     if focus:
@@ -97,12 +103,13 @@ def certify(
     found = Certificate(
         probe=text,
         version=probe.version,
+        source=origin(source, known)[0].code,
         scale=scale,
         items=items,
         checks=tuple(checks),
         counterexample=where,
     )
-    folder.write("certificate.json", found.model_dump_json(indent=1).encode())
+    folder.write(CERTIFICATE, as_json(found.model_dump(mode="json"), indent=1).encode())
     return found
 
 
@@ -153,7 +160,12 @@ def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
     checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
     spread = {what: torch.cat(parts).double() for what, parts in held.items()}
     if spread:
-        said = [f"{what} {v.mean():.3g} ({v.min():.3g} to {v.max():.3g})" for what, v in spread.items()]
+        said = [
+            f"{what} {v.mean():.3g} ({v.min():.3g} to {v.max():.3g})"
+            if v.isfinite().all()
+            else f"{what}, which is not finite for {int((~v.isfinite()).sum()):,}"
+            for what, v in spread.items()
+        ]
         checks.append(Check(name="simple", holds=None, evidence="an input holds " + ", ".join(said)))
     return checks, picture
 

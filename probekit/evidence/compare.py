@@ -11,7 +11,8 @@ from statistics import mean, stdev
 from pydantic import BaseModel, ConfigDict
 
 from probekit.interfaces import Metric
-from probekit.runs.interval import Interval, of_mean, quantile
+from probekit.runs.interval import OPEN, Bounds, Interval, Over, of_mean, quantile
+from probekit.runs.interval import apart as apart_by
 from probekit.storage.result import Result
 
 FREEDOM = 4
@@ -37,20 +38,23 @@ class Difference(BaseModel):
     effect: float | None
 
 
-def paired(one: Mapping[int, float], other: Mapping[int, float]) -> Difference | None:
-    """Compare scores by seed over the seeds that both have; None where they share none."""
+def paired(one: Mapping[int, float], other: Mapping[int, float], bounds: Bounds = OPEN) -> Difference | None:
+    """Compare scores by seed over the seeds that both have; None where they share none.
+
+    bounds: of the scores.
+    """
     apart = [one[seed] - other[seed] for seed in sorted(set(one) & set(other))]
-    return differing(apart) if apart else None
+    return differing(apart, bounds) if apart else None
 
 
-def differing(apart: Sequence[float]) -> Difference:
-    """Say what paired differences come to."""
+def differing(apart: Sequence[float], bounds: Bounds = OPEN, over: Over = "seeds") -> Difference:
+    """Say what paired differences of scores with these bounds come to."""
     spread = stdev(apart) if len(apart) > 1 else 0.0
     effect = mean(apart) / spread if spread else None
     return Difference(
         mean=mean(apart),
         seeds=len(apart),
-        interval=of_mean(apart, "seeds"),
+        interval=of_mean(apart, over, apart_by(bounds)),
         p=None if effect is None else two_sided(effect * sqrt(len(apart)), len(apart) - 1),
         effect=effect,
     )
@@ -89,7 +93,7 @@ def ranks(
     first, *others = order
     found: dict[str, tuple[str, Difference | None]] = {}
     for name in others:
-        difference = paired(scores[name], scores[first])
+        difference = paired(scores[name], scores[first], metric.bounds)
         interval = difference.interval if difference else None
         if noise is not None and not separable(scores[name], scores[first], noise):
             standing = INSEPARABLE
@@ -126,11 +130,13 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
     measured.
 
     Two structures of k and l seeds are separated where their means differ by more than 2.78 times the
-    scale's noise times sqrt(1/k + 1/l). Results of another probe, version or scale must not be among them.
-    Raises ValueError where they are.
+    scale's noise times sqrt(1/k + 1/l). Results of another probe, source or version of it, or scale must not
+    be among them. Raises ValueError where they are.
     """
     if len({result.plan.comparable for result in results}) > 1:
-        raise ValueError("results of different probes, versions or scales are not compared")
+        raise ValueError(
+            "results of different probes, sources or versions of one, or scales are not compared"
+        )
     noises = {result.plan.noise.get(metric.name) for result in results}
     if len(noises) != 1 or None in noises:
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from math import hypot
+from math import hypot, inf
 from statistics import mean
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.compare import separable, width
+from probekit.finite import finite
 from probekit.interfaces import Claim, Metric
 from probekit.runs.interval import Interval, of_mean
 
@@ -18,7 +19,7 @@ POINT, TENTH = 0.01, 0.1
 
 Found = Mapping[str, Mapping[str, Mapping[int, float]]]
 """Scores by row, metric and seed."""
-Verdict = Literal["holds", "does not hold", "within the noise", "not run"]
+Verdict = Literal["holds", "does not hold", "within the noise", "no number", "not run"]
 
 
 class Order(BaseModel):
@@ -82,13 +83,11 @@ def order(metric: Metric, published: Mapping[str, float], found: Found, noise: f
     means = {name: mean(scores.values()) for name, scores in ours.items()}
     turned = tuple((one, other) for one, other in pairs if sign * (means[one] - means[other]) <= 0)
     seeds = sorted(set.intersection(*(set(scores) for scores in ours.values()))) if pairs else []
-    spread = of_mean([tau({name: ours[name][seed] for name in ours}) for seed in seeds], "seeds")
-    if spread is not None:  # Student's t knows no bounds, tau does
-        spread = spread.model_copy(update={"low": max(-1.0, spread.low), "high": min(1.0, spread.high)})
+    taus = [tau({name: ours[name][seed] for name in ours}) for seed in seeds]
     return Order(
         metric=metric.name,
         tau=tau(means) if pairs else None,
-        interval=spread,
+        interval=of_mean(taus, "seeds", (-1.0, 1.0)),
         pairs=tuple(pairs),
         turned=turned,
         beyond=None
@@ -103,10 +102,12 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
     It holds, or does not, where the whole interval over seeds says so. Of one seed the margin must exceed
     what the scale's noise makes of it: the shift of the margin as each score moves by its noise, summed in
     squares, times Student's t of comparisons. Where none of its scores has a noise, the sign alone decides.
+    A seed whose margin is not finite, or divides by zero, is not judged; where none is left there is no
+    number.
     noise: between seeds, by metric.
     """
     seeds = sorted({seed for row in found.values() for scores in row.values() for seed in scores})
-    judged, margins = [], []
+    judged, margins, wild = [], [], 0
     for seed in seeds:
         rows = {
             name: scored
@@ -114,17 +115,22 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
             if (scored := {metric: scores[seed] for metric, scores in row.items() if seed in scores})
         }
         try:
-            margins.append(claim.margin(rows))
+            margin = finite(claim.margin(rows))
         except KeyError:
             continue
-        judged.append(rows)
+        except ArithmeticError:
+            margin = None
+        if margin is None:
+            wild += 1
+        else:
+            margins.append(margin)
+            judged.append(rows)
     if not margins:
-        return Conclusion(
-            text=claim.text, verdict="not run", margin=None, interval=None, within=None, seeds=0
-        )
+        none: Verdict = "no number" if wild else "not run"
+        return Conclusion(text=claim.text, verdict=none, margin=None, interval=None, within=None, seeds=0)
     interval = of_mean(margins, "seeds")
-    within = None if interval else width(shift(claim, judged[0], noise)) or None
-    half = within or 0.0
+    half = 0.0 if interval else width(shift(claim, judged[0], noise))
+    within = finite(half) or None
     low, high = (interval.low, interval.high) if interval else (margins[0] - half, margins[0] + half)
     verdict: Verdict = "holds" if low > 0 else "does not hold" if high < 0 else "within the noise"
     return Conclusion(
@@ -138,14 +144,20 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
 
 
 def shift(claim: Claim, rows: Mapping[str, Mapping[str, float]], noise: Mapping[str, float]) -> float:
-    """Return by how much a margin varies as each score of one seed varies by its noise."""
+    """Return by how much a margin varies as each score of one seed varies by its noise, or infinity."""
     margin = claim.margin(rows)
+
+    def moved(name: str, metric: str, by: float) -> float:
+        scores = rows[name]
+        try:
+            there = claim.margin({**rows, name: {**scores, metric: scores[metric] + by}})
+        except ArithmeticError:
+            return inf
+        return inf if finite(there) is None else abs(there - margin)
+
     return hypot(
         *(
-            max(
-                abs(claim.margin({**rows, name: {**scores, metric: scores[metric] + moved}}) - margin)
-                for moved in (noise[metric], -noise[metric])
-            )
+            max(moved(name, metric, noise[metric]), moved(name, metric, -noise[metric]))
             for name, scores in rows.items()
             for metric in scores.keys() & noise.keys()
         )

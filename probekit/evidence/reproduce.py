@@ -112,7 +112,14 @@ def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
 def reproduced(
     source: Source, scale: str, plans: Mapping[Place, Plan], results: Mapping[Place, Result]
 ) -> Reproduction:
-    """Set a published table beside results; those that are missing are left open."""
+    """Set a published table beside results; those that are missing are left open.
+
+    Raises ValueError where a result is of another source or version of the probe, or scale, than its plan.
+    """
+    if any(one.plan.comparable[1:] != plans[place].comparable[1:] for place, one in results.items()):
+        raise ValueError(
+            "results of another source or version of the probe, or scale, stand in no such table"
+        )
     lines = tuple(line(row, plans, results) for row in source.rows)
     noise = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline

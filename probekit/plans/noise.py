@@ -6,6 +6,7 @@ from probekit.catalog.grammar import file_names
 from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
+from probekit.finite import finite_alone
 from probekit.interfaces import Scale
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale, trained
@@ -21,7 +22,7 @@ def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: 
         and probe == probe.given(scale.parameters)
         and (spec.trainer == usual or trainer == trained(usual, scale, registry))
     )
-    return dict(scale.noise) if as_measured else {}
+    return finite_alone(scale.noise) if as_measured else {}
 
 
 def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from probekit.finite import finite_alone
 from probekit.plans.spec import RunSpec
 
 ENGINE = 1
 """Raised when the engine scores or seeds differently, so that older results are not reused."""
+PIN = re.compile(r"(\.py:[A-Za-z_]\w*)@[0-9a-f]{16}")
+"""A file's name with the hash of what was run."""
 
 
 RECORDED = ("torch", "numpy", "probekit-nn")
@@ -40,13 +44,25 @@ class Used(BaseModel):
     files: dict[str, str] = {}
 
     @property
-    def hashed(self) -> list[object]:
-        """What of it is part of a run's identity; what 0.1.0 did not see is added where there is any."""
-        known = [self.kind, self.plugin, self.name, self.version, self.source or self.distribution_version]
+    def seen(self) -> dict[str, object]:
+        """What 0.1.0 did not see of its code: versions imported, values read, files named, where there are."""
         imports = {name: version for name, version in self.imports.items() if name not in RECORDED}
-        seen = {"imports": imports, "values": self.values, "files": self.files}
-        more = {name: found for name, found in seen.items() if found}
-        return [*known, more] if more else [*known]
+        found = {"imports": imports, "values": self.values, "files": self.files}
+        return {name: value for name, value in found.items() if value}
+
+    @property
+    def hashed(self) -> list[object]:
+        """What of it is part of a run's identity."""
+        known = [self.kind, self.plugin, self.name, self.version, self.source or self.distribution_version]
+        return [*known, self.seen] if self.seen else [*known]
+
+    @property
+    def code(self) -> str:
+        """What stands for its code: the hash of its source, where it has none its distribution's version."""
+        own = self.source or self.distribution_version
+        if not self.seen:
+            return own
+        return hashlib.sha256(json.dumps([own, self.seen], sort_keys=True).encode()).hexdigest()
 
 
 class Plan(BaseModel):
@@ -76,7 +92,7 @@ class Plan(BaseModel):
     outputs: int
     size: tuple[int, ...]
     components: tuple[Used, ...]
-    noise: dict[str, float]
+    noise: Annotated[dict[str, float], AfterValidator(finite_alone)]
     nonce: str = ""
 
     @property
@@ -95,10 +111,19 @@ class Plan(BaseModel):
         return f"{readable(asked)}-{self.identity[:12]}"
 
     @property
-    def comparable(self) -> tuple[str, str, str]:
-        """Return what plans share whose scores may be compared: probe as resolved, its version, scale."""
-        version = next(u.version for u in self.components if u.kind == "probe")
-        return self.probe, str(version), self.scale
+    def question(self) -> tuple[str, str, str]:
+        """Return what was asked: the probe as resolved, a file's whatever it held, its version, the scale."""
+        return PIN.sub(r"\1", self.probe), str(self.asker.version), self.scale
+
+    @property
+    def comparable(self) -> tuple[str, str, str, str]:
+        """Return what plans share whose scores may be compared: the question, and the code that puts it."""
+        return self.probe, *self.question[1:], self.asker.code
+
+    @property
+    def asker(self) -> Used:
+        """Return the probe among the components."""
+        return next(used for used in self.components if used.kind == "probe")
 
 
 def readable(text: str) -> str:

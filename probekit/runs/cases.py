@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probekit.finite import finite
 from probekit.interfaces import Dataset, Metric, Probe
 from probekit.items import batch
 from probekit.runs.pictures import Strip, grid
@@ -28,6 +29,11 @@ def chosen(scores: Tensor, metric: Metric) -> list[tuple[str, int]]:
     return [(names[rank], order[rank]) for rank in sorted(names)]
 
 
+def said(score: float) -> str:
+    """Return an item's score as its strip says it, "" where it has none."""
+    return "" if finite(score) is None else f": {score:.4f}"
+
+
 def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device) -> bytes:
     """Draw items chosen by their scores in the headline: input, truth, prediction, error; PNG bytes.
 
@@ -43,7 +49,7 @@ def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tens
     if hasattr(probe, "answer"):
         outputs = probe.answer(outputs)
     strips = [
-        Strip(f"{name}\n#{index}: {float(scores[index]):.4f}", (given, truth, answer, answer - truth))
+        Strip(f"{name}\n#{index}{said(float(scores[index]))}", (given, truth, answer, answer - truth))
         for (name, index), given, truth, answer in zip(named, inputs, targets, outputs, strict=True)
     ]
     return grid(f"{title}: {metric.name} of test items", HEADS, strips, frozenset({"error"}))

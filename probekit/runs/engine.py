@@ -16,7 +16,7 @@ from probekit.runs.cases import picture
 from probekit.runs.machine import environment
 from probekit.runs.measure import measure
 from probekit.runs.network import build, forward_flops, weights_hash
-from probekit.runs.score import floors, intervals, means, score
+from probekit.runs.score import floors, intervals, means, score, unscored
 from probekit.runs.splits import splits
 from probekit.storage import checkpoint
 from probekit.storage.checkpoint import Reached
@@ -84,7 +84,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     tell("score", {"step": 3, "steps": 4})
     measured, maps = measure(model, probe, test, device)
     tell("score", {"step": 4, "steps": 4})
-    metrics, training, within = means(items), means(own), intervals(items)
+    metrics, training, within = means(items), means(own), intervals(items, probe.metrics)
     for metric in probe.metrics:
         here, there = metrics[metric.name], training[metric.name]
         if metric.gap:
@@ -103,6 +103,11 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         metrics=metrics,
         train=training,
         validation=means(chosen_by),
+        unscored={
+            prefix + name: why
+            for prefix, found in (("", items), ("train/", own), ("validation/", chosen_by))
+            for name, why in unscored(found).items()
+        },
         measured=measured,
         controls=data.controls,
         floors=floors(probe, data.controls),

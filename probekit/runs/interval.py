@@ -10,8 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from probekit.finite import finite
+
 SHARE = 0.95
 Over = Literal["seeds", "items"]
+Bounds = tuple[float | None, float | None]
+"""The least and the greatest that there can be, None where there is none."""
+OPEN: Bounds = (None, None)
 
 
 class Interval(BaseModel):
@@ -25,13 +30,31 @@ class Interval(BaseModel):
     count: int
 
 
-def of_mean(values: Sequence[float], over: Over) -> Interval | None:
-    """Return the interval of a mean by Student's t; NaN does not count. None for fewer than two values."""
+def of_mean(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Interval | None:
+    """Return the interval of a mean by Student's t, kept within the bounds of the values.
+
+    The true mean lies within the bounds, so that what is cut off never held it: an interval that is cut
+    covers it just as often. NaN does not count; None for fewer than two values, or where one is not finite.
+    """
     known = [value for value in values if not isnan(value)]
-    if len(known) < 2:
+    if len(known) < 2 or any(finite(value) is None for value in known):
         return None
     middle, half = fmean(known), quantile(len(known) - 1) * stdev(known) / sqrt(len(known))
-    return Interval(low=middle - half, high=middle + half, over=over, count=len(known))
+    low, high = kept(middle - half, middle + half, bounds)
+    return Interval(low=low, high=high, over=over, count=len(known))
+
+
+def kept(low: float, high: float, bounds: Bounds) -> tuple[float, float]:
+    """Return the ends of an interval, kept within bounds; as they are where it lies beyond them."""
+    least, most = bounds
+    ends = low if least is None else max(low, least), high if most is None else min(high, most)
+    return ends if ends[0] <= ends[1] else (low, high)
+
+
+def apart(bounds: Bounds) -> Bounds:
+    """Return the bounds of a difference of two values that both lie within bounds."""
+    least, most = bounds
+    return OPEN if least is None or most is None else (least - most, most - least)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from probekit.interfaces import Dataset, Probe
@@ -64,7 +64,7 @@ def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
     """Return the mean absolute gradient of the middle output by position of the input, float32 (*size).
 
     Summed over input channels, averaged over the items, scaled to a sum of one; None where no gradient
-    reaches the input.
+    reaches the input, or one that is not finite.
     """
     import torch
 
@@ -81,7 +81,7 @@ def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
             return None
         field += gradient.abs().sum((0, 1)).float().cpu()
     whole = field.sum()
-    return field / whole if float(whole) > 0 else None
+    return field / whole if 0 < float(whole) < inf else None
 
 
 def sittings(inputs: Tensor) -> Iterator[Tensor]:

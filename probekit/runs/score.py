@@ -7,9 +7,10 @@ from math import prod
 from typing import TYPE_CHECKING, cast
 
 from probekit.errors import RunError
+from probekit.finite import LARGEST, finite
 from probekit.interfaces import Control, Dataset, Metric, Probe
 from probekit.items import batches
-from probekit.runs.interval import Interval, of_mean
+from probekit.runs.interval import OPEN, Interval, of_mean
 from probekit.storage.result import Scores
 
 if TYPE_CHECKING:
@@ -49,14 +50,36 @@ def sitting(size: Sequence[int]) -> int:
 
 
 def means(items: Mapping[str, Tensor]) -> Scores:
-    """Return each metric's mean over the items it applies to; None where that is none."""
-    averages = {name: float(values.double().nanmean()) for name, values in items.items()}
-    return {name: value if value == value else None for name, value in averages.items()}
+    """Return each metric's mean over the items it applies to; None where `unscored` has a reason."""
+    lacking = unscored(items)
+    return {
+        name: None if name in lacking else finite(float(values.double().nanmean()))
+        for name, values in items.items()
+    }
 
 
-def intervals(items: Mapping[str, Tensor]) -> dict[str, Interval]:
+def unscored(items: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return why a metric has no mean, in words, by name: it is not finite for an item, or applies to none.
+
+    So is what lies beyond 1e100: it could not be counted with.
+    """
+    found: dict[str, str] = {}
+    for name, values in items.items():
+        known = values.double()[~values.isnan()]
+        if wild := int((~(known.abs() <= LARGEST)).sum()):
+            found[name] = f"it is not finite for {wild:,} of {len(values):,} items"
+        elif not len(known):
+            found[name] = f"it applies to none of {len(values):,} items"
+    return found
+
+
+def intervals(items: Mapping[str, Tensor], metrics: Sequence[Metric]) -> dict[str, Interval]:
     """Return each mean's interval over the items that its metric applies to, where there are two."""
-    found = {name: of_mean(values.double().tolist(), "items") for name, values in items.items()}
+    bounds = {metric.name: metric.bounds for metric in metrics}
+    found = {
+        name: of_mean(values.double().tolist(), "items", bounds.get(name, OPEN))
+        for name, values in items.items()
+    }
     return {name: interval for name, interval in found.items() if interval is not None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from math import isfinite
 
+from probekit.finite import LARGEST
 from probekit.storage.folder import LOG, Folder
 
 Points = list[tuple[float, float]]
@@ -31,8 +32,8 @@ def logged(folder: Folder) -> Points:
 
 
 def spike(points: Points) -> float | None:
-    """Return to what multiple of the first loss a later one rose, None where training kept its footing."""
+    """Return to what multiple of the first loss a later one rose; None where training kept its footing."""
     if len(points) < 2 or points[0][1] <= 0:
         return None
     highest = max(loss for _, loss in points[1:]) / points[0][1]
-    return highest if highest > SPIKE else None
+    return min(highest, LARGEST) if highest > SPIKE else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from probekit.errors import StoreError
+from probekit.finite import as_json
 from probekit.storage import disk
 from probekit.storage.disk import ANEW, ROOM
 from probekit.storage.result import FORMAT, Result
@@ -72,7 +72,7 @@ class Folder:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Append a row to the log. Raises StoreError where the disk does not take it."""
-        disk.append(self.path / LOG, (json.dumps(row, allow_nan=False) + "\n").encode())
+        disk.append(self.path / LOG, (as_json(row) + "\n").encode())
 
     def log(self, rows: int | None = None) -> bytes:
         """Return the log's first rows, by default all. Raises StoreError where it has fewer."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
+from probekit.finite import finite, finite_alone
 from probekit.plans.plan import Plan
 
-Scores = dict[str, float | None]
+Number = Annotated[float | None, AfterValidator(finite)]
+"""None where it is not finite, whoever wrote it."""
+Scores = dict[str, Number]
+Ends = dict[str, tuple[float, float]]
 FORMAT = 2
 """Raised when the fields of a result change."""
 
@@ -33,6 +37,11 @@ class Environment(BaseModel):
         ]
 
 
+def finite_ends(intervals: Ends) -> Ends:
+    """Return the intervals both of whose ends are finite."""
+    return {name: ends for name, ends in intervals.items() if None not in map(finite, ends)}
+
+
 class Result(BaseModel):
     """What was found.
 
@@ -40,11 +49,12 @@ class Result(BaseModel):
     split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
     by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
     metric, None for a probe that leaves nothing to be guessed. None stands for a metric that applies to no
-    item. intervals: 95 % of the test mean over items (one seed says nothing of the noise between seeds);
-    counts: how many items each is over. measured: properties measured rather than learned; their maps are in
-    measured.safetensors. spike: to what multiple of its first the loss rose, None where training kept its
-    footing. seconds: training alone, over all sittings. flops: of one forward pass of one item. weights:
-    sha256 over the final weights. error: why it failed. files: sha256 by name.
+    item, or is not finite for one; unscored: why, by name, of the other splits as train/NAME. intervals: 95 %
+    of the test mean over items (one seed says nothing of the noise between seeds); counts: how many items
+    each is over. measured: properties measured rather than learned; their maps are in measured.safetensors.
+    spike: to what multiple of its first the loss rose, None where training kept its footing. seconds:
+    training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
+    weights. error: why it failed. files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,15 +65,16 @@ class Result(BaseModel):
     metrics: Scores = {}
     train: Scores = {}
     validation: Scores = {}
-    spike: float | None = None
+    unscored: dict[str, str] = {}
+    spike: Number = None
     controls: dict[str, Scores] = {}
     floors: Scores = {}
-    ceiling: float | None = None
-    intervals: dict[str, tuple[float, float]] = {}
+    ceiling: Number = None
+    intervals: Annotated[Ends, AfterValidator(finite_ends)] = {}
     counts: dict[str, int] = {}
-    measured: dict[str, float] = {}
+    measured: Annotated[dict[str, float], AfterValidator(finite_alone)] = {}
     steps: int = 0
-    seconds: float = 0.0
+    seconds: FiniteFloat = 0.0
     flops: int | None = None
     weights: str = ""
     environment: Environment
@@ -77,6 +88,6 @@ class Result(BaseModel):
 
 def place(value: float | None, floor: float | None, perfect: float) -> float | None:
     """Return where a score lies from floor (0) to perfect (1), None where that says nothing."""
-    if value is None or floor is None or floor == perfect:
+    if value is None or floor is None or floor == perfect or finite(perfect) is None:
         return None
-    return (value - floor) / (perfect - floor)
+    return finite((value - floor) / (perfect - floor))

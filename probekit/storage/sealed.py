@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from probekit.finite import as_json
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,13 +24,13 @@ class Broken(ValueError):
 
 
 def digest(fields: Mapping[str, Any]) -> str:
-    """Return the sha256 of JSON fields."""
+    """Return the sha256 of JSON fields, infinity among them: version 0.1.0 stored it."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def seal(fields: Mapping[str, Any]) -> bytes:
     """Return fields as JSON with their digest; raises ValueError for a number that is not finite."""
-    return json.dumps({**fields, DIGEST: digest(fields)}, indent=1, allow_nan=False).encode()
+    return as_json({**fields, DIGEST: digest(fields)}, indent=1).encode()
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def seal_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> byt
         for key, value in tensors.items()
     }
     # one entry, as several come in any order, and the same tensors are to be the same bytes
-    said = json.dumps({DIGEST: BLANK, **about}, allow_nan=False)
+    said = as_json({DIGEST: BLANK, **about})
     blank = save(plain, metadata={ABOUT: said})
     return blank.replace(BLANK.encode(), hashlib.sha256(blank).hexdigest().encode(), 1)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TENSOR, STRIDE = "$tensor", "$stride"
+TENSOR, STRIDE, FLOAT = "$tensor", "$stride", "$float"
 
 
 def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
@@ -32,6 +33,8 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
             return {key: walk(inner, f"{path}/{key}") for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [walk(inner, f"{path}/{i}") for i, inner in enumerate(value)]
+        if isinstance(value, float) and not isfinite(value):  # as the best loss before the first
+            return {FLOAT: str(value)}
         if value is None or isinstance(value, str | int | float | bool):
             return value
         raise TypeError(f"{path} is a {type(value).__name__}, neither a tensor nor JSON")
@@ -47,6 +50,8 @@ def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
         if set(packed) == {TENSOR, STRIDE}:
             tensor = tensors[packed[TENSOR]]
             return torch.empty_strided(tensor.shape, packed[STRIDE], dtype=tensor.dtype).copy_(tensor)
+        if set(packed) == {FLOAT}:
+            return float(packed[FLOAT])
         return {key: unpack(inner, tensors) for key, inner in packed.items()}
     if isinstance(packed, list):
         return [unpack(inner, tensors) for inner in packed]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from probekit.errors import StoreError
+from probekit.finite import as_json
 from probekit.plans.plan import Plan, readable
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import RESULT, SPEC, Folder
@@ -69,7 +70,7 @@ class Store:
         ending = plan.identity[:12]
         last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
         folder = self._made(plan.folder if last < 0 else f"{plan.folder}-{last + 2}")
-        folder.write(SPEC, plan.model_dump_json(indent=1).encode())
+        folder.write(SPEC, as_json(plan.model_dump(mode="json"), indent=1).encode())
         return folder
 
     @contextlib.contextmanager

@@ -287,6 +287,12 @@ class Torn(Probe):
         return Items(64, lambda index: (torch.zeros(2, 32), bits(split, seed, index)[1]))
 
 
+class Beyond(Probe):
+    def __init__(self) -> None:
+        super().__init__()
+        self.metrics = (Metric("share", "higher", 1.0, share, "agreements told", bounds=(0.0, 0.9)),)
+
+
 class Telling(Probe):
     def controls(self) -> Mapping[str, Any]:
         class Oracle(Constant):
@@ -375,6 +381,7 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("probe", "splits-never-meet"): Leaking,
     ("probe", "oracle-is-exact"): Wrong,
     ("probe", "truth-scores-perfect"): Unreached,
+    ("probe", "scores-stay-within-bounds"): Beyond,
     ("probe", "a-constant-stays-near-chance"): Sure,
     ("probe", "inputs-alone-decide-labels"): Torn,
     ("probe", "controls-fail"): Telling,

@@ -198,11 +198,14 @@ def test_controls_are_lines_and_never_rows(store: Store) -> None:
 
 def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store: Store) -> None:
     put(store, "unet", {0: 0.1})
-    for scale in ("calm", "smoke"):
-        text = Certificate(probe="noisy", version=1, scale=scale, items=5, checks=()).model_dump_json()
-        store.loose(f"certificate-noisy-{scale}").write("certificate.json", text.encode())
-    older = Certificate(probe="noisy", version=0, scale="smoke", items=9, checks=()).model_dump_json()
-    store.loose("certificate-noisy-older").write("certificate.json", older.encode())
+    source = planned(KNOWN, probe="noisy", trainer="supervised").asker.code
+    for name, scale, version, items in (
+        ("calm", "calm", 1, 6),
+        ("smoke", "smoke", 1, 5),
+        ("old", "smoke", 0, 9),
+    ):
+        one = Certificate(probe="noisy", version=version, source=source, scale=scale, items=items, checks=())
+        store.loose(f"certificate-noisy-{name}").write("certificate.json", one.model_dump_json().encode())
     store.loose("certificate-x").write("certificate.json", b"{}")
     card = card_of(store)
     assert card.columns[0].certificate is not None

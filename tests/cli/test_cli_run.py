@@ -21,6 +21,7 @@ KEYS = {
         "seed",
         "status",
         "metrics",
+        "unscored",
         "parameters",
         "width",
         "budget_gap",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from small import planned
 from torch import Tensor
 
 from probekit.catalog.registry import registry
@@ -74,6 +75,7 @@ def test_a_certificate_is_kept_in_the_store_and_counts_what_was_looked_at(tmp_pa
     assert found.passed
     assert found.counterexample == ""
     assert found.items == 300
+    assert found.source == planned(probe="nonlocality").asker.code
     kept = [json.loads(path.read_text()) for path in tmp_path.rglob("certificate.json")]
     assert kept == [json.loads(found.model_dump_json())]
     assert look(tmp_path, "nonlocality(train=50)").items == 50

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from small import planned
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.reproduce import Source, reproduced, sources, specs
+from probekit.finite import as_json
 from probekit.interfaces import Claim, Metric, Published
 from probekit.plans.job import make_job
 from probekit.runs.interval import quantile
@@ -51,14 +54,16 @@ def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
     }
 
 
-def table(found: Mapping[tuple[str, int], Result], **noise: float):  # type: ignore[no-untyped-def]
+def table(  # type: ignore[no-untyped-def]
+    found: Mapping[tuple[str, int], Result], claim=BETTER.margin, **noise: float
+):
     jobs = {row: make_job(spec, registry()) for row, spec in specs(SOURCE, "smoke", "supervised").items()}
     plans = {
         (row, seed): job.seeded(seed).plan.model_copy(update={"noise": noise})
         for row, job in jobs.items()
         for seed in range(3)
     }
-    return reproduced(SOURCE, "smoke", plans, found)
+    return reproduced(replace(SOURCE, claims=(replace(BETTER, margin=claim),)), "smoke", plans, found)
 
 
 def test_pairs_closer_than_a_tenth_as_published_are_not_compared() -> None:
@@ -140,6 +145,33 @@ def test_a_conclusion_of_several_seeds_holds_only_beyond_their_interval(
     (one,) = table(results(Best=best, Near=(0.1,) * 3, Worst=(0.4,) * 3)).conclusions
     assert one.verdict == verdict
     assert one.seeds == 3
+
+
+@pytest.mark.parametrize("wild", [math.inf, -math.inf, math.nan, 1e308, None])
+def test_a_margin_that_is_no_number_is_judged_to_be_none(wild: float | None) -> None:
+    def margin(rows: Mapping[str, Mapping[str, float]]) -> float:
+        gap = rows["Worst"]["loss"] - rows["Best"]["loss"]
+        return gap if gap > 0 else 1 / 0 if wild is None else wild
+
+    found = table(results(Best=(0.4,), Near=(0.1,), Worst=(0.4,)), claim=margin)
+    (one,) = found.conclusions
+    assert (one.verdict, one.margin, one.within, one.seeds) == ("no number", None, None, 0)
+    (one,) = table(results(Best=(0.4, 0.1, 0.1), Near=(0.1,), Worst=(0.4,) * 3), claim=margin).conclusions
+    assert (one.verdict, one.seeds) == ("holds", 2)
+    (one,) = table(results(Best=(0.3,), Near=(0.1,), Worst=(0.4,)), claim=margin, loss=0.2).conclusions
+    assert (one.verdict, one.within) == ("within the noise", None)
+    as_json(one.model_dump(mode="json"))
+
+
+def test_results_of_another_source_of_the_probe_stand_in_no_table() -> None:
+    found = results(Best=(0.1,), Near=(0.1,), Worst=(0.4,))
+    one = found["Best", 0]
+    used = tuple(
+        u.model_copy(update={"source": "f" * 64}) if u.kind == "probe" else u for u in one.plan.components
+    )
+    found["Best", 0] = one.model_copy(update={"plan": one.plan.model_copy(update={"components": used})})
+    with pytest.raises(ValueError, match="another source"):
+        table(found)
 
 
 def test_train_scores_and_failed_seeds_are_kept_apart() -> None:

@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from probekit.runs.interval import of_mean, quantile
+from probekit.catalog.registry import registry
+from probekit.evidence.compare import paired
+from probekit.plans.scale import probe_at
+from probekit.runs.interval import OPEN, Bounds, apart, of_mean, quantile
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,56 @@ def test_an_interval_over_seeds_holds_the_truth_nineteen_times_in_twenty(seeds: 
     found = [of_mean(row.tolist(), "seeds") for row in draws]
     held = sum(one is not None and one.low <= 0 <= one.high for one in found)
     assert held / len(found) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "ends"),
+    [
+        ([0.2, 0.9, 0.4], (0.0, 1.0), (0.0, 1.0)),
+        ([0.01, 0.0, 0.05], (0.0, None), (0.0, pytest.approx(0.0857, abs=1e-3))),
+        ([1.0, 0.9], (None, 1.0), (pytest.approx(0.3147, abs=1e-3), 1.0)),
+        ([1.0, 1.0], (0.0, 1.0), (1.0, 1.0)),
+        ([0.5, 0.5001], (0.0, 1.0), (pytest.approx(0.4994, abs=1e-4), pytest.approx(0.5007, abs=1e-4))),
+    ],
+)
+def test_an_interval_stays_within_the_bounds_of_its_metric(
+    values: list[float], bounds: Bounds, ends: tuple[float, float]
+) -> None:
+    found = of_mean(values, "seeds", bounds)
+    assert found is not None
+    assert (found.low, found.high) == ends
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_an_interval_within_bounds_holds_the_truth_as_often_as_one_that_knows_none(seeds: int) -> None:
+    draws = np.random.default_rng(0).beta(8, 0.5, size=(1000, seeds))
+    truth = 8 / 8.5
+    held = [
+        [one is not None and one.low <= truth <= one.high for one in found]
+        for found in zip(
+            *((of_mean(row.tolist(), "seeds"), of_mean(row.tolist(), "seeds", (0.0, 1.0))) for row in draws),
+            strict=True,
+        )
+    ]
+    assert held[0] == held[1]
+
+
+def test_a_difference_is_bounded_by_the_width_of_its_metric() -> None:
+    assert apart((0.0, 1.0)) == (-1.0, 1.0)
+    assert apart((2.0, 5.0)) == (-3.0, 3.0)
+    assert apart((0.0, None)) == apart((None, 1.0)) == OPEN
+    found = paired({0: 1.0, 1: 0.1}, {0: 0.0, 1: 0.2}, (0.0, 1.0))
+    assert found is not None
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["nonlocality", "translation", "grouping"])
+def test_the_built_in_metrics_say_their_bounds(name: str) -> None:
+    for metric in probe_at(name, "smoke", registry()).metrics:
+        least, most = metric.bounds
+        assert least == 0
+        assert most == (1 if metric.better == "higher" or metric.name.startswith(("ord", "delta")) else None)
 
 
 def test_one_seed_has_no_interval_over_seeds() -> None:

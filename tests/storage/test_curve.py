@@ -8,6 +8,7 @@ import pytest
 from conftest import Run
 from small import PROBE, done
 
+from probekit.cards.plots import curves
 from probekit.storage.curve import logged, spike
 from probekit.storage.folder import LOG, Folder
 
@@ -21,10 +22,20 @@ from probekit.storage.folder import LOG, Folder
         ([0.2], None),
         ([], None),
         ([0.0, 1.0], None),
+        ([1e-5, 1e308], 1e100),
     ],
 )
 def test_a_loss_far_above_the_first_is_a_spike(losses: list[float], found: float | None) -> None:
     assert spike([(float(step), loss) for step, loss in enumerate(losses)]) == found
+
+
+def test_losses_of_any_size_are_drawn() -> None:
+    points = [(float(step), loss) for step, loss in enumerate([1e-3, 1e308, -1e308, 1.7e308] * 90)]
+    for some in (points, points[1::2]):
+        drawn = curves([(0, some)], "salt")
+        assert drawn.startswith("<svg")
+        assert "inf" not in drawn
+        assert "nan" not in drawn
 
 
 def test_rows_that_are_not_whole_are_passed_over(tmp_path: Path) -> None:

@@ -20,6 +20,16 @@ def through_file(folder: Path, state: Any) -> Any:
     return unpack(about["rest"], read)
 
 
+def test_a_state_may_hold_infinity_which_its_file_does_not(tmp_path: Path) -> None:
+    state = {"best": float("inf"), "worst": [float("-inf"), {"none": float("nan")}], "count": 3.5}
+    back = through_file(tmp_path, state)
+    assert (back["best"], back["worst"][0], back["count"]) == (float("inf"), float("-inf"), 3.5)
+    assert back["worst"][1]["none"] != back["worst"][1]["none"]
+    content = (tmp_path / "state.safetensors").read_bytes()
+    assert b"Infinity" not in content
+    assert b"NaN" not in content
+
+
 def test_a_state_comes_back_with_types_and_nesting(tmp_path: Path) -> None:
     state: dict[str, Any] = {
         "step": 3,

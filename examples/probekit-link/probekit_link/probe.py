@@ -58,7 +58,7 @@ class Link:
         spans = {"accuracy": (0, size)}
         spans |= {f"to_{end}": (end - size // 4, end) for end in range(size // 4, size + 1, size // 4)}
         self.metrics = tuple(
-            Metric(name, "higher", 1.0, accuracy(*span), "sinks of d in {} to {}".format(*span), chance=0.25)
+            Metric(name, "higher", 1.0, accuracy(*span), f"sinks of d in {span}", chance=0.25, bounds=(0, 1))
             for name, span in spans.items()
         )
 

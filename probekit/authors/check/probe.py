@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from probekit.authors.check.data import DATA, MOST, ProbeBench
 from probekit.authors.check.kit import DoesNotApply, fail
@@ -14,6 +14,11 @@ from probekit.plans.golden import SPLITS
 from probekit.plans.scale import probe_at
 from probekit.runs.score import closed_form, means
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NEARLY = 1e-6
+"""How far rounding may take a score."""
 NEAR = 0.1
 """How far from chance a constant may score, as a share of the way to perfect."""
 
@@ -67,11 +72,38 @@ def truth_scores_perfect(bench: ProbeBench) -> None:
         if tuple(scores.shape) != (len(inputs),):
             fail(f"{metric.name} gives {tuple(scores.shape)}", f"One number an item: ({len(inputs)},).")
         found = means({metric.name: scores})[metric.name]
-        if found is not None and abs(found - metric.perfect) > 1e-6:
+        if found is not None and abs(found - metric.perfect) > NEARLY:
             fail(
                 f"the truth scores {found:.6g} in {metric.name}, which calls {metric.perfect:g} perfect",
                 "Score the target's own form too, as one-hot channels in place of logits.",
             )
+
+
+def scores_stay_within_bounds(bench: ProbeBench) -> None:
+    """Each metric is finite for the truth and for a constant, and within the bounds that it states."""
+    inputs, targets = bench.items("test")
+    for metric in bench.probe.metrics:
+        for what, answer in (("the truth", targets), ("a constant", constant(bench, targets))):
+            scores = metric.score(answer, targets, inputs).double()
+            scores = scores[~scores.isnan()]
+            if not bool(scores.isfinite().all()):
+                fail(f"{metric.name} is not finite for {what}", "Give NaN where it does not apply.")
+            if not len(scores):
+                continue
+            least, most = float(scores.min()), float(scores.max())
+            low, high = metric.bounds
+            if (low is not None and least < low - NEARLY) or (high is not None and most > high + NEARLY):
+                ends = f"{least:.6g} to {most:.6g}"
+                fail(
+                    f"{what} scores {ends} in {metric.name}, whose bounds are {metric.bounds}",
+                    "State bounds that hold, None where there is none.",
+                )
+
+
+def constant(bench: ProbeBench, like: Tensor) -> Tensor:
+    """Return the mean target of the training split, the same everywhere, in the shape of targets."""
+    _, known = bench.items("train")
+    return known.float().mean((0, *range(2, known.ndim)), keepdim=True).expand_as(like)
 
 
 def a_constant_stays_near_chance(bench: ProbeBench) -> None:
@@ -80,9 +112,8 @@ def a_constant_stays_near_chance(bench: ProbeBench) -> None:
     stated = [metric for metric in probe.metrics if metric.chance is not None]
     if not stated:
         raise DoesNotApply("no metric states its chance")
-    _, known = bench.items("train")
     inputs, targets = bench.items("test")
-    mean = known.float().mean((0, *range(2, known.ndim)), keepdim=True).expand_as(targets)
+    mean = constant(bench, targets)
     for metric in stated:
         assert metric.chance is not None
         scores = metric.score(mean, targets, inputs).double()
@@ -135,6 +166,7 @@ PROBE = (
     *DATA,
     oracle_is_exact,
     truth_scores_perfect,
+    scores_stay_within_bounds,
     a_constant_stays_near_chance,
     controls_fail,
     plugin_imports_no_torch,

@@ -11,7 +11,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note, say, write
-from probekit.cli.table import print_tables
+from probekit.cli.table import print_json, print_tables
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def card(
     if md is not None:
         write(md, markdown_of(found))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump(mode="json"))
     elif html is None and md is None:
         from probekit.cards.tables import tables
 

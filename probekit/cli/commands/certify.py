@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note
 from probekit.cli.progress import Progress
+from probekit.cli.table import print_json
 
 HOLDS = {True: "holds", False: "FAILS", None: "-"}
 
@@ -62,7 +62,7 @@ def certify(
                 )
             )
     if as_json:
-        typer.echo(json.dumps([{**c.model_dump(), "passed": c.passed} for c in found], indent=2))
+        print_json([{**c.model_dump(mode="json"), "passed": c.passed} for c in found])
     else:
         for certificate in found:
             verdict = "passed" if certificate.passed else "FAILED"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
+
+from probekit.cli.table import print_json
 
 SHOWN = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
 
@@ -39,6 +40,6 @@ def check(
                 why = f"as {first}"
             typer.echo(f"{here.check:{room}}  {SHOWN[here.state]:8}  {why}".rstrip())
     if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        print_json([dataclasses.asdict(one) for one in found])
     if any(one.state == "fails" for one in found):
         raise typer.Exit(1)

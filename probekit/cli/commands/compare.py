@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.table import print_table
+from probekit.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
     from probekit.cards.contrast import Contrast
@@ -38,7 +38,7 @@ def compare(
 
     found = contrast(Store(store), registry(), one, other, probe, scale)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump(mode="json"))
     else:
         print_contrast(found)
 
@@ -63,7 +63,10 @@ def print_contrast(found: Contrast) -> None:
         rows,
     )
     typer.echo(f"  {found.standing}")
-    typer.echo("  Over seeds: Student's paired t. Over items: bootstrap, of these networks alone.")
+    typer.echo(f"  Floor of the {found.metric}: {number(found.floor)}.")
+    for text in found.cautions:
+        typer.echo(f"  {text}")
+    typer.echo("  Student's paired t: over seeds; over items, of these networks alone.")
     typer.echo("  The effect size is the mean difference over the standard deviation of the differences.")
     typer.echo(f"  Test items solved by both: {found.both:,}; by neither: {found.neither:,}.\n")
     for name, cases in ((found.one, found.only_one), (found.other, found.only_other)):

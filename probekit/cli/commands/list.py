@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Annotated
 
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.table import print_table
+from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS
 from probekit.errors import UsageError, did_you_mean
 
@@ -38,7 +37,7 @@ def list_components(
         for component in found
     ]
     if as_json:
-        typer.echo(json.dumps(shown, indent=2))
+        print_json(shown)
         return
     for one in KINDS:
         rows = [[c["name"], c["plugin"], c["about"]] for c in shown if c["kind"] == one]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
 
 from probekit.catalog.plugins import PluginRecord
 from probekit.catalog.registry import registry
-from probekit.cli.table import print_table
+from probekit.cli.table import print_json, print_table
 
 
 def plugins(
@@ -28,7 +27,7 @@ def plugins(
         facts = [dataclasses.asdict(record) | {"state": _state(record)} for record in records]
         hidden = () if trace else ("trace",)
         shown = [{key: value for key, value in fact.items() if key not in hidden} for fact in facts]
-        typer.echo(json.dumps(shown, indent=2))
+        print_json(shown)
     else:
         heads = ["name", "distribution", "version", "components", "ms", "state"]
         print_table("", heads, [_row(record) for record in records])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note, write
-from probekit.cli.table import print_tables
+from probekit.cli.table import print_json, print_tables
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import Place, Source
@@ -70,7 +69,7 @@ def reproduce(
     if md is not None:
         write(md, in_markdown(texts))
     if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        print_json([one.model_dump(mode="json") for one in found])
     else:
         print_tables(texts)
     if any(line.failed for one in found for line in one.lines):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
+from probekit.cli.table import print_json
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,11 +82,11 @@ def run(
 def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | None = None) -> None:
     """Print the rows as JSON, or as tables."""
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
-    from probekit.cli.report import print_comparison, print_outcome, print_rows, print_spikes
+    from probekit.cli.report import print_comparison, print_outcome, print_reservations, print_rows
 
-    groups: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Outcome]] = defaultdict(list)
     for outcome in outcomes or []:
         if outcome.result.status == "done":
             groups[outcome.result.plan.comparable].append(outcome)
@@ -95,6 +95,6 @@ def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | 
             print_outcome(group[0])
         else:
             print_comparison(group)
-        print_spikes([outcome.result for outcome in group])
+        print_reservations([outcome.result for outcome in group])
     if not outcomes or len(rows) > 1:
         print_rows(rows)

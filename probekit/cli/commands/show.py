@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from probekit.catalog.grammar import write
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HANDED, describe
-from probekit.cli.table import print_table
+from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.interfaces import Probe, Scale
@@ -49,7 +48,7 @@ def show(
     tables = {"parameters": [one._asdict() for one in describe(target, HANDED[component.kind])], **tables}
     doc = inspect.getdoc(target) or ""
     if as_json:
-        typer.echo(json.dumps({**facts, "doc": doc, **tables}, indent=2))
+        print_json({**facts, "doc": doc, **tables})
         return
     for fact, text in facts.items():
         typer.echo(f"{fact + ':':<14}{text}")

@@ -22,4 +22,13 @@ def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
 def accuracy(classes: int) -> Metric:
     """Return the metric for so many classes of codes, whose chance is one in as many."""
     about = "Accuracy on the masked positions"
-    return Metric("accuracy", "higher", 1.0, masked_accuracy, about, chance=1 / classes, gap="gap")
+    return Metric(
+        "accuracy",
+        "higher",
+        1.0,
+        masked_accuracy,
+        about,
+        chance=1 / classes,
+        gap="gap",
+        bounds=(0.0, 1.0),
+    )

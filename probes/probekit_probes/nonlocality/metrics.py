@@ -162,17 +162,32 @@ def over(error: Score, among: Callable[[Tensor], Tensor]) -> Score:
 def depth_metrics() -> tuple[Metric, ...]:
     """Return the metrics; the first is the headline. All are errors, and 0 is perfect."""
     found = []
-    for name, error, gap in (
-        ("loss", absolute, "gap"),
-        ("ord", ordinal, ""),
-        ("delta", delta, ""),
-        ("rmse", root_mean_square, ""),
+    for name, error, gap, most in (
+        ("loss", absolute, "gap", None),
+        ("ord", ordinal, "", 1.0),
+        ("delta", delta, "", 1.0),
+        ("rmse", root_mean_square, "", None),
     ):
         about = (error.__doc__ or "").rstrip(".")
         for suffix, among, where in (("", everywhere, ""), ("_foreground", foreground, ", foreground alone")):
             score = over(error, among)
-            found.append(Metric(name + suffix, "lower", 0.0, score, about + where, gap=gap and gap + suffix))
-    for part in (wrong_level, unspread, unspread_split, ord_extended):
+            found.append(
+                Metric(
+                    name + suffix,
+                    "lower",
+                    0.0,
+                    score,
+                    about + where,
+                    gap=gap and gap + suffix,
+                    bounds=(0.0, most),
+                )
+            )
+    for part, most in (
+        (wrong_level, None),
+        (unspread, None),
+        (unspread_split, None),
+        (ord_extended, 1.0),
+    ):
         about = (part.__doc__ or "").partition("\n")[0].rstrip(".")
-        found.append(Metric(part.__name__, "lower", 0.0, part, about))
+        found.append(Metric(part.__name__, "lower", 0.0, part, about, bounds=(0.0, most)))
     return tuple(found)

@@ -30,4 +30,5 @@ IOU = Metric(
     intersection_over_union,
     "Intersection over union of the square told and the true one",
     gap="gap",
+    bounds=(0.0, 1.0),
 )
