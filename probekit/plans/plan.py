@@ -45,7 +45,7 @@ class Used(BaseModel):
 
     @property
     def seen(self) -> dict[str, object]:
-        """What 0.1.0 did not see of its code: versions imported, values read, files named, where there are."""
+        """What 0.1.0 did not see of its code: versions imported, values read, files named."""
         imports = {name: version for name, version in self.imports.items() if name not in RECORDED}
         found = {"imports": imports, "values": self.values, "files": self.files}
         return {name: value for name, value in found.items() if value}

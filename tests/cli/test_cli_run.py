@@ -24,6 +24,7 @@ KEYS = {
         "unscored",
         "parameters",
         "width",
+        "width_wished",
         "budget_gap",
         "seconds",
     ),
