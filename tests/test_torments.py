@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from torments import kills, spoil, words
+from torments import crowd, kills, spoil, words
 from torments.report import Trial, bad, judged, table
 
 from probekit.errors import StoreError
@@ -25,6 +25,13 @@ def test_no_spoilt_file_passes_for_what_it_was(
 
 def test_texts_are_read_as_themselves_or_refused_soon() -> None:
     assert bad(list(words.of_grammar(200, 7))) == []
+
+
+@pytest.mark.slow
+def test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well(tmp_path: Path) -> None:
+    trials = list(crowd.of_crowds(tmp_path, 1, 7, sizes=(3,)))
+    assert bad(trials) == []
+    assert len(trials) == 2
 
 
 @pytest.mark.slow

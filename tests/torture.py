@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import kills, spoil, words
+from torments import crowd, kills, spoil, words
 from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
     "kills": (kills.of_runs, 0.5),
     "finished": (spoil.of_finished, 1),
     "unfinished": (spoil.of_unfinished, 0.25),
+    "crowds": (crowd.of_crowds, 0.02),
     "grammar": (lambda folder, times, seed: words.of_grammar(times, seed), 5),
 }
 """By name: what is done, and how many times of each kind for one that is asked for."""

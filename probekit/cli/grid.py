@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -59,46 +59,63 @@ def carry_out_all(
 ) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
     """Carry out the jobs one by one; return a row each, what came of them, and whether Ctrl-C ended it.
 
-    One that is another by a second name is not carried out again: it has its row, and is no second outcome.
+    One that another process is at comes last, and is waited for. One that is another by a second name is not
+    carried out again: it has its row, and is no second outcome.
     """
     from probekit.runs.run import carry_out
+    from probekit.storage.folder import Claimed
 
-    rows: list[dict[str, Any]] = []
-    outcomes: list[Outcome] = []
-    before: dict[str, dict[str, Any]] = {}
+    rows: dict[int, dict[str, Any]] = {}
+    outcomes: dict[int, Outcome] = {}
+    before: dict[str, int] = {}
+    queue = deque((place, job, False) for place, job in enumerate(jobs))
     stopped = False
     with Progress(len(jobs)) as progress:
-        for job in jobs:
+        while queue:
+            place, job, waiting = queue.popleft()
             if stopped:
-                rows.append(described(job, "planned"))
+                rows[place] = described(job, "planned")
                 continue
-            progress.begin(job)
-            if (row := before.get(job.plan.identity)) is not None:
-                rows.append({**row, **asked_for(job)})
+            if not waiting:
+                progress.begin(job)
+            if (twin := before.setdefault(job.plan.identity, place)) != place:
+                if twin in rows:
+                    rows[place] = {**rows[twin], **asked_for(job)}
+                else:
+                    queue.append((place, job, True))
                 continue
             try:
                 outcome = carry_out(
-                    job, registry(), device=device, store=store, force=force, watch=progress.watch
+                    job,
+                    registry(),
+                    device=device,
+                    store=store,
+                    force=force,
+                    watch=progress.watch,
+                    wait=waiting,
                 )
+            except Claimed:
+                note(f"{job.name}: another process is at it; it is waited for when the rest is done.")
+                queue.append((place, job, True))
+                continue
             except KeyboardInterrupt:
                 stopped = True
-                rows.append(described(job, "interrupted", store.newest(job.plan)))
+                rows[place] = described(job, "interrupted", store.newest(job.plan))
                 continue
             except ProbekitError as error:
                 say(f"{job.name}: {error}")
-                before[job.plan.identity] = described(job, "failed", store.newest(job.plan))
-                rows.append(before[job.plan.identity])
+                rows[place] = described(job, "failed", store.newest(job.plan))
                 continue
-            outcomes.append(outcome)
+            outcomes[place] = outcome
             result = outcome.result
-            status = "stored" if outcome.stored else result.status
-            before[job.plan.identity] = described(job, status, outcome.folder, result)
-            rows.append(before[job.plan.identity])
+            rows[place] = described(
+                job, "stored" if outcome.stored else result.status, outcome.folder, result
+            )
             if result.status == "failed":
                 say(f"{job.name} failed: {result.error} See {outcome.folder.path}.")
             if outcome.stored and (changed := elsewhere(result, device)):
                 note(f"{job.name} was stored in another environment: {changed}.")
-    return rows, outcomes, stopped
+    return [rows[place] for place in sorted(rows)], [outcomes[place] for place in sorted(outcomes)], stopped
 
 
 def interrupted(aside: str = "") -> Interrupted:

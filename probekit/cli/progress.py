@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STAGES = {
     "prepare": "drawing data",
     "train": "training",
+    "wait": "another process is at it",
     "score": "scoring",
     "examine": "examining",
     "write": "writing",

@@ -17,6 +17,7 @@ from probekit.errors import RunError, UsageError
 from probekit.plans.job import Job, make_job
 from probekit.plans.spec import make_spec
 from probekit.runs.machine import chosen_device
+from probekit.storage.curve import reached
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
@@ -78,19 +79,33 @@ def carry_out(
     store: Store,
     force: bool = False,
     watch: Watch | None = None,
+    wait: bool = True,
 ) -> Outcome:
-    """Return the stored result of a job, or perform it; with `force`, in a new folder beside it."""
+    """Return the stored result of a job, or perform it; with `force`, in a new folder beside it.
+
+    wait: for another process that is at it, whose result is then returned, else raise Claimed.
+    """
     from probekit.runs.engine import perform
 
-    plan = job.plan
     where = chosen_device(device)
-    if not force and (found := store.find(plan)) is not None:
-        result, kept = found
-        # as it was asked for now, with the noise as it is known now
-        return Outcome(job, result.model_copy(update={"plan": plan}), kept, stored=True)
-    folder = store.new(plan) if force else store.newest_or_new(plan)
-    with folder.locked(), contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
-        return Outcome(job, perform(job, folder, known, where, watch), folder, stored=False)
+    tell = watch or (lambda stage, row: None)
+    if not force and (outcome := kept(job, store)) is not None:
+        return outcome
+    folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
+    with folder.claimed((lambda: tell("wait", reached(folder))) if wait else None):
+        if not force and (outcome := kept(job, store)) is not None:  # made while this process waited
+            return outcome
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
+            return Outcome(job, perform(job, folder, known, where, watch), folder, stored=False)
+
+
+def kept(job: Job, store: Store) -> Outcome | None:
+    """Return what the store holds of a job, as it is asked for now and with the noise as it is known now."""
+    found = store.find(job.plan)
+    if found is None:
+        return None
+    result, folder = found
+    return Outcome(job, result.model_copy(update={"plan": job.plan}), folder, stored=True)
 
 
 def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 SPEC, RESULT, LOG = "spec.json", "result.json", "log.jsonl"
 MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
 """Bytes that a file of JSON, a log and any file may have at the most."""
+
+
+PATIENCE = 0.5
+"""Seconds between two looks at how far another process is."""
+
+
+class Claimed(StoreError):
+    """Another process is at a run."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"running in {path}", "another process is running it", "Wait for it, or give another --store DIR."
+        )
 
 
 class Folder:
@@ -136,19 +149,23 @@ class Folder:
         return content
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder alone. Raises StoreError where another process does."""
+    def claimed(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the folder alone.
+
+        waiting: called now and then while another process holds it; without it that raises Claimed. A claim
+        does not outlive the process. Raises StoreError where the disk refuses.
+        """
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise StoreError(
-                f"running in {self.path}",
-                "another process is running it",
-                "Wait for it, or name another place with --store DIR.",
-            ) from None
+            while not lock.is_locked:
+                try:
+                    lock.acquire(timeout=0 if waiting is None else PATIENCE, poll_interval=PATIENCE / 5)
+                except Timeout:
+                    if waiting is None:
+                        raise Claimed(self.path) from None
+                    waiting()
         except OSError as error:
             raise StoreError(f"locking {self.path}", error.strerror or str(error), ROOM) from error
         try:

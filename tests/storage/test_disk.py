@@ -72,7 +72,7 @@ def test_a_lock_that_is_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     (tmp_path / ".lock").symlink_to(victim)
-    with pytest.raises(StoreError), Folder(tmp_path).locked():
+    with pytest.raises(StoreError), Folder(tmp_path).claimed():
         pass
     assert victim.read_bytes() == b"mine"
 

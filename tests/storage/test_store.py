@@ -179,7 +179,7 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
 def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from probekit.storage.folder import Folder\n"
-        f"with Folder(pathlib.Path({str(tmp_path)!r})).locked():\n"
+        f"with Folder(pathlib.Path({str(tmp_path)!r})).claimed():\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     other = subprocess.Popen(
@@ -187,12 +187,12 @@ def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     )
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(StoreError, match="another process is running it"), Folder(tmp_path).locked():
+    with pytest.raises(StoreError, match="another process is running it"), Folder(tmp_path).claimed():
         pass
     other.kill()  # a lock does not outlive its holder
     other.wait()
     other.stdout.close()
-    with Folder(tmp_path).locked():
+    with Folder(tmp_path).claimed():
         pass
 
 
