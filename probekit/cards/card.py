@@ -38,7 +38,7 @@ class Score(BaseModel):
 class Run(BaseModel):
     """One seed: its folder in the store, and what makes it found and made again.
 
-    unscored: why a metric has no score, by name.
+    unscored: why a metric has no score, or something beside the scores was not found, by name.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -114,7 +114,9 @@ def run(one: Stored, headline: Metric) -> Run:
         score=scored(one, headline),
         error=result.error,
         spike=result.spike,
-        unscored={name: why for name, why in result.unscored.items() if "/" not in name},
+        unscored={
+            name: why for name, why in {**result.unscored, **result.missing}.items() if "/" not in name
+        },
         environment=result.environment,
     )
 

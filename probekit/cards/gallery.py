@@ -16,7 +16,7 @@ from probekit.interfaces import Metric, Probe
 from probekit.items import batch
 from probekit.runs.cases import chosen
 from probekit.runs.engine import CASES, MEASURED, SCORES, WEIGHTS
-from probekit.runs.network import build
+from probekit.runs.network import build, together
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
@@ -111,7 +111,7 @@ def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
         folder.read(name, result)
     expression = resolve(result.plan.structure, probe.structure, names.known)
     model = build(expression, probe.shape, result.plan, torch.device("cpu"))
-    model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
+    model.load_state_dict(together(*folder.read_tensors(WEIGHTS)))
     return Network(cell.structure, model.eval(), folder.read_tensors(SCORES)[0][probe.metrics[0].name])
 
 
@@ -167,8 +167,8 @@ def answered(networks: Sequence[Network], probe: Probe, metric: Metric, notes: l
     answer = getattr(probe, "answer", None)
     answers: dict[str, Tensor] = {}
     for one in networks:
-        with torch.inference_mode():
-            output = one.model(inputs).float()
+        with torch.no_grad():
+            output = one.model(inputs.clone()).float()
         again = metric.score(output, targets, inputs).float()
         if torch.allclose(again, one.scores[wanted].float(), rtol=SAME, atol=1e-4, equal_nan=True):
             answers[one.structure] = output if answer is None else answer(output)

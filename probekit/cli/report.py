@@ -26,6 +26,7 @@ from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
 from probekit.evidence.floor import Floor, floor
 from probekit.interfaces import Metric
+from probekit.runs.engine import CASES
 from probekit.runs.interval import kept
 from probekit.runs.run import Outcome
 from probekit.storage.result import Result, place
@@ -62,9 +63,8 @@ def print_outcome(outcome: Outcome) -> None:
     typer.echo(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
         typer.echo("Stored earlier; --force runs it anew.")
-    typer.echo(
-        f"{outcome.folder.path} holds the result, the weights, the log and cases.png: look at the worst case."
-    )
+    cases = " and cases.png: look at the worst case" if CASES in result.files else ""
+    typer.echo(f"{outcome.folder.path} holds the result, the weights, the log{cases}.")
 
 
 def metric_row(result: Result, metric: Metric) -> list[str]:
@@ -131,7 +131,7 @@ def print_reservations(results: Sequence[Result]) -> None:
         who = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
             typer.echo(spiked(*who, result.spike))
-        for name, why in result.unscored.items():
+        for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
                 typer.echo(unscored(*who, name, why))
 

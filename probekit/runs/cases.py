@@ -44,8 +44,8 @@ def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tens
     metric = probe.metrics[0]
     named = chosen(scores, metric)
     inputs, targets = batch(data, [index for _, index in named])
-    with torch.inference_mode():
-        outputs = model(inputs.to(device)).float().cpu()
+    with torch.no_grad():
+        outputs = model(inputs.to(device).clone()).float().cpu()
     if hasattr(probe, "answer"):
         outputs = probe.answer(outputs)
     strips = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,18 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Row, Trainer
 from probekit.plans.job import Job
+from probekit.runs import generators
 from probekit.runs.cases import picture
+from probekit.runs.flops import forward_flops
 from probekit.runs.machine import environment
-from probekit.runs.measure import measure
-from probekit.runs.network import build, forward_flops, weights_hash
+from probekit.runs.measure import Measured, equivariance, reach
+from probekit.runs.network import apart, build, check, weights_hash
 from probekit.runs.score import floors, intervals, means, score, unscored
 from probekit.runs.splits import splits
 from probekit.storage import checkpoint
 from probekit.storage.checkpoint import Reached
 from probekit.storage.curve import logged, spike
-from probekit.storage.folder import Folder
+from probekit.storage.folder import LOG, Folder
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
@@ -71,32 +74,28 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     data = splits(job)
     train, test = data.train, data.test
     model = build(job.expression, probe.shape, plan, device)
-    flops = forward_flops(model, probe.shape, device)
+    check(model, probe.shape, device)
     data.draw(tell)
     reached = train_model(job, folder, registry, model, train, device, tell)
     model.eval()
+    state = model.state_dict()
+    weights = weights_hash(state)
+    files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
     held = data.validation
     scored: list[dict[str, Tensor]] = []
     for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
         tell("score", {"step": len(scored), "steps": 4})
         scored.append(score(model, probe, split, count, device))
     items, own, chosen_by = scored
+    files[SCORES] = folder.write_tensors(SCORES, items)
     tell("score", {"step": 3, "steps": 4})
-    measured, maps = measure(model, probe, test, device)
-    tell("score", {"step": 4, "steps": 4})
     metrics, training, within = means(items), means(own), intervals(items, probe.metrics)
     for metric in probe.metrics:
         here, there = metrics[metric.name], training[metric.name]
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
-    state = model.state_dict()
-    title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
-    files = {
-        WEIGHTS: folder.write_tensors(WEIGHTS, state),
-        SCORES: folder.write_tensors(SCORES, items),
-        MEASURED: folder.write_tensors(MEASURED, maps),
-        CASES: folder.write(CASES, picture(title, model, probe, test, items[probe.metrics[0].name], device)),
-    }
+    beside = looked_at(job, model, test, items[probe.metrics[0].name], folder, device)
+    tell("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,
         status="done",
@@ -108,7 +107,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
             for prefix, found in (("", items), ("train/", own), ("validation/", chosen_by))
             for name, why in unscored(found).items()
         },
-        measured=measured,
+        measured=beside.measured,
         controls=data.controls,
         floors=floors(probe, data.controls),
         ceiling=data.ceiling,
@@ -117,11 +116,60 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         spike=spike(logged(folder)),
         steps=reached.steps,
         seconds=reached.seconds,
-        flops=flops,
-        weights=weights_hash(state),
+        flops=beside.flops,
+        missing=beside.missing,
+        weights=weights,
         environment=environment(device),
-        files=files,
+        files={**files, **beside.files},
     )
+
+
+@dataclass(slots=True)
+class Beside:
+    """What was found of a network beside its scores; missing: why something was not, by what it is."""
+
+    measured: dict[str, float] = field(default_factory=dict)
+    flops: int | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def looked_at(
+    job: Job, model: nn.Module, test: Dataset, scores: Tensor, folder: Folder, device: torch.device
+) -> Beside:
+    """Measure, draw and count; each that fails leaves its place empty with the reason, and the rest go on.
+
+    scores: of the test items in the headline, (items,).
+    """
+    found, probe, plan = Beside(), job.probe, job.plan
+    maps: dict[str, Tensor] = {}
+    title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
+
+    def draw() -> None:
+        found.files[CASES] = folder.write(CASES, picture(title, model, probe, test, scores, device))
+
+    def measure(what: Callable[[], Measured]) -> None:
+        numbers, drawn = what()
+        found.measured |= numbers
+        maps.update(drawn)
+
+    def count() -> None:
+        found.flops = forward_flops(model, probe.shape)
+
+    for what, look in {
+        "receptive field": lambda: measure(lambda: reach(model, test, device)),
+        "equivariance": lambda: measure(lambda: equivariance(model, probe, test, device)),
+        "picture of cases": draw,
+        "FLOPs": count,  # last, as it takes the network to the CPU
+    }.items():
+        try:
+            look()
+        except StoreError:
+            raise
+        except Exception as error:
+            found.missing[what] = error.found if isinstance(error, ProbekitError) else reason(error)
+    found.files[MEASURED] = folder.write_tensors(MEASURED, maps)
+    return found
 
 
 def train_model(
@@ -138,12 +186,15 @@ def train_model(
     trainer: Trainer = job.trainer.make()
     here = environment(device)
     before = checkpoint.restore(folder, model, here)
+    if before.generators is not None:
+        generators.restore(before.generators)
     steps, rows = before.steps, before.rows
     start = saved = time.monotonic()
     pause = FIRST
 
     def save() -> Reached:
-        reached = Reached(steps, rows, before.seconds + time.monotonic() - start)
+        seconds = before.seconds + time.monotonic() - start
+        reached = Reached(steps, rows, seconds, generators=generators.state())
         checkpoint.save(folder, model, trainer, reached, here)
         return reached
 

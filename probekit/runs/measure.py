@@ -25,39 +25,43 @@ SHARE = 0.9
 TINY = 1e-12
 
 
-def measure(
-    model: nn.Module, probe: Probe, data: Dataset, device: torch.device
-) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """Return the numbers by name, and their maps, float32 of the probe's size each.
+Measured = tuple[dict[str, float], "dict[str, Tensor]"]
+"""Numbers by name, and their maps, float32 of the probe's size each."""
 
-    receptive_radius: within which 90 % of the map `receptive_field` lies. Where the probe has a symmetry,
-    equivariance_error, the root mean square of the map `equivariance`: of shifts over the middle half of each
-    side, with equivariance_error_border over the rest; of permutations over all.
+
+def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measured:
+    """Return how far a network looks: receptive_radius, within which 90 % of the map receptive_field lies."""
+    inputs, _ = batch(data, range(min(ITEMS, len(data))))
+    field = receptive_field(model, inputs.to(device))
+    if field is None:
+        return {}, {}
+    return {"receptive_radius": radius(field)}, {"receptive_field": field}
+
+
+def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.device) -> Measured:
+    """Return how far a network is from moving its answer with its input, where the probe has a symmetry.
+
+    equivariance_error is the root mean square of the map `equivariance`: of shifts over the middle half of
+    each side, with equivariance_error_border over the rest; of permutations over all.
     """
     import torch
 
-    numbers: dict[str, float] = {}
-    maps: dict[str, Tensor] = {}
-    inputs, _ = batch(data, range(min(ITEMS, len(data))))
-    field = receptive_field(model, inputs.to(device))
-    if field is not None:
-        maps["receptive_field"] = field
-        numbers["receptive_radius"] = radius(field)
-    symmetry = getattr(probe, "symmetry", None)
-    size = probe.shape.size
+    symmetry, size = getattr(probe, "symmetry", None), probe.shape.size
     error, inside = None, torch.ones(size, dtype=torch.bool)
     if symmetry == "permutation":
+        inputs, _ = batch(data, range(min(ITEMS, len(data))))
         error = departure(model, [(inputs, permutation(size))], device)
     elif symmetry == "shift":
         several, _ = batch(data, range(min(SOUGHT, len(data))))
         error, inside = departure(model, shiftable(several), device), middle(size)
-    if error is not None:
-        maps["equivariance"] = error
-        for name, where in (("equivariance_error", inside), ("equivariance_error_border", ~inside)):
-            squares = error[where & error.isfinite()].double().square()
-            if len(squares):
-                numbers[name] = float(squares.mean().sqrt())
-    return numbers, maps
+    if error is None:
+        return {}, {}
+    numbers = {}
+    for name, where in (("equivariance_error", inside), ("equivariance_error_border", ~inside)):
+        squares = error[where & error.isfinite()].double().square()
+        if len(squares):
+            numbers[name] = float(squares.mean().sqrt())
+    return numbers, {"equivariance": error}
 
 
 def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
@@ -72,7 +76,7 @@ def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
     for part in sittings(inputs):
         # items do not mix, so the gradient of their sum holds each one's own
         given = part.detach().clone().requires_grad_()
-        output = model(given).float()
+        output = model(given.clone()).float()  # a copy, as it may write into what it is given
         if not output.requires_grad:
             return None
         centre = (slice(None), slice(None), *(side // 2 for side in output.shape[2:]))
@@ -159,8 +163,8 @@ def answers(model: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
     """Return a network's answers to inputs (batch, channels, *size), float32."""
     import torch
 
-    with torch.inference_mode():
-        parts = [model(part.to(device)).float().cpu() for part in sittings(inputs)]
+    with torch.no_grad():
+        parts = [model(part.to(device).clone()).float().cpu() for part in sittings(inputs)]
     return torch.cat(parts)
 
 

@@ -16,6 +16,7 @@ from probekit.components import Component
 from probekit.errors import RunError, UsageError
 from probekit.plans.job import Job, make_job
 from probekit.plans.spec import make_spec
+from probekit.runs import generators
 from probekit.runs.machine import chosen_device
 from probekit.storage.curve import reached
 from probekit.storage.folder import Folder
@@ -63,7 +64,8 @@ def run(
     spec = make_spec(
         probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
     )
-    outcome = carry_out(make_job(spec, known), known, device=device, store=Store(store), force=force)
+    with generators.kept():
+        outcome = carry_out(make_job(spec, known), known, device=device, store=Store(store), force=force)
     if outcome.result.status == "failed":
         raise RunError(
             f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."

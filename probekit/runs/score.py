@@ -27,21 +27,49 @@ def score(
 ) -> dict[str, Tensor]:
     """Score the first `count` items: each metric's (count,) float32.
 
-    Raises RunError where an answer is not finite: a metric's NaN says that it does not apply, and would
-    hide it.
+    model: a network, (batch, inputs, *size) to (batch, outputs, *size), or a control, which may answer in the
+    form of targets too. Raises RunError where an answer has another shape or is not finite (a metric's NaN
+    says that it does not apply, and would hide it), and where a metric does not give one number an item.
     """
     import torch
 
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
-    with torch.inference_mode():
+    with torch.no_grad():  # not inference mode: what a layer keeps of it may have to carry gradients later
         for indices, *columns in batches(data, count, sitting(probe.shape.size)):
             inputs, targets = (column.to(device) for column in columns)
-            output = model(inputs).float()
+            allowed = [(len(inputs), probe.shape.outputs, *probe.shape.size)]
+            if not isinstance(model, torch.nn.Module):
+                allowed.append(tuple(targets.shape))
+            # of a copy, as a network may write into what it is given
+            output = held(model(inputs.clone()), allowed).float()
             if not bool(output.isfinite().all()):
                 raise RunError("scoring", f"an answer to items {indices[0]} to {indices[-1]} is not finite")
             for metric in probe.metrics:
-                found[metric.name].append(metric.score(output, targets, inputs).cpu())
+                found[metric.name].append(valued(metric, output, targets, inputs))
     return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def held(output: object, allowed: Sequence[tuple[int, ...]]) -> Tensor:
+    """Return an answer of one of these shapes; raises RunError for any other, which might be broadcast."""
+    import torch
+
+    found = tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    if found not in allowed:
+        raise RunError("an answer", f"it is {found}, and the probe asks for {' or '.join(map(str, allowed))}")
+    return cast("Tensor", output)
+
+
+def valued(metric: Metric, output: Tensor, targets: Tensor, inputs: Tensor) -> Tensor:
+    """Return a metric's number an item, (batch,) on the CPU; raises RunError where it gives anything else."""
+    import torch
+
+    values = metric.score(output, targets, inputs)
+    found = tuple(values.shape) if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
+    if found != (len(inputs),):
+        raise RunError(
+            f"the metric {metric.name}", f"it gave {found} for {len(inputs)} items, not a number each"
+        )
+    return values.cpu()
 
 
 def sitting(size: Sequence[int]) -> int:

@@ -22,28 +22,32 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a run has come: steps, rows of the log, seconds of training, and the trainer's state there."""
+    """How far a run has come: steps, rows of the log, seconds of training, the trainer's state there and that
+    of the global generators."""
 
     steps: int = 0
     rows: int = 0
     seconds: float = 0.0
     trainer: Mapping[str, Any] | None = None
+    generators: Mapping[str, Any] | None = None
 
 
 def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, here: Environment) -> None:
     """Write a checkpoint; raises StoreError where the disk does not take it."""
     weights, model_state = pack(dict(model.state_dict()), "model")
     moments, trainer_state = pack(trainer.state_dict(), "trainer")
+    drawn, generators = pack(reached.generators, "generators")
     about = {
         "model": model_state,
         "trainer": trainer_state,
+        "generators": generators,
         "steps": reached.steps,
         "rows": reached.rows,
         "seconds": reached.seconds,
         "log": folder.sync_log(),
         "environment": here.model_dump(),
     }
-    folder.write_tensors(CHECKPOINT, {**weights, **moments}, about)
+    folder.write_tensors(CHECKPOINT, {**weights, **moments, **drawn}, about)
 
 
 def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
@@ -61,7 +65,8 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
         changed = here.changes(about["environment"])
         trainer, weights = unpack(about["trainer"], tensors), unpack(about["model"], tensors)
         log = str(about["log"])
-        reached = Reached(about["steps"], about["rows"], about["seconds"], trainer)
+        generators = unpack(about["generators"], tensors)
+        reached = Reached(about["steps"], about["rows"], about["seconds"], trainer, generators)
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"reading {path}", f"it is no checkpoint ({error!r})", ANEW) from error
     if changed:

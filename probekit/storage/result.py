@@ -54,7 +54,8 @@ class Result(BaseModel):
     each is over. measured: properties measured rather than learned; their maps are in measured.safetensors.
     spike: to what multiple of its first the loss rose, None where training kept its footing. seconds:
     training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
-    weights. error: why it failed. files: sha256 by name.
+    weights. missing: why something beside the scores was not found, by what it is. error: why it
+    failed. files: sha256 by name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +79,7 @@ class Result(BaseModel):
     flops: int | None = None
     weights: str = ""
     environment: Environment
+    missing: dict[str, str] = {}
     error: str = ""
     files: dict[str, str] = {}
 

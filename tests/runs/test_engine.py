@@ -19,7 +19,8 @@ from probekit.errors import RunError
 from probekit.interfaces import Control, Probe, Shape
 from probekit.items import batch, materialised
 from probekit.runs.engine import CASES, MEASURED, SCORES, TRACE, WEIGHTS
-from probekit.runs.network import build, forward_flops, weights_hash
+from probekit.runs.flops import forward_flops
+from probekit.runs.network import build, weights_hash
 from probekit.runs.run import Outcome
 from probekit.runs.score import means, score
 from probekit.runs.splits import splits
@@ -41,7 +42,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def test_the_folder_holds_what_it_says_and_nothing_half_done(small: Outcome) -> None:
     names = {path.name for path in small.folder.path.iterdir()}
     assert names == {SPEC, RESULT, LOG, SCORES, MEASURED, WEIGHTS, CASES, ".lock"}
-    assert set(small.result.files) == {SCORES, MEASURED, WEIGHTS, CASES}
+    assert set(small.result.files) == {SCORES, MEASURED, WEIGHTS, CASES, LOG}
     assert (small.folder.path / CASES).read_bytes().startswith(b"\x89PNG")
     rows = [json.loads(line) for line in (small.folder.path / LOG).read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, small.result.steps + 1))
@@ -95,7 +96,7 @@ def test_flops_are_those_of_one_item_and_counting_moves_no_running_mean() -> Non
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1))
     probe = job().probe
     before = weights_hash(model.state_dict())
-    assert forward_flops(model, probe.shape, CPU) == 2 * 3 * 16 * 16
+    assert forward_flops(model, probe.shape) == 2 * 3 * 16 * 16
     assert weights_hash(model.state_dict()) == before
 
 

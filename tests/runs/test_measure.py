@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from probekit.interfaces import Metric, Probe, Shape
-from probekit.runs.measure import measure, middle, moved, permutation, radius, shifts
+from probekit.runs.measure import equivariance, middle, moved, permutation, radius, reach, shifts
 from probekit.runs.score import score
 
 CPU = torch.device("cpu")
@@ -60,7 +60,13 @@ def measured(
     model: nn.Module, size: tuple[int, ...], symmetry: str
 ) -> tuple[dict[str, float], dict[str, Any]]:
     probe = cast(Probe, SimpleNamespace(symmetry=symmetry, shape=Shape(1, 1, size)))
-    return measure(model.eval(), probe, Spots(size), CPU)
+    return looked_at(model.eval(), probe, Spots(size))
+
+
+def looked_at(model: nn.Module, probe: Probe, data: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return all that is measured of a network."""
+    (numbers, maps), (more, drawn) = reach(model, data, CPU), equivariance(model, probe, data, CPU)
+    return {**numbers, **more}, {**maps, **drawn}
 
 
 @pytest.mark.parametrize("size", [(32,), (16, 24)])
@@ -111,7 +117,7 @@ def test_a_departure_at_the_border_alone_is_told_from_one_in_the_middle() -> Non
 
 def test_a_probe_without_a_symmetry_is_measured_for_its_receptive_field_alone() -> None:
     probe = cast(Probe, SimpleNamespace(shape=Shape(1, 1, (8,))))
-    numbers, maps = measure(nn.Conv1d(1, 1, 1), probe, Spots((8,)), CPU)
+    numbers, maps = looked_at(nn.Conv1d(1, 1, 1), probe, Spots((8,)))
     assert set(numbers) == {"receptive_radius"}
     assert set(maps) == {"receptive_field"}
 
@@ -166,5 +172,5 @@ def test_large_images_are_scored_and_measured_a_few_at_once() -> None:
     data = Spots((128, 128))
     whole = score(Counting(), probe, data, 40, CPU)["error"]
     assert whole.shape == (40,)
-    measure(Counting(), probe, data, CPU)
+    looked_at(Counting(), probe, data)
     assert max(given) == 8 * 128 * 128
