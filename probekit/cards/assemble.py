@@ -102,8 +102,7 @@ def column(
         rows[label].append(one)
     by_seed = {}
     for label, found in rows.items():
-        now = names.answering_now(found[0].plan.structure, found[0].plan.trainer, probe.structure)
-        by_seed[label] = seeds(of_one_code(found, now, left_out), left_out)
+        by_seed[label] = seeds(of_one_code(found, names, probe.structure, left_out), left_out)
     controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL)}
     counted = [one for found in by_seed.values() for one in found.values()]
     done = [one.result for one in counted if one.result.status == "done"]

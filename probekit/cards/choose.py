@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probekit.cards.cells import Stored
-from probekit.cards.names import is_control
+from probekit.cards.names import Names, is_control
 from probekit.cards.rebuild import certifying, rebuild
 from probekit.plans.plan import Plan
 
@@ -31,9 +31,13 @@ def of_one_probe(several: Sequence[Stored], now: Code | None, left_out: list[str
     return _of_one([asking(one.plan) for one in several], several, now, left_out)
 
 
-def of_one_code(several: Sequence[Stored], now: Code | None, left_out: list[str]) -> list[Stored]:
-    """Return the runs of a row that were answered by one code, likewise."""
-    return _of_one([answering(one.plan) for one in several], several, now, left_out)
+def of_one_code(several: Sequence[Stored], names: Names, host: str, left_out: list[str]) -> list[Stored]:
+    """Return the runs of a row that were answered by one code, likewise; host: the probe's structure."""
+    codes = [answering(one.plan) for one in several]
+    if len(set(codes)) == 1:  # what is installed is read from files
+        return list(several)
+    plan = several[0].plan
+    return _of_one(codes, several, names.answering_now(plan.structure, plan.trainer, host), left_out)
 
 
 def _of_one(
