@@ -4,4 +4,5 @@ import probekit
 
 result = probekit.run("nonlocality", "unet+lambda", scale="smoke")
 for metric, score in result.metrics.items():
-    print(f"{metric:18} {score:.4f}  floor {result.floors.get(metric)}")
+    said = result.unscored.get(metric) if score is None else f"{score:.4f}"
+    print(f"{metric:18} {said}  floor {result.floors.get(metric)}")

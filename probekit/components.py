@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from probekit.plain import plain
+
 Kind = Literal["probe", "structure", "layer", "encoding", "trainer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -43,6 +45,7 @@ class Component:
             raise ValueError(f"target of {self.name} is neither an address nor callable")
         if not isinstance(self.about, str):
             raise ValueError(f"about of {self.name} is not text")
+        object.__setattr__(self, "about", plain(self.about))
 
     @property
     def long_name(self) -> str:

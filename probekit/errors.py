@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from probekit.plain import plain
+
+PAGE = 2000
+
 
 class ProbekitError(Exception):
     """Something asked for could not be done; the command line ends with exit code 1.
@@ -49,9 +53,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return an exception as one line: its type, then what it says."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """Return an exception as one line: its type, then what it says, a page of it at the most."""
+    try:
+        said = plain(str(error))
+    except Exception:
+        said = "what it says cannot be read"
+    shown = said if len(said) <= PAGE else f"{said[:PAGE]}…"
+    return f"{type(error).__name__}: {shown}" if said else type(error).__name__
 
 
 def missing(error: BaseException) -> str:

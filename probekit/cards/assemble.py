@@ -66,6 +66,7 @@ def make_card(
             left_out += [f"{one.folder.path.name}: {error.asked}: {error.found}" for one in several]
     made = [one for one in made if one.cells]
     if not made:
+        names.check_typed()
         raise UsageError(
             f"a card from {store.root}",
             "it holds no such run" + (f" ({len(left_out)} left out: {left_out[0]})" if left_out else ""),

@@ -124,7 +124,12 @@ def shared(
     store: Store, known: Registry, one: str, other: str, probe: str, scale: str
 ) -> tuple[Column, tuple[Cell, Cell]]:
     """Return the column of the newest version in which both were scored, and their cells."""
-    card = make_card(store, known, (one, other), (probe,), scale)
+    names = Names(known, (one, other), (probe,))
+    for column in (card := make_card(store, known, (one, other), (probe,), scale)).columns:
+        host = names.probe(column.resolved).structure
+        if names.structure_text(one, host) == names.structure_text(other, host):
+            found = "they are one structure" if one == other else "they are two names of one structure"
+            raise UsageError(f"compare {one} {other}", found, "Name two different ones.")
     columns = card.columns
     for column in sorted(columns, key=version_of, reverse=True):
         first, second = column.cell(one), column.cell(other)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from probekit.cards.card import Card
 from probekit.cards.tables import Table, tables
-from probekit.cards.words import plain
+from probekit.plain import plain
 
 
 def markdown(card: Card) -> str:

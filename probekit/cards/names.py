@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from probekit.cards.card import Column
 from probekit.catalog.expression import resolve
-from probekit.catalog.grammar import Term, file_names, parse_term
+from probekit.catalog.grammar import Term, file_names, parse, parse_term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError
+from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
 from probekit.plans.origin import origin
@@ -94,6 +94,15 @@ class Names:
             (c.about for c in self.known.components() if (c.kind, c.plugin, c.name) == (kind, plugin, name)),
             "",
         )
+
+    def check_typed(self) -> None:
+        """Raise UsageError where what was typed names nothing that is installed."""
+        names = {name for c in self.known.components() for name in (c.name, c.long_name)}
+        for text in (*self.probes, *self.typed):
+            for term in parse(text):
+                if not self.known.kinds_of(term.name):
+                    found = f"nothing called {term.name} is installed"
+                    raise UsageError(f"a card of {text}", found, did_you_mean(term.name, names))
 
     def wanted(self, plan: Plan, scale: str | None) -> bool:
         """Tell whether a run belongs on the card; controls belong to each probe that does."""

@@ -16,6 +16,7 @@ from probekit.cards.names import Names
 from probekit.cards.plots import curves
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
+from probekit.plain import plain
 from probekit.runs.pictures import colour
 from probekit.storage.curve import logged
 from probekit.storage.folder import Folder
@@ -73,7 +74,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals["colour"] = colour
-    found.filters["plain"] = words.plain
+    found.filters["plain"] = plain
     return found
 
 

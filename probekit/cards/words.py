@@ -96,8 +96,3 @@ def spiked(structure: str, seed: int, multiple: float) -> str:
 def unscored(structure: str, seed: int, metric: str, why: str) -> str:
     """Say why a run has no score in a metric."""
     return f"{structure}, seed {seed}, has no {metric}: {why}."
-
-
-def plain(text: str) -> str:
-    """Return text as one line that moves no cursor: what a store holds may have been written by anyone."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

@@ -16,7 +16,9 @@ from probekit.catalog.guest import hosted
 from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
 
-FILE = re.compile(r"\.{0,2}/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+FILE = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+ANY_FILE = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+"""With signs, too, that are written in quotes alone: spaces, brackets, `+`."""
 PREFIX = "probekit_file_"
 PLUGIN = "file"
 """What stands where other components name their plugin."""
@@ -38,8 +40,8 @@ class Kept(SourceLoader):
 
 
 def is_file(name: str) -> bool:
-    """Tell whether a term's name is a file's: it starts with `./`, `../` or `/` and ends in `.py:Name`."""
-    return FILE.fullmatch(name) is not None
+    """Tell whether a term's name is a file's: it begins with `./`, `../`, `/` or `~/`, ends in `.py:Name`."""
+    return ANY_FILE.fullmatch(name) is not None and name.isprintable()
 
 
 def in_file(kind: Kind, name: str) -> Component:
@@ -72,6 +74,7 @@ def usual(name: str) -> str:
     That is from the working directory on where the file lies below it.
     """
     path, _, attribute = name.partition("@")[0].rpartition(":")
+    path = os.path.expanduser(path)
     below = Path(os.path.relpath(path))
     written = os.path.normpath(path) if below.parts[0] == os.pardir else f"./{below.as_posix()}"
     return f"{written}:{attribute}"
@@ -81,6 +84,7 @@ def opened(path: str, pin: str = "") -> ModuleType:
     """Return the module of a file, run once for as long as its content stays; its name holds the hash."""
     if pin and PREFIX + pin in sys.modules:  # a file that is edited while runs wait leaves them as planned
         return sys.modules[PREFIX + pin]
+    path = os.path.expanduser(path)
     try:
         source = Path(path).read_bytes()
     except OSError as error:

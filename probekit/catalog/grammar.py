@@ -56,7 +56,8 @@ class Term:
 
     def __str__(self) -> str:
         inside = ",".join(f"{key}={write(value)}" for key, value in self.params)
-        return f"{self.name}({inside})" if inside else self.name
+        name = self.name if FILE.fullmatch(self.name) or not is_file(self.name) else json.dumps(self.name)
+        return f"{name}({inside})" if inside else name
 
 
 def parse(text: str) -> tuple[Term, ...]:
@@ -120,11 +121,15 @@ class _Reader:
         return terms
 
     def term(self) -> Term:
-        name = self.match(FILE) or self.match(TERM_NAME)
-        if name is None:
+        start = self.at
+        quoted = self.match(QUOTED)
+        name = self.unquoted(quoted, start) if quoted else self.match(FILE) or self.match(TERM_NAME)
+        if name is None or (quoted and not is_file(name)):
+            self.at = start
             self.fail(
                 "a name was expected",
-                "Names are lower-case words joined by hyphens, as global-context; a file's is ./net.py:Net.",
+                "Names are lower-case words joined by hyphens, as global-context; a file's is ./net.py:Net, "
+                "in quotes where it has spaces, brackets or +.",
             )
         params: dict[str, Value] = {}
         opened = self.at
@@ -154,13 +159,7 @@ class _Reader:
         start = self.at
         quoted = self.match(QUOTED)
         if quoted is not None:
-            if quoted[0] == "'":
-                return quoted[1:-1]
-            try:
-                return str(json.loads(quoted))
-            except ValueError:
-                self.at = start
-                self.fail("this is not quoted as in JSON", r"Write \\ for a backslash, or use single quotes.")
+            return self.unquoted(quoted, start)
         bare = self.match(BARE) or ""
         if self.ended() or self.text[self.at] in ",)":
             if bare.lower() in CONSTANTS:
@@ -178,6 +177,16 @@ class _Reader:
         if self.text[start : start + 1] in ("'", '"'):
             self.fail("this quote is never closed", "Close it.")
         self.fail("this is no value", "A value is a number, true, false, none, a word, or text in quotes.")
+
+    def unquoted(self, quoted: str, start: int) -> str:
+        """Return what stands between quotes that begin at `start`."""
+        if quoted[0] == "'":
+            return quoted[1:-1]
+        try:
+            return str(json.loads(quoted))
+        except ValueError:
+            self.at = start
+            self.fail("this is not quoted as in JSON", r"Write \\ for a backslash, or use single quotes.")
 
     def match(self, pattern: re.Pattern[str]) -> str | None:
         """Take what the pattern matches, with the space around it; None where it does not."""

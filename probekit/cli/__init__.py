@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import say
+from probekit.cli.messages import say, tell
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -89,7 +89,7 @@ app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, no_
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"probekit {importlib.metadata.version('probekit-nn')}")
+        tell(f"probekit {importlib.metadata.version('probekit-nn')}")
         raise typer.Exit
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 
+MOST = 10_000
+"""Runs of one command."""
+
+
 def planned(
     probes: list[str], structures: list[str], seeds: Sequence[int], asked: dict[str, Any]
 ) -> tuple[list[Job], int]:
@@ -32,6 +36,9 @@ def planned(
     from probekit.plans.job import make_job
     from probekit.plans.spec import make_spec
 
+    if (asked_for_all := len(probes) * len(structures) * len(seeds)) > MOST:
+        found_all = f"that is {asked_for_all:,} runs, and one command takes {MOST:,} at the most"
+        raise UsageError(f"{len(seeds):,} seeds", found_all, "Type fewer seeds, structures or probes.")
     found: dict[tuple[str, str], Job] = {}
     broken: list[ProbekitError] = []
     for probe, structure in product(probes, structures):

@@ -1,4 +1,4 @@
-"""Messages are lines about probekit itself: they go to stderr, coloured on a terminal alone."""
+"""Messages are what a command says: answers on stdout, all else on stderr, coloured on a terminal alone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from pathlib import Path
 import typer
 
 from probekit.errors import ProbekitError
+from probekit.plain import lines
 
 
 def say(text: str) -> None:
     """Print what went wrong, red on a terminal."""
-    typer.secho(f"probekit: {text}", err=True, fg=typer.colors.RED)
+    typer.secho(f"probekit: {lines(text)}", err=True, fg=typer.colors.RED)
 
 
 def note(text: str) -> None:
     """Print what is going on."""
-    typer.echo(text, err=True)
+    typer.echo(lines(text), err=True)
+
+
+def tell(text: str = "") -> None:
+    """Print an answer on stdout."""
+    typer.echo(lines(text))
 
 
 def write(path: Path, text: str) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-import typer
-
 from probekit.cards.words import (
     aside,
     bar,
@@ -22,6 +20,7 @@ from probekit.cards.words import (
     width,
 )
 from probekit.catalog.grammar import write
+from probekit.cli.messages import tell
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
 from probekit.evidence.floor import Floor, floor
@@ -50,21 +49,21 @@ def print_outcome(outcome: Outcome) -> None:
     spent = f"{result.seconds:.0f} s of training on {where}"
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
     wide = width(plan.width, plan.width_wished)
-    typer.echo(f"{plan.parameters:,} parameters, width {wide}, {flops} an item, {spent}")
+    tell(f"{plan.parameters:,} parameters, width {wide}, {flops} an item, {spent}")
     recipe = ", ".join(f"{key} {write(value)}" for key, value in outcome.job.trainer.params.items())
-    typer.echo(f"recipe: {recipe}")
+    tell(f"recipe: {recipe}")
     headline = metrics[0].name
     if result.measured:
         said = ", ".join(f"{name} {number(value)}" for name, value in result.measured.items())
-        typer.echo(f"measured: {said}")
+        tell(f"measured: {said}")
     floors = {name: own.get(headline) for name, own in result.controls.items()}
     for line in bounds(headline, floors, result.ceiling, metrics[0].perfect):
-        typer.echo(line)
-    typer.echo(between_seeds(headline, plan.noise.get(headline)))
+        tell(line)
+    tell(between_seeds(headline, plan.noise.get(headline)))
     if outcome.stored:
-        typer.echo("Stored earlier; --force runs it anew.")
+        tell("Stored earlier; --force runs it anew.")
     cases = " and cases.png: look at the worst case" if CASES in result.files else ""
-    typer.echo(f"{outcome.folder.path} holds the result, the weights, the log{cases}.")
+    tell(f"{outcome.folder.path} holds the result, the weights, the log{cases}.")
 
 
 def metric_row(result: Result, metric: Metric) -> list[str]:
@@ -113,16 +112,16 @@ def print_comparison(outcomes: Sequence[Outcome]) -> None:
         ],
     )
     for text in floors[headline.name].cautions(f"floor of the {headline.name}"):
-        typer.echo(text)
+        tell(text)
     if len(by_structure) == 1:
         return
     found = standings(results, headline)
     if found is None:
-        typer.echo("The noise between seeds was not measured for this setting: no order is claimed.")
+        tell("The noise between seeds was not measured for this setting: no order is claimed.")
         return
     asked = list(by_structure)  # in the order typed: a list from best to worst would claim an order
     for standing in sorted(found, key=lambda standing: asked.index(standing.structure)):
-        typer.echo(standing.sentence())
+        tell(standing.sentence())
 
 
 def print_reservations(results: Sequence[Result]) -> None:
@@ -130,10 +129,10 @@ def print_reservations(results: Sequence[Result]) -> None:
     for result in results:
         who = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
-            typer.echo(spiked(*who, result.spike))
+            tell(spiked(*who, result.spike))
         for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
-                typer.echo(unscored(*who, name, why))
+                tell(unscored(*who, name, why))
 
 
 def placed(results: Sequence[Result], metric: Metric, floor: Floor) -> str:

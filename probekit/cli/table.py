@@ -6,34 +6,35 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from probekit.cli.messages import tell
 from probekit.finite import as_json, nulled
+from probekit.plain import plain
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table
 
 
 def print_tables(tables: Iterable[Table]) -> None:
-    """Print tables with what must be known to read them; control characters are left out."""
-    from probekit.cards.words import plain
-
+    """Print tables with what must be known to read them."""
     for table in tables:
-        rows = [[plain(cell) for cell in row] for row in table.rows]
-        print_table(plain(table.title), [plain(head) for head in table.heads], rows)
+        print_table(table.title, table.heads, table.rows)
         for text in table.notes:
-            typer.echo(f"  {plain(text)}")
+            tell(f"  {plain(text)}")
         if table.notes:
-            typer.echo()
+            tell()
 
 
 def print_json(value: Any) -> None:
     """Print JSON values; a number that is not finite is null."""
-    typer.echo(as_json(nulled(value), indent=2))
+    tell(as_json(nulled(value), indent=2))
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells under their heads; rich, a tenth of a second, is imported on a terminal alone."""
+    """Print rows of cells under their heads, each one line of plain text.
+
+    rich, which takes a tenth of a second, is imported on a terminal alone.
+    """
+    title, heads, rows = plain(title), [*map(plain, heads)], [[*map(plain, row)] for row in rows]
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
@@ -46,8 +47,8 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
         return
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     if title:
-        typer.echo(title)
+        tell(title)
     for row in (heads, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo(f"  {line.rstrip()}")
-    typer.echo()
+        tell(f"  {line.rstrip()}")
+    tell()

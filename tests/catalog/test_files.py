@@ -179,7 +179,7 @@ def test_a_stored_run_without_code_runs_again_to_the_same_scores(here: Path, cap
     assert json.loads(out)[0]["metrics"] == first.result.metrics
     code, _, err = call(capsys, "again", "nowhere")
     assert code == 1
-    assert "it is no specification" in err
+    assert "there is no such file or folder" in err
 
 
 def test_a_callable_from_python_runs_and_one_without_a_source_is_never_reused(here: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note
 from probekit.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from probekit.plans.plan import Plan
 
 
 def again(
@@ -36,20 +39,14 @@ def again(
     from probekit.cli.commands.run import report
     from probekit.cli.grid import carry_out_all, interrupted
     from probekit.plans.job import make_job
-    from probekit.plans.plan import Plan
     from probekit.plans.stored import changed, code_in
-    from probekit.storage.folder import SPEC
     from probekit.storage.store import Store
 
-    path = stored / SPEC if stored.is_dir() else stored
-    try:
-        before = Plan.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise StoreError(f"reading {path}", f"it is no specification ({type(error).__name__})") from error
+    before = specification(stored)
     files = code_in(before)
     if files and not allow_code:
         raise UsageError(
-            f"running {path} again",
+            f"running {stored} again",
             f"it names code to run: {', '.join(files)}",
             "Read that code; then type --allow-code.",
         )
@@ -62,3 +59,20 @@ def again(
         raise interrupted(" without --force" if force else "")
     if rows[0]["status"] != "done" and rows[0]["status"] != "stored":
         raise typer.Exit(1)
+
+
+def specification(stored: Path) -> Plan:
+    """Return the plan that a run's folder, or its spec.json, holds."""
+    from probekit.plans.plan import Plan
+    from probekit.storage.disk import read
+    from probekit.storage.folder import MOST_JSON, SPEC
+
+    path = stored / SPEC if stored.is_dir() else stored
+    if not path.exists():
+        held = f"the folder holds no {SPEC}" if stored.is_dir() else "there is no such file or folder"
+        raise UsageError(f"running {stored} again", held, "`probekit run` says where it keeps each run.")
+    try:
+        return Plan.model_validate_json(read(path, MOST_JSON))
+    except ValueError as error:
+        found = f"it is no specification ({type(error).__name__})"
+        raise StoreError(f"reading {path}", found, f"Name a run's folder, or its {SPEC}.") from error

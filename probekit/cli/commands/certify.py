@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note
+from probekit.cli.messages import note, tell
 from probekit.cli.progress import Progress
 from probekit.cli.table import print_json
 
@@ -66,10 +66,10 @@ def certify(
     else:
         for certificate in found:
             verdict = "passed" if certificate.passed else "FAILED"
-            typer.echo(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
+            tell(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
             for check in certificate.checks:
-                typer.echo(f"  {check.name:12} {HOLDS[check.holds]:6} {check.evidence}")
+                tell(f"  {check.name:12} {HOLDS[check.holds]:6} {check.evidence}")
             if certificate.counterexample:
-                typer.echo(f"  counter-example: {certificate.counterexample}")
+                tell(f"  counter-example: {certificate.counterexample}")
     if not all(certificate.passed for certificate in found):
         raise typer.Exit(1)

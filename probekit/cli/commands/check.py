@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from probekit.cli.messages import tell
 from probekit.cli.table import print_json
 
 SHOWN = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
@@ -38,7 +39,7 @@ def check(
             why = f"{here.reason}. {here.hint}" if here.hint else here.reason
             if here.state == "fails" and (first := told.setdefault(here.reason, one.name)) != one.name:
                 why = f"as {first}"
-            typer.echo(f"{here.check:{room}}  {SHOWN[here.state]:8}  {why}".rstrip())
+            tell(f"{here.check:{room}}  {SHOWN[here.state]:8}  {why}".rstrip())
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
     if any(one.state == "fails" for one in found):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
+from probekit.cli.messages import tell
 from probekit.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
@@ -62,16 +63,16 @@ def print_contrast(found: Contrast) -> None:
         [f"{found.one} minus {found.other}, over", "count", "mean", "95 %", "p", "effect size"],
         rows,
     )
-    typer.echo(f"  {found.standing}")
-    typer.echo(f"  Floor of the {found.metric}: {number(found.floor)}.")
+    tell(f"  {found.standing}")
+    tell(f"  Floor of the {found.metric}: {number(found.floor)}.")
     for text in found.cautions:
-        typer.echo(f"  {text}")
-    typer.echo("  Student's paired t: over seeds; over items, of these networks alone.")
-    typer.echo("  The effect size is the mean difference over the standard deviation of the differences.")
-    typer.echo(f"  Test items solved by both: {found.both:,}; by neither: {found.neither:,}.\n")
+        tell(f"  {text}")
+    tell("  Student's paired t: over seeds; over items, of these networks alone.")
+    tell("  The effect size is the mean difference over the standard deviation of the differences.")
+    tell(f"  Test items solved by both: {found.both:,}; by neither: {found.neither:,}.\n")
     for name, cases in ((found.one, found.only_one), (found.other, found.only_other)):
         heads = ["test item", found.one, found.other]
         shown = [[str(case.item), number(case.one), number(case.other)] for case in cases[:CASES]]
         more = f", the {CASES} most divided" if len(cases) > CASES else ""
         title = f"solved by {name} alone: {len(cases):,} of {found.count:,}{more}"
-        print_table(title, heads, shown) if shown else typer.echo(f"{title}\n")
+        print_table(title, heads, shown) if shown else tell(f"{title}\n")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
+from probekit.cli.messages import note
 from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS
 from probekit.errors import UsageError, did_you_mean
@@ -44,4 +45,4 @@ def list_components(
         if rows:
             print_table(f"{one}s", ["name", "plugin", "about"], rows)
     if not shown:
-        typer.echo(f"No {kind or 'component'} is installed.", err=True)
+        note(f"No {kind or 'component'} is installed.")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
+from probekit.cli.messages import tell
 
 
 def new(
@@ -25,7 +26,7 @@ def new(
     from probekit.authors.scaffold import new as write
 
     folder = write(kind, name, into, registry())
-    typer.echo(f"{folder} works as it is: change {next(folder.glob(f'*/{kind}.py'))}. Then:")
-    typer.echo(f"  pip install -e {folder}")
-    typer.echo(f"  pytest {folder}")
-    typer.echo(f"  {RUN[kind].format(name=name)}")
+    tell(f"{folder} works as it is: change {next(folder.glob(f'*/{kind}.py'))}. Then:")
+    tell(f"  pip install -e {folder}")
+    tell(f"  pytest {folder}")
+    tell(f"  {RUN[kind].format(name=name)}")

@@ -9,6 +9,7 @@ import typer
 
 from probekit.catalog.plugins import PluginRecord
 from probekit.catalog.registry import registry
+from probekit.cli.messages import note, tell
 from probekit.cli.table import print_json, print_table
 
 
@@ -33,10 +34,10 @@ def plugins(
         print_table("", heads, [_row(record) for record in records])
         for record in records:
             if trace and record.error:
-                typer.echo(f"{record.name} ({record.value}), set aside after {1000 * record.seconds:.1f} ms")
-                typer.echo(record.trace)
+                tell(f"{record.name} ({record.value}), set aside after {1000 * record.seconds:.1f} ms")
+                tell(record.trace)
     for complaint in registry().complaints:
-        typer.echo(complaint, err=True)
+        note(complaint)
 
 
 def _row(record: PluginRecord) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 from probekit.catalog.grammar import write
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HANDED, describe
+from probekit.cli.messages import tell
 from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
@@ -51,8 +52,8 @@ def show(
         print_json({**facts, "doc": doc, **tables})
         return
     for fact, text in facts.items():
-        typer.echo(f"{fact + ':':<14}{text}")
-    typer.echo(f"\n{doc}\n")
+        tell(f"{fact + ':':<14}{text}")
+    tell(f"\n{doc}\n")
     for title, rows in tables.items():
         if rows:
             print_table(title, list(rows[0]), [[_cell(cell) for cell in row.values()] for row in rows])
