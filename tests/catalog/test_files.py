@@ -178,7 +178,7 @@ def test_a_stored_run_without_code_runs_again_to_the_same_scores(here: Path, cap
     assert "has changed since" not in err
     assert json.loads(out)[0]["metrics"] == first.result.metrics
     code, _, err = call(capsys, "again", "nowhere")
-    assert code == 1
+    assert code == 2
     assert "there is no such file or folder" in err
 
 
