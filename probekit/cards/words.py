@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from probekit.finite import finite
 
@@ -91,6 +91,11 @@ def spiked(structure: str, seed: int, multiple: float) -> str:
         f"Training of {structure}, seed {seed}, blew up: the loss rose to {multiple:.3g} times where it "
         "began. Its score tells of the recipe as well as of the structure; a lower rate may hold."
     )
+
+
+def put_back(structure: str, seed: int, doing: str, what: Sequence[str]) -> str:
+    """Say what a run's code changed of the process, which others would have felt."""
+    return f"{structure}, seed {seed}, changed while {doing}: {', '.join(what)}; that was put back."
 
 
 def unscored(structure: str, seed: int, metric: str, why: str) -> str:

@@ -12,7 +12,7 @@ from probekit.catalog.grammar import Term, parse, parse_term
 from probekit.catalog.part import Part, part
 from probekit.catalog.registry import Registry
 from probekit.components import Kind
-from probekit.errors import UsageError
+from probekit.errors import ProbekitError, UsageError, reason
 from probekit.interfaces import Shape
 
 if TYPE_CHECKING:
@@ -62,9 +62,18 @@ class Expression:
 
     @property
     def width_step(self) -> int:
-        """Return what the width must be a multiple of."""
-        steps = (getattr(p.target, "width_step", None) for p in self.parts)
-        return lcm(*(step(**p.params) for step, p in zip(steps, self.parts, strict=True) if callable(step)))
+        """Return what the width must be a multiple of; raises ProbekitError where a part cannot tell."""
+        found = []
+        for one in self.parts:
+            step = getattr(one.target, "width_step", None)
+            try:
+                found.append(int(step(**one.params)) if callable(step) else 1)
+                divides = found[-1] >= 1
+            except Exception as error:
+                raise unstepped(one, reason(error)) from error
+            if not divides:
+                raise unstepped(one, f"it is {found[-1]}")
+        return lcm(*found)
 
     def build(self, shape: Shape, width: int | None) -> Module:
         """Build the network; initial weights come from torch's global generator.
@@ -90,6 +99,16 @@ class Expression:
             handed["shared"] = shared
         layer: Module = self.layer.make(channels, size, **handed)
         return layer
+
+
+def unstepped(one: Part, found: str) -> ProbekitError:
+    """Return the error that a part does not say in what steps its width goes."""
+    kind = one.component.kind
+    asked, hint = (
+        f"the width step of {kind} {one.text}",
+        f"`probekit show {kind} {one.shown}` says what it takes.",
+    )
+    return ProbekitError(asked, found, hint)
 
 
 def resolve(text: str, host: str, registry: Registry) -> Expression:

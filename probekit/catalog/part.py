@@ -80,11 +80,13 @@ class Part:
             hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
-            raise ProbekitError(asked, f"it could not be built ({reason(error)})", hint) from error
+            found = f"it could not be built ({reason(error)})"
+            raise ProbekitError(asked, found, hint) from error
         lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
         if lacks:
             found = f"it made a {type(made).__name__}, which has no {', '.join(lacks)}"
-            raise ProbekitError(asked, found, f"probekit.interfaces says what a {kind} promises.")
+            hint = f"probekit.interfaces says what a {kind} promises."
+            raise ProbekitError(asked, found, hint)
         return made
 
 

@@ -8,9 +8,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, say
+from probekit.cli.messages import near, note, say
 from probekit.cli.progress import Progress
-from probekit.errors import Interrupted, ProbekitError, UsageError
+from probekit.errors import Interrupted, ProbekitError, UsageError, reason
 from probekit.finite import as_json
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def planned(
             raise
         except ProbekitError as error:
             broken.append(error)
+        except Exception as error:  # one structure's code, which is no reason to leave out the others
+            hint = "`probekit check` may tell more; --debug shows where."
+            broken.append(ProbekitError(f"planning {structure} on {probe}", reason(error), hint))
     if broken and not found:
         raise broken[0]
     for message in dict.fromkeys(map(str, broken)):
@@ -119,7 +122,7 @@ def carry_out_all(
                 job, "stored" if outcome.stored else result.status, outcome.folder, result
             )
             if result.status == "failed":
-                say(f"{job.name} failed: {result.error} See {outcome.folder.path}.")
+                say(f"{job.name} failed: {result.error} See {near(outcome.folder.path)}.")
             if outcome.stored and (changed := elsewhere(result, device)):
                 note(f"{job.name} was stored in another environment: {changed}.")
     return [rows[place] for place in sorted(rows)], [outcomes[place] for place in sorted(outcomes)], stopped
@@ -160,7 +163,7 @@ def described(
         "width_wished": plan.width_wished,
         "budget_gap": plan.budget_gap,
         "seconds": result.seconds if result else None,
-        "folder": str(folder.path) if folder else None,
+        "folder": str(near(folder.path)) if folder else None,
     }
 
 

@@ -25,6 +25,11 @@ def tell(text: str = "") -> None:
     typer.echo(lines(text))
 
 
+def near(path: Path) -> Path:
+    """Return a path as it is typed here: from the working directory on where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def write(path: Path, text: str) -> None:
     """Write a file, saying how large it is."""
     try:

@@ -15,12 +15,13 @@ from probekit.cards.words import (
     exact,
     number,
     percent,
+    put_back,
     spiked,
     unscored,
     width,
 )
 from probekit.catalog.grammar import write
-from probekit.cli.messages import tell
+from probekit.cli.messages import near, tell
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
 from probekit.evidence.floor import Floor, floor
@@ -63,7 +64,7 @@ def print_outcome(outcome: Outcome) -> None:
     if outcome.stored:
         tell("Stored earlier; --force runs it anew.")
     cases = " and cases.png: look at the worst case" if CASES in result.files else ""
-    tell(f"{outcome.folder.path} holds the result, the weights, the log{cases}.")
+    tell(f"{near(outcome.folder.path)} holds the result, the weights, the log{cases}.")
 
 
 def metric_row(result: Result, metric: Metric) -> list[str]:
@@ -130,6 +131,8 @@ def print_reservations(results: Sequence[Result]) -> None:
         who = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
             tell(spiked(*who, result.spike))
+        for doing, what in result.put_back.items():
+            tell(put_back(*who, doing, what))
         for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
                 tell(unscored(*who, name, why))

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
 from probekit.catalog.expression import Expression
 from probekit.errors import ProbekitError, UsageError
 from probekit.interfaces import Probe, Scale, Shape
 from probekit.plans.spec import RunSpec
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
 WIDEST = 4096
 REFUSED = 0.25
+ROOM = 1 << 26
+"""How many numbers a tensor may hold that is made to be counted."""
 
 
 def count(expression: Expression, shape: Shape, width: int | None) -> int:
-    """Return how many parameters the network has, built without memory for its weights where that can be."""
+    """Return how many parameters the network has, built as it will be when it is trained.
+
+    One with a tensor of more than 2^26 numbers is built again on the meta device, without memory. No other
+    is: what a layer keeps for the next one, as a grid in a cache, would be kept without its values.
+    Raises ProbekitError where the network cannot be built, is no module, or has weights whose shape is not
+    known until it is run.
+    """
     import torch
 
-    try:
-        with torch.device("meta"):
-            network = expression.build(shape, width)
-    except UsageError:
-        raise
-    except ProbekitError:  # some networks compute with tensors while they are built
-        network = expression.build(shape, width)
+    network = bounded(expression, shape, width)
+    asked = f"structure {expression.text!r}"
     if not isinstance(network, torch.nn.Module):
-        raise UsageError(
-            f"structure {expression.text!r}",
-            f"it built a {type(network).__name__}",
-            "A structure builds a torch.nn.Module.",
+        raise ProbekitError(
+            asked, f"it built a {type(network).__name__}", "A structure builds a torch.nn.Module."
         )
+    lazy = [name for name, weight in network.named_parameters() if torch.nn.parameter.is_lazy(weight)]
+    if lazy:
+        found = f"the shape of {lazy[0]} is not known before it is run"
+        raise ProbekitError(asked, found, "Give its sizes where it is built: no lazy modules.")
     return sum(p.numel() for p in network.parameters())
+
+
+def bounded(expression: Expression, shape: Shape, width: int | None) -> Module:
+    """Build a network, on the meta device where one of its tensors is too large to be made."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    refused = False
+
+    class Bound(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        """Refuses to make a tensor that is too large, before there is memory for it."""
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            nonlocal refused
+            sizes = args[func.name().startswith("aten::new_") :][:1]  # which come after a tensor
+            if sizes and isinstance(sizes[0], list | tuple):
+                refused |= prod(side for side in sizes[0] if isinstance(side, int)) > ROOM
+            if refused:
+                raise MemoryError("a tensor of it is too large to be made here")
+            return func(*args, **(kwargs or {}))
+
+    try:
+        with Bound():  # type: ignore[no-untyped-call]
+            return expression.build(shape, width)
+    except ProbekitError:
+        if not refused:
+            raise
+    with torch.device("meta"):
+        return expression.build(shape, width)
 
 
 def nearest(expression: Expression, shape: Shape, budget: int) -> int:

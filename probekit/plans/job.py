@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from probekit.catalog.expression import Expression, resolve
 from probekit.catalog.files import PLUGIN
@@ -12,6 +12,7 @@ from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe
+from probekit.isolation import Isolation
 from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of
 from probekit.plans.origin import origin
@@ -22,13 +23,18 @@ from probekit.plans.spec import RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run is carried out with; source: the part that `probe` was made of."""
+    """What a run is carried out with.
+
+    source: the part that `probe` was made of. put_back: what its components changed of the process while they
+    were looked at.
+    """
 
     plan: Plan
     source: Part
     probe: Probe
     expression: Expression
     trainer: Part
+    put_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -62,8 +68,15 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
     """Resolve a specification.
 
     Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an
-    encoding the layer does not take, a size the structure cannot take.
+    encoding the layer does not take, a size the structure cannot take; ProbekitError where a component
+    cannot be made. What they change of the process is put back.
     """
+    isolation = Isolation()
+    with isolation.of("planning"):
+        return replace(_job(spec, registry), put_back=isolation.put_back)
+
+
+def _job(spec: RunSpec, registry: Registry) -> Job:
     scale, source = at_scale(spec.probe, spec.scale, registry)
     trainer = trained(spec.trainer, scale, registry)
     trainer.make()

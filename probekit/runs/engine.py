@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Row, Trainer
+from probekit.isolation import Isolation
 from probekit.plans.job import Job
 from probekit.runs import generators
 from probekit.runs.cases import picture
@@ -51,10 +52,10 @@ def perform(
     stored as failed, with its traceback beside it, and returned. Ctrl-C is no different from a kill: the same
     plan goes on from the last checkpoint. Raises StoreError where the disk refuses.
     """
-    plan = job.plan
+    plan, isolation = job.plan, Isolation(dict(job.put_back))
     registry.notify("probekit_run_started", plan=plan)
     try:
-        result = _perform(job, folder, registry, device, watch or (lambda stage, row: None))
+        result = _perform(job, folder, registry, device, isolation, watch or (lambda stage, row: None))
     except StoreError:
         raise
     except Exception as error:
@@ -62,6 +63,7 @@ def perform(
         said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
         said = f"{said} {job.strangers()}".strip()
         result = Result(plan=plan, status="failed", environment=environment(device), error=said)
+    result = result.model_copy(update={"put_back": isolation.put_back})
     folder.write_result(result)
     if result.status == "done":
         checkpoint.remove(folder)
@@ -69,23 +71,35 @@ def perform(
     return result
 
 
-def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device, tell: Watch) -> Result:
+def _perform(
+    job: Job,
+    folder: Folder,
+    registry: Registry,
+    device: torch.device,
+    isolation: Isolation,
+    tell: Watch,
+) -> Result:
     plan, probe = job.plan, job.probe
-    data = splits(job)
+    with isolation.of("drawing data"):
+        data = splits(job)
+        data.draw(tell)
     train, test = data.train, data.test
-    model = build(job.expression, probe.shape, plan, device)
-    check(model, probe.shape, device)
-    data.draw(tell)
-    reached = train_model(job, folder, registry, model, train, device, tell)
+    with isolation.of("building"):
+        model = build(job.expression, probe.shape, plan, device)
+    with isolation.of("answering first"):
+        check(model, probe.shape, device)
+    with isolation.of("training"):
+        reached = train_model(job, folder, registry, model, train, device, tell)
     model.eval()
     state = model.state_dict()
     weights = weights_hash(state)
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
     held = data.validation
     scored: list[dict[str, Tensor]] = []
-    for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
-        tell("score", {"step": len(scored), "steps": 4})
-        scored.append(score(model, probe, split, count, device))
+    with isolation.of("scoring"):
+        for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
+            tell("score", {"step": len(scored), "steps": 4})
+            scored.append(score(model, probe, split, count, device))
     items, own, chosen_by = scored
     files[SCORES] = folder.write_tensors(SCORES, items)
     tell("score", {"step": 3, "steps": 4})
@@ -94,7 +108,8 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         here, there = metrics[metric.name], training[metric.name]
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
-    beside = looked_at(job, model, test, items[probe.metrics[0].name], folder, device)
+    with isolation.of("looking at it"):
+        beside = looked_at(job, model, test, items[probe.metrics[0].name], folder, device)
     tell("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,

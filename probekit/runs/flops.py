@@ -41,7 +41,7 @@ def forward_flops(model: nn.Module, shape: Shape) -> int:
     watch = watching(closed)
     try:
         with torch.no_grad(), opened(), watch, counter:
-            model(torch.zeros(1, shape.inputs, *shape.size))
+            model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32))
     except Exception as error:
         raise RunError("counting its operations on the CPU", reason(error)) from error
     finally:

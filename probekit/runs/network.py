@@ -51,7 +51,7 @@ def check(model: nn.Module, shape: Shape, device: torch.device) -> None:
         raise RunError("storing the network's state", str(error), hint) from error
     model.eval()  # a zero must not move running means
     with torch.no_grad():
-        output = model(torch.zeros(1, shape.inputs, *shape.size, device=device))
+        output = model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32, device=device))
     held(output, [(1, shape.outputs, *shape.size)])
 
 

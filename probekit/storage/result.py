@@ -54,8 +54,9 @@ class Result(BaseModel):
     each is over. measured: properties measured rather than learned; their maps are in measured.safetensors.
     spike: to what multiple of its first the loss rose, None where training kept its footing. seconds:
     training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
-    weights. missing: why something beside the scores was not found, by what it is. error: why it
-    failed. files: sha256 by name.
+    weights. missing: why something beside the scores was not found, by what it is. put_back: what its
+    code changed of the process and was put back, by what was going on. error: why it failed. files: sha256 by
+    name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,6 +81,7 @@ class Result(BaseModel):
     weights: str = ""
     environment: Environment
     missing: dict[str, str] = {}
+    put_back: dict[str, tuple[str, ...]] = {}
     error: str = ""
     files: dict[str, str] = {}
 

@@ -25,7 +25,13 @@ class Store:
     """Folders under one root; of those of one plan the newest is the run, done or to be gone on with."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root) if root is not None else default_root()
+        given = Path(root) if root is not None else default_root()
+        try:
+            # once: a component may change the working directory
+            self.root = given.expanduser().absolute()
+        except (RuntimeError, OSError) as error:
+            hint = "Name another place with --store DIR."
+            raise StoreError(f"keeping runs in {given}", str(error).rstrip("."), hint) from error
 
     def twins(self, plan: Plan) -> list[Folder]:
         """Return the folders of this plan, whatever it was called: the oldest first.

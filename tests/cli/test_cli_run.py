@@ -183,7 +183,7 @@ def test_the_store_is_probekit_home_where_none_is_typed(
     monkeypatch.setenv("PROBEKIT_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     (row,) = json.loads(call(capsys, *WORDS, "-s", "unet+average", "--json")[1])
-    assert Path(row["folder"]).parent == tmp_path / "home"
+    assert (tmp_path / row["folder"]).parent == tmp_path / "home"
     monkeypatch.delenv("PROBEKIT_HOME")
     (row,) = json.loads(call(capsys, *WORDS, "-s", "unet+average", "--json")[1])
     assert Path(row["folder"]).parent == Path("probekit-runs")

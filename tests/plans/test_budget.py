@@ -12,7 +12,7 @@ from torch import nn
 
 from probekit.catalog.expression import resolve
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
+from probekit.errors import ProbekitError, UsageError
 from probekit.interfaces import Shape
 from probekit.plans import budget
 
@@ -108,5 +108,5 @@ def test_what_a_scale_wished_is_no_part_of_the_identity() -> None:
 
 
 def test_what_is_no_module_is_refused() -> None:
-    with pytest.raises(UsageError, match="it built a int"):
+    with pytest.raises(ProbekitError, match="it built a int"):
         budget.count(resolve("mine", "unet", knowing("mine", lambda shape: 3)), SHAPE, None)

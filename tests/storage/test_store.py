@@ -31,10 +31,10 @@ def test_the_root_is_what_is_given_else_probekit_home_else_a_folder_here(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("PROBEKIT_HOME", raising=False)
-    assert Store().root == default_root() == Path("probekit-runs")
+    assert Store().root == default_root().absolute() == Path("probekit-runs").absolute()
     monkeypatch.setenv("PROBEKIT_HOME", str(tmp_path))
     assert Store().root == tmp_path
-    assert Store("elsewhere").root == Path("elsewhere")
+    assert Store("elsewhere").root == Path("elsewhere").absolute()
 
 
 def test_a_result_survives_the_disk_with_all_its_fields(tmp_path: Path) -> None:
