@@ -190,7 +190,8 @@ class Structure(Protocol):
 
     layer: None or a builder (channels, size, shared) -> Module, called for each place that hosts a layer.
     A structure that needs the width in steps has a function attribute `width_step(**params) -> int`; one that
-    takes 1-D or 2-D maps alone says `dims = (1,)` or `dims = (2,)`.
+    takes 1-D or 2-D maps alone says `dims = (1,)` or `dims = (2,)`, one whose sides must be multiples of a
+    number and at least another `sizes = (multiple, least)`.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
@@ -204,8 +205,9 @@ class Layer(Protocol):
     neither leaves them out.
     The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the
     width in steps has a function attribute `width_step(**params) -> int`; one that takes 1-D or 2-D maps
-    alone says `dims = (1,)` or `dims = (2,)`. One whose encoding offers `extra` has a method
-    `extra() -> Tensor | None`, by which the structure appends it in its bottleneck.
+    alone says `dims = (1,)` or `dims = (2,)`; `sizes = (multiple, least)` as for a structure. One whose
+    encoding offers `extra` has a method `extra() -> Tensor | None`, by which the structure appends it in its
+    bottleneck.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...

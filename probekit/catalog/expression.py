@@ -23,6 +23,12 @@ PLACES: tuple[Kind, ...] = ("structure", "layer", "encoding")
 """What the terms of an expression are, from left to right."""
 
 
+def sides(target: object) -> tuple[int, int]:
+    """Return what sides of maps must be multiples of, and the least, for a layer or a structure."""
+    multiple, least = getattr(target, "sizes", (1, 1))
+    return int(multiple), int(least)
+
+
 def dimensions(target: object) -> tuple[int, ...]:
     """Return the numbers of dimensions of the maps that a layer or a structure takes."""
     return tuple(getattr(target, "dims", (1, 2)))
@@ -78,22 +84,31 @@ class Expression:
     def build(self, shape: Shape, width: int | None) -> Module:
         """Build the network; initial weights come from torch's global generator.
 
-        Raises UsageError where the structure or the layer does not take maps of so many dimensions.
+        Raises UsageError where the structure or the layer does not take maps of such a size.
         """
-        for one in self.parts[:2]:
-            if len(shape.size) not in dimensions(one.target):
-                taken = " or ".join(f"{count}-D" for count in dimensions(one.target))
-                found = f"{one.component.name} takes {taken} maps, and these are {len(shape.size)}-D"
-                raise UsageError(f"structure {self.text!r}", found, "Put it to another probe.")
+        self.fits(self.structure, shape.size)
         handed: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
             handed["layer"] = self.host
         network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **handed)
         return network
 
+    def fits(self, one: Part, size: tuple[int, ...]) -> None:
+        """Raise UsageError where a part says that it does not take maps of this size."""
+        multiple, least = sides(one.target)
+        asked, name = f"structure {self.text!r}", one.component.name
+        if len(size) not in dimensions(one.target):
+            taken = " or ".join(f"{count}-D" for count in dimensions(one.target))
+            found = f"{name} takes {taken} maps, and these are {len(size)}-D"
+            raise UsageError(asked, found, "Put it to another probe.")
+        if any(side % multiple or side < least for side in size):
+            found = f"{name} takes sides that are multiples of {multiple}, at least {least}, not {size}"
+            raise UsageError(asked, found, "Put it to another size of the probe.")
+
     def host(self, channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> Module:
-        """Build the layer for one place of the structure."""
+        """Build the layer for one place of the structure; raises UsageError where it takes no such maps."""
         assert self.layer is not None
+        self.fits(self.layer, size)
         handed: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
         if self.layer.accepts("shared"):
             handed["shared"] = shared

@@ -11,6 +11,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
+from probekit.evidence.focus import HALF, LOWEST, Control, controls
 from probekit.finite import as_json
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
@@ -21,7 +22,6 @@ from probekit.plans.spec import make_spec
 from probekit.runs.pictures import Strip, grid
 from probekit.runs.run import carry_out
 from probekit.runs.score import BATCH, closed_form, expected
-from probekit.storage.result import place
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from probekit.runs.engine import Watch
 
-LOWEST = 0.25
 CERTIFICATE = "certificate.json"
 
 
@@ -178,7 +177,7 @@ def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -
 
 
 def focused(text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch) -> Check:
-    """Fit the controls and check that each stays in the lowest quarter between the first of them and perfect.
+    """Fit the controls and check that none comes near perfect.
 
     The metric is the probe's `focus`, by default its headline.
     """
@@ -186,10 +185,11 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
     train, test = probe.data("train", 0), probe.data("test", 0)
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
-    scores: dict[str, float | None] = {}
+    closed: dict[str, float | None] = {}
+    networks: dict[str, float | None] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
-            scores[title] = closed_form(control, probe, train, test, len(test))[name]
+            closed[title] = closed_form(control, probe, train, test, len(test))[name]
             continue
         component = Component(
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
@@ -197,22 +197,23 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         with_control = known.with_components(component)
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
         outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
-        scores[title] = outcome.result.metrics.get(name)
-    floor = next(iter(scores.values()))
-    places = {title: reached(value, floor, metric.perfect) for title, value in scores.items()}
-    said = ", ".join(f"{title} {placed(at, scores[title])}" for title, at in places.items())
+        networks[title] = outcome.result.metrics.get(name)
+    found = controls(metric, closed, networks)
+    parts = [
+        f"{what} at most {most:.0%}: " + ", ".join(f"{title} {placed(found[title])}" for title in several)
+        for what, most, several in (
+            ("in closed form, from chance,", HALF, closed),
+            ("networks, from the floor,", LOWEST, networks),
+        )
+        if several
+    ]
     return Check(
         name="focused",
-        holds=all(at is not None and at <= LOWEST for at in places.values()),
-        evidence=f"place of the controls (and their score) in {name}, at most {LOWEST:.0%}: {said}",
+        holds=all(control.holds for control in found.values()),
+        evidence=f"place of the controls (and their score) in {name}; {'; '.join(parts)}",
     )
 
 
-def placed(at: float | None, value: float | None) -> str:
+def placed(control: Control) -> str:
     """Return a place and its score for people."""
-    return "-" if at is None else f"{at:z.0%} ({value:.3f})"
-
-
-def reached(value: float | None, floor: float | None, perfect: float) -> float | None:
-    """Return the place of a control; a perfect floor leaves no room below it."""
-    return 1.0 if value is not None and floor == perfect else place(value, floor, perfect)
+    return "-" if control.at is None else f"{control.at:z.0%} ({control.score:.3f})"

@@ -86,6 +86,10 @@ def appearance(values: Tensor) -> NDArray[Any]:
     import numpy as np
 
     given = values.detach().cpu().float().numpy()
+    given = given.reshape(given.shape or (1,))  # a number is a vector of one
+    given = given[:, None] if given.ndim == 1 else given  # a vector is a place with so many channels
+    while given.ndim > 3:
+        given = given[:, given.shape[1] // 2]  # of a volume the middle slice
     if given.ndim == 2:
         each = len(given) if classes(given) else 3 if len(given) % 3 == 0 else 1
         parts = np.split(given, len(given) // each)

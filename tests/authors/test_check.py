@@ -293,6 +293,33 @@ class Beyond(Probe):
         self.metrics = (Metric("share", "higher", 1.0, share, "agreements told", bounds=(0.0, 0.9)),)
 
 
+class Undrawn(Probe):
+    """Its inputs are said to be what matplotlib cannot draw."""
+
+    def data(self, split: Any, seed: int) -> Any:
+        return Items(8, lambda index: (torch.zeros(2, 0), torch.zeros(1, 0)))
+
+
+class Bare(Probe):
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).square()
+
+
+class Hostile(nn.Module):
+    """Keeps its shape alone, and not in the network of a probe: it caches what cannot carry gradients."""
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.map = nn.Linear(channels, channels)
+        self.kept: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] < 16:
+            raise ValueError("so few channels as a small scale has")
+        y: Tensor = self.map(x.flatten(2).mT).mT.reshape_as(x)
+        return y
+
+
 class Telling(Probe):
     def controls(self) -> Mapping[str, Any]:
         class Oracle(Constant):
@@ -385,6 +412,9 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("probe", "a-constant-stays-near-chance"): Sure,
     ("probe", "inputs-alone-decide-labels"): Torn,
     ("probe", "controls-fail"): Telling,
+    ("probe", "an-item-can-be-drawn"): Undrawn,
+    ("probe", "answers-of-a-network-are-scored"): Bare,
+    ("layer", "learns-in-the-network-of-a-probe"): Hostile,
     ("probe", "data-are-those-of-this-version"): Changed,
 }
 SAINTS: dict[Kind, Any] = {

@@ -16,7 +16,9 @@ from torch import Tensor
 from probekit.catalog.registry import registry
 from probekit.components import Component
 from probekit.errors import UsageError
-from probekit.evidence.certify import LOWEST, Certificate, certify, examine, reached
+from probekit.evidence.certify import Certificate, certify, examine
+from probekit.evidence.focus import HALF, LOWEST, controls, reached
+from probekit.interfaces import Metric
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -164,3 +166,37 @@ def test_an_unknown_probe_scale_or_parameter_is_refused(tmp_path: Path) -> None:
     for text, scale in (("nonlocalty", "smoke"), ("nonlocality", "smok"), ("nonlocality(sise=3)", "smoke")):
         with pytest.raises(UsageError):
             certify(text, scale, registry(), Store(tmp_path), focus=False)
+
+
+@pytest.mark.parametrize(
+    ("metric", "closed", "networks", "holds"),
+    [
+        (
+            ("higher", 1.0, 0.5),
+            {"constant": 0.5, "bag": 0.7},
+            {"window": 0.76},
+            {"constant", "bag", "window"},
+        ),
+        (("higher", 1.0, 0.5), {"constant": 0.5, "trick": 0.8}, {"window": 0.82}, {"constant", "window"}),
+        (("higher", 1.0, 0.5), {"constant": 0.5}, {"window": 0.7}, {"constant"}),
+        (
+            ("lower", 0.0, None),
+            {"constant": 0.4, "median": 0.3},
+            {"window": 0.25},
+            {"constant", "median", "window"},
+        ),
+        (("lower", 0.0, None), {"constant": 0.4, "trick": 0.1}, {"window": None}, {"constant"}),
+    ],
+)
+def test_networks_are_held_to_the_floor_and_closed_forms_to_chance_whatever_their_order(
+    metric: tuple[Any, float, float | None],
+    closed: dict[str, float | None],
+    networks: dict[str, float | None],
+    holds: set[str],
+) -> None:
+    better, perfect, chance = metric
+    judged = Metric("m", better, perfect, lambda o, t, i: o, "", chance=chance)
+    for order in (closed, dict(reversed(closed.items()))):
+        found = controls(judged, order, networks)
+        assert {name for name, control in found.items() if control.holds} == holds
+    assert HALF > LOWEST

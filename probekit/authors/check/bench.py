@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.kit import DoesNotApply
-from probekit.catalog.expression import HOOKS, Expression, dimensions
+from probekit.catalog.expression import HOOKS, Expression, dimensions, sides
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
@@ -36,9 +36,12 @@ class Bench(ABC):
 
     @property
     def sizes(self) -> Mapping[int, tuple[int, ...]]:
-        """Return a size for each number of dimensions it takes."""
+        """Return a size for each number of dimensions it takes, of sides that it takes."""
+        multiple, least = sides(self.part.target)
         return {
-            count: size for count, size in self.all_sizes.items() if count in dimensions(self.part.target)
+            count: tuple(multiple * -(-max(side, least) // multiple) for side in size)
+            for count, size in self.all_sizes.items()
+            if count in dimensions(self.part.target)
         }
 
     @property

@@ -149,9 +149,17 @@ def builds_on_the_meta_device(bench: Bench) -> None:
     real = [name for name, tensor in tensors.items() if not tensor.is_meta]
     if real:
         fail(f"on the meta device {', '.join(real)} took memory", "Name no device where a tensor is made.")
-    shapes = [{name: p.shape for name, p in m.named_parameters()} for m in (counted, bench.build(bench.size))]
+    built = bench.build(bench.size)
+    shapes = [{name: p.shape for name, p in m.named_parameters()} for m in (counted, built)]
     if shapes[0] != shapes[1]:
         fail("on the meta device it has other parameters", "Let no parameter's shape depend on a value.")
+    kept = "Keep no tensor for the next network, as a grid in functools.cache; make it where it is built."
+    try:
+        found = built.eval()(bench.maps(bench.size))
+    except Exception as error:
+        fail(f"built on the meta device first and then for real, it raised {reason(error)}", kept)
+    if found.is_meta:
+        fail("built on the meta device first and then for real, it answers without numbers", kept)
 
 
 def runs_under_autocast(bench: Bench) -> None:

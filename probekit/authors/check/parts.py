@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.bench import Bench, EncodingBench, LayerBench, StructureBench
+from probekit.authors.check.host import learns_in_the_network_of_a_probe
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.catalog.expression import HOOKS, Expression
 from probekit.catalog.grammar import Term
@@ -172,6 +173,16 @@ def loaded(module: str) -> tuple[str, ...]:
     return tuple(done.stdout.rpartition("loaded")[2].split())
 
 
-LAYER = (serves_the_encodings_it_says, plugin_imports_no_torch)
-ENCODING = (hooks_are_methods_of_its_class, changes_the_answer, plugin_imports_no_torch)
-STRUCTURE = (hosts_a_layer, wider_means_more_parameters, plugin_imports_no_torch)
+LAYER = (serves_the_encodings_it_says, learns_in_the_network_of_a_probe, plugin_imports_no_torch)
+ENCODING = (
+    hooks_are_methods_of_its_class,
+    changes_the_answer,
+    learns_in_the_network_of_a_probe,
+    plugin_imports_no_torch,
+)
+STRUCTURE = (
+    hosts_a_layer,
+    wider_means_more_parameters,
+    learns_in_the_network_of_a_probe,
+    plugin_imports_no_torch,
+)

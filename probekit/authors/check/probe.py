@@ -8,11 +8,13 @@ from probekit.authors.check.data import DATA, MOST, ProbeBench
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.authors.check.parts import imports_nothing_heavy
 from probekit.catalog.expression import resolve
-from probekit.evidence.certify import LOWEST, reached
+from probekit.errors import reason
+from probekit.evidence.focus import controls
 from probekit.interfaces import Metric
 from probekit.plans.golden import SPLITS
 from probekit.plans.scale import probe_at
-from probekit.runs.score import closed_form, means
+from probekit.runs.pictures import Strip, grid
+from probekit.runs.score import closed_form, means, valued
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,23 +139,45 @@ def controls_fail(bench: ProbeBench) -> None:
     train, test = probe.data("train", 0), probe.data("test", 0)
     focus = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
-    scores: dict[str, float | None] = {}
+    closed: dict[str, float | None] = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
-            scores[name] = closed_form(control, probe, train, test, min(MOST, len(test)))[focus]
+            closed[name] = closed_form(control, probe, train, test, min(MOST, len(test)))[focus]
         else:
             network = cast("Any", control)(probe.shape, width=4)
             network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
-    if not scores:
-        fail("no control has `fit`", "Give one in closed form, such as a constant: its score is the floor.")
-    floor = next(iter(scores.values()))
-    for name, value in scores.items():
-        at = reached(value, floor, metric.perfect)
-        if at is None or at > LOWEST:
+    if not closed:
+        fail("no control has `fit`", "Give one in closed form, such as a constant: the best is the floor.")
+    for name, placed in controls(metric, closed, {}).items():
+        if not placed.holds:
+            came = "no score" if placed.at is None else f"{placed.at:.0%} of the way"
             fail(
-                f"control {name} reaches {'no score' if at is None else f'{at:.0%} of the way'} in {focus}",
-                f"At most {LOWEST:.0%}, from the first to perfect: else the probe asks something else.",
+                f"control {name} reaches {came} in {focus}",
+                f"At most {placed.most:.0%}, from chance to perfect: else the probe asks something else.",
             )
+
+
+def an_item_can_be_drawn(bench: ProbeBench) -> None:
+    """An input and its target can be drawn, as reports and cards do."""
+    inputs, targets = bench.items("test", most=1)
+    try:
+        grid("an item", ("input", "target"), [Strip("0", (inputs[0], targets[0]))])
+    except Exception as error:
+        fail(f"drawing raised {reason(error)}", "Give inputs and targets (channels, *size), 1-D or 2-D.")
+
+
+def answers_of_a_network_are_scored(bench: ProbeBench) -> None:
+    """Of outputs (batch, outputs, *size) the loss is one finite number, and a metric gives one an item."""
+    import torch
+
+    probe = bench.probe
+    inputs, targets = bench.items("test", most=8)
+    output = torch.randn(len(inputs), probe.shape.outputs, *probe.shape.size, requires_grad=True)
+    loss = probe.loss(output, targets)
+    if loss.ndim or not bool(loss.isfinite()) or not loss.requires_grad:
+        fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar made of the outputs.")
+    for metric in probe.metrics:
+        valued(metric, output.detach(), targets, inputs)
 
 
 def plugin_imports_no_torch(bench: ProbeBench) -> None:
@@ -169,5 +193,7 @@ PROBE = (
     scores_stay_within_bounds,
     a_constant_stays_near_chance,
     controls_fail,
+    an_item_can_be_drawn,
+    answers_of_a_network_are_scored,
     plugin_imports_no_torch,
 )
