@@ -45,7 +45,7 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["squeeze", "link", pytest.param("x-transformer", marks=needs_x_transformers)]
+    "name", ["squeeze", "link", pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow])]
 )
 def test_an_example_keeps_the_promises_of_its_kind(
     name: str, site: Path, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +64,7 @@ def test_the_layer_and_the_probe_work_together(site: Path, probekit: Run) -> Non
     assert {"accuracy", "to_4", "to_8", "to_12", "to_16"} <= set(row["metrics"])
 
 
+@pytest.mark.slow
 @needs_x_transformers
 def test_the_structure_of_another_library_is_trained(site: Path, probekit: Run) -> None:
     words = ("nonlocality(train=64)", "-s", "x-transformer(depth=1)", *WORDS, "--store", str(site / "runs"))

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, install
@@ -34,7 +35,19 @@ def test_first_two_bash_blocks_are_one_command_line_each_with_the_constraints() 
     assert "pytest" in BASH[1]
 
 
-@pytest.mark.parametrize("line", BASH[2].strip().splitlines())
+LONG = re.compile("reproduce|certify|--tune|card .*--run|-s .*-s ")
+"""What trains several networks: to be waited for."""
+
+
+def lines(text: str) -> list[Any]:
+    """Return its lines, each a test; those that train several networks are marked slow."""
+    return [
+        pytest.param(line, marks=[pytest.mark.slow] if LONG.search(line) else [])
+        for line in text.strip().splitlines()
+    ]
+
+
+@pytest.mark.parametrize("line", lines(BASH[2]))
 def test_every_command_shown_runs(line: str, tmp_path: Path) -> None:
     assert shell(line, tmp_path) or line.startswith("probekit data")
 
@@ -64,7 +77,12 @@ def swirl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "structure", ["unet+swirl", "unet+swirl(gain=0.5)", "unet+./probekit_swirl/swirl.py:Swirl"]
+    "structure",
+    [
+        pytest.param("unet+swirl", marks=pytest.mark.slow),
+        "unet+swirl(gain=0.5)",
+        pytest.param("unet+./probekit_swirl/swirl.py:Swirl", marks=pytest.mark.slow),
+    ],
 )
 def test_plugin_of_ten_lines_trains_from_its_package_and_from_its_file(structure: str, swirl: Path) -> None:
     assert structure in TEXT

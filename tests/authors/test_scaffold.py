@@ -49,7 +49,9 @@ def test_the_tests_of_every_package_pass(site: Path) -> None:
     assert int(done.stdout.split(" passed")[0].split()[-1]) > 40
 
 
-@pytest.mark.parametrize("kind", ABOUT)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind != "layer" else []) for kind in ABOUT]
+)
 def test_the_command_it_shows_runs(kind: str, site: Path, probekit: Run) -> None:
     words = shlex.split(RUN[kind].format(name=f"my-{kind}"))[1:]
     done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site")

@@ -148,6 +148,7 @@ def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, steps: int)
     pytest.fail(f"it ended too soon: {process.communicate()[1]}")
 
 
+@pytest.mark.slow
 def test_killed_twice_a_run_ends_with_the_same_weights_and_log(tmp_path: Path) -> None:
     for steps in (1, 15):
         process = begin(tmp_path)
