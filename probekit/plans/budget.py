@@ -71,11 +71,12 @@ def bounded(expression: Expression, shape: Shape, width: int | None) -> Module:
         return expression.build(shape, width)
 
 
-def nearest(expression: Expression, shape: Shape, budget: int) -> int:
+def nearest(expression: Expression, shape: Shape, budget: int, *, typed: bool = False) -> int:
     """Return the admissible width whose count is nearest to the budget.
 
     Counts rise with the width, so a bisection finds the two admissible widths around the budget.
-    Raises UsageError where the nearest is more than 25 % off.
+    typed: whether somebody asked for the budget, which a scale only wishes. Raises UsageError where the
+    nearest to one that was typed is more than 25 % off.
     """
     step = expression.width_step
     counts: dict[int, int] = {}
@@ -94,7 +95,7 @@ def nearest(expression: Expression, shape: Shape, budget: int) -> int:
         low, high = (middle, high) if at(middle) < budget else (low, middle)
     best = min((low, high), key=lambda steps: abs(at(steps) - budget))
     gap = at(best) / budget - 1
-    if abs(gap) > REFUSED:
+    if typed and abs(gap) > REFUSED:
         raise UsageError(
             f"{expression.text} within {budget:,} parameters",
             f"the nearest width, {best * step}, has {at(best):,}, {gap:+.0%}",
@@ -129,7 +130,8 @@ def width_of(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) 
         return Width(None, budget=scale.budget)
     allowed = spec.budget or (None if spec.width else scale.budget)
     if allowed is not None:
-        return Width(nearest(expression, probe.shape, allowed), budget=allowed)
+        typed = spec.budget is not None
+        return Width(nearest(expression, probe.shape, allowed, typed=typed), budget=allowed)
     step = expression.width_step
     if spec.width is not None and spec.width % step:
         raise UsageError(

@@ -36,7 +36,7 @@ SCORES, WEIGHTS, MEASURED = "scores.safetensors", "weights.safetensors", "measur
 CASES, TRACE = "cases.png", "traceback.txt"
 FIRST = 0.3
 """Seconds of training before the first checkpoint."""
-SHARE = 0.01
+SHARE = 0.005
 """The most of the time that checkpoints may take from then on."""
 
 Watch = Callable[[str, Row], None]

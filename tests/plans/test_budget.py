@@ -15,6 +15,8 @@ from probekit.catalog.registry import registry
 from probekit.errors import ProbekitError, UsageError
 from probekit.interfaces import Shape
 from probekit.plans import budget
+from probekit.plans.job import make_job
+from probekit.plans.spec import make_spec
 
 SHAPE = Shape(3, 1, (16, 16))
 
@@ -54,7 +56,16 @@ def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
     found = resolve("unet+lambda(heads=64)", "unet", registry())
     least = budget.count(found, SHAPE, 64)
     with pytest.raises(UsageError, match=rf"the nearest width, 64, has {least:,}.*--budget {least}"):
-        budget.nearest(found, SHAPE, 10_000)
+        budget.nearest(found, SHAPE, 10_000, typed=True)
+
+
+@pytest.mark.parametrize("structure", ["unet+transformer", "unet+nystrom", "unet+lambda(heads=64)"])
+def test_a_budget_that_a_scale_wishes_is_met_as_nearly_as_can_be_and_the_gap_is_kept(structure: str) -> None:
+    plan = make_job(make_spec(probe="nonlocality", structure=structure, scale="quick"), registry()).plan
+    assert plan.budget == 60_000
+    assert plan.budget_gap is not None
+    assert plan.budget_gap > budget.REFUSED
+    assert plan.parameters == round(60_000 * (1 + plan.budget_gap))
 
 
 @pytest.mark.parametrize(
