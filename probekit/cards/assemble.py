@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,6 +24,7 @@ from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.noise import noise_now
 from probekit.plans.plan import Plan
+from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.store import Store
 
 OTHER_SOURCE = (
@@ -40,7 +42,7 @@ def make_card(
 ) -> Card:
     """Make the card of these structures and probes, of all that the store holds where none are named.
 
-    Raises UsageError where the store holds nothing of the kind.
+    Raises UsageError where the store holds nothing of the kind, StoreError where what it holds is left out.
     """
     names = Names(known, structures, probes)
     left_out: list[str] = []
@@ -51,7 +53,12 @@ def make_card(
         elif not any(used.kind == "probe" for used in found.plan.components):
             left_out.append(f"{folder.path.name}: it names no probe")
         elif names.wanted(found.plan, scale):
-            questions[found.plan.question].append(Stored(found, folder))
+            try:
+                folder.check_files(found, but=WEIGHTS)
+            except StoreError as error:
+                left_out.append(f"{folder.path.name}: {error.found}")
+            else:
+                questions[found.plan.question].append(Stored(found, folder))
     certificates = list(stored_certificates(store, left_out))
     made = []
     for _, found_all in sorted(questions.items()):
@@ -67,11 +74,11 @@ def make_card(
     made = [one for one in made if one.cells]
     if not made:
         names.check_typed()
-        raise UsageError(
-            f"a card from {store.root}",
-            "it holds no such run" + (f" ({len(left_out)} left out: {left_out[0]})" if left_out else ""),
-            "Type `probekit run PROBE -s STRUCTURE` first, or `probekit card ... --run`.",
-        )
+        asked = f"a card from {store.root}"
+        hint = "Type `probekit run PROBE -s STRUCTURE` first, or `probekit card ... --run`."
+        if left_out:
+            raise StoreError(asked, f"it holds no such run ({len(left_out)} left out: {left_out[0]})", hint)
+        raise UsageError(asked, "it holds no such run", hint)
     ordered = names.order(made)
     places = {name: place for place, name in enumerate(ordered)}
     made = [
@@ -167,11 +174,14 @@ def lines(controls: dict[str, dict[int, Stored]], headline: Metric, floor: float
 
 def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
     """Yield the store's certificates, each with its folder's name."""
-    for path in sorted(store.root.glob(f"certificate-*/{CERTIFICATE}")):
+    for path in sorted(store.root.glob("certificate-*")):
+        if not os.path.lexists(path / CERTIFICATE):
+            continue
         try:
-            yield path.parent.name, Certificate.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            left_out.append(f"{path.parent.name}: it is not a whole certificate ({type(error).__name__})")
+            yield path.name, Certificate.model_validate(Folder(path).read_json(CERTIFICATE))
+        except (StoreError, ValidationError) as error:
+            found = error.found if isinstance(error, StoreError) else "it is no whole certificate"
+            left_out.append(f"{path.name}: {found}; `probekit certify` makes it anew")
 
 
 def certificate_of(

@@ -11,7 +11,7 @@ from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.plan import Plan
 from probekit.runs.interval import Interval, apart, kept, of_mean
-from probekit.storage.folder import RESULT, Folder
+from probekit.storage.folder import Folder
 from probekit.storage.result import Result, place
 
 
@@ -28,9 +28,9 @@ class Stored:
         return self.result.plan
 
     @property
-    def made(self) -> float:
-        """When it was stored, in seconds."""
-        return (self.folder.path / RESULT).stat().st_mtime
+    def made(self) -> tuple[float, str]:
+        """When it was stored, as it says itself; the time of a file is lost when it is copied."""
+        return self.result.stored, self.folder.path.name
 
 
 def cell(

@@ -12,7 +12,7 @@ from probekit.cards.assemble import make_card
 from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
-from probekit.errors import UsageError
+from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
 from probekit.finite import LARGEST
 from probekit.interfaces import Metric
@@ -141,7 +141,7 @@ def shared(
         if not any((cell := column.cell(name)) is not None and cell.done for column in columns)
     ]
     aside = f" ({len(card.left_out)} left out: {card.left_out[0]})" if card.left_out else ""
-    raise UsageError(
+    raise (StoreError if aside else UsageError)(
         f"compare {one} {other} on {probe}, scale {scale}",
         f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}{aside}",
         f"Type `probekit run {probe} -s {one} -s {other} --seeds 3 --scale {scale}`.",
@@ -168,8 +168,7 @@ def item_means(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> T
     for run in cell.done:
         if run.seed in seeds:
             folder = Folder(store.root / run.folder)
-            folder.read(SCORES, folder.read_result())
-            several.append(folder.read_tensors(SCORES)[0][metric].double())
+            several.append(folder.read_tensors(SCORES, folder.read_result())[0][metric].double())
     return torch.stack(several).mean(0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from probekit.cards.card import Cell, Column, Run
+from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
 from probekit.cards.plots import deviation, heat, panel, png_address
 from probekit.cards.words import number
@@ -14,10 +14,11 @@ from probekit.catalog.expression import resolve
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Metric, Probe
 from probekit.items import batch
+from probekit.plans.budget import count
 from probekit.runs.cases import chosen
-from probekit.runs.engine import CASES, MEASURED, SCORES, WEIGHTS
+from probekit.runs.engine import CASES, MEASURED, SCORES
 from probekit.runs.network import build, together
-from probekit.storage.folder import Folder
+from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 PNG = b"\x89PNG\r\n\x1a\n"
+DRAWN = 1 << 22
+"""Numbers of a map that a picture is made of, at the most."""
 SAME = 1e-2
 """How far, of the stored score, a network loaded again may be off."""
 MAPS = {
@@ -97,7 +100,7 @@ def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery
         found.own[one.structure] = [
             drawn.case(name, index, [one]) for name, index in chosen(one.scores, metric)
         ]
-    found.maps = maps(column.cells, store)
+    found.maps = maps(column.cells, store, found.notes)
     return found
 
 
@@ -107,12 +110,19 @@ def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
 
     result = folder.read_result()
     names.refuse_files(result.plan.structure)
-    for name in (SCORES, WEIGHTS):
-        folder.read(name, result)
+    scores = folder.read_tensors(SCORES, result)[0][probe.metrics[0].name]
+    if scores.shape != (len(probe.data("test", 0)),) or not scores.is_floating_point():
+        found = f"its scores are {tuple(scores.shape)} of {scores.dtype}, not one of each test item"
+        raise StoreError(f"reading {folder.path}", found)
+    weights = together(*folder.read_tensors(WEIGHTS, result))
     expression = resolve(result.plan.structure, probe.structure, names.known)
+    numbers = sum(value.numel() for value in weights.values() if isinstance(value, torch.Tensor))
+    if (counted := count(expression, probe.shape, result.plan.width)) > numbers:
+        found = f"it would have {counted:,} parameters, and {numbers:,} are stored"
+        raise StoreError(f"reading {folder.path}", found)
     model = build(expression, probe.shape, result.plan, torch.device("cpu"))
-    model.load_state_dict(together(*folder.read_tensors(WEIGHTS)))
-    return Network(cell.structure, model.eval(), folder.read_tensors(SCORES)[0][probe.metrics[0].name])
+    model.load_state_dict(weights)
+    return Network(cell.structure, model.eval(), scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +212,11 @@ def as_stored(structure: str, folder: Folder) -> list[Case]:
     return [Case("As drawn when it was scored", ((Panel(png_address(content), "", alt),),))]
 
 
-def maps(cells: Sequence[Cell], store: Store) -> dict[str, list[Panel]]:
+def maps(cells: Sequence[Cell], store: Store, notes: list[str]) -> dict[str, list[Panel]]:
     """Draw what was measured by position, of the first seed of each structure that has it."""
     fields: dict[str, dict[str, Tensor]] = {name: {} for name in MAPS}
     for cell in cells:
-        for name, values in measured(store, cell.done[:1]).items():
+        for name, values in measured(store, cell, notes).items():
             if name in fields:
                 fields[name][cell.structure] = values
     drawn: dict[str, list[Panel]] = {}
@@ -225,13 +235,15 @@ def maps(cells: Sequence[Cell], store: Store) -> dict[str, list[Panel]]:
     return drawn
 
 
-def measured(store: Store, runs: Sequence[Run]) -> dict[str, Tensor]:
-    """Return the measured maps of a run, none where there are none or they are not whole."""
-    for run in runs:
-        folder = Folder(store.root / run.folder)
-        try:
-            folder.read(MEASURED, folder.read_result())
-            return folder.read_tensors(MEASURED)[0]
-        except StoreError:
-            continue
-    return {}
+def measured(store: Store, cell: Cell, notes: list[str]) -> dict[str, Tensor]:
+    """Return the measured maps of a structure's first seed, those that can be drawn; what is not is noted."""
+    if not cell.done:
+        return {}
+    folder = Folder(store.root / cell.done[0].folder)
+    try:
+        result = folder.read_result()
+        found = folder.read_tensors(MEASURED, result)[0] if MEASURED in result.files else {}
+    except StoreError as error:
+        notes.append(f"What was measured of {cell.structure} is not drawn: {error.found}.")
+        return {}
+    return {name: values for name, values in found.items() if 0 < values.ndim < 3 and values.numel() <= DRAWN}

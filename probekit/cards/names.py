@@ -14,6 +14,7 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
+from probekit.plans import size
 from probekit.plans.origin import origin
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale
@@ -22,6 +23,9 @@ from probekit.plans.spec import RunSpec
 CONTROL = "control-"
 """How the structures are called that certify makes of controls."""
 PAPER = "paper"
+
+MOST = 1 << 30
+"""Bytes that a few items of a stored run's probe may take: what a store asks for may be anything."""
 
 
 class Names:
@@ -49,8 +53,7 @@ class Names:
 
     def _probe(self, text: str) -> Probe:
         self.refuse_files(text)
-        made: Probe = part("probe", parse_term(text), self.known).make()
-        return made
+        return size.made(part("probe", parse_term(text), self.known), MOST)
 
     def _probe_text(self, asked: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None where there is no such thing."""

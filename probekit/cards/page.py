@@ -15,10 +15,10 @@ from probekit.cards.gallery import Gallery, gallery
 from probekit.cards.names import Names
 from probekit.cards.plots import curves
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError
+from probekit.errors import ProbekitError, StoreError
 from probekit.plain import plain
 from probekit.runs.pictures import colour
-from probekit.storage.curve import logged
+from probekit.storage.curve import Points, logged
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
@@ -82,16 +82,21 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
     """Draw a column."""
     from markupsafe import Markup
 
-    lines = [
-        (place, points)
-        for place, cell in enumerate(column.cells)
-        for run in cell.runs
-        if (points := logged(Folder(store.root / run.folder)))
-    ]
+    lines: list[tuple[int, Points]] = []
+    spoilt: list[str] = []
+    for number, one in enumerate(column.cells):
+        for run in one.runs:
+            folder = Folder(store.root / run.folder)
+            try:
+                if points := logged(folder, folder.read_result()):
+                    lines.append((number, points))
+            except StoreError as error:
+                spoilt.append(f"{run.folder}: {error.found}.")
     try:
         drawn = gallery(column, names.probe(column.resolved), store, names)
     except ProbekitError as error:
         drawn = Gallery(notes=[f"No cases are drawn: {error.found}."])
+    drawn.notes += spoilt
     cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
     return Section(
         column=column,

@@ -80,17 +80,27 @@ def usual(name: str) -> str:
     return f"{written}:{attribute}"
 
 
+def source_of(path: str) -> tuple[bytes, str]:
+    """Return a file's content and its sha256's first digits. Raises UsageError where it cannot be read."""
+    try:
+        source = Path(os.path.expanduser(path)).read_bytes()
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise UsageError(f"the file {path}", found, "A relative path starts where you are.") from error
+    return source, hashlib.sha256(source).hexdigest()[:16]
+
+
+def digest_of(name: str) -> str:
+    """Return the digits that a file term is pinned by, of the file as it is; raises UsageError as above."""
+    return source_of(name.partition("@")[0].rpartition(":")[0])[1]
+
+
 def opened(path: str, pin: str = "") -> ModuleType:
     """Return the module of a file, run once for as long as its content stays; its name holds the hash."""
     if pin and PREFIX + pin in sys.modules:  # a file that is edited while runs wait leaves them as planned
         return sys.modules[PREFIX + pin]
     path = os.path.expanduser(path)
-    try:
-        source = Path(path).read_bytes()
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise UsageError(f"the file {path}", found, "A relative path starts where you are.") from error
-    digest = hashlib.sha256(source).hexdigest()[:16]
+    source, digest = source_of(path)
     if pin and digest != pin:
         raise UsageError(f"the file {path}@{pin}", "it was changed since", "Name it without the @.")
     name = PREFIX + digest

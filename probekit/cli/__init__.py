@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from probekit.catalog.registry import registry
 from probekit.cli.messages import say, tell
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
+from probekit.stop import stop
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": (".run:run", "Put a probe to a structure: train, score, store."),
@@ -71,10 +72,10 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, BrokenPipeError, CLICK_ERROR):
             raise
-        except KeyboardInterrupt:
-            say("stopped.")
-            raise typer.Exit(130) from None
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: no plugin ends a command as if it were done
+            if (stopped := pressed(error)) is not None:
+                say(f"stopped{f' by {stopped}' if str(stopped) else ''}.")
+                raise typer.Exit(getattr(stopped, "code", 130)) from None
             if ctx.params.get("debug"):
                 traceback.print_exc()
             elif isinstance(error, ProbekitError):
@@ -82,6 +83,13 @@ class Commands(TyperGroup):
             else:
                 say(f"{reason(error)}. Run again with --debug, as `probekit --debug ...`, for the traceback.")
             raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
+
+
+def pressed(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C that an error rests on: native code that is being imported makes another of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -104,10 +112,11 @@ def options(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 could not be meant, 130 stopped."""
+    """Run the command line and exit: 0 done, 1 failed, 2 could not be meant, 130 stopped, by SIGTERM 143."""
     try:
         try:
-            typer.main.get_command(app).main(prog_name="probekit")
+            with stop.heard():
+                typer.main.get_command(app).main(prog_name="probekit")
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader left, as in `probekit list | head`; nothing is left to flush at exit

@@ -11,7 +11,6 @@ from probekit.catalog.registry import registry
 from probekit.cli.messages import near, note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError, reason
-from probekit.finite import as_json
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -49,7 +48,9 @@ def planned(
             raise
         except ProbekitError as error:
             broken.append(error)
-        except Exception as error:  # one structure's code, which is no reason to leave out the others
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one structure's code, which is no reason to leave out the others
             hint = "`probekit check` may tell more; --debug shows where."
             broken.append(ProbekitError(f"planning {structure} on {probe}", reason(error), hint))
     if broken and not found:
@@ -65,9 +66,10 @@ def planned(
 
 
 def carry_out_all(
-    jobs: list[Job], device: str | None, store: Store, force: bool
-) -> tuple[list[dict[str, Any]], list[Outcome], bool]:
-    """Carry out the jobs one by one; return a row each, what came of them, and whether Ctrl-C ended it.
+    jobs: list[Job], device: str | None, store: Store, force: bool, timeout: float | None = None
+) -> tuple[list[dict[str, Any]], list[Outcome], KeyboardInterrupt | None]:
+    """Carry out the jobs one by one; return a row each, what came of them, and what stopped it: Ctrl-C or a
+    signal.
 
     One that another process is at comes last, and is waited for. One that is another by a second name is not
     carried out again: it has its row, and is no second outcome.
@@ -79,7 +81,7 @@ def carry_out_all(
     outcomes: dict[int, Outcome] = {}
     before: dict[str, int] = {}
     queue = deque((place, job, False) for place, job in enumerate(jobs))
-    stopped = False
+    stopped: KeyboardInterrupt | None = None
     with Progress(len(jobs)) as progress:
         while queue:
             place, job, waiting = queue.popleft()
@@ -103,13 +105,14 @@ def carry_out_all(
                     force=force,
                     watch=progress.watch,
                     wait=waiting,
+                    timeout=timeout,
                 )
             except Claimed:
                 note(f"{job.name}: another process is at it; it is waited for when the rest is done.")
                 queue.append((place, job, True))
                 continue
-            except KeyboardInterrupt:
-                stopped = True
+            except KeyboardInterrupt as error:
+                stopped = error
                 rows[place] = described(job, "interrupted", store.newest(job.plan))
                 continue
             except ProbekitError as error:
@@ -128,9 +131,13 @@ def carry_out_all(
     return [rows[place] for place in sorted(rows)], [outcomes[place] for place in sorted(outcomes)], stopped
 
 
-def interrupted(aside: str = "") -> Interrupted:
-    """Return what a command ends with at Ctrl-C; aside: how the command that goes on is another."""
-    return Interrupted("Ctrl-C", "stopped; what was done is kept", f"Type the same command{aside} to go on.")
+def interrupted(by: KeyboardInterrupt, aside: str = "") -> Interrupted:
+    """Return what a command ends with at Ctrl-C or a signal; aside: how the command that goes on is
+    another."""
+    hint = f"Type the same command{aside} to go on."
+    ended = Interrupted(str(by) or "Ctrl-C", "stopped; what was done is kept", hint)
+    ended.exit_code = getattr(by, "code", Interrupted.exit_code)
+    return ended
 
 
 def elsewhere(result: Result, device: str | None) -> str:
@@ -167,7 +174,7 @@ def described(
     }
 
 
-def tuned(jobs: list[Job], device: str | None, store: Store) -> list[Job]:
+def tuned(jobs: list[Job], device: str | None, store: Store, timeout: float | None = None) -> list[Job]:
     """Return the jobs with the learning rate that is best on validation, chosen on each group's first seed.
 
     A group shares all but the seed. What was tried is kept in the store like any run; what was chosen is
@@ -182,16 +189,15 @@ def tuned(jobs: list[Job], device: str | None, store: Store) -> list[Job]:
     found = []
     for group in groups.values():
         tried = candidates(group[0], registry())
-        _, outcomes, stopped = carry_out_all(tried, device, store, force=False)
+        _, outcomes, stopped = carry_out_all(tried, device, store, force=False, timeout=timeout)
         if stopped:
-            raise interrupted()
+            raise interrupted(stopped)
         choice = choose(tried, [outcome.result for outcome in outcomes])
         note(f"{choice.sentence()}.")
         plan = group[0].plan
         name = readable(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
-        store.loose(f"{name}-{plan.identity[:12]}").write(
-            "choice.json", as_json(choice.model_dump(mode="json"), indent=1).encode()
-        )
+        folder = store.loose(f"{name}-{plan.identity[:12]}")
+        folder.write_json("choice.json", choice.model_dump(mode="json"))
         first = with_trainer(group[0], choice.trainer, registry())
         found += [first.seeded(job.plan.seed) for job in group]
     return found

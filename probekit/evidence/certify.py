@@ -12,9 +12,9 @@ from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 from probekit.evidence.focus import HALF, LOWEST, Control, controls
-from probekit.finite import as_json
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
+from probekit.plans import size
 from probekit.plans.job import make_job
 from probekit.plans.origin import origin
 from probekit.plans.scale import at_scale, probe_at
@@ -27,7 +27,7 @@ from probekit.storage.store import Store
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.runs.engine import Watch
+    from probekit.runs.sitting import Watch
 
 CERTIFICATE = "certificate.json"
 
@@ -87,7 +87,8 @@ def certify(
     has_length = find("probe", asked.name, known).accepts("train")
     longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
     _, source = at_scale(text, scale, known, **longer)
-    probe: Probe = source.make()
+    probe = size.made(source)
+    size.held(f"certifying {text}", size.of_data(source, probe.shape))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
     if focus:
@@ -108,7 +109,7 @@ def certify(
         checks=tuple(checks),
         counterexample=where,
     )
-    folder.write(CERTIFICATE, as_json(found.model_dump(mode="json"), indent=1).encode())
+    folder.write_json(CERTIFICATE, found.model_dump(mode="json"))
     return found
 
 

@@ -13,6 +13,7 @@ from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe
 from probekit.isolation import Isolation
+from probekit.plans import size
 from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of
 from probekit.plans.origin import origin
@@ -80,10 +81,16 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
     scale, source = at_scale(spec.probe, spec.scale, registry)
     trainer = trained(spec.trainer, scale, registry)
     trainer.make()
-    probe: Probe = source.make()
+    probe = size.made(source)
+    data = size.of_data(source, probe.shape)
+    size.held(source.shown, data)
     expression = resolve(spec.structure, probe.structure, registry)
     width = width_of(spec, scale, expression, probe)
     parameters = count(expression, probe.shape, width.chosen)
+    size.held(
+        f"{expression.text} on {source.shown}",
+        {**data, **size.of_training(probe.shape, trainer, width.chosen, parameters)},
+    )
     origins = [origin(one, registry) for one in (source, *expression.parts, trainer)]
     plan = Plan(
         spec=spec,

@@ -22,7 +22,8 @@ def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: 
         and probe == probe.given(scale.parameters)
         and (spec.trainer == usual or trainer == trained(usual, scale, registry))
     )
-    return finite_alone(scale.noise) if as_measured else {}
+    known = finite_alone(scale.noise) if as_measured else {}
+    return {name: value for name, value in known.items() if value >= 0}
 
 
 def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:

@@ -10,6 +10,7 @@ from probekit.catalog.part import Part, find
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError, did_you_mean
 from probekit.interfaces import Probe, Scale
+from probekit.plans.size import made
 
 
 def named_scale(probe: Part, name: str) -> Scale:
@@ -30,9 +31,11 @@ def at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[S
 
 
 def probe_at(text: str, name: str, registry: Registry, **params: Any) -> Probe:
-    """Make a probe at one of its scales, with what was typed on top."""
-    made: Probe = at_scale(text, name, registry, **params)[1].make()
-    return made
+    """Make a probe at one of its scales, with what was typed on top.
+
+    Raises UsageError where its items are too large for this machine.
+    """
+    return made(at_scale(text, name, registry, **params)[1])
 
 
 def trained(text: str, scale: Scale, registry: Registry) -> Part:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, RunError, StoreError, reason
-from probekit.interfaces import Dataset, Row, Trainer
+from probekit.interfaces import Dataset, Trainer
 from probekit.isolation import Isolation
 from probekit.plans.job import Job
 from probekit.runs import generators
@@ -21,49 +21,60 @@ from probekit.runs.machine import environment
 from probekit.runs.measure import Measured, equivariance, reach
 from probekit.runs.network import apart, build, check, weights_hash
 from probekit.runs.score import floors, intervals, means, score, unscored
+from probekit.runs.sitting import Sitting, Watch
 from probekit.runs.splits import splits
+from probekit.stop import Limit, stop
 from probekit.storage import checkpoint
+from probekit.storage.attempt import attempted
 from probekit.storage.checkpoint import Reached
 from probekit.storage.curve import logged, spike
-from probekit.storage.folder import LOG, Folder
+from probekit.storage.folder import LOG, WEIGHTS, Folder
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-SCORES, WEIGHTS, MEASURED = "scores.safetensors", "weights.safetensors", "measured.safetensors"
+SCORES, MEASURED = "scores.safetensors", "measured.safetensors"
 CASES, TRACE = "cases.png", "traceback.txt"
 FIRST = 0.3
 """Seconds of training before the first checkpoint."""
 SHARE = 0.005
 """The most of the time that checkpoints may take from then on."""
 
-Watch = Callable[[str, Row], None]
-
 
 def perform(
-    job: Job, folder: Folder, registry: Registry, device: torch.device, watch: Watch | None = None
+    job: Job,
+    folder: Folder,
+    registry: Registry,
+    device: torch.device,
+    watch: Watch | None = None,
+    timeout: float | None = None,
 ) -> Result:
     """Do what the plan says in the folder, going on from its checkpoint if there is one, and store the
     result.
 
-    watch: called with what is being done ("prepare", "train", "score") and a row for it. A run that fails is
-    stored as failed, with its traceback beside it, and returned. Ctrl-C is no different from a kill: the same
-    plan goes on from the last checkpoint. Raises StoreError where the disk refuses.
+    watch: called with what is being done ("prepare", "train", "score") and a row for it. timeout: seconds
+    that this sitting may take. A run that fails, in whatever way, is stored as failed, with its traceback
+    beside it, and returned; so is one whose process died twice at the same place. Ctrl-C is no different from
+    a kill: the same plan goes on from the last checkpoint. Raises StoreError where the disk refuses, Stopped
+    where a signal came, once a checkpoint is saved.
     """
-    plan, isolation = job.plan, Isolation(dict(job.put_back))
+    plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), Limit(timeout)
     registry.notify("probekit_run_started", plan=plan)
     try:
-        result = _perform(job, folder, registry, device, isolation, watch or (lambda stage, row: None))
-    except StoreError:
+        with attempted(folder) as attempt, limit.held():
+            sitting = Sitting(attempt, isolation, limit, watch or (lambda stage, row: None))
+            result = _perform(job, folder, registry, device, sitting)
+    except (StoreError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        folder.write(TRACE, traceback.format_exc().encode())
+    except BaseException as error:  # a network that calls sys.exit fails itself alone
+        trace = traceback.format_exc().encode(errors="backslashreplace")
         said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
         said = f"{said} {job.strangers()}".strip()
-        result = Result(plan=plan, status="failed", environment=environment(device), error=said)
-    result = result.model_copy(update={"put_back": isolation.put_back})
+        files = {TRACE: folder.write(TRACE, trace), LOG: folder.sync_log()}
+        result = Result(plan=plan, status="failed", environment=environment(device), error=said, files=files)
+    result = result.model_copy(update={"put_back": isolation.put_back, "stored": time.time()})
     folder.write_result(result)
     if result.status == "done":
         checkpoint.remove(folder)
@@ -71,32 +82,25 @@ def perform(
     return result
 
 
-def _perform(
-    job: Job,
-    folder: Folder,
-    registry: Registry,
-    device: torch.device,
-    isolation: Isolation,
-    tell: Watch,
-) -> Result:
-    plan, probe = job.plan, job.probe
-    with isolation.of("drawing data"):
+def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device, sitting: Sitting) -> Result:
+    plan, probe, tell = job.plan, job.probe, sitting.tell
+    with sitting.of("drawing data"):
         data = splits(job)
         data.draw(tell)
     train, test = data.train, data.test
-    with isolation.of("building"):
+    with sitting.of("building"):
         model = build(job.expression, probe.shape, plan, device)
-    with isolation.of("answering first"):
+    with sitting.of("answering first"):
         check(model, probe.shape, device)
-    with isolation.of("training"):
-        reached = train_model(job, folder, registry, model, train, device, tell)
+    with sitting.of("training"):
+        reached = train_model(job, folder, registry, model, train, device, sitting)
     model.eval()
     state = model.state_dict()
     weights = weights_hash(state)
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
     held = data.validation
     scored: list[dict[str, Tensor]] = []
-    with isolation.of("scoring"):
+    with sitting.of("scoring"):
         for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
             tell("score", {"step": len(scored), "steps": 4})
             scored.append(score(model, probe, split, count, device))
@@ -108,7 +112,7 @@ def _perform(
         here, there = metrics[metric.name], training[metric.name]
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
-    with isolation.of("looking at it"):
+    with sitting.of("looking at it"):
         beside = looked_at(job, model, test, items[probe.metrics[0].name], folder, device)
     tell("score", {"step": 4, "steps": 4})
     return Result(
@@ -194,9 +198,12 @@ def train_model(
     model: nn.Module,
     data: Dataset,
     device: torch.device,
-    tell: Watch,
+    sitting: Sitting,
 ) -> Reached:
-    """Train, or go on from the checkpoint; return what was reached over all sittings."""
+    """Train, or go on from the checkpoint; return what was reached over all sittings.
+
+    Raises Stopped or TimedOut between two steps, once a checkpoint is saved.
+    """
     plan = job.plan
     trainer: Trainer = job.trainer.make()
     here = environment(device)
@@ -214,17 +221,20 @@ def train_model(
         return reached
 
     model.train()
-    for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
-        steps = int(row.get("step", steps + 1))
-        if not all(isfinite(value) for value in row.values()):
-            raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
-        folder.append(row)
-        rows += 1
-        registry.notify("probekit_run_progress", plan=plan, row=row)
-        tell("train", row)
-        now = time.monotonic()
-        if now - saved > pause:
-            save()
-            saved = time.monotonic()
-            pause = (saved - now) / SHARE
-    return save()
+    with stop.later():
+        for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
+            steps = int(row.get("step", steps + 1))
+            if not all(isfinite(value) for value in row.values()):
+                raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
+            folder.append(row)
+            rows += 1
+            registry.notify("probekit_run_progress", plan=plan, row=row)
+            sitting.tell("train", row)
+            now = time.monotonic()
+            if stop.asked is not None or sitting.limit.over or now - saved > pause:
+                save()
+                saved = time.monotonic()
+                pause = (saved - now) / SHARE
+                stop.check()
+                sitting.limit.check()
+        return save()

@@ -26,7 +26,7 @@ from probekit.storage.store import Store
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from probekit.runs.engine import Watch
+    from probekit.runs.sitting import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,12 @@ def carry_out(
     force: bool = False,
     watch: Watch | None = None,
     wait: bool = True,
+    timeout: float | None = None,
 ) -> Outcome:
     """Return the stored result of a job, or perform it; with `force`, in a new folder beside it.
 
-    wait: for another process that is at it, whose result is then returned, else raise Claimed.
+    wait: for another process that is at it, whose result is then returned, else raise Claimed. timeout:
+    seconds that it may take before it fails; its checkpoint is kept.
     """
     from probekit.runs.engine import perform
 
@@ -97,8 +99,9 @@ def carry_out(
     with folder.claimed((lambda: tell("wait", reached(folder))) if wait else None):
         if not force and (outcome := kept(job, store)) is not None:  # made while this process waited
             return outcome
+        folder.hold_spec(job.plan)
         with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
-            return Outcome(job, perform(job, folder, known, where, watch), folder, stored=False)
+            return Outcome(job, perform(job, folder, known, where, watch, timeout), folder, stored=False)
 
 
 def kept(job: Job, store: Store) -> Outcome | None:

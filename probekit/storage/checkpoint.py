@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 from probekit.errors import StoreError
 from probekit.interfaces import Trainer
 from probekit.storage.disk import ANEW
-from probekit.storage.folder import LOG, Folder
+from probekit.storage.folder import CHECKPOINT, LOG, Folder
 from probekit.storage.result import Environment
 from probekit.storage.state import pack, unpack
 
 if TYPE_CHECKING:
     from torch import nn
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
 
-from probekit.finite import LARGEST
+from probekit.finite import LARGEST, finite
 from probekit.storage.folder import LOG, Folder
+from probekit.storage.result import Result
 
 Points = list[tuple[float, float]]
 SPIKE = 2.0
 """A loss that rises to more than this multiple of what it began at has lost what was learned."""
 
 
-def logged(folder: Folder) -> Points:
-    """Return (step, loss) of each row of a run's log that has both."""
-    try:
-        text = (folder.path / LOG).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
+def logged(folder: Folder, result: Result | None = None) -> Points:
+    """Return (step, loss) of each row of a run's log that has both.
+
+    result: what says how the log was stored. Raises StoreError where it is not as it was.
+    """
+    content = folder.read(LOG, result) if result and LOG in result.files else folder.log()
     points = []
-    for line in text.splitlines():
+    for line in content.splitlines():
         try:
             row = json.loads(line)
-            step, loss = float(row["step"]), float(row["loss"])
-        except (ValueError, KeyError, TypeError):
+            step, loss = finite(float(row["step"])), finite(float(row["loss"]))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
-        if isfinite(step) and isfinite(loss):
+        if step is not None and loss is not None:
             points.append((step, loss))
     return points
 
@@ -37,7 +37,7 @@ def reached(folder: Folder) -> dict[str, float]:
     try:
         row = json.loads(lines[-1])
         return {"step": float(row["step"]), "steps": float(row["steps"])}
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {"step": 0.0}
 
 

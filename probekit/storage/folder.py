@@ -12,15 +12,19 @@ from pydantic import ValidationError
 
 from probekit.errors import StoreError
 from probekit.finite import as_json
+from probekit.plans.plan import Plan
 from probekit.storage import disk
 from probekit.storage.disk import ANEW, ROOM
 from probekit.storage.result import FORMAT, Result
-from probekit.storage.sealed import Broken, parse, seal, seal_tensors, unseal, unseal_tensors
+from probekit.storage.sealed import DIGEST, Broken, parse, seal, seal_tensors, unseal, unseal_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SPEC, RESULT, LOG = "spec.json", "result.json", "log.jsonl"
+WEIGHTS = "weights.safetensors"
+SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
+OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
+"""What a folder holds one of, or it is no run's."""
 MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
 """Bytes that a file of JSON, a log and any file may have at the most."""
 
@@ -57,6 +61,19 @@ class Folder:
         """Read what write_json wrote; raises StoreError where it is missing, edited or foreign."""
         with self._reading(name):
             return unseal(parse(disk.read(self.path / name, MOST_JSON)))
+
+    def write_spec(self, plan: Plan) -> None:
+        """Store the plan, with a digest of itself."""
+        self.write_json(SPEC, plan.model_dump(mode="json"))
+
+    def read_spec(self) -> Plan:
+        """Read the plan. Raises StoreError where it is missing, edited or foreign."""
+        return plan_in(self.path / SPEC)
+
+    def hold_spec(self, plan: Plan) -> None:
+        """Raise StoreError where the folder's plan is lost, or another than this."""
+        if self.read_spec().identity != plan.identity:
+            raise StoreError(f"going on in {self.path}", f"its {SPEC} is of another run", ANEW)
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
@@ -132,10 +149,14 @@ class Folder:
         except ValidationError as error:
             raise StoreError(asked, f"it is no whole result ({error.error_count()} faults)", ANEW) from error
 
-    def check_files(self, result: Result) -> None:
-        """Raise StoreError where a file the result names is missing or not as it was stored."""
+    def check_files(self, result: Result, but: str = "") -> None:
+        """Raise StoreError where a file the result names is missing or not as it was stored.
+
+        but: one that is checked where it is read, as it is large.
+        """
         for name in result.files:
-            self.read(name, result)
+            if name != but:
+                self.read(name, result)
 
     def read(self, name: str, result: Result) -> bytes:
         """Return a file of the result. Raises StoreError where it is missing or not as it was stored."""
@@ -172,3 +193,19 @@ class Folder:
             yield
         finally:
             lock.release()
+
+
+def plan_in(path: Path) -> Plan:
+    """Read a plan that was stored. Raises StoreError where it is missing, edited or foreign.
+
+    One of version 0.1.0 carries no digest.
+    """
+    asked = f"reading {path}"
+    try:
+        fields = parse(disk.read(path, MOST_JSON))
+        older = DIGEST not in fields and fields.keys() <= Plan.model_fields.keys()
+        return Plan.model_validate(fields if older else unseal(fields))
+    except Broken as error:
+        raise StoreError(asked, str(error), ANEW) from error
+    except ValidationError as error:
+        raise StoreError(asked, f"it is no specification ({error.error_count()} faults)", ANEW) from error

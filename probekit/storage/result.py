@@ -56,7 +56,7 @@ class Result(BaseModel):
     training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
     weights. missing: why something beside the scores was not found, by what it is. put_back: what its
     code changed of the process and was put back, by what was going on. error: why it failed. files: sha256 by
-    name.
+    name. stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +84,7 @@ class Result(BaseModel):
     put_back: dict[str, tuple[str, ...]] = {}
     error: str = ""
     files: dict[str, str] = {}
+    stored: FiniteFloat = 0.0
 
     def place(self, metric: str, perfect: float) -> float | None:
         """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""

@@ -46,8 +46,10 @@ def parse(content: bytes) -> dict[str, Any]:
 
 def unseal(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that were sealed; raises Broken where their digest is missing or another."""
+    if DIGEST not in fields:
+        raise Broken("it carries no digest")
     inner = {key: value for key, value in fields.items() if key != DIGEST}
-    if fields.get(DIGEST) != digest(inner):
+    if fields[DIGEST] != digest(inner):
         raise Broken("it was changed after it was stored")
     return inner
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from probekit.errors import StoreError
-from probekit.finite import as_json
 from probekit.plans.plan import Plan, readable
 from probekit.storage.disk import ANEW
-from probekit.storage.folder import RESULT, SPEC, Folder
+from probekit.storage.folder import OF_A_RUN, RESULT, Folder
 from probekit.storage.result import Result
 
 
@@ -47,9 +46,9 @@ class Store:
         for name in names:
             place, path = place_of(name, ending), self.root / name
             with contextlib.suppress(OSError):
-                if place is not None and (path / SPEC).is_file():
-                    made = (path / SPEC).stat().st_mtime
-                    found.append(((place, (path / RESULT).is_file(), made, name), Folder(path)))
+                if place is not None and (held := OF_A_RUN.intersection(os.listdir(path))):
+                    made = (path / min(held)).lstat().st_mtime
+                    found.append(((place, RESULT in held, made, name), Folder(path)))
         return [folder for _, folder in sorted(found, key=lambda one: one[0])]
 
     def newest(self, plan: Plan) -> Folder | None:
@@ -76,7 +75,7 @@ class Store:
         ending = plan.identity[:12]
         last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
         folder = self._made(plan.folder if last < 0 else f"{plan.folder}-{last + 2}")
-        folder.write(SPEC, as_json(plan.model_dump(mode="json"), indent=1).encode())
+        folder.write_spec(plan)
         return folder
 
     @contextlib.contextmanager
@@ -121,17 +120,20 @@ class Store:
         """
         whole: dict[str, tuple[tuple[int, float], Folder, Result]] = {}
         for path in sorted(self.root.iterdir()) if self.root.is_dir() else []:
-            if not ((path / SPEC).is_file() or (path / RESULT).is_file()):
-                continue
-            folder = Folder(path)
+            folder, held = Folder(path), frozenset(OF_A_RUN)
             try:
+                held = OF_A_RUN.intersection(os.listdir(path))
+                if not held:
+                    continue
                 result = folder.read_result()
                 place = place_of(path.name, result.plan.identity[:12])
                 if place is None:
                     raise StoreError(f"reading {path}", "it holds another run's result", ANEW)
-                made = (place, (path / RESULT).stat().st_mtime)
+                made = (place, result.stored)
+            except NotADirectoryError:
+                continue
             except StoreError as error:
-                unfinished = not (path / RESULT).exists()
+                unfinished = RESULT not in held
                 found = "it has not finished; the same command goes on" if unfinished else error.found
                 yield folder, StoreError(error.asked, found, error.hint)
                 continue

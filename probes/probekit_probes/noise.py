@@ -8,13 +8,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from probekit.interfaces import Scale
 
-MEASURED: Mapping[str, Mapping[str, Mapping[str, float]]] = json.loads(
-    Path(__file__).with_name("noise.json").read_text(encoding="utf-8")
-)
+Noise = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Standard deviations by probe, scale and metric."""
+
+
+def read(text: str) -> Noise:
+    """Return what was measured. Raises ValueError where a number is not finite, or negative."""
+    found: Noise = json.loads(text)
+    for probe, scales in found.items():
+        for scale, metrics in scales.items():
+            for metric, value in metrics.items():
+                if not (isinstance(value, int | float) and isfinite(value) and value >= 0):
+                    raise ValueError(f"the noise of {metric} on {probe} at {scale} is {value!r}")
+    return found
+
+
+MEASURED = read(Path(__file__).with_name("noise.json").read_text(encoding="utf-8"))
 
 
 def measured(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]:

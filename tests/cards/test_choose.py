@@ -18,7 +18,7 @@ from probekit.catalog.registry import Registry, registry
 from probekit.cli.commands.compare import print_contrast
 from probekit.cli.report import print_comparison
 from probekit.components import Component
-from probekit.errors import UsageError
+from probekit.errors import StoreError
 from probekit.evidence.certify import Certificate
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -86,8 +86,8 @@ def test_a_certificate_of_another_or_an_unknown_source_is_left_out(store: Store)
     put(store, "unet", {0: 0.1})
     for name, source in (("other", "f" * 64), ("old", None)):
         one = Certificate(probe="noisy", version=1, source=source, scale="smoke", items=1, checks=())
-        text = one.model_dump_json(exclude_none=True)
-        store.loose(f"certificate-{name}").write("certificate.json", text.encode())
+        fields = one.model_dump(mode="json", exclude_none=True)
+        store.loose(f"certificate-{name}").write_json("certificate.json", fields)
     card = card_of(store)
     assert card.columns[0].certificate is None
     again = "source of the probe; `probekit certify noisy --scale smoke` makes it anew"
@@ -123,7 +123,7 @@ def test_compare_says_what_was_left_out_where_nothing_else_is_stored(store: Stor
     put(store, "unet", {0: 0.1})
     (other,) = put(store, "unet+average", {0: 0.2})
     restored(store, other)
-    with pytest.raises(UsageError, match=r"no scored run of unet\+average .*another source of the probe"):
+    with pytest.raises(StoreError, match=r"no scored run of unet\+average .*another source of the probe"):
         contrast(store, KNOWN, "unet", "unet+average", "noisy", "smoke")
 
 

@@ -16,6 +16,7 @@ from probekit.cards.assemble import make_card
 from probekit.cards.page import page
 from probekit.cards.plots import INK, curves, thinned
 from probekit.catalog.registry import registry
+from probekit.errors import StoreError
 from probekit.evidence.certify import Certificate, Check
 from probekit.runs.engine import CASES, WEIGHTS
 from probekit.runs.pictures import COLOURS
@@ -143,9 +144,11 @@ def test_truncated_weights_leave_the_picture_of_when_it_was_scored(tmp_path: Pat
     text = page(make_card(store, registry()), store, registry())
     assert "unet is not drawn again: weights.safetensors is truncated" in text
     assert "As drawn when it was scored" in text
+    card = make_card(store, registry())
     (folder.path / CASES).write_bytes(b"<svg onload=alert(1)>")
-    text = page(make_card(store, registry()), store, registry())
-    assert "As drawn when it was scored" not in text
+    assert "As drawn when it was scored" not in page(card, store, registry())
+    with pytest.raises(StoreError, match=r"cases\.png is truncated or was changed"):
+        make_card(store, registry())
 
 
 def test_a_structure_that_is_not_installed_is_a_line(tmp_path: Path) -> None:

@@ -165,9 +165,13 @@ def test_code_that_a_store_names_is_run_only_with_allow_code_and_as_it_was(
     call(capsys, "card", "--store", "store", "--run")
     assert not (here / "ran").exists()
     code, out, err = call(capsys, *words, "--allow-code")
-    assert (code, json.loads(out)[0]["status"]) == (0, "done")
-    assert "the layer swirl has changed since: this is another run" in err
-    assert (here / "ran").exists()
+    assert (code, out) == (2, "")
+    assert "running ./my_layer.py:Swirl again: it is not the file that was run." in err
+    assert not (here / "ran").exists()
+    (here / "my_layer.py").write_text(LAYER)
+    code, out, err = call(capsys, *words, "--allow-code")
+    assert code == 0, err
+    assert json.loads(out)[0]["status"] == "done"
 
 
 def test_a_stored_run_without_code_runs_again_to_the_same_scores(here: Path, capsys: Capture) -> None:

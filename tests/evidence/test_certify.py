@@ -19,6 +19,7 @@ from probekit.errors import UsageError
 from probekit.evidence.certify import Certificate, certify, examine
 from probekit.evidence.focus import HALF, LOWEST, controls, reached
 from probekit.interfaces import Metric
+from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -78,7 +79,7 @@ def test_a_certificate_is_kept_in_the_store_and_counts_what_was_looked_at(tmp_pa
     assert found.counterexample == ""
     assert found.items == 300
     assert found.source == planned(probe="nonlocality").asker.code
-    kept = [json.loads(path.read_text()) for path in tmp_path.rglob("certificate.json")]
+    kept = [Folder(path.parent).read_json(path.name) for path in tmp_path.rglob("certificate.json")]
     assert kept == [json.loads(found.model_dump_json())]
     assert look(tmp_path, "nonlocality(train=50)").items == 50
 

@@ -222,7 +222,7 @@ def test_a_layer_that_draws_from_any_generator_resumes_bit_by_bit(tmp_path: Path
     assert whole.result.status == "done", whole.result.error
     random.random(), np.random.rand(), torch.rand(1)
 
-    class Stop(BaseException):
+    class Stop(KeyboardInterrupt):
         pass
 
     def watch(stage: str, row: Any) -> None:

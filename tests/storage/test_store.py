@@ -112,7 +112,7 @@ def spoilt(path: Path, how: str) -> None:
     [
         ("edited", "changed after it was stored.*--force"),
         ("newer", f"format {FORMAT + 1}, this one reads {FORMAT}.*Upgrade"),
-        ("nameless", "changed after it was stored"),
+        ("nameless", "it carries no digest"),
         ("truncated", "not whole JSON"),
         ("a list", "no JSON object"),
         ("empty", "not whole JSON"),

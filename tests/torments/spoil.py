@@ -20,7 +20,7 @@ STOP = 8
 """The step after which an unfinished run was stopped."""
 
 
-class Stopped(BaseException):
+class Stopped(KeyboardInterrupt):
     """As Ctrl-C: it ends a run between two rows and nothing catches it."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from probekit.interfaces import Shape
@@ -28,7 +28,7 @@ class Plain(nn.Module):
         *,
         width: int,
         layer: Builder | None = None,
-        depth: PositiveInt = 1,
+        depth: Annotated[int, Field(ge=1, le=1000)] = 1,
         norm: bool = True,
     ) -> None:
         super().__init__()

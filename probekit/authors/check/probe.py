@@ -39,6 +39,9 @@ def says_what_cards_need(bench: ProbeBench) -> None:
     for name, scale in bench.part.target.scales.items():  # type: ignore[attr-defined]
         if (scale.width is None) == (scale.budget is None):
             fail(f"scale {name} has not one of width and budget", "Give it exactly one.")
+        wrong = {metric: value for metric, value in scale.noise.items() if not 0 <= value < float("inf")}
+        if wrong:
+            fail(f"the noise of scale {name} is {wrong}", "A standard deviation is finite and not negative.")
         probe_at(bench.part.name, name, bench.registry)
     resolve(probe.structure, probe.structure, bench.registry)
 

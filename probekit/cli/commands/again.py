@@ -9,7 +9,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note
-from probekit.errors import StoreError, UsageError
+from probekit.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
@@ -39,7 +39,7 @@ def again(
     from probekit.cli.commands.run import report
     from probekit.cli.grid import carry_out_all, interrupted
     from probekit.plans.job import make_job
-    from probekit.plans.stored import changed, code_in
+    from probekit.plans.stored import changed, code_in, hold
     from probekit.storage.store import Store
 
     before = specification(stored)
@@ -50,29 +50,24 @@ def again(
             f"it names code to run: {', '.join(files)}",
             "Read that code; then type --allow-code.",
         )
+    hold(before)
     job = make_job(before.spec, registry())
     for what in changed(before, job.plan):
         note(f"{what} has changed since: this is another run.")
     rows, outcomes, stopped = carry_out_all([job], device, Store(store), force)
     report(rows, as_json, outcomes)
     if stopped:
-        raise interrupted(" without --force" if force else "")
+        raise interrupted(stopped, " without --force" if force else "")
     if rows[0]["status"] != "done" and rows[0]["status"] != "stored":
         raise typer.Exit(1)
 
 
 def specification(stored: Path) -> Plan:
     """Return the plan that a run's folder, or its spec.json, holds."""
-    from probekit.plans.plan import Plan
-    from probekit.storage.disk import read
-    from probekit.storage.folder import MOST_JSON, SPEC
+    from probekit.storage.folder import SPEC, plan_in
 
     path = stored / SPEC if stored.is_dir() else stored
     if not path.exists():
         held = f"the folder holds no {SPEC}" if stored.is_dir() else "there is no such file or folder"
         raise UsageError(f"running {stored} again", held, "`probekit run` says where it keeps each run.")
-    try:
-        return Plan.model_validate_json(read(path, MOST_JSON))
-    except ValueError as error:
-        found = f"it is no specification ({type(error).__name__})"
-        raise StoreError(f"reading {path}", found, f"Name a run's folder, or its {SPEC}.") from error
+    return plan_in(path)

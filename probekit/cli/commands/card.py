@@ -49,8 +49,7 @@ def card(
     from probekit.storage.store import Store
 
     where = Store(store)
-    if run:
-        run_missing(where, structures, probes, scale or "quick", seeds)
+    fine = not run or run_missing(where, structures, probes, scale or "quick", seeds)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
@@ -69,6 +68,8 @@ def card(
     else:
         for line in found.left_out:
             note(f"left out: {line}")
+    if not fine:
+        raise typer.Exit(1)
 
 
 def page_of(found: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
@@ -87,8 +88,11 @@ def markdown_of(found: Card) -> str:
 
 def run_missing(
     store: Store, structures: list[str] | None, probes: list[str] | None, scale: str, seeds: int
-) -> None:
-    """Run what is not stored yet: what was named, else all structures and probes that the store holds."""
+) -> bool:
+    """Run what is not stored yet: what was named, else all structures and probes that the store holds.
+
+    Tell whether all of it is there now; what is not is said.
+    """
     from probekit.catalog.grammar import file_names
     from probekit.cli.grid import carry_out_all, interrupted, planned
 
@@ -107,11 +111,13 @@ def run_missing(
             "Name structures and probes, as `probekit card unet unet+lambda --probe nonlocality --run`.",
         )
     asked: dict[str, Any] = {"scale": scale, "width": None, "budget": None, "trainer": "supervised"}
-    rows, _, stopped = carry_out_all(planned(probes, structures, range(seeds), asked)[0], None, store, False)
+    jobs, broken = planned(probes, structures, range(seeds), asked)
+    rows, _, stopped = carry_out_all(jobs, None, store, False)
     if stopped:
-        raise interrupted()
+        raise interrupted(stopped)
     if failed := sum(row["status"] == "failed" for row in rows):
         say(f"{failed} of {len(rows)} runs failed; the card counts them.")
+    return not (failed or broken)
 
 
 def stored(store: Store) -> tuple[list[str], list[str]]:

@@ -90,7 +90,7 @@ def carried_out(table: str, jobs: dict[Place, Job], device: str | None, store: S
     note(f"{table}: {len(jobs)} runs")
     _, outcomes, stopped = carry_out_all(list(jobs.values()), device, store, force=False)
     if stopped:
-        raise interrupted()
+        raise interrupted(stopped)
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
     return {
         place: found for place, job in jobs.items() if (found := results.get(job.plan.identity)) is not None

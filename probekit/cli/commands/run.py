@@ -45,6 +45,10 @@ def run(
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose the learning rate of three on the validation split.")
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
     """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
@@ -70,11 +74,11 @@ def run(
         report([described(job, "planned") for job in jobs], as_json)
         raise typer.Exit(1 if broken else 0)
     if tune:
-        jobs = tuned(jobs, device, Store(store))
-    rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force)
+        jobs = tuned(jobs, device, Store(store), timeout)
+    rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
     report(rows, as_json, outcomes)
     if stopped:
-        raise interrupted(" without --force" if force else "")
+        raise interrupted(stopped, " without --force" if force else "")
     if broken or any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 

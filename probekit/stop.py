@@ -1,0 +1,125 @@
+"""A stop is a wish to end soon: by a signal, or as the time that a run was given is over."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from probekit.errors import RunError
+
+SIGNALS = tuple(
+    found for name in ("SIGTERM", "SIGHUP", "SIGUSR2") if (found := getattr(signal, name, None)) is not None
+)
+"""What schedulers and closed terminals send; some time later they kill."""
+REQUEUE = 75
+"""The exit code by which a queue knows that the same command is to be started again: EX_TEMPFAIL."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked for an end; code: what the process then exits with."""
+
+    def __init__(self, by: signal.Signals) -> None:
+        super().__init__(by.name)
+        self.by = by
+        # SIGUSR2 is what queues are told to send ahead of time, so that a job can be queued anew
+        self.code = REQUEUE if by.name == "SIGUSR2" else 128 + by
+
+
+class Stop:
+    """Ends a run between two steps, where `check` raises what came meanwhile; elsewhere it comes at once."""
+
+    def __init__(self) -> None:
+        self.asked: signal.Signals | None = None
+        self.waits = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal; the second is not waited with."""
+        first, self.asked = self.asked is None, signal.Signals(number)
+        if not (self.waits and first):
+            self.check()
+
+    def check(self) -> None:
+        """Raise Stopped where a signal came."""
+        if (asked := self.asked) is not None:
+            self.asked = None
+            raise Stopped(asked)
+
+    @contextlib.contextmanager
+    def later(self) -> Iterator[None]:
+        """Keep what comes until it is checked for."""
+        self.waits = True
+        try:
+            yield
+        finally:
+            self.waits = False
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Take the signals, in the main thread, where alone that can be."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self) for one in SIGNALS if signal.getsignal(one) is signal.SIG_DFL}
+        try:
+            yield
+        finally:
+            for one, was in before.items():
+                signal.signal(one, was)
+
+
+stop = Stop()
+"""That of this process: a signal knows no other."""
+
+
+class TimedOut(RunError):
+    """A run took longer than it was given; its checkpoint is kept."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "running", f"it took longer than {seconds:g} s (--timeout)", "The same command with more goes on."
+        )
+
+
+class Limit:
+    """The seconds that one sitting of a run may take, None for as many as it needs."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds, self.begun = seconds, time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Tell whether they have passed."""
+        return self.seconds is not None and time.monotonic() - self.begun > self.seconds
+
+    def check(self) -> None:
+        """Raise TimedOut where they have passed."""
+        if self.seconds is not None and self.over:
+            raise TimedOut(self.seconds)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Raise TimedOut, where signals can be taken, even in a step that does not end."""
+        alone = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        if self.seconds is None or not alone:
+            yield
+            return
+        seconds = self.seconds
+
+        def over(number: int, frame: FrameType | None) -> None:
+            raise TimedOut(seconds)
+
+        before = signal.signal(signal.SIGALRM, over)
+        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+GRACE = 5.0
+"""Seconds that the step at hand may take beyond the limit."""

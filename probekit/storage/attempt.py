@@ -1,0 +1,61 @@
+"""An attempt is one sitting at a run; those that ended without a word, as by a crash, are counted."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from probekit.errors import RunError, StoreError
+from probekit.storage.folder import Folder
+
+ATTEMPT = "attempt.json"
+DEATHS = 2
+"""How often a run may end its process at one place before it is not tried again unasked."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What a sitting is at: the stage; and how often one died there, with as many rows in the log."""
+
+    folder: Folder
+    died: str = ""
+    deaths: int = 0
+    last: str = field(default="")
+
+    @contextlib.contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Keep on disk what is being done, as long as it is done."""
+        self.last = stage
+        self.folder.write_json(ATTEMPT, {"stage": stage, "died": self.died, "deaths": self.deaths})
+        yield
+
+
+@contextlib.contextmanager
+def attempted(folder: Folder) -> Iterator[Attempt]:
+    """Begin a sitting. Raises RunError where two before it died at the same place.
+
+    Ctrl-C, a signal that is heard and whatever is raised are no deaths; a kill that nothing can hear is one.
+    """
+    place, deaths = death(folder)
+    try:
+        if deaths >= DEATHS:
+            raise RunError(
+                "trying it again",
+                f"its process ended without a word {deaths} times at the same place ({place})",
+                "See what the system says of it (memory, a crash in native code); --force tries again.",
+            )
+        yield Attempt(folder, place, deaths)
+    finally:
+        if not deaths >= DEATHS:
+            (folder.path / ATTEMPT).unlink(missing_ok=True)
+
+
+def death(folder: Folder) -> tuple[str, int]:
+    """Return where the sitting before this one died, and how many did so there in turn; "" and 0 for none."""
+    try:
+        fields = folder.read_json(ATTEMPT)
+        place = f"{fields['stage']}, after {folder.log().count(bytes([10]))} rows of the log"
+        return place, 1 + (int(fields["deaths"]) if fields["died"] == place else 0)
+    except (StoreError, KeyError, TypeError, ValueError):  # none, or not whole: nothing rests on it
+        return "", 0
