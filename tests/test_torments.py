@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from torments import crowd, kills, spoil, words
+from torments import cards, crowd, disks, kills, sizes, spoil, words
 from torments.report import Trial, bad, judged, table
 
 from probekit.errors import StoreError
 
-TORMENTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished}
+TORMENTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished, "cards": cards.of_spoilt}
 
 
 @pytest.mark.parametrize("torment", TORMENTS.values(), ids=TORMENTS.keys())
@@ -21,6 +21,37 @@ def test_no_spoilt_file_passes_for_what_it_was(
     trials = list(torment(tmp_path, 1, 7))
     assert bad(trials) == []
     assert {trial.outcome for trial in trials} >= {"refused"}
+
+
+def test_what_a_stranger_s_store_holds_takes_no_card_down_nor_much_time_or_memory(tmp_path: Path) -> None:
+    trials = list(cards.of_hostile(tmp_path, 1, 7))
+    assert bad(trials) == []
+    assert len(trials) == len(cards.HOSTILE)
+
+
+def test_values_that_nobody_wrote_take_no_card_down(tmp_path: Path) -> None:
+    assert bad(list(cards.of_mutants(tmp_path, 60, 7))) == []
+
+
+def test_a_full_disk_or_none_refuses_and_the_run_then_ends_as_it_would_have(tmp_path: Path) -> None:
+    trials = list(disks.of_full(tmp_path, 2, 7))
+    assert bad(trials) == []
+    assert [trial.outcome for trial in trials[-3:]] == ["refused"] * 3
+
+
+@pytest.mark.slow
+def test_links_and_pipes_laid_in_a_run_write_over_nothing_and_wait_for_nothing(tmp_path: Path) -> None:
+    assert bad(list(disks.of_links(tmp_path, 1, 7))) == []
+
+
+@pytest.mark.slow
+def test_numbers_of_any_size_are_planned_or_refused_soon(tmp_path: Path) -> None:
+    assert bad(list(sizes.of_sizes(tmp_path, 2, 7))) == []
+
+
+@pytest.mark.slow
+def test_runs_that_are_asked_to_end_go_on_as_if_they_had_not_been(tmp_path: Path) -> None:
+    assert bad(list(kills.of_signals(tmp_path, 3, 7))) == []
 
 
 def test_texts_are_read_as_themselves_or_refused_soon() -> None:

@@ -12,14 +12,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import crowd, kills, spoil, words
+from torments import cards, crowd, disks, kills, sizes, spoil, words
 from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
     "kills": (kills.of_runs, 0.5),
+    "signals": (kills.of_signals, 0.1),
     "finished": (spoil.of_finished, 1),
     "unfinished": (spoil.of_unfinished, 0.25),
     "crowds": (crowd.of_crowds, 0.02),
+    "cards": (cards.of_spoilt, 1),
+    "hostile": (cards.of_hostile, 1),
+    "mutants": (cards.of_mutants, 5),
+    "links": (disks.of_links, 1),
+    "disks": (disks.of_full, 0.1),
+    "sizes": (sizes.of_sizes, 0.05),
     "grammar": (lambda folder, times, seed: words.of_grammar(times, seed), 5),
 }
 """By name: what is done, and how many times of each kind for one that is asked for."""

@@ -14,7 +14,7 @@ from probekit.catalog.guest import hosted
 from probekit.catalog.registry import Registry
 from probekit.catalog.signature import HANDED, fill
 from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, missing, reason
+from probekit.errors import ProbekitError, UsageError, missing, reason
 from probekit.interfaces import Value
 
 PROMISED: Mapping[Kind, tuple[str, ...]] = {
@@ -80,6 +80,10 @@ class Part:
             hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
+            if "overflow" in reason(error).lower():  # as torch and Python say it
+                raise UsageError(
+                    asked, "its sizes are beyond what any machine holds", "Ask for less."
+                ) from error
             found = f"it could not be built ({reason(error)})"
             raise ProbekitError(asked, found, hint) from error
         lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]

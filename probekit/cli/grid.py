@@ -35,9 +35,10 @@ def planned(
     from probekit.plans.job import make_job
     from probekit.plans.spec import make_spec
 
-    if (asked_for_all := len(probes) * len(structures) * len(seeds)) > MOST:
+    many = seeds.stop if isinstance(seeds, range) else len(seeds)  # len() of a range may overflow
+    if (asked_for_all := len(probes) * len(structures) * many) > MOST:
         found_all = f"that is {asked_for_all:,} runs, and one command takes {MOST:,} at the most"
-        raise UsageError(f"{len(seeds):,} seeds", found_all, "Type fewer seeds, structures or probes.")
+        raise UsageError(f"{many:,} seeds", found_all, "Type fewer seeds, structures or probes.")
     found: dict[tuple[str, str], Job] = {}
     broken: list[ProbekitError] = []
     for probe, structure in product(probes, structures):

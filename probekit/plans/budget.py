@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 WIDEST = 4096
 REFUSED = 0.25
-ROOM = 1 << 26
+ROOM = 1 << 22
 """How many numbers a tensor may hold that is made to be counted."""
 
 
 def count(expression: Expression, shape: Shape, width: int | None) -> int:
     """Return how many parameters the network has, built as it will be when it is trained.
 
-    One with a tensor of more than 2^26 numbers is built again on the meta device, without memory. No other
+    One with a tensor of more than 2^22 numbers is built again on the meta device, without memory. No other
     is: what a layer keeps for the next one, as a grid in a cache, would be kept without its values.
     Raises ProbekitError where the network cannot be built, is no module, or has weights whose shape is not
     known until it is run.

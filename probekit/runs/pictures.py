@@ -21,6 +21,8 @@ COLOURS = (
 BAND = 16
 """How many times as long as high a sequence is drawn."""
 INCH = 1.7
+SIDE = 2048
+"""Positions of a side that a picture shows at the most."""
 DOTS = 130
 
 
@@ -81,11 +83,14 @@ def appearance(values: Tensor) -> NDArray[Any]:
 
     Three channels are colours; channels of which each position has one at most are classes, and have a colour
     each. Of 1-D tensors each three channels, or each one where they are no threes, are a band; of 2-D ones
-    with another number of channels the first is shown.
+    with another number of channels the first is shown. Of a long side every second position is left out, or
+    more, as a picture has no room for them.
     """
     import numpy as np
 
-    given = values.detach().cpu().float().numpy()
+    step = max(1, -(-max(values.shape[1:], default=1) // SIDE))
+    shown = values[(slice(None), *[slice(None, None, step)] * (values.ndim - 1))] if step > 1 else values
+    given = shown.detach().cpu().float().numpy()
     given = given.reshape(given.shape or (1,))  # a number is a vector of one
     given = given[:, None] if given.ndim == 1 else given  # a vector is a place with so many channels
     while given.ndim > 3:

@@ -16,14 +16,16 @@ from pathlib import Path
 from torments.report import Trial
 
 KILLS = 3
+ENDED = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM)
+"""Exit codes of runs that were ended; before our first line SIGTERM ends Python itself."""
 COMMAND = [
     *(sys.executable, "-m", "probekit", "run", "nonlocality", "-s", "unet+lambda", "--scale", "smoke"),
     *("--trainer", "supervised(epochs=10)", "--device", "cpu", "--json", "--store"),
 ]
 
 
-def run(store: Path, seconds: float | None) -> int:
-    """Start or go on with the run; kill it after so many seconds, if it is not done by then."""
+def run(store: Path, seconds: float | None, by: signal.Signals = signal.SIGKILL) -> int:
+    """Start or go on with the run; end it after so many seconds, if it is not done by then."""
     process = subprocess.Popen(
         [*COMMAND, str(store)],
         stdout=subprocess.DEVNULL,
@@ -33,8 +35,18 @@ def run(store: Path, seconds: float | None) -> int:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(by)
         return process.wait()
+
+
+def why(store: Path) -> str:
+    """Return why the run failed."""
+    return "".join(json.loads(path.read_text())["error"] for path in store.glob("*/result.json"))
+
+
+def of_signals(folder: Path, times: int, seed: int) -> Iterator[Trial]:
+    """End runs by SIGTERM likewise."""
+    return of_runs(folder, times, seed, signal.SIGTERM)
 
 
 def found(store: Path) -> tuple[str, str, int]:
@@ -48,25 +60,32 @@ def found(store: Path) -> tuple[str, str, int]:
     return result["weights"], hashlib.sha256(log).hexdigest(), len(steps)
 
 
-def of_runs(folder: Path, times: int, seed: int) -> Iterator[Trial]:
-    """Kill runs, up to three times each, so many times in all: each must end as if it had never been."""
+def of_runs(folder: Path, times: int, seed: int, by: signal.Signals = signal.SIGKILL) -> Iterator[Trial]:
+    """End runs, up to three times each, so many times in all: each must end as if it had never been.
+
+    One that two kills hit at the same place says so; it is told to be run anew.
+    """
     moments = random.Random(f"{seed} kills")
+    part = f"runs ended by {by.name}"
     begun = time.monotonic()
     run(folder / "whole", None)
     took, whole, number, kills = time.monotonic() - begun, found(folder / "whole"), 0, 0
     while kills < times:
         store, number, own, begun = folder / str(number), number + 1, 0, time.monotonic()
-        while (code := run(store, moments.uniform(0, took) if own < KILLS else None)) < 0:
+        while (code := run(store, moments.uniform(0, took) if own < KILLS else None, by)) in ENDED:
             own, begun = own + 1, time.monotonic()
         kills += max(1, own)
+        if code == 1 and "its process ended without a word" in why(store):
+            yield Trial(part, f"{own} kills", "refused")
+            continue
         if own == 0:  # the machine is faster now: aim earlier
             took = min(took, time.monotonic() - begun)
         if code:
-            yield Trial("killed runs", f"{own} kills", "lost", f"exit {code}")
+            yield Trial(part, f"{own} kills", "lost", f"exit {code}")
             continue
         try:
             same = found(store) == whole
         except AssertionError as error:
-            yield Trial("killed runs", f"{own} kills", "lost", str(error))
+            yield Trial(part, f"{own} kills", "lost", str(error))
         else:
-            yield Trial("killed runs", f"{own} kills", "harmless" if same else "accepted wrong")
+            yield Trial(part, f"{own} kills", "harmless" if same else "accepted wrong")

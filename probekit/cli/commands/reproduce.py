@@ -24,7 +24,7 @@ def reproduce(
         list[str] | None, typer.Argument(metavar="[TABLE]...", help="As table1.  [default: all]")
     ] = None,
     scale: Annotated[str, typer.Option(help="At paper, rows have the paper's widths.")] = "quick",
-    seeds: Annotated[int, typer.Option(metavar="K", min=1, help="Run seeds 0 to K - 1.")] = 1,
+    seeds: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Run seeds 0 to K - 1.")] = 1,
     trainer: Annotated[str, typer.Option(help="As supervised(epochs=20).")] = "supervised",
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")

@@ -1,0 +1,67 @@
+"""What is guarded: what no machine can hold is refused before anything runs, and how much it is is said."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from small import call
+
+from probekit.errors import UsageError
+from probekit.plans import size
+
+Capture = pytest.CaptureFixture[str]
+TOO_LARGE = [
+    (["run", "nonlocality(train=1000000000)", "-s", "unet", "--dry-run"], "GB for data|TB for data"),
+    (["run", "grouping(train=10000000000)", "-s", "mixer", "--dry-run"], "TB for data"),
+    (["run", "translation(size=50001)", "-s", "lambda", "--dry-run"], "GB for 8 items"),
+    (["run", "nonlocality", "-s", "plain(depth=1000000)", "--dry-run"], "less than or equal to 1000"),
+    (["run", "nonlocality", "-s", "unet+lambda(keys=1000000000)", "--dry-run"], "for weights"),
+    (
+        ["run", "nonlocality", "-s", "unet", "--trainer", "supervised(batch=1000000000)", "--dry-run"],
+        "for activations",
+    ),
+    (["certify", "nonlocality", "--scale", "smoke", "--items", "1000000000000"], "TB for data|PB for data"),
+    (["data", "nonlocality(size=1000000000)"], "PB for 8 items"),
+    (["data", "grouping(size=1000000000000)"], "for 8 items"),
+    (["run", "nonlocality", "-s", "unet", "--seeds", "100000", "--dry-run"], "takes 10,000 at the most"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), TOO_LARGE, ids=lambda value: str(value)[:60])
+def test_what_is_too_large_is_wrong_usage_soon(
+    words: list[str], said: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    begun = time.process_time()
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (2, "")
+    assert re.search(said, err), err
+    assert time.process_time() - begun < 60  # minutes were what it took
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_the_number_and_the_limit_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(size, "memory", lambda: 3_000_000_000)
+    size.held("it", {"data": 3_000_000_000})
+    with pytest.raises(
+        UsageError, match=r"takes at least 2\.5 GB for data and 1 GB for weights, and this machine"
+    ):
+        size.held("it", {"data": 2_500_000_000, "weights": 10**9, "activations": 0})
+    with pytest.raises(UsageError, match="what is allowed here is 5 bytes"):
+        size.held("it", {"data": 6}, most=5)
+
+
+def test_the_memory_is_the_machine_s_or_its_container_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(size, "LIMIT", tmp_path / "memory.max")
+    whole = size.memory()
+    assert whole > 1 << 28
+    (tmp_path / "memory.max").write_text("max\n")
+    assert size.memory() == whole
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert size.memory() == 1_000_000
