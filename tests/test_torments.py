@@ -67,7 +67,8 @@ def test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well(
 
 @pytest.mark.slow
 def test_killed_runs_end_as_if_they_had_not_been(tmp_path: Path) -> None:
-    assert bad(list(kills.of_runs(tmp_path, 6, 7))) == []
+    assert bad(list(kills.of_runs(tmp_path / "runs", 6, 7))) == []
+    assert bad(list(kills.of_grids(tmp_path / "grids", 4, 7))) == []
 
 
 def raises(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
     "kills": (kills.of_runs, 0.5),
+    "grids": (kills.of_grids, 0.15),
     "signals": (kills.of_signals, 0.1),
     "finished": (spoil.of_finished, 1),
     "unfinished": (spoil.of_unfinished, 0.25),

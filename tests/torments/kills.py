@@ -89,3 +89,53 @@ def of_runs(folder: Path, times: int, seed: int, by: signal.Signals = signal.SIG
             yield Trial(part, f"{own} kills", "lost", str(error))
         else:
             yield Trial(part, f"{own} kills", "harmless" if same else "accepted wrong")
+
+
+GRID = [
+    *(sys.executable, "-m", "probekit", "run", "nonlocality(test=16,train=64,validation=8)", "-s", "unet"),
+    *("-s", "unet+average", "--scale", "smoke", "--trainer", "supervised(batch=16,epochs=20)", "--json"),
+    *("--device", "cpu", "--store"),
+]
+
+
+def of_grids(folder: Path, times: int, seed: int) -> Iterator[Trial]:
+    """Kill one of two processes at a grid, or both: the other, or the next, ends it as it would have."""
+    moments = random.Random(f"{seed} grids")
+    begun = time.monotonic()
+    assert start(folder / "whole").wait() == 0
+    took, whole, number, kills = time.monotonic() - begun, trained(folder / "whole"), 0, 0
+    while kills < times:
+        store, number = folder / str(number), number + 1
+        both = [start(store), start(store)]
+        for victim in both[: 1 + number % 2]:  # one of them, then both
+            time.sleep(moments.uniform(0, took / 2))
+            victim.send_signal(signal.SIGKILL)
+            kills += victim.wait() == -signal.SIGKILL
+        codes = [process.wait() for process in both]
+        code = start(store).wait()
+        how = f"of two, ended with {codes}"
+        if code == 1 and "its process ended without a word" in why(store):
+            yield Trial("grids of two processes, killed", how, "refused")
+        elif code:
+            yield Trial("grids of two processes, killed", how, "lost", f"exit {code}")
+        else:
+            same = trained(store) == whole
+            yield Trial("grids of two processes, killed", how, "harmless" if same else "accepted wrong")
+
+
+def start(store: Path) -> subprocess.Popen[bytes]:
+    """Start the grid, or go on with it."""
+    return subprocess.Popen(
+        [*GRID, str(store)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def trained(store: Path) -> dict[str, tuple[str, bytes]]:
+    """Return the hash of the weights and the log of each run."""
+    return {
+        path.parent.name: (json.loads(path.read_text())["weights"], (path.parent / "log.jsonl").read_bytes())
+        for path in store.glob("*/result.json")
+    }
