@@ -69,7 +69,9 @@ class Scale:
     """A size at which a probe is put: parameters of the probe, recipe of the trainer, width or budget.
 
     recipe: keyword parameters of the trainer. Exactly one of width and budget (in parameters) is set.
-    noise: the standard deviation between seeds, measured, for each metric it was measured for.
+    noise: the standard deviation between seeds, measured, for each metric it was measured for. decides:
+    whether its scores can decide anything; those of a scale for tests cannot. seconds: about how long a run
+    takes on two cores, None where nobody measured it.
     """
 
     about: str
@@ -78,6 +80,8 @@ class Scale:
     width: int | None = None
     budget: int | None = None
     noise: Mapping[str, float] = field(default_factory=dict)
+    decides: bool = True
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +151,16 @@ class Probe(Protocol):
     Raise `version` when the data or the metrics change: cards never mix versions.
 
     A probe may also have, as class attributes: `thresholds`, the places of the headline metric from which a
-    structure has the property, and partly (by default 0.9 and 0.25); `symmetry`, "shift" or "permutation" of
-    positions, under which the truth moves with the input: a network's departure from it is then measured;
-    `golden`, the hash of its data by version, which `probekit check` gives and from then on holds it to;
-    `focus`, the metric that controls are judged by, where it is not the headline; `published`, a tuple of
-    Published, and `claims`, a tuple of Claim, for `probekit reproduce`. And as methods: `answer(output)`, in
-    the target's form where outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules
-    that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is
-    in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
+    structure has the property, and partly (by default 0.9 and 0.25); `speaks`, the measured number that
+    speaks of the same property, "equivariance_error" or "receptive_radius"; `certificates`, by scale what
+    `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, under which
+    the truth moves with the input: a network's departure from it is then measured; `golden`, the hash of
+    its data by version, which `probekit check` gives and from then on holds it to; `focus`, the metric that
+    controls are judged by, where it is not the headline; `published`, a tuple of Published, and `claims`, a
+    tuple of Claim, for `probekit reproduce`. And as methods: `answer(output)`, in the target's form where
+    outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules that prove an input to
+    have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is in it, {what:
+    (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 
     @builtins.property

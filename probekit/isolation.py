@@ -63,6 +63,7 @@ def members() -> tuple[Member, ...]:
     """Return what is put back; signal handlers in the main thread alone, where alone they can be set."""
     import numpy as np
     import torch
+    import torch._dynamo  # as the first weights do, which are not to blame for what it sets
 
     cudnn, cuda = torch.backends.cudnn, torch.backends.cuda
 

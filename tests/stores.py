@@ -28,8 +28,8 @@ class Noisy(Nonlocality):
     """A probe whose noise between seeds was measured, and whose loss has a floor of one in these tests."""
 
     scales: ClassVar = {  # type: ignore[misc]
-        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01}),
-        "calm": replace(SCALES["smoke"], noise={}),
+        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01}, decides=True),
+        "calm": replace(SCALES["smoke"], noise={}, decides=True),
     }
 
 

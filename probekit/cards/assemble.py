@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from probekit.cards.card import THRESHOLDS, Card, Column, Line
-from probekit.cards.cells import Stored, cell, score, scored
+from probekit.cards.card import Card, Column, Line
+from probekit.cards.cells import Stored, average, cell, scored
 from probekit.cards.choose import Code, asking, of_one_code, of_one_probe, seeds
 from probekit.cards.names import CONTROL, Names
 from probekit.cards.rebuild import certifying, rebuild
@@ -18,13 +18,15 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError
 from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.evidence.compare import ranks
-from probekit.evidence.floor import ceiling, floor
+from probekit.evidence.floor import Floor, ceiling, floor
 from probekit.evidence.floor import controls as closed_form
+from probekit.evidence.verdict import HAS, PARTLY
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.noise import noise_now
 from probekit.plans.plan import Plan
 from probekit.storage.folder import WEIGHTS, Folder
+from probekit.storage.result import Scores, place
 from probekit.storage.store import Store
 
 OTHER_SOURCE = (
@@ -114,7 +116,8 @@ def column(
     controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL)}
     counted = [one for found in by_seed.values() for one in found.values()]
     done = [one.result for one in counted if one.result.status == "done"]
-    bounds = {metric.name: floor(done, metric.name) for metric in probe.metrics}
+    networks = networks_of(controls, certificate, probe)
+    bounds = {metric.name: floor(done, metric, networks) for metric in probe.metrics}
     floors = {name: bound.value for name, bound in bounds.items()}
     best = ceiling(done)
     noises = (noise_now(r.plan, names.known).get(headline.name) for r in done)
@@ -123,12 +126,14 @@ def column(
         label: {seed: score for seed, one in found.items() if (score := scored(one, headline)) is not None}
         for label, found in by_seed.items()
     }
-    standing = ranks({label: found for label, found in scores.items() if found}, headline, noise)
-    thresholds = getattr(probe, "thresholds", THRESHOLDS)
+    at = probe.scales.get(plan.scale)
+    decides = at is None or at.decides
+    standing = ranks({label: found for label, found in scores.items() if found}, headline, noise, decides)
+    thresholds = getattr(probe, "thresholds", (HAS, PARTLY))
     published = names.published(plan, probe)
     cells = []
     for label, seeded in by_seed.items():
-        drawn = cell(label, seeded, probe, floors, thresholds, published)
+        drawn = cell(label, seeded, probe, floors, thresholds, published, noise, decides)
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
     cautions = [] if installed in (None, asking(plan)) else [OTHER_SOURCE]
@@ -146,30 +151,58 @@ def column(
         source=plan.asker.code,
         scale=plan.scale,
         scale_about=scale_about,
+        decides=decides,
         metric=headline.name,
         metric_about=headline.about,
         better=headline.better,
         perfect=finite(headline.perfect),
-        floors={name: one.value for name, one in closed_form(done, headline.name).items()},
         floor=floors[headline.name],
         ceiling=best.value,
         cautions=tuple(cautions),
         noise=noise,
         thresholds=thresholds,
-        controls=tuple(lines(controls, headline, floors[headline.name])),
+        controls=tuple(lines(closed_form(done, headline.name), networks, headline, floors[headline.name])),
         certificate=certificate,
         cells=tuple(cells),
         rebuild=tuple(rebuild([one.plan for one in counted])),
     )
 
 
-def lines(controls: dict[str, dict[int, Stored]], headline: Metric, floor: float | None) -> Iterable[Line]:
-    """Yield the stored controls that are networks; the best of the closed-form ones is the floor itself."""
-    for label, found in sorted(controls.items()):
-        values = [value for one in found.values() if (value := scored(one, headline)) is not None]
-        placed = score(headline, values, None, floor)
-        if placed.mean is not None and placed.place is not None:
-            yield Line(name=label.removeprefix(CONTROL), mean=placed.mean, place=placed.place)
+def column_of(several: Sequence[Stored], store: Store, known: Registry) -> Column:
+    """Return the column of runs of one probe, source and scale, as they were just made."""
+    names = Names(
+        known, [one.plan.spec.structure for one in several], [one.plan.spec.probe for one in several]
+    )
+    plan, left_out = several[0].plan, list[str]()
+    probe = names.probe(plan.probe)
+    certificate = certificate_of(plan, stored_certificates(store, left_out), names, left_out)
+    return column(several, probe, certificate, names, left_out, asking(plan))
+
+
+def networks_of(
+    stored: Mapping[str, Mapping[int, Stored]], certificate: Certificate | None, probe: Probe
+) -> dict[str, Scores]:
+    """Return what controls that are networks score, by metric: those stored, else the certificate's."""
+    found: dict[str, Scores] = dict(certificate.networks) if certificate else {}
+    for label, seeded in stored.items():
+        values = {
+            metric.name: average(scored(one, metric) for one in seeded.values()) for metric in probe.metrics
+        }
+        if any(value is not None for value in values.values()):
+            found[label.removeprefix(CONTROL)] = values
+    return found
+
+
+def lines(
+    closed: Mapping[str, Floor], networks: Mapping[str, Scores], headline: Metric, floor: float | None
+) -> Iterable[Line]:
+    """Yield all controls that have a score, with their places."""
+    values = {name: one.value for name, one in closed.items()}
+    values |= {name: scores.get(headline.name) for name, scores in networks.items()}
+    for name, value in values.items():
+        at = place(value, floor, headline.perfect)
+        if value is not None and at is not None:
+            yield Line(name=name, mean=value, place=at)
 
 
 def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
@@ -187,8 +220,11 @@ def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str
 def certificate_of(
     plan: Plan, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
 ) -> Certificate | None:
-    """Return the certificate of a column's probe; one of another source of it is left out."""
-    kept = None
+    """Return the certificate of a column's probe; one of another source of it is left out.
+
+    Where the store holds none it is the one that the probe came with, if that is of its source.
+    """
+    kept = names.shipped(plan)
     for name, one in certificates:
         if not names.certifies(one, plan):
             continue

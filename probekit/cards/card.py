@@ -8,19 +8,17 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
+from probekit.evidence.verdict import Verdict
 from probekit.runs.interval import Interval
 from probekit.storage.result import Environment
-
-Verdict = Literal["has it", "partly", "lacks it", "not measured"]
-THRESHOLDS = (0.9, 0.25)
-"""The places from which a structure has a property, and partly, where the probe does not say."""
 
 
 class Score(BaseModel):
     """A mean over seeds of a metric.
 
     interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1); reach:
-    the interval's places, lowest first; train: the mean on the training items; published: the paper's number.
+    the interval's places, lowest first; train: the mean on the training items, trained: its place;
+    published: the paper's number.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +30,7 @@ class Score(BaseModel):
     floor: float | None = None
     perfect: float | None = None
     train: float | None = None
+    trained: float | None = None
     published: float | None = None
 
 
@@ -58,7 +57,7 @@ class Run(BaseModel):
 class Cell(BaseModel):
     """One structure on one probe at one scale.
 
-    scores: by metric, the headline first. firm: whether the whole interval lies within the verdict. standing:
+    scores: by metric, the headline first. standing:
     to the best mean of the column, "" where it is alone; difference: from it, seed by seed. flops: of one
     item's forward pass; seconds: of training, mean over seeds. width_wished: the scale's, where it is
     another. measured: properties measured, not learned.
@@ -70,7 +69,6 @@ class Cell(BaseModel):
     resolved: str
     scores: dict[str, Score]
     verdict: Verdict
-    firm: bool
     standing: str = ""
     difference: Difference | None = None
     parameters: int
@@ -99,7 +97,7 @@ class Cell(BaseModel):
 
 
 class Line(BaseModel):
-    """A control: its score in the headline metric and its place, a line on the bars of a column."""
+    """A control: its score in the headline metric and its place; 0 or below, as the best is the floor."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,12 +109,13 @@ class Line(BaseModel):
 class Column(BaseModel):
     """A probe with its parameters, version, source and scale: what may be compared.
 
-    probe: as asked; resolved: with all its parameters. better, perfect, floor, noise: of the headline
-    metric, perfect None where no number is; floors: the closed-form controls', by name, floor: the best of
-    them, means over the seeds counted; ceiling: what the best of solvers expects, None where nothing must be
-    guessed; cautions: what must be known of these, as that runs disagree; noise: measured between seeds, None
-    where it was not. thresholds: the places from which a structure has the property, and partly. source: what
-    stands for the probe's code. rebuild: the commands that run it all again.
+    probe: as asked; resolved: with all its parameters. decides: whether the scale can tell anything. better,
+    perfect, floor, noise: of the headline metric, perfect None where no number is; controls: all of them,
+    floor: the best; of closed-form ones means over the seeds counted; ceiling: what the best of solvers
+    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs disagree;
+    noise: measured between seeds, None where it was not. thresholds: the places from which a structure has
+    the property, and partly. source: what stands for the probe's code. rebuild: the commands that run it all
+    again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,11 +129,11 @@ class Column(BaseModel):
     source: str = ""
     scale: str
     scale_about: str
+    decides: bool = True
     metric: str
     metric_about: str
     better: Literal["higher", "lower"]
     perfect: float | None
-    floors: dict[str, float | None]
     floor: float | None
     ceiling: float | None
     cautions: tuple[str, ...] = ()
@@ -164,11 +163,3 @@ class Card(BaseModel):
     structures: dict[str, str]
     columns: tuple[Column, ...]
     left_out: tuple[str, ...]
-
-
-def verdict(place: float | None, thresholds: tuple[float, float]) -> Verdict:
-    """Return a place in words."""
-    if place is None:
-        return "not measured"
-    has, partly = thresholds
-    return "has it" if place >= has else "partly" if place >= partly else "lacks it"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.cards.card import Cell, Run, Score, verdict
+from probekit.cards.card import Cell, Run, Score
+from probekit.evidence.verdict import Evidence, beside, judge, reach
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.plan import Plan
@@ -40,6 +41,8 @@ def cell(
     floors: dict[str, float | None],
     thresholds: tuple[float, float],
     published: dict[str, dict[str, float]],
+    noise: float | None,
+    decides: bool,
 ) -> Cell:
     """Return what the seeds of one structure say."""
     several = list(found.values())
@@ -54,32 +57,47 @@ def cell(
             interval = over_items(done[0], metric)
         trained = average(one.result.train.get(metric.name) for one in done)
         scores[metric.name] = score(metric, values, interval, floors[metric.name]).model_copy(
-            update={"train": trained, "published": paper.get(metric.name)}
+            update={
+                "train": trained,
+                "trained": place(trained, floors[metric.name], metric.perfect),
+                "published": paper.get(metric.name),
+            }
         )
         if metric.gap:
             gaps = [gap for one in done if (gap := one.result.metrics.get(metric.gap)) is not None]
             within = of_mean(gaps, "seeds", apart(metric.bounds))
             scores[metric.gap] = Score(mean=average(gaps), interval=within)
-    headline = scores[probe.metrics[0].name]
-    said = verdict(headline.place, thresholds)
-    measured = {name for one in done for name in one.result.measured}
+    first = probe.metrics[0]
+    headline = scores[first.name]
+    values = [value for one in done if (value := scored(one, first)) is not None]
+    names = sorted({name for one in done for name in one.result.measured})
+    measured = {
+        name: value
+        for name in names
+        if (value := average(one.result.measured.get(name) for one in done)) is not None
+    }
+    evidence = Evidence(
+        at=headline.place,
+        reach=reach(values, headline.interval, first, floors[first.name], noise),
+        trained=headline.trained,
+        decides=decides,
+        blown=sum(one.result.spike is not None for one in done),
+        seeds=len(done),
+    )
+    speaks = getattr(probe, "speaks", "")
+    verdict = beside(judge(evidence, thresholds), speaks, measured.get(speaks))
     return Cell(
         structure=label,
         resolved=plan.structure,
         scores=scores,
-        verdict=said,
-        firm=all(verdict(end, thresholds) == said for end in headline.reach or ()),
+        verdict=verdict,
         parameters=plan.parameters,
         width=plan.width,
         width_wished=plan.width_wished,
         budget_gap=plan.budget_gap,
         flops=next((one.result.flops for one in done if one.result.flops is not None), None),
         seconds=average(one.result.seconds for one in done),
-        measured={
-            name: value
-            for name in sorted(measured)
-            if (value := average(one.result.measured.get(name) for one in done)) is not None
-        },
+        measured=measured,
         runs=tuple(run(one, probe.metrics[0]) for one in several),
     )
 

@@ -13,7 +13,7 @@ from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
-from probekit.evidence.compare import BEST, INSEPARABLE, TIED, Difference, differing, paired, ranks
+from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
 from probekit.finite import LARGEST
 from probekit.interfaces import Metric
 from probekit.runs.engine import SCORES
@@ -108,7 +108,9 @@ def contrast(store: Store, known: Registry, one: str, other: str, probe: str, sc
         means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
         seeds=by_seed,
         items=differing(gaps, metric.bounds, "items").model_copy(update={"seeds": len(seeds)}),
-        standing=standing(ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise)),
+        standing=standing(
+            ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise, column.decides)
+        ),
         floor=floor,
         cautions=column.cautions,
         solved=solved,
@@ -179,6 +181,5 @@ def standing(found: Mapping[str, tuple[str, Difference | None]]) -> str:
         return f"{first} is better than {second}."
     if said == INSEPARABLE:
         return f"{first} and {second} are {INSEPARABLE}."
-    if said == TIED:
-        return f"{first} and {second} are tied: the interval of the difference holds zero."
-    return f"{first} has the better mean; no order is claimed, as nothing says how much seeds differ."
+    why = "that takes three seeds of each, at a scale that decides"
+    return f"{first} has the better mean; no order is claimed: {why}."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from probekit.cards.card import Column
 from probekit.catalog.expression import resolve
@@ -182,6 +183,14 @@ class Names:
         return (str(certificate.version), certificate.scale) == plan.question[1:] and self.probe_text(
             certificate.probe, certificate.scale
         ) == plan.probe
+
+    def shipped(self, plan: Plan) -> Certificate | None:
+        """Return the certificate that a run's probe came with, None where there is none of its source."""
+        found: Mapping[str, Any] = getattr(self.probe(plan.probe), "certificates", {})
+        if plan.scale not in found:
+            return None
+        one = Certificate.model_validate(found[plan.scale])
+        return one if self.certifies(one, plan) and one.source == plan.asker.code else None
 
     def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
         """Return the published scores by structure as resolved, where the scale is the paper's."""

@@ -16,6 +16,7 @@ from probekit.cards.names import Names
 from probekit.cards.plots import curves
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError
+from probekit.evidence.verdict import Word
 from probekit.plain import plain
 from probekit.runs.pictures import colour
 from probekit.storage.curve import Points, logged
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-SIGNS = {"has it": "●", "partly": "◐", "lacks it": "○", "not measured": "–"}
+SIGNS: dict[Word, str] = {
+    "has it": "●",
+    "partly": "◐",
+    "fits, does not generalise": "○",
+    "did not fit": "△",
+    "undecided": "?",
+    "not measured": "–",
+}
 
 
 @dataclass(frozen=True, slots=True)

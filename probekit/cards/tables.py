@@ -23,6 +23,7 @@ from probekit.cards.words import (
     unscored,
 )
 from probekit.evidence.certify import Certificate
+from probekit.evidence.verdict import FITS
 
 HELD = {True: "holds", False: "FAILS", None: "for the eye"}
 
@@ -63,9 +64,8 @@ def matrix(card: Card) -> Table:
 def legend(card: Card) -> str:
     """Return how the standings of a card are to be read."""
     return (
-        "Places lie from the best control that lacks the property (0 %) to perfect (100 %). Structures are"
-        " compared with the best mean of their column, seed by seed, each at 95 %: tied where the interval of"
-        " the difference holds zero, not separable where the scale's noise between seeds explains it."
+        "Places lie from the best of all controls, which lack the property (0 %), to perfect (100 %)."
+        " Differences are claimed from three seeds on, at 95 % of all pairs of a column at once (Holm)."
     )
 
 
@@ -78,8 +78,8 @@ def summary(column: Column, cell: Cell | None) -> str:
 
 
 def words(cell: Cell) -> str:
-    """Return the verdict, open where the interval reaches into another one."""
-    return cell.verdict if cell.firm else f"{cell.verdict}?"
+    """Return the verdict in a line."""
+    return str(cell.verdict)
 
 
 def standing(cell: Cell) -> str:
@@ -140,15 +140,12 @@ def reading(column: Column) -> Iterator[str]:
     floor = f"floor {number(column.floor)}, perfect {exact(column.perfect)}"
     yield f"{column.metric}: {column.metric_about}; {way}; {floor}; version {column.version} of the probe."
     has, partly = column.thresholds
-    yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; ? where the interval reaches beyond."
+    fits = f"fits from {FITS:.0%} on the training items"
+    yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; {fits}."
     yield from (interval_note(cell.headline) for cell in unlike(column.cells))
-    yield from bounds(column.metric, column.floors, column.ceiling, column.perfect)
+    controls = {line.name: line.mean for line in column.controls}
+    yield from bounds(column.metric, controls, column.ceiling, column.perfect)
     yield from column.cautions
-    if column.controls:
-        said = ", ".join(
-            f"{line.name} {number(line.mean)} ({percent(line.place)})" for line in column.controls
-        )
-        yield f"Controls, trained as the structures were: {said}."
     yield between_seeds(column.metric, column.noise)
     for cell in column.cells:
         if (gap := cell.difference) is not None and gap.interval is not None:

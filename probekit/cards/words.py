@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from probekit.evidence.verdict import said
 from probekit.finite import finite
 
 BAR = 20
@@ -21,8 +22,8 @@ def exact(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a place in per cent, or a dash where there is none."""
-    return NOTHING if finite(value) is None else f"{value:z.0%}"
+    """Return a place in per cent, or a dash where there is none; below the floor there are no shades."""
+    return NOTHING if finite(value) is None else said(value)
 
 
 def flops(count: int | None) -> str:
@@ -56,10 +57,10 @@ def moved(chosen: int | None, wished: int | None) -> str:
     return "" if wished is None else f" (width {chosen}, the nearest to the scale's {wished})"
 
 
-def bar(place: float) -> str:
+def bar(place: float, signs: int = BAR) -> str:
     """Draw a place between floor and perfect; below the floor there is nothing to draw."""
-    full = round(max(0.0, min(1.0, place)) * BAR)
-    return "█" * full + "·" * (BAR - full)
+    full = round(max(0.0, min(1.0, place)) * signs)
+    return "█" * full + "·" * (signs - full)
 
 
 def between_seeds(metric: str, noise: float | None) -> str:
@@ -72,10 +73,10 @@ def between_seeds(metric: str, noise: float | None) -> str:
 def bounds(
     metric: str, floors: Mapping[str, float | None], ceiling: float | None, perfect: float | None
 ) -> Iterator[str]:
-    """Say what each of the closed-form controls scores, and how far one comes where one must guess."""
+    """Say what each of the controls scores, and how far one comes where one must guess."""
     if floors:
-        said = ", ".join(f"{name} {number(score)}" for name, score in floors.items())
-        yield f"Controls in closed form, {metric}: {said}."
+        listed = ", ".join(f"{name} {number(score)}" for name, score in floors.items())
+        yield f"Controls, {metric}: {listed}."
     if ceiling is not None and ceiling != perfect:
         yield f"Ceiling of the {metric}: {number(ceiling)}; beyond, inputs leave it to be guessed."
 

@@ -41,6 +41,8 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
         from rich.table import Table
 
         table = Table(*heads, title=title, title_justify="left", box=SIMPLE_HEAD)
+        for column in table.columns:
+            column.overflow = "fold"
         for row in rows:
             table.add_row(*row)
         Console(markup=False, highlight=False, emoji=False).print(table)

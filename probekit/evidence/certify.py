@@ -22,6 +22,7 @@ from probekit.plans.spec import make_spec
 from probekit.runs.pictures import Strip, grid
 from probekit.runs.run import carry_out
 from probekit.runs.score import BATCH, closed_form, expected
+from probekit.storage.result import Scores
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Certificate(BaseModel):
     items: int
     checks: tuple[Check, ...]
     counterexample: str = ""
+    networks: dict[str, Scores] = {}
 
     @property
     def passed(self) -> bool:
@@ -91,8 +93,10 @@ def certify(
     size.held(f"certifying {text}", size.of_data(source, probe.shape))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
+    networks: dict[str, Scores] = {}
     if focus:
-        checks.append(focused(text, scale, known, store, device, tell))
+        check, networks = focused(text, scale, known, store, device, tell)
+        checks.append(check)
     else:
         checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
     folder = store.loose(f"certificate-{text}-{scale}")
@@ -108,6 +112,7 @@ def certify(
         items=items,
         checks=tuple(checks),
         counterexample=where,
+        networks=networks,
     )
     folder.write_json(CERTIFICATE, found.model_dump(mode="json"))
     return found
@@ -177,8 +182,10 @@ def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -
     return grid("A label that the input does not decide", heads, [strip], frozenset({"difference"}))
 
 
-def focused(text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch) -> Check:
-    """Fit the controls and check that none comes near perfect.
+def focused(
+    text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch
+) -> tuple[Check, dict[str, Scores]]:
+    """Fit the controls and check that none comes near perfect; return what the networks among them score.
 
     The metric is the probe's `focus`, by default its headline.
     """
@@ -187,7 +194,7 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
     closed: dict[str, float | None] = {}
-    networks: dict[str, float | None] = {}
+    networks: dict[str, Scores] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
             closed[title] = closed_form(control, probe, train, test, len(test))[name]
@@ -198,8 +205,8 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         with_control = known.with_components(component)
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
         outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
-        networks[title] = outcome.result.metrics.get(name)
-    found = controls(metric, closed, networks)
+        networks[title] = outcome.result.metrics
+    found = controls(metric, closed, {title: scores.get(name) for title, scores in networks.items()})
     parts = [
         f"{what} at most {most:.0%}: " + ", ".join(f"{title} {placed(found[title])}" for title in several)
         for what, most, several in (
@@ -208,11 +215,12 @@ def focused(text: str, scale: str, known: Registry, store: Store, device: str | 
         )
         if several
     ]
-    return Check(
+    check = Check(
         name="focused",
         holds=all(control.holds for control in found.values()),
         evidence=f"place of the controls (and their score) in {name}; {'; '.join(parts)}",
     )
+    return check, networks
 
 
 def placed(control: Control) -> str:

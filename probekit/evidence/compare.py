@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import sqrt
 from statistics import mean, stdev
 
@@ -17,8 +18,12 @@ from probekit.storage.result import Result
 
 FREEDOM = 4
 """The fewest degrees of freedom that a scale's noise is pooled over."""
+SEEDS = 3
+"""The fewest seeds whose spread a claim rests on."""
+CHANCE = 0.05
+"""How often at the most structures that do not differ are said to, of all that are compared at once."""
 INSEPARABLE = "not separable at this scale"
-BEST, TIED, BEHIND, UNKNOWN = "best", "tied", "behind", "no order claimed"
+BEST, BEHIND, UNKNOWN = "best", "behind", "no order claimed"
 
 
 class Difference(BaseModel):
@@ -78,38 +83,76 @@ def separable(one: Mapping[int, float], other: Mapping[int, float], noise: float
     return apart > width(noise) * sqrt(1 / len(one) + 1 / len(other))
 
 
+def p_of(one: Mapping[int, float], other: Mapping[int, float], noise: float | None) -> float | None:
+    """Return the probability of means as far apart where there is no difference, two-sided.
+
+    By the scale's noise where that is known, else by the seeds that both have, paired; None for fewer than
+    three seeds of either.
+    """
+    if min(len(one), len(other)) < SEEDS:
+        return None
+    if noise is not None:
+        apart = mean(one.values()) - mean(other.values())
+        if not noise:
+            return float(not apart)
+        return two_sided(apart / (noise * sqrt(1 / len(one) + 1 / len(other))), FREEDOM)
+    found = paired(one, other)
+    if found is None or found.seeds < SEEDS:
+        return None
+    return found.p if found.p is not None else float(found.mean == 0)
+
+
+def holm(several: Sequence[float]) -> list[float]:
+    """Return probabilities corrected for there being several of them (Holm 1979, Scand. J. Statist. 6)."""
+    order = sorted(range(len(several)), key=lambda place: several[place])
+    corrected, highest = [0.0] * len(several), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(several) - rank) * several[place]))
+        corrected[place] = highest
+    return corrected
+
+
+def claims(
+    scores: Mapping[str, Mapping[int, float]], noise: float | None
+) -> dict[frozenset[str], bool | None]:
+    """Tell for each pair whether it differs, all pairs being looked at; None where that cannot be claimed."""
+    pairs = [frozenset(pair) for pair in combinations(scores, 2)]
+    found = {frozenset((a, b)): p_of(scores[a], scores[b], noise) for a, b in combinations(scores, 2)}
+    known = [pair for pair in pairs if found[pair] is not None]
+    corrected = dict(zip(known, holm([found[pair] or 0.0 for pair in known]), strict=True))
+    return {pair: corrected[pair] < CHANCE if pair in corrected else None for pair in pairs}
+
+
 def ranks(
-    scores: Mapping[str, Mapping[int, float]], metric: Metric, noise: float | None
+    scores: Mapping[str, Mapping[int, float]], metric: Metric, noise: float | None, decides: bool = True
 ) -> dict[str, tuple[str, Difference | None]]:
     """Return how each structure, given its scores by seed, stands to the best mean, and its difference.
 
-    It is not separable where the noise explains the difference of the means; tied where the interval of the
-    paired difference holds zero; behind where neither is so. Without either of the two no order is claimed.
-    The best mean is the best where all others are behind, else as those it cannot be told from.
+    It is behind where the two differ, corrected for all pairs of structures; not separable where they cannot
+    be told apart; without three seeds of each, or at a scale that does not decide, no order is claimed. The
+    best mean is the best where all others are behind, else as those it cannot be told from.
     """
     order = sorted(scores, key=lambda name: mean(scores[name].values()), reverse=metric.better == "higher")
     if not order:
         return {}
     first, *others = order
-    found: dict[str, tuple[str, Difference | None]] = {}
-    for name in others:
-        difference = paired(scores[name], scores[first], metric.bounds)
-        interval = difference.interval if difference else None
-        if noise is not None and not separable(scores[name], scores[first], noise):
-            standing = INSEPARABLE
-        elif interval is not None:
-            standing = TIED if interval.low <= 0 <= interval.high else BEHIND
-        else:
-            standing = UNKNOWN if noise is None else BEHIND
-        found[name] = standing, difference
+    differ = claims(scores, noise)
+    said = {True: BEHIND, False: INSEPARABLE, None: UNKNOWN}
+    found: dict[str, tuple[str, Difference | None]] = {
+        name: (
+            said[differ[frozenset((name, first))] if decides else None],
+            paired(scores[name], scores[first], metric.bounds),
+        )
+        for name in others
+    }
     reached = {standing for standing, _ in found.values()}
-    leads = next((standing for standing in (INSEPARABLE, TIED, UNKNOWN) if standing in reached), BEST)
+    leads = next((standing for standing in (UNKNOWN, INSEPARABLE) if standing in reached), BEST)
     return {first: (leads if others else "", None), **found}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One structure's mean over seeds, those it is better than, and those the scale cannot tell it from."""
+    """One structure's mean over seeds, those it is better than, and those it cannot be told from."""
 
     structure: str
     mean: float
@@ -126,40 +169,40 @@ class Standing:
 
 
 def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | None:
-    """Return the structures, best first, by one metric of comparable results; None where the noise was not
-    measured.
+    """Return the structures in the order of the results, by one metric; None where no order can be claimed.
 
-    Two structures of k and l seeds are separated where their means differ by more than 2.78 times the
-    scale's noise times sqrt(1/k + 1/l). Results of another probe, source or version of it, or scale must not
-    be among them. Raises ValueError where they are.
+    That takes three seeds of each. Results of another probe, source or version of it, or scale must not be
+    among them. Raises ValueError where they are.
     """
     if len({result.plan.comparable for result in results}) > 1:
         raise ValueError(
             "results of different probes, sources or versions of one, or scales are not compared"
         )
     noises = {result.plan.noise.get(metric.name) for result in results}
-    if len(noises) != 1 or None in noises:
-        return None
-    noise = noises.pop() or 0.0
+    noise = noises.pop() if len(noises) == 1 else None
     seeds: dict[str, dict[int, float]] = defaultdict(dict)
     for result in results:
         score = result.metrics.get(metric.name)
         if score is not None:
             seeds[result.plan.structure][result.plan.seed] = score
     asked = {result.plan.structure: result.plan.spec.structure for result in results}
+    differ = claims(seeds, noise)
+    if not differ or None in differ.values():
+        return None
     means = {name: mean(found.values()) for name, found in seeds.items()}
-    order = sorted(means, key=lambda name: means[name], reverse=metric.better == "higher")
+    sign = 1 if metric.better == "lower" else -1
 
-    def apart(one: str, other: str) -> bool:
-        return separable(seeds[one], seeds[other], noise)
+    def told(name: str, apart: bool) -> tuple[str, ...]:
+        """Return those that it is better than, or that it cannot be told from."""
+        return tuple(
+            asked[other]
+            for other in means
+            if other != name
+            and differ[frozenset((name, other))] == apart
+            and (not apart or sign * (means[other] - means[name]) > 0)
+        )
 
     return [
-        Standing(
-            asked[name],
-            means[name],
-            len(seeds[name]),
-            tuple(asked[other] for other in order[place + 1 :] if apart(name, other)),
-            tuple(asked[other] for other in order if other != name and not apart(name, other)),
-        )
-        for place, name in enumerate(order)
+        Standing(asked[name], means[name], len(seeds[name]), told(name, True), told(name, False))
+        for name in means
     ]

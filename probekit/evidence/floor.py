@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isclose
 from statistics import mean
 
-from probekit.storage.result import Result
+from probekit.interfaces import Metric
+from probekit.runs.score import better
+from probekit.storage.result import Result, Scores
 
+MISSING: Mapping[str, Scores] = {}
 SHOWN = 1e-4
 """How far numbers may be apart that tables show alike."""
 
@@ -53,9 +56,14 @@ def common(said: Iterable[tuple[int, float | None]]) -> Floor:
     return Floor(value, min(every), max(every), agreed)
 
 
-def floor(results: Sequence[Result], metric: str) -> Floor:
-    """Return the floor of a metric that runs have in common."""
-    return common((result.plan.seed, result.floors.get(metric)) for result in results)
+def floor(results: Sequence[Result], metric: Metric, networks: Mapping[str, Scores] = MISSING) -> Floor:
+    """Return the floor of a metric: the best of the closed-form controls, as runs have it in common, and of
+    the networks, given what these score by metric."""
+    found = common((result.plan.seed, result.floors.get(metric.name)) for result in results)
+    best = found.value
+    for scores in networks.values() if found.agreed else ():
+        best = better(metric, best, scores.get(metric.name))
+    return replace(found, value=best)
 
 
 def controls(results: Sequence[Result], metric: str) -> dict[str, Floor]:

@@ -72,7 +72,7 @@ def test_an_interval_over_items_that_was_stored_beyond_its_bounds_is_shown_withi
     assert score.interval is not None
     assert (score.interval.low, score.interval.high) == (0.0, 1.0)
     assert "0.0000 to 1.0000, items" in markdown(card_of(Store(tmp_path)))
-    report([], False, outcomes)
+    report([], False, Store(tmp_path), outcomes, known=KNOWN)
     printed = capsys.readouterr().out
     assert "0.0000 to 1.0000" in printed
     assert "1.17" not in printed

@@ -16,7 +16,7 @@ from probekit.cards.contrast import contrast
 from probekit.cards.markdown import markdown
 from probekit.catalog.registry import Registry, registry
 from probekit.cli.commands.compare import print_contrast
-from probekit.cli.report import print_comparison
+from probekit.cli.report import print_outcomes
 from probekit.components import Component
 from probekit.errors import StoreError
 from probekit.evidence.certify import Certificate
@@ -166,7 +166,7 @@ def test_run_card_and_compare_state_one_floor_after_the_probe_was_changed(
     assert [cell.structure for cell in column.cells] == ["unet+average", "unet+lambda"]
     assert (len(card.left_out), column.floor) == (1, floor)
     assert floor != before.floors["accuracy"]
-    print_comparison(runs)
+    print_outcomes(runs, Store(tmp_path / "store"), known=known)
     assert f"{floor:.4f}" in capsys.readouterr().out
     found = contrast(Store(tmp_path / "store"), known, "unet+average", "unet+lambda", asked["probe"], "smoke")
     print_contrast(found)

@@ -88,8 +88,13 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
     code, out, err = call(capsys, *words)
     assert code == 0
     assert "Stored earlier; --force runs it anew." in out
-    for metric in registry().target(registry().find("probe", "nonlocality"))().metrics:
-        assert f"\n  {metric.name} " in out
+    metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
+    shown = [metric.name for metric in metrics if f"\n  {metric.name} " in out]
+    assert shown == [metric.name for metric in metrics[:5]]
+    assert max(map(len, out.splitlines()[:3])) <= 80
+    assert out.startswith("unet+average on nonlocality")
+    _, out, _ = call(capsys, *words, "--all")
+    assert all(f"\n  {metric.name} " in out for metric in metrics)
     assert "floor   perfect  place" in out
     assert f"{done['metrics']['loss']:.4f}" in out
 
@@ -172,9 +177,11 @@ def test_a_grid_claims_no_order_where_noise_was_not_measured(tmp_path: Path, cap
     assert code == 0
     assert "no order is claimed" in out
     assert "better than" not in out
-    for metric in registry().target(registry().find("probe", "nonlocality"))().metrics:
-        assert f"\n  {metric.name} " in out
-    assert out.count(" done ") == 2
+    metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
+    assert all(f"\n  {metric.name} " not in out for metric in metrics[1:])
+    _, out, _ = call(capsys, *WORDS, "-s", "unet", "-s", "unet+average", "--store", str(tmp_path), "--all")
+    assert all(f"\n  {metric.name} " in out for metric in metrics)
+    assert out.count(" stored ") == 2
 
 
 def test_the_store_is_probekit_home_where_none_is_typed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,13 +11,14 @@ import pytest
 from small import job, planned
 
 from probekit.catalog.registry import registry
-from probekit.cli.report import print_comparison
+from probekit.cli.report import print_outcomes
 from probekit.components import Component
-from probekit.evidence.compare import INSEPARABLE, paired, standings
+from probekit.evidence.compare import INSEPARABLE, holm, paired, standings
 from probekit.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
+from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES
 
@@ -25,7 +27,7 @@ class Noisy(Nonlocality):
     """A probe whose noise between seeds was measured."""
 
     scales: ClassVar = {  # type: ignore[misc]
-        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01})
+        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01}, decides=True)
     }
 
 
@@ -47,57 +49,74 @@ def said(results: list[Result], metric: Metric = LOSS) -> dict[str, str]:
     return {standing.structure: standing.sentence() for standing in found}
 
 
+def seeded(means: Mapping[str, float], seeds: int = 3, **asked: Any) -> list[Result]:
+    """Return results of so many seeds, each with the mean of its structure."""
+    return [result(name, mean, seed, **asked) for name, mean in means.items() for seed in range(seeds)]
+
+
 def test_two_structures_are_separated_beyond_the_noise_alone() -> None:
-    near, far = 0.99 * 2.78 * 0.01 * 2**0.5, 1.01 * 2.78 * 0.01 * 2**0.5
-    assert said([result("unet", 0.1), result("unet+average", 0.1 + near)]) == {
+    half = 2.7764 * 0.01 * (2 / 3) ** 0.5
+    assert said(seeded({"unet": 0.1, "unet+average": 0.1 + 0.99 * half})) == {
         "unet": f"unet: {INSEPARABLE} from unet+average",
         "unet+average": f"unet+average: {INSEPARABLE} from unet",
     }
-    assert said([result("unet", 0.1), result("unet+average", 0.1 + far)]) == {
+    assert said(seeded({"unet": 0.1, "unet+average": 0.1 + 1.01 * half})) == {
         "unet": "unet: better than unet+average",
         "unet+average": "unet+average: better than none of these",
     }
 
 
-def test_more_seeds_separate_more() -> None:
-    means = {"unet": 0.1, "unet+average": 0.123}
-    assert INSEPARABLE in said([result(name, mean) for name, mean in means.items()])["unet"]
-    several = [result(name, mean, seed) for name, mean in means.items() for seed in range(3)]
-    assert said(several)["unet"] == "unet: better than unet+average"
+def test_the_more_structures_are_compared_the_larger_a_difference_must_be() -> None:
+    far = 0.1 + 1.2 * 2.7764 * 0.01 * (2 / 3) ** 0.5
+    two = seeded({"unet": 0.1, "unet+average": far})
+    assert said(two)["unet"] == "unet: better than unet+average"
+    assert INSEPARABLE in said([*two, *seeded({"unet+lambda": 0.5 * (0.1 + far)})])["unet"]
+
+
+def test_fewer_than_three_seeds_claim_nothing() -> None:
+    for seeds in (1, 2):
+        assert standings(seeded({"unet": 0.1, "unet+average": 0.9}, seeds), LOSS) is None
+    one_short = [*seeded({"unet": 0.1}), *seeded({"unet+average": 0.9}, 2)]
+    assert standings(one_short, LOSS) is None
 
 
 def test_higher_is_better_where_the_metric_says_so() -> None:
     higher = replace(LOSS, better="higher")
-    assert said([result("unet", 0.1), result("unet+average", 0.9)], higher)["unet+average"].endswith(
-        "better than unet"
-    )
+    found = said(seeded({"unet": 0.1, "unet+average": 0.9}), higher)
+    assert found["unet+average"].endswith("better than unet")
 
 
 def test_a_middle_structure_can_be_inseparable_from_both() -> None:
-    results = [result("unet", 0.10), result("unet+average", 0.12), result("unet+lambda", 0.14)]
-    assert said(results) == {
+    assert said(seeded({"unet": 0.10, "unet+average": 0.12, "unet+lambda": 0.14})) == {
         "unet": f"unet: better than unet+lambda; {INSEPARABLE} from unet+average",
         "unet+average": f"unet+average: {INSEPARABLE} from unet, unet+lambda",
         "unet+lambda": f"unet+lambda: {INSEPARABLE} from unet+average",
     }
 
 
-def test_without_measured_noise_no_order_is_claimed(capsys: pytest.CaptureFixture[str]) -> None:
-    results = [result("unet", 0.1, width=4), result("unet+average", 0.9, width=4)]
-    assert standings(results, LOSS) is None
-    print_for_nonlocality(results)
-    assert "no order is claimed" in capsys.readouterr().out
+def test_without_measured_noise_the_seeds_themselves_are_paired() -> None:
+    apart = seeded({"unet": 0.1, "unet+average": 0.9}, width=4)
+    assert said(apart)["unet"] == "unet: better than unet+average"
+    scores = {"unet": (0.1, 0.5, 0.3), "unet+average": (0.2, 0.4, 0.35)}
+    near = [result(n, s, seed, width=4) for n, found in scores.items() for seed, s in enumerate(found)]
+    assert INSEPARABLE in said(near)["unet"]
 
 
-def test_what_is_printed_keeps_the_order_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    print_for_nonlocality([result("unet+average", 0.12), result("unet", 0.10)])
+def test_probabilities_are_corrected_as_in_the_textbook() -> None:
+    # the worked example of Holm's procedure: 0.01, 0.04, 0.03, 0.005 become 0.03, 0.06, 0.06, 0.02
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_what_is_printed_keeps_the_order_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [
+        Outcome(job(NOISY, probe="noisy", structure=one.plan.structure), one, Folder(tmp_path), stored=True)
+        for one in seeded({"unet+average": 0.12, "unet": 0.10})
+    ]
+    print_outcomes(outcomes, Store(tmp_path), known=NOISY)
     printed = capsys.readouterr().out
     assert f"unet+average: {INSEPARABLE} from unet\nunet: {INSEPARABLE} from unet+average\n" in printed
-
-
-def print_for_nonlocality(results: list[Result]) -> None:
-    """Print results as if of the probe itself, whose metrics they have."""
-    print_comparison([Outcome(job(), one, Folder(Path()), stored=True) for one in results])
 
 
 def test_different_scales_are_never_compared() -> None:
@@ -107,7 +126,8 @@ def test_different_scales_are_never_compared() -> None:
 
 
 def test_a_score_that_applies_to_nothing_is_left_out() -> None:
-    assert list(said([result("unet", None), result("unet+average", 0.1)])) == ["unet+average"]
+    missing = [result("unet+lambda", None, seed) for seed in range(3)]
+    assert "unet+lambda" not in said([*missing, *seeded({"unet": 0.1, "unet+average": 0.1})])
 
 
 def test_the_probability_of_no_difference_is_never_below_zero() -> None:

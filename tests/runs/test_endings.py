@@ -134,7 +134,8 @@ def test_a_run_that_kills_its_process_twice_is_failed_the_third_time_and_force_t
     end: str, probekit: Run, tmp_path: Path
 ) -> None:
     for _ in range(2):
-        assert grid(probekit, tmp_path, end).stdout == ""
+        ended = grid(probekit, tmp_path, end)
+        assert ended.stdout == "", ended.stderr + ended.stdout
     third = grid(probekit, tmp_path, end)
     assert third.returncode == 1
     assert [row["status"] for row in json.loads(third.stdout)] == ["failed", "done"]

@@ -71,12 +71,13 @@ def test_what_is_stored_is_json_that_reads_back_and_whose_digest_holds(wild: Out
 
 
 def test_run_says_why_there_is_no_score(wild: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(wild.folder.path.parent)
     rows = [described(wild.job, "done", wild.folder, wild.result)]
-    report(rows, True, [wild])
+    report(rows, True, store, [wild], known=KNOWN)
     assert strict(capsys.readouterr().out)[0]["unscored"]["infinite"] == "it is not finite for 3 of 16 items"
-    report(rows, False, [wild])
+    report(rows, False, store, [wild], known=KNOWN)
     printed = capsys.readouterr().out
-    assert "unet, seed 0, has no infinite: it is not finite for 3 of 16 items." in printed
+    assert "unet, seed 0, has no infinite: it is not finite for 3 of 16 items." in " ".join(printed.split())
     assert not NAMES.search(printed)
 
 
@@ -84,7 +85,7 @@ def test_the_card_and_its_page_say_why_and_draw_no_place(wild: Outcome) -> None:
     store = Store(wild.folder.path.parent)
     card = make_card(store, KNOWN)
     cell = card.columns[0].cells[0]
-    assert (cell.verdict, cell.headline.mean, cell.headline.place) == ("not measured", None, None)
+    assert (cell.verdict.word, cell.headline.mean, cell.headline.place) == ("not measured", None, None)
     strict(card.model_dump_json())
     assert Card.model_validate_json(card.model_dump_json()) == card
     drawn = re.sub(

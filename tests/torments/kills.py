@@ -26,12 +26,13 @@ COMMAND = [
 
 def run(store: Path, seconds: float | None, by: signal.Signals = signal.SIGKILL) -> int:
     """Start or go on with the run; end it after so many seconds, if it is not done by then."""
-    process = subprocess.Popen(
-        [*COMMAND, str(store)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    with store.with_suffix(".said").open("w") as said:
+        process = subprocess.Popen(
+            [*COMMAND, str(store)],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -67,6 +68,7 @@ def of_runs(folder: Path, times: int, seed: int, by: signal.Signals = signal.SIG
     """
     moments = random.Random(f"{seed} kills")
     part = f"runs ended by {by.name}"
+    folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     run(folder / "whole", None)
     took, whole, number, kills = time.monotonic() - begun, found(folder / "whole"), 0, 0
@@ -81,7 +83,9 @@ def of_runs(folder: Path, times: int, seed: int, by: signal.Signals = signal.SIG
         if own == 0:  # the machine is faster now: aim earlier
             took = min(took, time.monotonic() - begun)
         if code:
-            yield Trial(part, f"{own} kills", "lost", f"exit {code}")
+            yield Trial(
+                part, f"{own} kills", "lost", f"exit {code}: {store.with_suffix('.said').read_text()[-600:]}"
+            )
             continue
         try:
             same = found(store) == whole

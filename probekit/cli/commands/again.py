@@ -55,7 +55,7 @@ def again(
     for what in changed(before, job.plan):
         note(f"{what} has changed since: this is another run.")
     rows, outcomes, stopped = carry_out_all([job], device, Store(store), force)
-    report(rows, as_json, outcomes)
+    report(rows, as_json, Store(store), outcomes)
     if stopped:
         raise interrupted(stopped, " without --force" if force else "")
     if rows[0]["status"] != "done" and rows[0]["status"] != "stored":

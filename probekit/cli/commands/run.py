@@ -13,7 +13,9 @@ from probekit.cli.table import print_json
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
+    from probekit.catalog.registry import Registry
     from probekit.runs.run import Outcome
+    from probekit.storage.store import Store
 
 
 def run(
@@ -49,6 +51,7 @@ def run(
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show all metrics, recipe and controls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
     """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
@@ -71,34 +74,37 @@ def run(
     asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
     jobs, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
     if dry_run:
-        report([described(job, "planned") for job in jobs], as_json)
+        report([described(job, "planned") for job in jobs], as_json, Store(store))
         raise typer.Exit(1 if broken else 0)
     if tune:
         jobs = tuned(jobs, device, Store(store), timeout)
     rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
-    report(rows, as_json, outcomes)
+    report(rows, as_json, Store(store), outcomes, everything)
     if stopped:
         raise interrupted(stopped, " without --force" if force else "")
     if broken or any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 
 
-def report(rows: list[dict[str, Any]], as_json: bool, outcomes: list[Outcome] | None = None) -> None:
-    """Print the rows as JSON, or as tables."""
+def report(
+    rows: list[dict[str, Any]],
+    as_json: bool,
+    store: Store,
+    outcomes: list[Outcome] | None = None,
+    everything: bool = False,
+    known: Registry | None = None,
+) -> None:
+    """Print the rows as JSON, or what came of them in words and tables."""
     if as_json:
         print_json(rows)
         return
-    from probekit.cli.report import print_comparison, print_outcome, print_reservations, print_rows
+    from probekit.cli.report import print_outcomes, print_rows
 
     groups: dict[tuple[str, ...], list[Outcome]] = defaultdict(list)
     for outcome in outcomes or []:
         if outcome.result.status == "done":
             groups[outcome.result.plan.comparable].append(outcome)
     for group in groups.values():
-        if len(group) == 1:
-            print_outcome(group[0])
-        else:
-            print_comparison(group)
-        print_reservations([outcome.result for outcome in group])
+        print_outcomes(group, store, everything, known)
     if not outcomes or len(rows) > 1:
         print_rows(rows)

@@ -13,12 +13,15 @@ SCALES = measured(
             {"size": 32, "colours": 3, "train": 256, "validation": 64, "test": 64},
             {"epochs": 2, "batch": 32, "lr": 2e-3},
             width=32,
+            decides=False,
+            seconds=1,
         ),
         "quick": Scale(
             "a minute on one core: 64 positions, five colours",
             {"size": 64, "colours": 5, "train": 20_000, "validation": 1_000, "test": 2_000},
             {"epochs": 2, "batch": 32, "lr": 3e-3},
             width=64,
+            seconds=60,
         ),
         "paper": Scale(
             "128 positions, ten colours, as in Courtois et al. 2022, table 3; a GPU",

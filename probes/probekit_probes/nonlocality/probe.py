@@ -47,6 +47,7 @@ class Nonlocality:
     structure = "unet"
     focus = "loss_foreground"
     symmetry: Symmetry = "shift"
+    speaks = "receptive_radius"
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS

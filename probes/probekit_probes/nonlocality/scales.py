@@ -18,18 +18,22 @@ SCALES = measured(
             {"size": 16, "rectangles": 3, "gap": 2, "train": 256, "validation": 64, "test": 64},
             {"epochs": 2, "batch": 32, "lr": 4e-3},
             width=4,
+            decides=False,
+            seconds=1,
         ),
         "quick": Scale(
             "minutes on two cores: few rectangles and colours, near",
             {**NEAR, "train": 8192},
             BRIEF,
             budget=60_000,
+            seconds=240,
         ),
         "laptop": Scale(
             "a quarter of an hour on two cores: the pictures of quick, three times as many",
             {**NEAR, "train": 24_576},
             BRIEF,
             budget=60_000,
+            seconds=840,
         ),
         "paper": Scale(
             "128 x 128, ten rectangles, as in Courtois et al. 2022, table 1; a GPU",

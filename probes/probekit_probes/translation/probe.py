@@ -39,6 +39,7 @@ class Translation:
     version = 1
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
+    speaks = "equivariance_error"
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
