@@ -92,7 +92,7 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
     shown = [metric.name for metric in metrics if f"\n  {metric.name} " in out]
     assert shown == [metric.name for metric in metrics[:5]]
     assert max(map(len, out.splitlines()[:3])) <= 80
-    assert out.startswith("unet+average on nonlocality")
+    assert out.startswith("unet+average (supervised(batch=16,epochs=1)) on")
     _, out, _ = call(capsys, *words, "--all")
     assert all(f"\n  {metric.name} " in out for metric in metrics)
     assert "floor   perfect  place" in out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit_probes.certified import Certified
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
@@ -45,6 +46,7 @@ class Grouping:
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
     golden: Mapping[int, str] = {1: "90885a4dc6171f93"}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("grouping")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit_probes.certified import Certified
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
@@ -49,6 +50,7 @@ class Nonlocality:
     symmetry: Symmetry = "shift"
     speaks = "receptive_radius"
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("nonlocality")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS

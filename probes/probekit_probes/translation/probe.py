@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, PositiveInt
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit_probes.certified import Certified
 from probekit_probes.translation import controls
 from probekit_probes.translation.dataset import Squares
 from probekit_probes.translation.metrics import IOU, answer
@@ -41,6 +42,7 @@ class Translation:
     symmetry: Symmetry = "shift"
     speaks = "equivariance_error"
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("translation")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
