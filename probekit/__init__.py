@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from probekit.api.evidence import card, certify, compare
+    from probekit.api.load import load
+    from probekit.api.results import Results, results
+    from probekit.api.run import run
     from probekit.components import Component
     from probekit.controls import Constant
     from probekit.errors import ProbekitError, UsageError
@@ -12,7 +16,6 @@ if TYPE_CHECKING:
     from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
     from probekit.runs.data import data
-    from probekit.runs.run import run
     from probekit.storage.result import Result
 
 HOMES = {
@@ -22,12 +25,18 @@ HOMES = {
     "Metric": "probekit.interfaces",
     "ProbekitError": "probekit.errors",
     "Result": "probekit.storage.result",
+    "Results": "probekit.api.results",
     "Scale": "probekit.interfaces",
     "Shape": "probekit.interfaces",
     "UsageError": "probekit.errors",
+    "card": "probekit.api.evidence",
+    "certify": "probekit.api.evidence",
+    "compare": "probekit.api.evidence",
     "data": "probekit.runs.data",
     "hookimpl": "probekit.hookspecs",
-    "run": "probekit.runs.run",
+    "load": "probekit.api.load",
+    "results": "probekit.api.results",
+    "run": "probekit.api.run",
 }
 
 __all__ = [
@@ -37,11 +46,17 @@ __all__ = [
     "Metric",
     "ProbekitError",
     "Result",
+    "Results",
     "Scale",
     "Shape",
     "UsageError",
+    "card",
+    "certify",
+    "compare",
     "data",
     "hookimpl",
+    "load",
+    "results",
     "run",
 ]
 
@@ -50,6 +65,10 @@ def __getattr__(name: str) -> Any:
     """Fetch a public name when it is asked for (PEP 562), so that importing probekit costs nothing."""
     from importlib import import_module
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("probekit-nn")
     if name not in HOMES:
         raise AttributeError(f"module 'probekit' has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name)

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
-from probekit.evidence.verdict import Verdict
+from probekit.evidence.verdict import Verdict, said
+from probekit.html import table
 from probekit.runs.interval import Interval
 from probekit.storage.result import Environment
 
@@ -163,3 +164,22 @@ class Card(BaseModel):
     structures: dict[str, str]
     columns: tuple[Column, ...]
     left_out: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Say it in a line; `model_dump()` says all of it."""
+        return f"<Card: {', '.join(self.structures)} on {', '.join(one.title for one in self.columns)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        heads = ["structure", *(f"{column.property}: {column.title}" for column in self.columns)]
+        rows = [
+            [name, *(self.said(column.cell(name)) for column in self.columns)] for name in self.structures
+        ]
+        return table("Report card", heads, rows, [f"left out: {line}" for line in self.left_out])
+
+    def said(self, cell: Cell | None) -> str:
+        """Return a cell in a line: its place and its verdict."""
+        if cell is None:
+            return "not measured"
+        return f"{said(cell.headline.place)}: {cell.verdict}"

@@ -15,6 +15,7 @@ from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
 from probekit.finite import LARGEST
+from probekit.html import table
 from probekit.interfaces import Metric
 from probekit.runs.engine import SCORES
 from probekit.storage.folder import Folder
@@ -65,6 +66,19 @@ class Contrast(BaseModel):
     both: int
     neither: int
     count: int
+
+    def __repr__(self) -> str:
+        """Say it in a line; `model_dump()` says all of it."""
+        return f"<Contrast: {self.one} and {self.other} on {self.probe}, {self.scale}: {self.standing}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        rows = [[name, f"{mean:.4f}"] for name, mean in zip((self.one, self.other), self.means, strict=True)]
+        solved = f"Solved by both {self.both}, by neither {self.neither} of {self.count} test items."
+        return table(
+            f"{self.metric} on {self.probe}", ["structure", self.metric], rows, [self.standing, solved]
+        )
 
 
 def contrast(store: Store, known: Registry, one: str, other: str, probe: str, scale: str) -> Contrast:

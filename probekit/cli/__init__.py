@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import say, tell
+from probekit.cli.messages import hush, say, tell
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.stop import stop
 
@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": (".data:data", "Draw some of a probe's inputs and targets."),
     "list": (".list:list_components", "List what is installed: probes, layers and so on."),
     "show": (".show:show", "Show one component: its parameters, scales, metrics."),
+    "runs": (".runs:runs", "List what is stored, or remove some of it."),
     "again": (".again:again", "Run a stored specification again."),
     "new": (".new:new", "Write a package with a layer, a probe, ... of your own."),
     "check": (".check:check", "Hold a component to what its kind promises."),
@@ -56,9 +57,9 @@ class Commands(TyperGroup):
         function = getattr(importlib.import_module(module, "probekit.cli.commands"), attribute)
         about, _, example = (inspect.getdoc(function) or "").partition("Example:")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(cmd_name, help=about, epilog=f"\b\nExample:{example}" if example else None)(
-            function if cmd_name == "plugins" else _announced(function)
-        )
+        app.command(
+            cmd_name, context_settings=HELP, help=about, epilog=f"\b\nExample:{example}" if example else None
+        )(function if cmd_name == "plugins" else _announced(function))
         return typer.main.get_command(app)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -92,7 +93,8 @@ def pressed(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(cls=Commands, context_settings=HELP, rich_markup_mode=None, no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,11 +106,15 @@ def _print_version(wanted: bool) -> None:
 @app.callback(epilog="Example: probekit list layer")
 def options(
     debug: Annotated[bool, typer.Option("--debug", envvar="PROBEKIT_DEBUG", help="Show tracebacks.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say only answers and what went wrong; draw no bars.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Does this network have this property? Synthetic probes, honest scores, report cards."""
+    hush(quiet)
 
 
 def main() -> None:

@@ -15,9 +15,20 @@ def say(text: str) -> None:
     typer.secho(f"probekit: {lines(text)}", err=True, fg=typer.colors.RED)
 
 
+QUIET = False
+"""Whether what is going on is told."""
+
+
+def hush(quiet: bool) -> None:
+    """Tell no more what is going on, or tell it again."""
+    global QUIET
+    QUIET = quiet
+
+
 def note(text: str) -> None:
     """Print what is going on."""
-    typer.echo(lines(text), err=True)
+    if not QUIET:
+        typer.echo(lines(text), err=True)
 
 
 def tell(text: str = "") -> None:
@@ -31,7 +42,10 @@ def near(path: Path) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file, saying how large it is."""
+    """Write a file, saying how large it is; `-` is standard output."""
+    if path == Path("-"):
+        tell(text)
+        return
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards.words import aside, width
+from probekit.cards.words import aside, duration, width
+from probekit.cli import messages
 from probekit.cli.messages import note
 from probekit.interfaces import Row
 
@@ -21,6 +22,18 @@ STAGES = {
     "examine": "examining",
     "write": "writing",
 }
+
+
+LONG = 90
+"""Seconds from which on it is said how long a run takes."""
+
+
+def about_how_long(job: Job) -> str:
+    """Say about how long a run takes, where that is long and known of its scale."""
+    scale = job.probe.scales.get(job.plan.scale)
+    if scale is None or scale.seconds is None or scale.seconds < LONG:
+        return ""
+    return f", about {duration(scale.seconds)} on two cores"
 
 
 class Progress:
@@ -41,7 +54,7 @@ class Progress:
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=messages.QUIET or not (self.console.is_terminal or self.console.is_jupyter),
         )
         self.task: Any = None
         self.stage = ""
@@ -61,7 +74,7 @@ class Progress:
         plan = job.plan
         note(
             f"[{self.begun}/{self.runs}] {job.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
-            f" width {width(plan.width, plan.width_wished)}, scale {plan.scale}"
+            f" width {width(plan.width, plan.width_wished)}, scale {plan.scale}{about_how_long(job)}"
         )
         self.stage = ""
 

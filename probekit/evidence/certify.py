@@ -12,6 +12,7 @@ from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 from probekit.evidence.focus import HALF, LOWEST, Control, controls
+from probekit.html import table
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
 from probekit.plans import size
@@ -60,6 +61,17 @@ class Certificate(BaseModel):
     checks: tuple[Check, ...]
     counterexample: str = ""
     networks: dict[str, Scores] = {}
+
+    def __repr__(self) -> str:
+        """Say it in a line; `model_dump()` says all of it."""
+        return f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        held = {True: "holds", False: "FAILS", None: "-"}
+        rows = [[check.name, held[check.holds], check.evidence] for check in self.checks]
+        return table(repr(self), ["check", "", "evidence"], rows)
 
     @property
     def passed(self) -> bool:

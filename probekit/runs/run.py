@@ -8,15 +8,12 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probekit.catalog.registry import Registry, registry
+from probekit.catalog.registry import Registry
 from probekit.components import Component
-from probekit.errors import RunError, UsageError
-from probekit.plans.job import Job, make_job
-from probekit.plans.spec import make_spec
-from probekit.runs import generators
+from probekit.errors import UsageError
+from probekit.plans.job import Job
 from probekit.runs.machine import chosen_device
 from probekit.storage.curve import reached
 from probekit.storage.folder import Folder
@@ -37,40 +34,6 @@ class Outcome:
     result: Result
     folder: Folder
     stored: bool
-
-
-def run(
-    probe: str,
-    structure: str | Callable[..., Module],
-    *,
-    scale: str = "quick",
-    seed: int = 0,
-    trainer: str = "supervised",
-    width: int | None = None,
-    budget: int | None = None,
-    device: str | None = None,
-    store: str | Path | None = None,
-    force: bool = False,
-) -> Result:
-    """Put a structure to a probe and return the result, from the store where it is there.
-
-    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression
-    such as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is
-    given what it takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is
-    run anew each time. Raises UsageError for what cannot be meant, StoreError where the store refuses,
-    RunError where the run fails.
-    """
-    expression, known = named(structure, registry())
-    spec = make_spec(
-        probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
-    )
-    with generators.kept():
-        outcome = carry_out(make_job(spec, known), known, device=device, store=Store(store), force=force)
-    if outcome.result.status == "failed":
-        raise RunError(
-            f"running {expression} on {probe}", outcome.result.error, f"See {outcome.folder.path}."
-        )
-    return outcome.result
 
 
 def carry_out(

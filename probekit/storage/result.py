@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
 from probekit.finite import finite, finite_alone
+from probekit.html import table
 from probekit.plans.plan import Plan
 
 Number = Annotated[float | None, AfterValidator(finite)]
@@ -85,6 +86,27 @@ class Result(BaseModel):
     error: str = ""
     files: dict[str, str] = {}
     stored: FiniteFloat = 0.0
+
+    def __repr__(self) -> str:
+        """Say it in a line; `model_dump()` says all of it."""
+        spec = self.plan.spec
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None)
+        said = scores.split(", ")[0] if self.status == "done" else self.error[:80]
+        return f"<Result: {spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}: {said}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [name, *("-" if value is None else f"{value:.4f}" for value in of)]
+            for name, *of in (
+                (name, score, self.train.get(name), self.floors.get(name))
+                for name, score in self.metrics.items()
+            )
+        ]
+        return table(
+            repr(self), ["metric", "test", "training", "floor"], rows, [self.error] if self.error else []
+        )
 
     def place(self, metric: str, perfect: float) -> float | None:
         """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from small import ASKED, call, done, planned
 
+from probekit.api.run import run
 from probekit.catalog.expression import resolve
 from probekit.catalog.files import in_file
 from probekit.catalog.registry import registry
 from probekit.errors import ProbekitError, UsageError
-from probekit.runs.run import run
 
 LAYER = """
 from torch import nn

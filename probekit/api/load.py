@@ -1,0 +1,81 @@
+"""Loading gives a trained network back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probekit.catalog.expression import resolve
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
+from probekit.catalog.registry import registry
+from probekit.errors import RunError, StoreError, UsageError
+from probekit.interfaces import Probe
+from probekit.plans.stored import code_in, hold
+from probekit.runs import generators
+from probekit.runs.network import build, together
+from probekit.runs.run import named
+from probekit.storage.folder import WEIGHTS, Folder
+from probekit.storage.result import Result
+from probekit.storage.store import Store
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+def load(
+    run: Result | str | Path,
+    *,
+    store: str | Path | None = None,
+    allow_code: bool = False,
+    structure: Callable[..., Module] | None = None,
+) -> Module:
+    """Return the trained network of a run, on the CPU and in eval mode.
+
+    run: a result, looked for in `store`, or a run's folder. It maps float32 (batch, inputs, *size) to
+    (batch, outputs, *size), as the probe's shape says. allow_code: run the Python files that the run names,
+    if they are those that were run. structure: the callable that was given to `run`, where it was none that
+    can be found by name. Raises UsageError where code is not allowed or there is no such run, StoreError
+    where the weights are not as they were stored, RunError where the run failed.
+    """
+    import torch
+
+    folder, result = found(run, store)
+    plan = result.plan
+    if files := code_in(plan):
+        if not allow_code:
+            hint = "Read that code; then give allow_code=True."
+            raise UsageError(f"loading {folder.path}", f"it names code to run: {', '.join(files)}", hint)
+        hold(plan)
+    if result.status != "done":
+        raise RunError(f"loading {folder.path}", f"it failed: {result.error}", "Run it again.")
+    known = registry() if structure is None else named(structure, registry())[1]
+    probe: Probe = part("probe", parse_term(plan.probe), known).make()
+    weights = together(*folder.read_tensors(WEIGHTS, result))
+    with generators.kept():
+        model = build(resolve(plan.structure, probe.structure, known), probe.shape, plan, torch.device("cpu"))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        found_out = "the structure that is installed now is another than the one that was trained"
+        raise StoreError(f"loading {folder.path}", found_out, "Run it again.") from error
+    return model.eval()
+
+
+def found(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, Result]:
+    """Return the folder of a run and its result. Raises UsageError where there is none."""
+    if isinstance(run, Result):
+        kept = Store(store).find(run.plan)
+        if kept is None:
+            asked = f"loading {run.plan.spec.structure} on {run.plan.spec.probe}"
+            raise UsageError(
+                asked, f"{Store(store).root} does not hold it", "Give store=, or the run's folder."
+            )
+        return kept[1], kept[0]
+    folder = Folder(Path(run).expanduser().absolute())
+    if not folder.path.is_dir():
+        raise UsageError(
+            f"loading {run}", "there is no such folder", "`probekit runs` lists those there are."
+        )
+    return folder, folder.read_result()

@@ -1,0 +1,127 @@
+"""`probekit runs` lists what is stored, and removes what is asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probekit.cards.words import NOTHING, duration, number
+from probekit.cli.messages import near, note, tell
+from probekit.cli.table import print_json, print_table
+from probekit.errors import StoreError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from probekit.storage.folder import Folder
+    from probekit.storage.result import Result
+
+HEADS = ("probe", "structure", "scale", "seed", "status", "headline", "score", "seconds", "folder")
+
+
+def runs(
+    action: Annotated[
+        str | None, typer.Argument(metavar="[rm]", help="rm removes what is listed, after asking.")
+    ] = None,
+    probe: Annotated[str | None, typer.Option(help="Of this probe alone, as it was asked for.")] = None,
+    structure: Annotated[
+        str | None, typer.Option("--structure", "-s", help="Of this structure alone.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Of this scale alone.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of this seed alone.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="done, failed, or unread: unfinished or not as it was stored.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With rm: do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one list of runs.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """List the runs of a store; with rm, remove those that are listed, after asking.
+
+    Example: probekit runs --structure unet+lambda --status failed
+    """
+    from probekit.storage.store import Store
+
+    if action not in (None, "rm"):
+        raise UsageError(f"runs {action}", "there is no such action", did_you_mean(str(action), ["rm"]))
+    if as_json and as_csv:
+        raise UsageError("--json and --csv", "they exclude each other", "Type one of them.")
+    root = Store(store)
+    wanted = {"probe": probe, "structure": structure, "scale": scale, "seed": seed, "status": status}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    found = [(folder, described(folder, one)) for folder, one in root.results()]
+    found = [one for one in found if all(one[1][name] == value for name, value in wanted.items())]
+    rows = [row for _, row in found]
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        written = io.StringIO()
+        sheet = csv.DictWriter(written, HEADS, lineterminator="\n")
+        sheet.writeheader()
+        sheet.writerows(rows)
+        tell(written.getvalue().rstrip("\n"))
+    elif rows:
+        shown = [[shown_as(name, row[name]) for name in HEADS] for row in rows]
+        print_table(f"{len(rows)} runs in {near(root.root)}", HEADS, shown)
+    else:
+        tell(f"{near(root.root)} holds no such run.")
+    if action == "rm" and rows:
+        remove([folder for folder, _ in found], yes)
+
+
+def described(folder: Folder, one: Result | StoreError) -> dict[str, Any]:
+    """Return a run as a row."""
+    where = str(near(folder.path))
+    if isinstance(one, StoreError):
+        return {**dict.fromkeys(HEADS), "status": "unread", "headline": one.found, "folder": where}
+    name, score = next(iter(one.metrics.items()), (None, None))
+    spec = one.plan.spec
+    return {
+        "probe": spec.probe,
+        "structure": spec.structure,
+        "scale": spec.scale,
+        "seed": spec.seed,
+        "status": one.status,
+        "headline": name if one.status == "done" else one.error,
+        "score": score,
+        "seconds": round(one.seconds, 1),
+        "folder": where,
+    }
+
+
+def shown_as(name: str, value: Any) -> str:
+    """Return a value of a row for people."""
+    if name == "seconds":
+        return duration(value)
+    return number(value) if name == "score" else NOTHING if value is None else str(value)[:LONGEST]
+
+
+LONGEST = 200
+"""Signs of a cell: an error may be a page."""
+
+
+def remove(folders: list[Folder], yes: bool) -> None:
+    """Remove folders of runs, each held alone meanwhile; what another process is at stays.
+
+    Raises UsageError where there is nobody to ask.
+    """
+    import sys
+
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "runs rm", "there is no terminal to ask on", "Type --yes to remove them unasked."
+            )
+        if not typer.confirm(f"Remove these {len(folders)} runs? They cannot be had back", err=True):
+            note("nothing was removed.")
+            return
+    for folder in folders:
+        with folder.claimed():
+            shutil.rmtree(folder.path)
+    note(f"removed {len(folders)} runs.")

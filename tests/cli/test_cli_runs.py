@@ -1,0 +1,97 @@
+"""What is guarded: what is stored is listed, filtered and removed only as it was asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from small import PROBE, call
+from stores import real
+from torments.spoil import unfinished
+
+from probekit.storage.folder import CHECKPOINT
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """Two structures, one of them with two seeds, a run that is unfinished and one that is broken."""
+    unfinished(tmp_path)
+    real(tmp_path, ("unet",), seeds=2)
+    real(tmp_path, ("unet+average",))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/result.json").write_text("{")
+    return str(tmp_path)
+
+
+def test_runs_are_listed_in_three_forms_with_what_cannot_be_read(store: str, capsys: Capture) -> None:
+    code, out, _ = call(capsys, "runs", "--store", store)
+    assert code == 0
+    assert out.startswith("5 runs in ")
+    assert "it has not finished; the same command goes on" in out
+    rows = json.loads(call(capsys, "runs", "--store", store, "--json")[1])
+    assert [row["status"] for row in rows].count("done") == 3
+    assert [row["status"] for row in rows].count("unread") == 2
+    sheet = list(csv.DictReader(io.StringIO(call(capsys, "runs", "--store", store, "--csv")[1])))
+    assert [row["folder"] for row in sheet] == [row["folder"] for row in rows]
+    for row in rows:
+        assert row["status"] == "unread" or (row["headline"], row["probe"]) == ("loss", PROBE)
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (("-s", "unet"), 2),
+        (("-s", "unet", "--seed", "1"), 1),
+        (("--status", "unread"), 2),
+        (("--probe", PROBE), 3),
+        (("--scale", "quick"), 0),
+    ],
+)
+def test_runs_are_filtered(words: tuple[str, ...], count: int, store: str, capsys: Capture) -> None:
+    assert len(json.loads(call(capsys, "runs", *words, "--store", store, "--json")[1])) == count
+
+
+def test_what_is_listed_is_removed_after_asking_and_nothing_else(store: str, capsys: Capture) -> None:
+    words = ("runs", "rm", "-s", "unet", "--store", store)
+    before = {path.name for path in Path(store).iterdir()}
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert "there is no terminal to ask on. Type --yes" in err
+    assert {path.name for path in Path(store).iterdir()} == before
+    code, _, err = call(capsys, *words, "--yes")
+    assert (code, "removed 2 runs." in err) == (0, True)
+    assert before - {path.name for path in Path(store).iterdir()} == {
+        one for one in before if "unet-smoke" in one
+    }
+    assert list(Path(store).glob(f"*/{CHECKPOINT}"))
+    code, _, err = call(capsys, "runs", "remove", "--store", store)
+    assert code == 2
+    assert "there is no such action. " in err
+    code, _, _ = call(capsys, "runs", "--json", "--csv", "--store", store)
+    assert code == 2
+
+
+def test_quiet_says_only_answers_and_h_is_help(probekit: Run, tmp_path: Path) -> None:
+    words = ("run", PROBE, "-s", "unet", "--scale", "smoke", "--json", "--store", str(tmp_path))
+    done = probekit("-q", *words, "--trainer", "supervised(batch=16,epochs=1)")
+    assert done.stderr == ""
+    assert json.loads(done.stdout)[0]["status"] == "done"
+    assert probekit("-h").stdout == probekit("--help").stdout != ""
+    assert "Example: probekit runs" in probekit("runs", "-h").stdout
+    assert "probekit" in probekit("--show-completion", "bash").stdout + probekit("--show-completion").stdout
+
+
+def test_a_card_is_written_to_standard_output(store: str, capsys: Capture) -> None:
+    words = ("card", "unet", "--probe", PROBE, "--store", store)
+    _, out, err = call(capsys, *words, "--md", "-")
+    assert out.startswith("# Report card")
+    assert "wrote" not in err
+    _, out, _ = call(capsys, *words, "--html", "-")
+    assert out.startswith("<!DOCTYPE html>")
+    assert out.rstrip().endswith("</html>")

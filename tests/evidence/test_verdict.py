@@ -1,0 +1,174 @@
+"""What is guarded: a verdict says no more than scores let one say, and the five readings that were false."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from small import call
+from stores import KNOWN, card_of, put
+
+from probekit.cards.card import Cell
+from probekit.cards.markdown import markdown
+from probekit.cards.page import page
+from probekit.evidence.certify import Certificate
+from probekit.evidence.verdict import Evidence, beside, judge, reach, said
+from probekit.interfaces import Metric
+from probekit.runs.interval import Interval
+from probekit.storage.store import Store
+
+LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
+FULL = Evidence(at=0.95, reach=(0.92, 0.97), trained=0.99)
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "word"),
+    [
+        (FULL, "has it"),
+        (replace(FULL, at=0.5, reach=(0.4, 0.6)), "partly"),
+        (replace(FULL, at=0.1, reach=(0.05, 0.2)), "fits, does not generalise (training reaches 99%)"),
+        (replace(FULL, at=0.1, reach=(0.05, 0.2), trained=0.12), "did not fit (training reaches 12%)"),
+        (
+            replace(FULL, at=-3.07, reach=(-4.0, -2.0), trained=-2.0),
+            "did not fit (training reaches below the floor)",
+        ),
+        (replace(FULL, at=0.1, reach=(0.05, 0.2), trained=None), "did not fit (training reaches no score)"),
+        (replace(FULL, reach=(0.85, 0.99)), "undecided (the interval reaches over 90%)"),
+        (replace(FULL, at=0.3, reach=(0.2, 0.4)), "undecided (the interval reaches over 25%)"),
+        (replace(FULL, at=0.5, reach=(0.1, 0.95)), "undecided (the interval reaches over 25%)"),
+        (replace(FULL, reach=None), "undecided (3 seeds are needed)"),
+        (replace(FULL, decides=False), "undecided (this scale proves nothing)"),
+        (replace(FULL, at=None), "not measured"),
+        (
+            replace(FULL, at=0.1, reach=(0.05, 0.2), trained=0.12, blown=1, seeds=3),
+            "did not fit (training reaches 12%, training blew up in 1 of 3 seeds)",
+        ),
+        (replace(FULL, blown=2, seeds=3), "has it (training blew up in 2 of 3 seeds)"),
+    ],
+)
+def test_the_ladder(evidence: Evidence, word: str) -> None:
+    assert str(judge(evidence)) == word
+
+
+def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
+    over = Interval(low=0.1, high=0.3, over="seeds", count=3)
+    assert reach([0.1, 0.2, 0.3], over, LOSS, 1.0, None) == (0.7, 0.9)
+    assert reach([0.2], Interval(low=0.19, high=0.21, over="items", count=9), LOSS, 1.0, None) is None
+    low, high = reach([0.2], None, LOSS, 1.0, 0.01) or (0, 0)
+    assert (low, high) == pytest.approx((0.8 - 0.02776, 0.8 + 0.02776), abs=1e-4)
+    assert reach([0.2], over, LOSS, None, 0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "value", "text", "contradicted"),
+    [
+        (
+            replace(FULL, at=0.1, reach=(0.0, 0.2), trained=0.1), "equivariance_error", 1e-7,
+            "measured: exactly covariant (error below 1e-6)", False,
+        ),
+        (
+            replace(FULL, at=0.1, reach=(0.0, 0.2)), "equivariance_error", 1e-7,
+            "measured: exactly covariant (error below 1e-6)", True,
+        ),
+        (FULL, "equivariance_error", 0.4, "measured: not covariant (error 0.4)", True),
+        (FULL, "equivariance_error", 0.01, "measured: nearly covariant (error 0.01)", False),
+        (FULL, "receptive_radius", 2.0, "measured: 90 % of the influence within 2.0 positions", True),
+        (FULL, "receptive_radius", 9.0, "measured: 90 % of the influence within 9.0 positions", False),
+        (FULL, "", None, "", False),
+    ],
+)  # fmt: skip
+def test_what_was_measured_stands_beside_and_a_contradiction_is_one(
+    word: Evidence, name: str, value: float | None, text: str, contradicted: bool
+) -> None:
+    found = beside(judge(word), name, value)
+    assert (found.measured, found.contradicted) == (text, contradicted)
+    assert ("BUT" in str(found)) == contradicted
+
+
+def shown(store: Store) -> tuple[Cell, str]:
+    """Return the one cell of a card, and the card's forms as one text without pictures."""
+    card = card_of(store)
+    text = re.sub(
+        r"base64,[^\"]*|<style>.*?</style>|<script>.*?</script>", "", page(card, store, KNOWN), flags=re.S
+    )
+    return card.columns[0].cells[0], markdown(card) + text
+
+
+def edit(store: Store, folders: list[Any], **changes: Any) -> None:
+    """Change fields of results."""
+    for folder in folders:
+        folder.write_result(folder.read_result().model_copy(update=changes))
+
+
+def test_a_covariant_network_that_did_not_fit_is_said_to_have_not_fitted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.Noisy.speaks", "equivariance_error")
+    folders = put(store, "unet", {0: 1.94, 1: 1.93, 2: 1.95})
+    edit(store, folders, train={"loss": 1.9}, measured={"equivariance_error": 1e-7})
+    cell, text = shown(store)
+    assert cell.verdict.word == "did not fit"
+    assert "exactly covariant (error below 1e-6)" in text
+    assert "lacks it" not in text
+    assert "-94" not in text
+    assert "below the floor" in text
+
+
+def test_smoke_is_undecided_and_claims_no_order(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("run", "grouping", "--scale", "smoke", "--store", str(store.root))
+    code, out, _ = call(capsys, *words, "-s", "lambda", "-s", "mixer", "--seeds", "3")
+    assert code == 0
+    assert out.count("undecided (this scale proves nothing)") >= 1
+    assert " ".join(out.split()).count("undecided (this scale proves nothing)") == 2
+    assert "better than" not in out
+    assert "no order is claimed" in out
+    assert not re.search(r"-\d+%", out)
+
+
+def test_no_control_lies_above_0(store: Store) -> None:
+    put(store, "unet", {0: 0.1, 1: 0.1, 2: 0.1})
+    (folder,) = put(store, "unet+average", {0: 0.2})
+    plan = folder.read_result().plan
+    certificate = Certificate(
+        probe="noisy", version=1, source=plan.asker.code, scale="smoke", items=1, checks=(),
+        networks={"window": {"loss": 0.13}, "dense": {"loss": 3.0}},
+    )  # fmt: skip
+    store.loose("certificate-noisy-smoke").write_json("certificate.json", certificate.model_dump(mode="json"))
+    (column,) = card_of(store).columns
+    assert column.floor == 0.13
+    assert {line.name: round(line.place, 2) for line in column.controls} == {"window": 0.0, "dense": -22.08}
+    assert all(line.place <= 0 for line in column.controls)
+    assert "window 0.1300" in markdown(card_of(store))
+
+
+def test_a_training_that_blew_up_says_so_in_the_verdict(store: Store) -> None:
+    folders = put(store, "unet", {0: 0.9, 1: 0.9, 2: 0.9})
+    edit(store, folders[:1], spike=120.0)
+    cell, text = shown(store)
+    assert "training blew up in 1 of 3 seeds" in str(cell.verdict)
+    assert "training blew up in 1 of 3 seeds" in text
+
+
+def test_structures_within_the_noise_stand_in_the_order_of_their_names_in_one_colour(store: Store) -> None:
+    put(store, "unet+lambda", {0: 0.500, 1: 0.501, 2: 0.500})
+    put(store, "unet+average", {0: 0.505, 1: 0.506, 2: 0.505})
+    card = card_of(store)
+    assert [cell.structure for cell in card.columns[0].cells] == ["unet+average", "unet+lambda"]
+    assert {cell.standing for cell in card.columns[0].cells} == {"not separable at this scale"}
+    text = page(card, store, KNOWN)
+    fills = re.findall(r'<rect class="fill"[^>]*>', text)
+    assert len({re.sub(r"width=\"[^\"]*\"", "", fill) for fill in fills}) == 1
+    assert "<b>best</b>" not in text
+
+
+def test_places_below_the_floor_have_no_shades() -> None:
+    assert [said(place) for place in (-3.07, -0.004, 0.0, 0.456, None)] == [
+        "below the floor", "0%", "0%", "46%", "no score",
+    ]  # fmt: skip

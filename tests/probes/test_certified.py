@@ -1,0 +1,68 @@
+"""What is guarded: the certificates that come with the probes are of the probes that they come with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small import planned
+
+from probekit.cards.assemble import column_of
+from probekit.cards.cells import Stored
+from probekit.catalog.registry import registry
+from probekit.evidence.certify import Certificate
+from probekit.storage.folder import Folder
+from probekit.storage.result import Environment, Result
+from probekit.storage.store import Store
+from probekit_probes.certified import FOLDER, Certified
+
+PROBES = {"nonlocality": "window", "translation": "dense", "grouping": "pointwise"}
+HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str) -> None:
+    found = Certificate.model_validate(Certified(probe)["quick"])
+    plan = planned(
+        probe=probe,
+        structure="unet" if probe == "nonlocality" else "lambda",
+        scale="quick",
+        trainer="supervised",
+    )
+    assert found.source == plan.asker.code, (
+        f"type probekit certify {probe} --scale quick, and keep what it finds"
+    )
+    assert (found.passed, found.items, str(found.version)) == (
+        True,
+        10_000 if probe != "translation" else 121,
+        plan.question[1],
+    )
+    assert PROBES[probe] in found.networks
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_probe(
+    probe: str, tmp_path: Path
+) -> None:
+    plan = planned(
+        probe=probe,
+        structure="unet" if probe == "nonlocality" else "lambda",
+        scale="quick",
+        trainer="supervised",
+    )
+    result = Result(plan=plan, status="done", environment=HERE)
+    column = column_of([Stored(result, Folder(tmp_path))], Store(tmp_path), registry())
+    assert column.certificate is not None
+    assert [line.name for line in column.controls] == [] or PROBES[probe] in [
+        line.name for line in column.controls
+    ]
+    assert column.floor is not None
+
+
+def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
+    assert sorted(path.name for path in FOLDER.iterdir()) == [
+        f"{probe}-quick.json" for probe in sorted(PROBES)
+    ]
+    assert [list(Certified(probe)) for probe in PROBES] == [["quick"]] * 3
+    with pytest.raises(KeyError):
+        Certified("nonlocality")["paper"]
