@@ -75,6 +75,13 @@ stop = Stop()
 """That of this process: a signal knows no other."""
 
 
+def behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C or the signal that an error rests on, as native code makes another error of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 class TimedOut(RunError):
     """A run took longer than it was given; its checkpoint is kept."""
 

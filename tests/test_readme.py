@@ -55,7 +55,7 @@ def test_every_command_shown_runs(line: str, tmp_path: Path) -> None:
 def test_python_snippet_runs(tmp_path: Path) -> None:
     (tmp_path / "snippet.py").write_text(PYTHON[0])
     said = shell(f"{sys.executable} snippet.py", tmp_path)
-    assert len(said.splitlines()) == 2
+    assert len(said.splitlines()) == 3
 
 
 def offline(site: Path) -> str:

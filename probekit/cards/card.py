@@ -178,6 +178,19 @@ class Card(BaseModel):
         ]
         return table("Report card", heads, rows, [f"left out: {line}" for line in self.left_out])
 
+    def sentence(self, structure: str) -> str:
+        """Say in one sentence what a structure has and has not, property by property."""
+        parts = []
+        for column in self.columns:
+            if (cell := column.cell(structure)) is None:
+                continue
+            score = cell.headline
+            firm = cell.verdict.word not in ("undecided", "not measured")
+            ends = f", {said(score.reach[0])} to {said(score.reach[1])}" if score.reach else ""
+            aside = f" ({said(score.place)}{ends})" if firm else f" at {column.scale}"
+            parts.append(f"{column.property}: {cell.verdict.word}{aside}")
+        return f"{structure}: {'; '.join(parts)}."
+
     def said(self, cell: Cell | None) -> str:
         """Return a cell in a line: its place and its verdict."""
         if cell is None:

@@ -9,7 +9,6 @@ from probekit.cards.card import Card, Cell, Column, Score
 from probekit.cards.words import (
     NOTHING,
     aside,
-    bar,
     between_seeds,
     bounds,
     duration,
@@ -43,6 +42,7 @@ def tables(card: Card) -> Iterator[Table]:
     yield matrix(card)
     for column in card.columns:
         yield detail(card, column)
+        yield cost(card, column)
         yield others(card, column)
     if card.left_out:
         yield Table("Left out", ("what", "why"), tuple(split(line) for line in card.left_out))
@@ -58,7 +58,8 @@ def matrix(card: Card) -> Table:
     if len(rows) == 1:
         turned = zip(heads[1:], rows[0][1:], strict=True)
         return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(turned))
-    return Table("Report card", heads, tuple(rows), (legend(card),))
+    said = tuple(map(card.sentence, card.structures))
+    return Table("Report card", heads, tuple(rows), (*said, legend(card)))
 
 
 def legend(card: Card) -> str:
@@ -73,13 +74,8 @@ def summary(column: Column, cell: Cell | None) -> str:
     """Return a cell of the matrix."""
     if cell is None:
         return "not measured"
-    said = [percent(cell.headline.place), words(cell), standing(cell), failures(cell)]
+    said = [percent(cell.headline.place), cell.verdict.word, standing(cell), failures(cell)]
     return "  ".join(text for text in said if text and text != NOTHING)
-
-
-def words(cell: Cell) -> str:
-    """Return the verdict in a line."""
-    return str(cell.verdict)
 
 
 def standing(cell: Cell) -> str:
@@ -96,8 +92,7 @@ def detail(card: Card, column: Column) -> Table:
     """Return a column's headline, a row a structure."""
     paper = any(cell.headline.published is not None for cell in column.cells)
     heads = (
-        "structure", column.metric, "95 %", "place", "", "verdict", "to the best",
-        *(["paper"] if paper else []), "parameters", "FLOPs", "training", "seeds", "failed",
+        "structure", column.metric, "95 %", "place", "verdict", "to the best", *(["paper"] if paper else []),
     )  # fmt: skip
     rows = [row(cell, paper) for name in card.structures if (cell := column.cell(name)) is not None]
     return Table(f"{column.property}: {column.title}", heads, tuple(rows), tuple(notes(column)))
@@ -111,16 +106,28 @@ def row(cell: Cell, paper: bool) -> tuple[str, ...]:
         number(score.mean),
         span(score),
         percent(score.place),
-        "" if score.place is None else bar(score.place),
-        words(cell),
+        cell.verdict.word,
         standing(cell).strip("()"),
         *([number(published)] if paper else []),
-        f"{cell.parameters:,}{aside(cell.budget_gap)}{moved(cell.width, cell.width_wished)}",
-        flops(cell.flops),
-        duration(cell.seconds),
-        ", ".join(str(run.seed) for run in cell.done) or NOTHING,
-        ", ".join(str(run.seed) for run in cell.failed) or NOTHING,
     )
+
+
+def cost(card: Card, column: Column) -> Table:
+    """Return what the structures of a column cost, a row each."""
+    heads = ("structure", "parameters", "FLOPs", "training", "seeds", "failed")
+    rows = tuple(
+        (
+            cell.structure,
+            f"{cell.parameters:,}{aside(cell.budget_gap)}{moved(cell.width, cell.width_wished)}",
+            flops(cell.flops),
+            duration(cell.seconds),
+            ", ".join(str(run.seed) for run in cell.done) or NOTHING,
+            ", ".join(str(run.seed) for run in cell.failed) or NOTHING,
+        )
+        for name in card.structures
+        if (cell := column.cell(name)) is not None
+    )
+    return Table(f"{column.title}: cost", heads, rows)
 
 
 def notes(column: Column) -> Iterator[str]:
@@ -142,6 +149,9 @@ def reading(column: Column) -> Iterator[str]:
     has, partly = column.thresholds
     fits = f"fits from {FITS:.0%} on the training items"
     yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; {fits}."
+    for cell in column.cells:
+        if cell.verdict.why or cell.verdict.measured:
+            yield f"{cell.structure}: {cell.verdict}."
     yield from (interval_note(cell.headline) for cell in unlike(column.cells))
     controls = {line.name: line.mean for line in column.controls}
     yield from bounds(column.metric, controls, column.ceiling, column.perfect)

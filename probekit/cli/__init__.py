@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from probekit.catalog.registry import registry
 from probekit.cli.messages import hush, say, tell
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
-from probekit.stop import stop
+from probekit.stop import behind, stop
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": (".run:run", "Put a probe to a structure: train, score, store."),
@@ -74,7 +74,7 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort, BrokenPipeError, CLICK_ERROR):
             raise
         except BaseException as error:  # SystemExit too: no plugin ends a command as if it were done
-            if (stopped := pressed(error)) is not None:
+            if (stopped := behind(error)) is not None:
                 say(f"stopped{f' by {stopped}' if str(stopped) else ''}.")
                 raise typer.Exit(getattr(stopped, "code", 130)) from None
             if ctx.params.get("debug"):
@@ -84,13 +84,6 @@ class Commands(TyperGroup):
             else:
                 say(f"{reason(error)}. Run again with --debug, as `probekit --debug ...`, for the traceback.")
             raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
-
-
-def pressed(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the Ctrl-C that an error rests on: native code that is being imported makes another of it."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +21,17 @@ def print_tables(tables: Iterable[Table]) -> None:
     for table in tables:
         print_table(table.title, table.heads, table.rows)
         for text in table.notes:
-            tell(f"  {plain(text)}")
+            tell(wrapped(plain(text)))
         if table.notes:
             tell()
+
+
+def wrapped(text: str) -> str:
+    """Return a note, indented; on a terminal in lines as wide as it is."""
+    if not sys.stdout.isatty():
+        return f"  {text}"
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def print_json(value: Any) -> None:

@@ -23,7 +23,7 @@ from probekit.runs.network import apart, build, check, weights_hash
 from probekit.runs.score import floors, intervals, means, score, unscored
 from probekit.runs.sitting import Sitting, Watch
 from probekit.runs.splits import splits
-from probekit.stop import Limit, stop
+from probekit.stop import Limit, behind, stop
 from probekit.storage import checkpoint
 from probekit.storage.attempt import attempted
 from probekit.storage.checkpoint import Reached
@@ -69,6 +69,8 @@ def perform(
     except (StoreError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a network that calls sys.exit fails itself alone
+        if (stopped := behind(error)) is not None:
+            raise stopped from None
         trace = traceback.format_exc().encode(errors="backslashreplace")
         said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
         said = f"{said} {job.strangers()}".strip()
@@ -186,6 +188,8 @@ def looked_at(
         except StoreError:
             raise
         except Exception as error:
+            if (stopped := behind(error)) is not None:
+                raise stopped from None
             found.missing[what] = error.found if isinstance(error, ProbekitError) else reason(error)
     found.files[MEASURED] = folder.write_tensors(MEASURED, maps)
     return found
