@@ -17,9 +17,10 @@ from probekit.storage.result import Environment
 class Score(BaseModel):
     """A mean over seeds of a metric.
 
-    interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1); reach:
-    the interval's places, lowest first; train: the mean on the training items, trained: its place;
-    published: the paper's number.
+    interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1);
+    reach: the interval's places, lowest first, of the headline those of one that holds the noise between
+    seeds, where that is known; train: the mean on the training items, trained: its place; published: the
+    paper's number.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,10 +59,9 @@ class Run(BaseModel):
 class Cell(BaseModel):
     """One structure on one probe at one scale.
 
-    scores: by metric, the headline first. standing:
-    to the best mean of the column, "" where it is alone; difference: from it, seed by seed. flops: of one
-    item's forward pass; seconds: of training, mean over seeds. width_wished: the scale's, where it is
-    another. measured: properties measured, not learned.
+    scores: by metric, the headline first. standing: to the best mean of the column, "" where it is alone;
+    difference: from it, seed by seed. flops: of one item's forward pass; seconds: of training, mean over
+    seeds. width_wished: the scale's, where it is another. measured: properties measured, not learned.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -186,7 +186,9 @@ class Card(BaseModel):
                 continue
             score = cell.headline
             firm = cell.verdict.word not in ("undecided", "not measured")
-            ends = f", {said(score.reach[0])} to {said(score.reach[1])}" if score.reach else ""
+            ends = ""
+            if score.reach is not None and round(score.reach[1], 2) >= 0:  # below the floor one word says all
+                ends = f", {said(score.reach[0])} to {said(score.reach[1])}"
             aside = f" ({said(score.place)}{ends})" if firm else f" at {column.scale}"
             parts.append(f"{column.property}: {cell.verdict.word}{aside}")
         return f"{structure}: {'; '.join(parts)}."

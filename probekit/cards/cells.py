@@ -84,6 +84,8 @@ def cell(
         blown=sum(one.result.spike is not None for one in done),
         seeds=len(done),
     )
+    if evidence.reach is not None:  # what the verdict rests on is what is drawn
+        scores[first.name] = headline.model_copy(update={"reach": evidence.reach})
     speaks = getattr(probe, "speaks", "")
     verdict = beside(judge(evidence, thresholds), speaks, measured.get(speaks))
     return Cell(
