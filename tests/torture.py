@@ -20,7 +20,7 @@ PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] =
     "grids": (kills.of_grids, 0.15),
     "signals": (kills.of_signals, 0.1),
     "finished": (spoil.of_finished, 1),
-    "unfinished": (spoil.of_unfinished, 0.25),
+    "unfinished": (spoil.of_unfinished, 0.34),
     "crowds": (crowd.of_crowds, 0.02),
     "cards": (cards.of_spoilt, 1),
     "hostile": (cards.of_hostile, 1),

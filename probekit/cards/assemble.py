@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import ValidationError
-
+from probekit.cards.beside import certificate_of, rejected_rates, stored_certificates
 from probekit.cards.card import Card, Column, Line
 from probekit.cards.cells import Stored, average, cell, scored
 from probekit.cards.choose import Code, asking, of_one_code, of_one_probe, seeds
 from probekit.cards.names import CONTROL, Names
-from probekit.cards.rebuild import certifying, rebuild
+from probekit.cards.rebuild import rebuild
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError
-from probekit.evidence.certify import CERTIFICATE, Certificate
+from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import ranks
 from probekit.evidence.floor import Floor, ceiling, floor
 from probekit.evidence.floor import controls as closed_form
@@ -24,8 +22,7 @@ from probekit.evidence.verdict import HAS, PARTLY
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.noise import noise_now
-from probekit.plans.plan import Plan
-from probekit.storage.folder import WEIGHTS, Folder
+from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Scores, place
 from probekit.storage.store import Store
 
@@ -49,11 +46,14 @@ def make_card(
     names = Names(known, structures, probes)
     left_out: list[str] = []
     questions: dict[tuple[str, str, str], list[Stored]] = defaultdict(list)
+    rejected = frozenset(rejected_rates(store, left_out))
     for folder, found in store.results():
         if isinstance(found, StoreError):
             left_out.append(f"{folder.path.name}: {found.found}")
         elif not any(used.kind == "probe" for used in found.plan.components):
             left_out.append(f"{folder.path.name}: it names no probe")
+        elif found.plan.identity in rejected:
+            left_out.append(f"{folder.path.name}: --tune tried its rate and chose another")
         elif names.wanted(found.plan, scale):
             try:
                 folder.check_files(found, but=WEIGHTS)
@@ -203,35 +203,3 @@ def lines(
         at = place(value, floor, headline.perfect)
         if value is not None and at is not None:
             yield Line(name=name, mean=value, place=at)
-
-
-def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
-    """Yield the store's certificates, each with its folder's name."""
-    for path in sorted(store.root.glob("certificate-*")):
-        if not os.path.lexists(path / CERTIFICATE):
-            continue
-        try:
-            yield path.name, Certificate.model_validate(Folder(path).read_json(CERTIFICATE))
-        except (StoreError, ValidationError) as error:
-            found = error.found if isinstance(error, StoreError) else "it is no whole certificate"
-            left_out.append(f"{path.name}: {found}; `probekit certify` makes it anew")
-
-
-def certificate_of(
-    plan: Plan, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
-) -> Certificate | None:
-    """Return the certificate of a column's probe; one of another source of it is left out.
-
-    Where the store holds none it is the one that the probe came with, if that is of its source.
-    """
-    kept = names.shipped(plan)
-    for name, one in certificates:
-        if not names.certifies(one, plan):
-            continue
-        if one.source == plan.asker.code:
-            kept = one
-        else:
-            which = "an unknown" if one.source is None else "another"
-            again = certifying(one.probe, one.scale)
-            left_out.append(f"{name}: it is of {which} source of the probe; `{again}` makes it anew")
-    return kept

@@ -182,7 +182,7 @@ def tuned(jobs: list[Job], device: str | None, store: Store, timeout: float | No
     said, and kept as tune-*/choice.json. Raises Interrupted at Ctrl-C, RunError where no rate was scored.
     """
     from probekit.plans.plan import readable
-    from probekit.runs.tune import candidates, choose, with_trainer
+    from probekit.runs.tune import CHOICE, candidates, choose, with_trainer
 
     groups: dict[RunSpec, list[Job]] = defaultdict(list)
     for job in jobs:
@@ -198,7 +198,7 @@ def tuned(jobs: list[Job], device: str | None, store: Store, timeout: float | No
         plan = group[0].plan
         name = readable(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
         folder = store.loose(f"{name}-{plan.identity[:12]}")
-        folder.write_json("choice.json", choice.model_dump(mode="json"))
+        folder.write_json(CHOICE, choice.model_dump(mode="json"))
         first = with_trainer(group[0], choice.trainer, registry())
         found += [first.seeded(job.plan.seed) for job in group]
     return found

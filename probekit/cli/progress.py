@@ -10,9 +10,11 @@ from probekit.cards.words import aside, duration, width
 from probekit.cli import messages
 from probekit.cli.messages import note
 from probekit.interfaces import Row
+from probekit.plans.spec import RunSpec
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
+    from probekit.plans.plan import Plan
 
 STAGES = {
     "prepare": "drawing data",
@@ -34,6 +36,12 @@ def about_how_long(job: Job) -> str:
     if scale is None or scale.seconds is None or scale.seconds < LONG:
         return ""
     return f", about {duration(scale.seconds)} on two cores"
+
+
+def recipe(plan: Plan) -> str:
+    """Say which trainer a run has, where it was typed, or is one of those that are tried."""
+    usual = RunSpec.model_fields["trainer"].default
+    return "" if plan.spec.trainer == usual else f", {plan.spec.trainer}"
 
 
 class Progress:
@@ -73,8 +81,9 @@ class Progress:
         self.begun += 1
         plan = job.plan
         note(
-            f"[{self.begun}/{self.runs}] {job.name}: {plan.parameters:,} parameters{aside(plan.budget_gap)},"
-            f" width {width(plan.width, plan.width_wished)}, scale {plan.scale}{about_how_long(job)}"
+            f"[{self.begun}/{self.runs}] {job.name}{recipe(plan)}: {plan.parameters:,} parameters"
+            f"{aside(plan.budget_gap)}, width {width(plan.width, plan.width_wished)}, scale {plan.scale}"
+            f"{about_how_long(job)}"
         )
         self.stage = ""
 

@@ -15,12 +15,14 @@ from probekit.storage.result import Result
 
 FACTORS = (0.333, 1.0, 3.0)
 RATE = "lr"
+CHOICE = "choice.json"
 
 
 class Choice(BaseModel):
     """What was tried for one structure: the validation score by rate, and the rate chosen.
 
-    metric: the headline. trainer: the text of the trainer with that rate.
+    metric: the headline. trainer: the text of the trainer with that rate. rejected: the identities of the
+    runs with rates that were neither asked for nor chosen, which no card counts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +33,7 @@ class Choice(BaseModel):
     tried: dict[float, float | None]
     rate: float
     trainer: str
+    rejected: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """Say what was chosen, and from what."""
@@ -83,6 +86,11 @@ def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
         tried=tried,
         rate=best,
         trainer=scored[best].plan.spec.trainer,
+        rejected=tuple(
+            job.plan.identity
+            for factor, job in zip(FACTORS, jobs, strict=True)
+            if factor != 1 and job is not scored[best]
+        ),
     )
 
 
