@@ -73,6 +73,33 @@ def test_run_performs_what_is_missing_alone(tmp_path: Path, capsys: pytest.Captu
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
+def test_run_takes_what_run_takes_and_ends_with_1_where_something_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "card",
+        "unet",
+        "--probe",
+        PROBE,
+        "--scale",
+        "smoke",
+        "--store",
+        str(tmp_path),
+        "--json",
+        "--run",
+    ]
+    words += ["--seeds", "1", "--trainer", "supervised(batch=16,epochs=1)", "--width", "8", "--device", "cpu"]
+    code, out, err = call(capsys, *words)
+    assert code == 0, err
+    (cell,) = Card.model_validate_json(out).columns[0].cells
+    assert (cell.structure, cell.width) == ("unet (supervised(batch=16,epochs=1), width 8)", 8)
+    code, out, err = call(capsys, *words, "--seeds", "2", "--timeout", "0")
+    assert code == 1
+    assert "1 of 2 runs failed; the card counts them." in err
+    (cell,) = Card.model_validate_json(out).columns[0].cells
+    assert (len(cell.done), len(cell.failed)) == (1, 1)
+
+
 def test_run_without_names_runs_what_the_store_holds_or_says_what_to_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

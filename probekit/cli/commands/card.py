@@ -34,6 +34,13 @@ def card(
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
     run: Annotated[bool, typer.Option("--run", help="First run what is missing.")] = False,
     seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: seeds 0 to K - 1.")] = 3,
+    trainer: Annotated[str, typer.Option(help="With --run: as for run.")] = "supervised",
+    width: Annotated[int | None, typer.Option(help="With --run: as for run.")] = None,
+    budget: Annotated[int | None, typer.Option(help="With --run: as for run.")] = None,
+    device: Annotated[str | None, typer.Option(help="With --run: as for run.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="With --run: as for run.")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
     ] = None,
@@ -49,7 +56,8 @@ def card(
     from probekit.storage.store import Store
 
     where = Store(store)
-    fine = not run or run_missing(where, structures, probes, scale or "quick", seeds)
+    asked = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
+    fine = not run or run_missing(where, structures, probes, seeds, asked, device, timeout)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
@@ -87,7 +95,13 @@ def markdown_of(found: Card) -> str:
 
 
 def run_missing(
-    store: Store, structures: list[str] | None, probes: list[str] | None, scale: str, seeds: int
+    store: Store,
+    structures: list[str] | None,
+    probes: list[str] | None,
+    seeds: int,
+    asked: dict[str, Any],
+    device: str | None,
+    timeout: float | None,
 ) -> bool:
     """Run what is not stored yet: what was named, else all structures and probes that the store holds.
 
@@ -110,9 +124,8 @@ def run_missing(
             f"{store.root} holds no runs, so that it does not say what to run",
             "Name structures and probes, as `probekit card unet unet+lambda --probe nonlocality --run`.",
         )
-    asked: dict[str, Any] = {"scale": scale, "width": None, "budget": None, "trainer": "supervised"}
     jobs, broken = planned(probes, structures, range(seeds), asked)
-    rows, _, stopped = carry_out_all(jobs, None, store, False)
+    rows, _, stopped = carry_out_all(jobs, device, store, False, timeout)
     if stopped:
         raise interrupted(stopped)
     if failed := sum(row["status"] == "failed" for row in rows):
