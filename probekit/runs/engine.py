@@ -74,7 +74,9 @@ def perform(
         trace = traceback.format_exc().encode(errors="backslashreplace")
         said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
         said = f"{said} {job.strangers()}".strip()
-        files = {TRACE: folder.write(TRACE, trace), LOG: folder.sync_log()}
+        files = {TRACE: folder.write(TRACE, trace)}
+        if (folder.path / LOG).exists():
+            files[LOG] = folder.sync_log()
         result = Result(plan=plan, status="failed", environment=environment(device), error=said, files=files)
     result = result.model_copy(update={"put_back": isolation.put_back, "stored": time.time()})
     folder.write_result(result)
