@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
     """A signal asked for an end; code: what the process then exits with."""
 
     def __init__(self, by: signal.Signals) -> None:
-        super().__init__(by.name)
+        super().__init__(*[by.name] * (by is not signal.SIGINT))
         self.by = by
         # SIGUSR2 is what queues are told to send ahead of time, so that a job can be queued anew
         self.code = REQUEUE if by.name == "SIGUSR2" else 128 + by
@@ -34,19 +34,25 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked: signal.Signals | None = None
+        self.raised: Stopped | None = None
         self.waits = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal; the second is not waited with."""
         first, self.asked = self.asked is None, signal.Signals(number)
-        if not (self.waits and first):
+        if not (self.waits and first) or number == signal.SIGINT:
             self.check()
 
     def check(self) -> None:
-        """Raise Stopped where a signal came."""
+        """Raise Stopped where a signal came, again where somebody caught what was raised then."""
         if (asked := self.asked) is not None:
-            self.asked = None
-            raise Stopped(asked)
+            self.asked, self.raised = None, Stopped(asked)
+        if self.raised is not None:
+            raise self.raised
+
+    def taken(self) -> None:
+        """Raise no more what was raised: who caught it ends as was asked."""
+        self.raised = None
 
     @contextlib.contextmanager
     def later(self) -> Iterator[None]:
@@ -63,7 +69,10 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {one: signal.signal(one, self) for one in SIGNALS if signal.getsignal(one) is signal.SIG_DFL}
+        self.raised = None
+        usual = (signal.SIG_DFL, signal.default_int_handler)  # what is ignored, as after nohup, stays so
+        heard = [one for one in (*SIGNALS, signal.SIGINT) if signal.getsignal(one) in usual]
+        before = {one: signal.signal(one, self) for one in heard}
         try:
             yield
         finally:
@@ -76,10 +85,11 @@ stop = Stop()
 
 
 def behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the Ctrl-C or the signal that an error rests on, as native code makes another error of it."""
+    """Return the Ctrl-C or the signal that an error rests on: code that is imported may make another error of
+    it, or catch it and be left half imported."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error
+    return error or stop.raised
 
 
 class TimedOut(RunError):

@@ -118,6 +118,11 @@ def main() -> None:
                 typer.main.get_command(app).main(prog_name="probekit")
         finally:
             sys.stdout.flush()
+    except SystemExit as end:  # as a signal ends it too, while words are read or help is printed
+        if (stopped := stop.raised) is not None and end.code not in (0, None, stopped.code):
+            say(f"stopped by {stopped}.")
+            sys.exit(stopped.code)
+        raise
     except BrokenPipeError:  # the reader left, as in `probekit list | head`; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

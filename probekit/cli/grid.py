@@ -11,6 +11,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.messages import near, note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError, reason
+from probekit.stop import stop
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -114,6 +115,7 @@ def carry_out_all(
                 continue
             except KeyboardInterrupt as error:
                 stopped = error
+                stop.taken()
                 rows[place] = described(job, "interrupted", store.newest(job.plan))
                 continue
             except ProbekitError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from probekit.interfaces import Row
 from probekit.isolation import Isolation
-from probekit.stop import Limit
+from probekit.stop import Limit, stop
 from probekit.storage.attempt import Attempt
 
 Watch = Callable[[str, Row], None]
@@ -25,7 +25,11 @@ class Sitting:
 
     @contextmanager
     def of(self, doing: str) -> Iterator[None]:
-        """Hold while something is done. Raises TimedOut where the time was over by its end."""
+        """Hold while something is done.
+
+        Raises Stopped where a signal came before, TimedOut where the time was over by its end.
+        """
+        stop.check()
         with self.attempt.of(doing), self.isolation.of(doing):
             yield
         self.limit.check()

@@ -201,6 +201,9 @@ def test_a_signal_waits_for_the_step_to_end_and_a_second_does_not() -> None:
     stop = Stop()
     with pytest.raises(Stopped, match="SIGTERM"):
         stop(signal.SIGTERM, None)
+    with pytest.raises(Stopped, match="SIGTERM"):  # as somebody caught it
+        stop.check()
+    stop = Stop()
     with stop.later():
         stop(signal.SIGHUP, None)
         assert stop.asked is signal.SIGHUP
@@ -212,6 +215,33 @@ def test_a_signal_waits_for_the_step_to_end_and_a_second_does_not() -> None:
         heard = [stop if was is signal.SIG_DFL else was for was in before]
         assert [signal.getsignal(one) for one in SIGNALS] == heard
     assert [signal.getsignal(one) for one in SIGNALS] == before
+
+
+ENDS = """
+import signal, sys
+from probekit.cli import Commands, main
+
+def resolve(*args):
+    signal.raise_signal(signal.{name})
+    return resolved(*args)
+
+resolved, Commands.resolve_command = Commands.resolve_command, resolve
+sys.argv = ["probekit", "list"]
+main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR2", 75)])
+def test_a_signal_that_comes_while_words_are_read_ends_by_its_own_code(name: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS.format(name=name)],
+        capture_output=True,
+        text=True,
+        env=environment(None, {}),
+        preexec_fn=unheard,
+    )
+    assert done.returncode == code, done.stderr
+    assert f"stopped by {name}." in done.stderr
 
 
 LONG = (
@@ -230,8 +260,19 @@ LONG = (
 def begin(store: Path) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "probekit", *LONG, "--device", "cpu", "--store", str(store)]
     return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(None, {})
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(None, {}),
+        preexec_fn=unheard,
     )
+
+
+def unheard() -> None:
+    """Ignore no signal, as tests that nohup started would."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_DFL)
 
 
 def rows(store: Path) -> int:
