@@ -84,7 +84,11 @@ def test_quiet_says_only_answers_and_h_is_help(probekit: Run, tmp_path: Path) ->
     assert json.loads(done.stdout)[0]["status"] == "done"
     assert probekit("-h").stdout == probekit("--help").stdout != ""
     assert "Example: probekit runs" in probekit("runs", "-h").stdout
-    assert "probekit" in probekit("--show-completion", "bash").stdout + probekit("--show-completion").stdout
+
+
+def test_the_shell_is_told_the_commands_that_begin_so(probekit: Run) -> None:
+    asked = {"_PROBEKIT_COMPLETE": "complete_bash", "COMP_WORDS": "probekit r", "COMP_CWORD": "1"}
+    assert probekit(**asked).stdout.split() == ["run", "reproduce", "runs"]
 
 
 def test_a_card_is_written_to_standard_output(store: str, capsys: Capture) -> None:
