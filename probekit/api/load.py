@@ -14,7 +14,7 @@ from probekit.errors import RunError, StoreError, UsageError
 from probekit.interfaces import Probe
 from probekit.plans.stored import code_in, hold
 from probekit.runs import generators
-from probekit.runs.network import build, together
+from probekit.runs.network import together, trained
 from probekit.runs.run import named
 from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.result import Result
@@ -39,8 +39,6 @@ def load(
     can be found by name. Raises UsageError where code is not allowed or there is no such run, StoreError
     where the weights are not as they were stored, RunError where the run failed.
     """
-    import torch
-
     folder, result = found(run, store)
     plan = result.plan
     if files := code_in(plan):
@@ -53,14 +51,13 @@ def load(
     known = registry() if structure is None else named(structure, registry())[1]
     probe: Probe = part("probe", parse_term(plan.probe), known).make()
     weights = together(*folder.read_tensors(WEIGHTS, result))
-    with generators.kept():
-        model = build(resolve(plan.structure, probe.structure, known), probe.shape, plan, torch.device("cpu"))
+    expression = resolve(plan.structure, probe.structure, known)
     try:
-        model.load_state_dict(weights)
+        with generators.kept():
+            return trained(expression, probe.shape, plan, weights)
     except RuntimeError as error:
         found_out = "the structure that is installed now is another than the one that was trained"
         raise StoreError(f"loading {folder.path}", found_out, "Run it again.") from error
-    return model.eval()
 
 
 def found(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, Result]:

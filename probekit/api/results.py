@@ -67,7 +67,7 @@ class Results(Sequence[Result]):
             raise UsageError(
                 "frame()", "pandas is not installed", 'Type pip install "probekit-nn[frame]".'
             ) from error
-        return pandas.DataFrame([{**row(one), **numbers(one)} for one in self], columns=None)
+        return pandas.DataFrame([{**row(one), **numbers(one)} for one in self])
 
 
 COLUMNS: dict[str, Callable[[Result], Any]] = {

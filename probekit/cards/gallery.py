@@ -17,7 +17,7 @@ from probekit.items import batch
 from probekit.plans.budget import count
 from probekit.runs.cases import chosen
 from probekit.runs.engine import CASES, MEASURED, SCORES
-from probekit.runs.network import build, together
+from probekit.runs.network import together, trained
 from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.store import Store
 
@@ -120,9 +120,8 @@ def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
     if (counted := count(expression, probe.shape, result.plan.width)) > numbers:
         found = f"it would have {counted:,} parameters, and {numbers:,} are stored"
         raise StoreError(f"reading {folder.path}", found)
-    model = build(expression, probe.shape, result.plan, torch.device("cpu"))
-    model.load_state_dict(weights)
-    return Network(cell.structure, model.eval(), scores)
+    model = trained(expression, probe.shape, result.plan, weights)
+    return Network(cell.structure, model, scores)
 
 
 @dataclass(frozen=True, slots=True)

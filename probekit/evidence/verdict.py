@@ -53,7 +53,7 @@ class Evidence:
 
     at, reach: place of the test mean, and of the ends of an interval that holds the noise between seeds, None
     where none is known. trained: place of the training mean. decides: whether the scale can tell anything.
-    blown: of how many seeds the training blew up. seeds: how many were scored. measured: by name.
+    blown: of how many seeds the training blew up. seeds: how many were scored.
     """
 
     at: float | None

@@ -36,6 +36,15 @@ def build(expression: Expression, shape: Shape, plan: Plan, device: torch.device
     return model
 
 
+def trained(expression: Expression, shape: Shape, plan: Plan, state: Mapping[str, Any]) -> nn.Module:
+    """Return the plan's network with the state that it was left in, on the CPU and in eval mode."""
+    import torch
+
+    model = build(expression, shape, plan, torch.device("cpu"))
+    model.load_state_dict(state)
+    return model.eval()
+
+
 def check(model: nn.Module, shape: Shape, device: torch.device) -> None:
     """Look at a network before it is trained.
 

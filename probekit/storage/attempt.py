@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from probekit.errors import RunError, StoreError
 from probekit.storage.folder import Folder
@@ -21,12 +21,10 @@ class Attempt:
     folder: Folder
     died: str = ""
     deaths: int = 0
-    last: str = field(default="")
 
     @contextlib.contextmanager
     def of(self, stage: str) -> Iterator[None]:
         """Keep on disk what is being done, as long as it is done."""
-        self.last = stage
         self.folder.write_json(ATTEMPT, {"stage": stage, "died": self.died, "deaths": self.deaths})
         yield
 
