@@ -9,7 +9,7 @@ from pathlib import Path
 
 CORE = Path(__file__).parent.parent / "probekit"
 ROOT = "probekit"
-ROOMS = (ROOT, "catalog", "plans", "storage", "runs", "evidence", "cards", "authors", "cli", "api")
+ROOMS = (ROOT, "catalog", "plans", "storage", "runs", "evidence", "cards", "pages", "authors", "cli", "api")
 """From the top of the staircase down: a room imports from itself and from those before it."""
 DOORS = frozenset({"probekit", "probekit.__main__", "probekit.check"})
 """What lets people in, and is imported by nothing within."""

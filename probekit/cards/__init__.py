@@ -1,1 +1,1 @@
-"""Cards show what may be said: in a terminal, as Markdown, as a page."""
+"""Cards show what may be said: in a terminal, as Markdown, as what pages draw."""

@@ -39,6 +39,7 @@ class Score(BaseModel):
 class Run(BaseModel):
     """One seed: its folder in the store, and what makes it found and made again.
 
+    score: in the headline metric; place, trained: where it lies on the test items, and on those of training.
     unscored: why a metric has no score, or something beside the scores was not found, by name.
     """
 
@@ -50,6 +51,8 @@ class Run(BaseModel):
     identity: str
     weights: str
     score: float | None
+    place: float | None = None
+    trained: float | None = None
     error: str
     spike: float | None = None
     unscored: dict[str, str] = {}
@@ -179,8 +182,8 @@ class Card(BaseModel):
         return table("Report card", heads, rows, [f"left out: {line}" for line in self.left_out])
 
     def sentence(self, structure: str) -> str:
-        """Say in one sentence what a structure has and has not, property by property."""
-        parts = []
+        """Say in one sentence what a structure has and has not, once what is said of several properties."""
+        parts: dict[str, list[str]] = {}
         for column in self.columns:
             if (cell := column.cell(structure)) is None:
                 continue
@@ -190,8 +193,9 @@ class Card(BaseModel):
             if score.reach is not None and round(score.reach[1], 2) >= 0:  # below the floor one word says all
                 ends = f", {said(score.reach[0])} to {said(score.reach[1])}"
             aside = f" ({said(score.place)}{ends})" if firm else f" at {column.scale}"
-            parts.append(f"{column.property}: {cell.verdict.word}{aside}")
-        return f"{structure}: {'; '.join(parts)}."
+            parts.setdefault(f"{cell.verdict.word}{aside}", []).append(column.property)
+        clauses = (f"{', '.join(of)}: {what}" for what, of in parts.items())
+        return f"{structure}: {'; '.join(clauses)}."
 
     def said(self, cell: Cell | None) -> str:
         """Return a cell in a line: its place and its verdict."""

@@ -100,7 +100,7 @@ def cell(
         flops=next((one.result.flops for one in done if one.result.flops is not None), None),
         seconds=average(one.result.seconds for one in done),
         measured=measured,
-        runs=tuple(run(one, probe.metrics[0]) for one in several),
+        runs=tuple(run(one, first, floors[first.name]) for one in several),
     )
 
 
@@ -122,9 +122,9 @@ def score(metric: Metric, values: Sequence[float], interval: Interval | None, fl
     )
 
 
-def run(one: Stored, headline: Metric) -> Run:
-    """Return what identifies a run, and its headline score."""
-    result = one.result
+def run(one: Stored, headline: Metric, floor: float | None) -> Run:
+    """Return what identifies a run, and its headline score with its places from this floor."""
+    result, name, perfect = one.result, headline.name, headline.perfect
     return Run(
         seed=one.plan.seed,
         status=result.status,
@@ -132,6 +132,8 @@ def run(one: Stored, headline: Metric) -> Run:
         identity=one.plan.identity,
         weights=result.weights,
         score=scored(one, headline),
+        place=place(scored(one, headline), floor, perfect),
+        trained=place(result.train.get(name), floor, perfect),
         error=result.error,
         spike=result.spike,
         unscored={

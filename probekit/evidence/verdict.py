@@ -43,7 +43,7 @@ class Verdict(BaseModel):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        beside = f"; {'BUT ' if self.contradicted else ''}{self.measured}" if self.measured else ""
+        beside = f"; {'BUT ' if self.contradicted else ''}measured: {self.measured}" if self.measured else ""
         return f"{self.word}{f' ({self.why})' if self.why else ''}{beside}"
 
 
@@ -103,11 +103,11 @@ def beside(verdict: Verdict, name: str, value: float | None) -> Verdict:
     has = verdict.word == "has it"
     if name == "equivariance_error":
         exact = value < EXACT
-        text = f"measured: {'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
+        text = f"{'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
         text += " (error below 1e-6)" if exact else f" (error {value:.2g})"
         against = (exact and verdict.word == "fits, does not generalise") or (has and value > BROKEN)
     else:
-        text = f"measured: 90 % of the influence within {value:.1f} positions"
+        text = f"90 % of the influence within {value:.1f} positions"
         against = has and value < NEAR
     return verdict.model_copy(update={"measured": text, "contradicted": against})
 

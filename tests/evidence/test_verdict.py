@@ -12,10 +12,10 @@ from stores import KNOWN, card_of, put
 
 from probekit.cards.card import Cell
 from probekit.cards.markdown import markdown
-from probekit.cards.page import page
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import Evidence, beside, judge, reach, said
 from probekit.interfaces import Metric
+from probekit.pages.page import page
 from probekit.runs.interval import Interval
 from probekit.storage.store import Store
 
@@ -71,16 +71,16 @@ def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
     [
         (
             replace(FULL, at=0.1, reach=(0.0, 0.2), trained=0.1), "equivariance_error", 1e-7,
-            "measured: exactly covariant (error below 1e-6)", False,
+            "exactly covariant (error below 1e-6)", False,
         ),
         (
             replace(FULL, at=0.1, reach=(0.0, 0.2)), "equivariance_error", 1e-7,
-            "measured: exactly covariant (error below 1e-6)", True,
+            "exactly covariant (error below 1e-6)", True,
         ),
-        (FULL, "equivariance_error", 0.4, "measured: not covariant (error 0.4)", True),
-        (FULL, "equivariance_error", 0.01, "measured: nearly covariant (error 0.01)", False),
-        (FULL, "receptive_radius", 2.0, "measured: 90 % of the influence within 2.0 positions", True),
-        (FULL, "receptive_radius", 9.0, "measured: 90 % of the influence within 9.0 positions", False),
+        (FULL, "equivariance_error", 0.4, "not covariant (error 0.4)", True),
+        (FULL, "equivariance_error", 0.01, "nearly covariant (error 0.01)", False),
+        (FULL, "receptive_radius", 2.0, "90 % of the influence within 2.0 positions", True),
+        (FULL, "receptive_radius", 9.0, "90 % of the influence within 9.0 positions", False),
         (FULL, "", None, "", False),
     ],
 )  # fmt: skip
@@ -163,8 +163,9 @@ def test_structures_within_the_noise_stand_in_the_order_of_their_names_in_one_co
     assert [cell.structure for cell in card.columns[0].cells] == ["unet+average", "unet+lambda"]
     assert {cell.standing for cell in card.columns[0].cells} == {"not separable at this scale"}
     text = page(card, store, KNOWN)
-    fills = re.findall(r'<rect class="fill"[^>]*>', text)
-    assert len({re.sub(r"width=\"[^\"]*\"", "", fill) for fill in fills}) == 1
+    dots = re.findall(r'<circle class="seed" cx="[^"]*"([^>]*)>', text.partition('class="legend"')[0])
+    assert len(dots) >= 6
+    assert set(dots) == {' cy="12" r="3"/'}
     assert "<b>best</b>" not in text
 
 

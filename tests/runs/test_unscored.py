@@ -16,9 +16,9 @@ from small import done
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.cards.markdown import markdown
-from probekit.cards.page import page
 from probekit.cli.commands.run import report
 from probekit.cli.grid import described
+from probekit.pages.page import page
 from probekit.plans.plan import Plan
 from probekit.runs.run import Outcome
 from probekit.runs.score import intervals, means, unscored

@@ -8,7 +8,7 @@ import pytest
 from conftest import Run
 from small import PROBE, done
 
-from probekit.cards.plots import curves
+from probekit.pages.plots import curves
 from probekit.storage.curve import logged, spike
 from probekit.storage.folder import LOG, Folder
 

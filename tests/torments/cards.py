@@ -21,12 +21,12 @@ from small import PROBE, done
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.cards.markdown import markdown
-from probekit.cards.page import page
 from probekit.cards.tables import tables
 from probekit.catalog.registry import registry
 from probekit.cli.table import print_tables
 from probekit.errors import StoreError
 from probekit.evidence.certify import certify
+from probekit.pages.page import page
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import LOG, RESULT, SPEC
 from probekit.storage.sealed import digest, seal

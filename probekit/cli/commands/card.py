@@ -82,7 +82,7 @@ def card(
 
 def page_of(found: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
     """Return the card as HTML."""
-    from probekit.cards.page import page
+    from probekit.pages.page import page
 
     return page(found, store, registry(), structures or (), probes or ())
 

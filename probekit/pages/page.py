@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from probekit.cards import tables, words
 from probekit.cards.card import Card, Cell, Column
-from probekit.cards.gallery import Gallery, gallery
 from probekit.cards.names import Names
-from probekit.cards.plots import curves
+from probekit.cards.tables import Table
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError
+from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
+from probekit.pages.cost import costs
+from probekit.pages.gallery import Gallery, gallery
+from probekit.pages.maps import Maps, maps
+from probekit.pages.plots import curves
+from probekit.pages.strip import Strip, across, strip
 from probekit.plain import plain
 from probekit.runs.pictures import colour
 from probekit.storage.curve import Points, logged
@@ -40,13 +45,20 @@ SIGNS: dict[Word, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A column with its pictures; learned: an SVG element that holds nothing of the store but numbers."""
+    """A column with its pictures; learned, costs: SVG elements that hold nothing of the store but numbers.
+
+    strips: by structure; paper: whether there are published numbers; notes: what is not drawn.
+    """
 
     column: Column
     cells: tuple[Cell, ...]
+    strips: dict[str, Strip | None]
     learned: Markup | None
+    costs: tuple[Markup, ...]
     gallery: Gallery
+    maps: list[Maps]
     paper: bool
+    notes: list[str]
 
 
 def page(
@@ -58,16 +70,20 @@ def page(
     """
     names = Names(known, structures, probes)
     sections = [section(card, column, place, store, names) for place, column in enumerate(card.columns)]
+    return rendered("card", card=card, sections=sections, tables=tables, signs=SIGNS, unclaimed=UNKNOWN)
+
+
+def report(title: str, about: str, texts: Iterable[Table]) -> str:
+    """Return tables as a page like a card's."""
+    return rendered("report", title=title, about=about, tables=list(texts))
+
+
+def rendered(name: str, **given: Any) -> str:
+    """Return a template filled; its script is allowed by its digest, and no other."""
     templates = environment()
     script = templates.get_template("card.js").render()
-    return templates.get_template("card.html.jinja").render(
-        card=card,
-        sections=sections,
-        tables=tables,
-        words=words,
-        signs=SIGNS,
-        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return templates.get_template(f"{name}.html.jinja").render(digest=digest, words=words, **given)
 
 
 def environment() -> Environment:
@@ -81,7 +97,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["colour"] = colour
+    found.globals |= {"colour": colour, "across": across}
     found.filters["plain"] = plain
     return found
 
@@ -92,24 +108,30 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
 
     lines: list[tuple[int, Points]] = []
     spoilt: list[str] = []
-    for number, one in enumerate(column.cells):
+    places = {name: place for place, name in enumerate(card.structures)}
+    for one in column.cells:
         for run in one.runs:
             folder = Folder(store.root / run.folder)
             try:
                 if points := logged(folder, folder.read_result()):
-                    lines.append((number, points))
+                    lines.append((places[one.structure], points))
             except StoreError as error:
                 spoilt.append(f"{run.folder}: {error.found}.")
     try:
         drawn = gallery(column, names.probe(column.resolved), store, names)
     except ProbekitError as error:
         drawn = Gallery(notes=[f"No cases are drawn: {error.found}."])
-    drawn.notes += spoilt
+    missing = drawn.notes + spoilt
     cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
+    numbers = {name: number for number, name in enumerate(card.structures, 1)}
     return Section(
         column=column,
         cells=cells,
+        strips={cell.structure: strip(column, cell) for cell in cells},
         learned=Markup(curves(lines, f"curves{place}")) if lines else None,
+        costs=tuple(map(Markup, costs(column, numbers, f"costs{place}"))),
         gallery=drawn,
+        maps=maps(column.cells, store, missing),
         paper=any(cell.headline.published is not None for cell in cells),
+        notes=missing,
     )

@@ -13,11 +13,11 @@ from small import knowing, planned
 from stores import IMG, KNOWN, card_of, put, real
 
 from probekit.cards.assemble import make_card
-from probekit.cards.page import page
-from probekit.cards.plots import INK, curves, thinned
 from probekit.catalog.registry import registry
 from probekit.errors import StoreError
 from probekit.evidence.certify import Certificate, Check
+from probekit.pages.page import page
+from probekit.pages.plots import INK, curves, thinned
 from probekit.runs.engine import CASES, WEIGHTS
 from probekit.runs.pictures import COLOURS
 from probekit.storage.folder import RESULT
@@ -32,6 +32,7 @@ LAYERS = (
 )  # fmt: skip
 TEN = ("unet", *(f"unet+{layer}" for layer in LAYERS))
 LINE = "grouping(test=12,train=32,validation=8)"
+SEVEN = TEN[:7]
 MEGABYTES = 1e6
 
 
@@ -104,7 +105,7 @@ def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) ->
         assert f'alt="Receptive field of {name}: ' in text
     assert text.count('alt="Input of test item ') >= 2 * 4
     assert 'class="panels flat"' in text
-    assert text.count('<figure class="curves"') == 2
+    assert text.count('<figure class="plot"') == 2
     assert "is not drawn" not in text
 
 
@@ -287,15 +288,51 @@ def test_axe_finds_no_serious_violation(browser: Browser, tmp_path: Path, text: 
     assert {"image-alt", "button-name"} <= {one["id"] for one in axe.run(tab).response["violations"]}
 
 
-def test_all_of_it_is_printed(browser: Browser, tmp_path: Path, text: str) -> None:
-    (tmp_path / "card.html").write_text(text, encoding="utf-8")
+def test_no_test_item_is_drawn_twice_on_one_network(text: str) -> None:
+    drawn = re.findall(r'alt="Prediction of ([^"]*) on test item (\d+)', text)
+    parts = text.split('<section aria-labelledby="column-')[1:]
+    assert len(parts) == 2
+    for part in parts:
+        drawn = re.findall(r'alt="Prediction of ([^"]*) on test item (\d+)', part)
+        assert len(drawn) > len(TEN)
+        assert len(set(drawn)) == len(drawn)
+
+
+def test_all_is_unfolded_by_one_button_and_folded_again(browser: Browser, tmp_path: Path, text: str) -> None:
+    tab, _ = opened(browser, tmp_path, text)
+    tab.locator("button.unfold").click()  # `opened` has unfolded all
+    assert tab.locator("details[open]").count() == 0
+    tab.locator("button.unfold").click()
+    assert tab.locator("details:not([open])").count() == 0
+
+
+@pytest.fixture(scope="module")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of seven structures on three properties."""
+    folder = tmp_path_factory.mktemp("seven")
+    for probe in ("nonlocality", "translation", "grouping"):
+        real(folder, SEVEN, probe=probe)
+    return page(make_card(Store(folder), registry()), Store(folder), registry())
+
+
+def test_seven_structures_on_three_properties_are_four_printed_pages(
+    browser: Browser, tmp_path: Path, seven: str
+) -> None:
+    (tmp_path / "card.html").write_text(seven, encoding="utf-8")
     tab = browser.new_context().new_page()
     tab.goto((tmp_path / "card.html").as_uri())
-    assert tab.locator("details[open]").count() == 0
-    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert tab.locator("details:not([open])").count() == 0
-    tab.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert tab.locator("details[open]").count() == 0
+    printed = tab.pdf(format="A4")
+    assert 1 < len(re.findall(rb"/Type\s*/Page[^s]", printed)) <= 4
     tab.emulate_media(media="print")
     wide = "document.querySelectorAll('.scroll')[0].scrollWidth <= document.documentElement.clientWidth"
     assert tab.evaluate(wide)
+
+
+def test_a_phone_shows_the_last_verdict_of_seven_within_two_screens(
+    browser: Browser, tmp_path: Path, seven: str
+) -> None:
+    (tmp_path / "card.html").write_text(seven, encoding="utf-8")
+    tab = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    tab.goto((tmp_path / "card.html").as_uri())
+    last = tab.locator(".matrix .verdict").last
+    assert last.evaluate("one => one.getBoundingClientRect().bottom") <= 2 * 844

@@ -19,13 +19,11 @@ for (const button of document.querySelectorAll("th > button")) {
     said.textContent = `Sorted by ${button.textContent.trim()}, ${up ? "ascending" : "descending"}.`;
   });
 }
-const folded = [];
-addEventListener("beforeprint", () => {
-  for (const one of document.querySelectorAll("details:not([open])")) {
-    one.open = true;
-    folded.push(one);
-  }
-});
-addEventListener("afterprint", () => {
-  for (const one of folded.splice(0)) one.open = false;
-});
+for (const button of document.querySelectorAll("button.unfold")) {
+  button.addEventListener("click", () => {
+    const folds = [...document.querySelectorAll("details")];
+    const open = folds.some((one) => !one.open);
+    for (const one of folds) one.open = open;
+    said.textContent = open ? "All is unfolded." : "All is folded.";
+  });
+}

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
-from probekit.cards.plots import deviation, heat, panel, png_address
 from probekit.cards.words import number
 from probekit.catalog.expression import resolve
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Metric, Probe
 from probekit.items import batch
+from probekit.pages.plots import Panel, deviation, panel, png_address
 from probekit.plans.budget import count
 from probekit.runs.cases import chosen
-from probekit.runs.engine import CASES, MEASURED, SCORES
+from probekit.runs.engine import CASES, SCORES
 from probekit.runs.network import together, trained
 from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.store import Store
@@ -26,23 +26,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 PNG = b"\x89PNG\r\n\x1a\n"
-DRAWN = 1 << 22
-"""Numbers of a map that a picture is made of, at the most."""
 SAME = 1e-2
 """How far, of the stored score, a network loaded again may be off."""
-MAPS = {
-    "receptive_field": ("receptive_radius", "90 % of its influence within {:.1f} positions"),
-    "equivariance": ("equivariance_error", "error {:.2g} of the output's deviation"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One picture: its address, what stands under it, and what it shows in words."""
-
-    src: str
-    caption: str
-    alt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +49,17 @@ class Network:
 
 @dataclass(slots=True)
 class Gallery:
-    """All pictures of a column. flat: whether items are 1-D, drawn as bands; notes: what is not drawn."""
+    """All pictures of a column, no test item twice on one network.
+
+    flat: whether items are 1-D, drawn as bands. telling: the item on which most is seen: of several networks
+    that on which they differ most, of one its worst. shared: others, answered by all; own: by each. notes:
+    what is not drawn.
+    """
 
     flat: bool = False
+    telling: Case | None = None
     shared: list[Case] = field(default_factory=list)
     own: dict[str, list[Case]] = field(default_factory=dict)
-    maps: dict[str, list[Panel]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -94,13 +84,14 @@ def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery
             found.notes.append(f"{cell.structure} is not drawn again: {said}.")
             found.own[cell.structure] = as_stored(cell.structure, folder)
     drawn = answered(networks, probe, metric, found.notes)
-    if len(drawn.networks) > 1:
-        found.shared = [drawn.case(title, index, drawn.networks) for title, index in drawn.common]
+    common = drawn.common if len(drawn.networks) > 1 else []
+    found.shared = [drawn.case(title, index, drawn.networks) for title, index in common]
+    seen = {index for _, index in common}
     for one in drawn.networks:
-        found.own[one.structure] = [
-            drawn.case(name, index, [one]) for name, index in chosen(one.scores, metric)
-        ]
-    found.maps = maps(column.cells, store, found.notes)
+        ends = [(name, index) for name, index in chosen(one.scores, metric) if index not in seen]
+        found.own[one.structure] = [drawn.case(name, index, [one]) for name, index in ends]
+    cases = found.shared or (found.own[drawn.networks[0].structure] if drawn.networks else [])
+    found.telling = cases.pop(0) if cases else None
     return found
 
 
@@ -195,8 +186,10 @@ def divided(networks: Sequence[Network], metric: Metric) -> list[tuple[str, int]
     scores = torch.stack([one.scores.double() for one in networks])
     spread = (scores.amax(0) - scores.amin(0)).nan_to_num(-1.0)
     mean = [(name, index) for name, index in chosen(scores.mean(0), metric) if name != "second worst"]
-    named = {index: f"{name} on the average" for name, index in mean}
-    return [("most divided", int(spread.argmax())), *((said, index) for index, said in named.items())]
+    named = {int(spread.argmax()): "most divided"}
+    for name, index in mean:
+        named.setdefault(index, f"{name} on the average")
+    return [(said, index) for index, said in named.items()]
 
 
 def as_stored(structure: str, folder: Folder) -> list[Case]:
@@ -209,40 +202,3 @@ def as_stored(structure: str, folder: Folder) -> list[Case]:
         return []
     alt = f"Input, truth, prediction and error of {structure} on its worst, median and best test items"
     return [Case("As drawn when it was scored", ((Panel(png_address(content), "", alt),),))]
-
-
-def maps(cells: Sequence[Cell], store: Store, notes: list[str]) -> dict[str, list[Panel]]:
-    """Draw what was measured by position, of the first seed of each structure that has it."""
-    fields: dict[str, dict[str, Tensor]] = {name: {} for name in MAPS}
-    for cell in cells:
-        for name, values in measured(store, cell, notes).items():
-            if name in fields:
-                fields[name][cell.structure] = values
-    drawn: dict[str, list[Panel]] = {}
-    for name, of in fields.items():
-        number, words = MAPS[name]
-        most = max((float(values.nan_to_num().max()) for values in of.values()), default=0.0)
-        for cell in cells:
-            if cell.structure not in of:
-                continue
-            values = of[cell.structure]
-            own = float(values.nan_to_num().max()) if name == "receptive_field" else most
-            value = cell.measured.get(number)
-            said = "" if value is None else words.format(value)
-            alt = f"{name.replace('_', ' ').capitalize()} of {cell.structure}: {said}"
-            drawn.setdefault(name, []).append(Panel(heat(values, own), f"{cell.structure}: {said}", alt))
-    return drawn
-
-
-def measured(store: Store, cell: Cell, notes: list[str]) -> dict[str, Tensor]:
-    """Return the measured maps of a structure's first seed, those that can be drawn; what is not is noted."""
-    if not cell.done:
-        return {}
-    folder = Folder(store.root / cell.done[0].folder)
-    try:
-        result = folder.read_result()
-        found = folder.read_tensors(MEASURED, result)[0] if MEASURED in result.files else {}
-    except StoreError as error:
-        notes.append(f"What was measured of {cell.structure} is not drawn: {error.found}.")
-        return {}
-    return {name: values for name, values in found.items() if 0 < values.ndim < 3 and values.numel() <= DRAWN}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.finite import LARGEST
@@ -13,6 +15,7 @@ from probekit.runs.pictures import appearance, banded, colour, new_figure
 from probekit.storage.curve import Points
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -23,22 +26,25 @@ DECADE = 10
 """How many times the least loss the greatest must be for a scale of powers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture: its address, what stands under it, and what it shows in words."""
+
+    src: str
+    caption: str
+    alt: str
+
+
 def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
     """Draw learning curves as an SVG element: (step, loss) each, in the colour of its structure's place.
 
     salt: makes the names within the SVG its own in a page of several. No text but numbers and two words comes
     into it.
     """
-    import matplotlib as mpl
     from matplotlib.ticker import LogLocator, NullLocator
 
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8, "font.family": "sans-serif",
-        "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-        "axes.edgecolor": RULE, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False,
-    }  # fmt: skip
     drawn = [(place, thinned(points)) for place, points in lines]
-    with mpl.rc_context(style):
+    with styled(salt):
         figure = new_figure(4.6, 2.7)
         axes = figure.subplots()
         for place, points in drawn:
@@ -53,8 +59,27 @@ def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
         axes.set_ylabel("loss")
         axes.grid(linewidth=0.5)
         axes.set_axisbelow(True)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return element(figure)
+
+
+@contextmanager
+def styled(salt: str) -> Iterator[None]:
+    """Draw in the page's colours and letters; salt makes the names within an SVG its own."""
+    import matplotlib as mpl
+
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8, "font.family": "sans-serif",
+        "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+        "axes.edgecolor": RULE, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False,
+    }  # fmt: skip
+    with mpl.rc_context(style):
+        yield
+
+
+def element(figure: Figure) -> str:
+    """Return a figure as an SVG element of a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return inlined(buffer.getvalue())
 
 
@@ -101,6 +126,14 @@ def heat(field: Tensor, most: float) -> str:
 
     values = field.detach().cpu().float().numpy()
     return coloured(np.sqrt(np.nan_to_num(np.clip(values, 0, None)) / (most or 1.0)), "magma")
+
+
+def decades(field: Tensor, low: float, high: float) -> str:
+    """Return a map (*size) as the address of a PNG by powers of ten: dark up to low, light from high on."""
+    import numpy as np
+
+    values = np.clip(field.detach().cpu().float().numpy(), low, high)
+    return coloured(np.nan_to_num(np.log(values / low) / np.log(high / low)), "magma")
 
 
 def coloured(values: NDArray[Any], name: str) -> str:

@@ -1,0 +1,1 @@
+"""What is seen: cards, contrasts and reproductions as pages, with their pictures."""
