@@ -74,8 +74,8 @@ def make_card(
         except ProbekitError as error:
             left_out += [f"{one.folder.path.name}: {error.asked}: {error.found}" for one in several]
     made = [one for one in made if one.cells]
+    missing = tuple(names.check_typed([one.plan for several in questions.values() for one in several]))
     if not made:
-        names.check_typed()
         asked = f"a card from {store.root}"
         hint = "Type `probekit run PROBE -s STRUCTURE` first, or `probekit card ... --run`."
         if left_out:
@@ -92,6 +92,7 @@ def make_card(
         command=command,
         structures=ordered,
         columns=tuple(made),
+        missing=missing,
         left_out=tuple(sorted(left_out)),
     )
 

@@ -156,8 +156,8 @@ class Column(BaseModel):
 class Card(BaseModel):
     """Structures x properties.
 
-    structures: what each is made of, by name. left_out: a line for each run or certificate that could not be
-    counted.
+    structures: what each is made of, by name. missing: what was asked for and no run is of. left_out: a line
+    for each run or certificate that could not be counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -166,7 +166,13 @@ class Card(BaseModel):
     command: str
     structures: dict[str, str]
     columns: tuple[Column, ...]
+    missing: tuple[str, ...] = ()
     left_out: tuple[str, ...]
+
+    @property
+    def omissions(self) -> tuple[str, ...]:
+        """A line for all that was asked for or stored, and is not on the card."""
+        return (*(f"{text}: no run of it is stored" for text in self.missing), *self.left_out)
 
     def __repr__(self) -> str:
         """Say it in a line; `model_dump()` says all of it."""
@@ -179,7 +185,7 @@ class Card(BaseModel):
         rows = [
             [name, *(self.said(column.cell(name)) for column in self.columns)] for name in self.structures
         ]
-        return table("Report card", heads, rows, [f"left out: {line}" for line in self.left_out])
+        return table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
 
     def sentence(self, structure: str) -> str:
         """Say in one sentence what a structure has and has not, once what is said of several properties."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from probekit.cards.card import Column
@@ -99,10 +99,14 @@ class Names:
             "",
         )
 
-    def check_typed(self) -> None:
-        """Raise UsageError where what was typed names nothing that is installed."""
+    def check_typed(self, plans: Sequence[Plan]) -> Iterator[str]:
+        """Yield what was typed that none of these runs is of; raises UsageError where it is not installed."""
+        met = {name for plan in plans for name in (self.typed_probe(plan), self.typed_for(plan))}
         names = {name for c in self.known.components() for name in (c.name, c.long_name)}
         for text in (*self.probes, *self.typed):
+            if text in met:
+                continue
+            yield text
             for term in parse(text):
                 if not self.known.kinds_of(term.name):
                     found = f"nothing called {term.name} is installed"

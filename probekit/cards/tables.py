@@ -44,8 +44,8 @@ def tables(card: Card) -> Iterator[Table]:
         yield detail(card, column)
         yield cost(card, column)
         yield others(card, column)
-    if card.left_out:
-        yield Table("Left out", ("what", "why"), tuple(split(line) for line in card.left_out))
+    if card.omissions:
+        yield Table("Left out", ("what", "why"), tuple(split(line) for line in card.omissions))
     yield Table("Made again by", ("command",), tuple((line,) for line in foot(card)))
 
 

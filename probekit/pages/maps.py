@@ -84,7 +84,7 @@ def said(value: float | None, words: str) -> str:
 
 
 def measured(store: Store, cell: Cell, missing: list[str]) -> dict[str, Tensor]:
-    """Return the measured maps of a structure's first seed; those that cannot be drawn are told in missing."""
+    """Return the measured maps of a structure's first seed; what cannot be drawn is told in missing."""
     if not cell.done:
         return {}
     folder = Folder(store.root / cell.done[0].folder)

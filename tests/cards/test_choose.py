@@ -13,12 +13,13 @@ from stores import KNOWN, card_of, put
 
 from probekit.cards.assemble import OTHER_SOURCE, make_card
 from probekit.cards.contrast import contrast
+from probekit.cards.differences import tables
 from probekit.cards.markdown import markdown
 from probekit.catalog.registry import Registry, registry
-from probekit.cli.commands.compare import print_contrast
 from probekit.cli.report import print_outcomes
+from probekit.cli.table import print_tables
 from probekit.components import Component
-from probekit.errors import StoreError
+from probekit.errors import StoreError, UsageError
 from probekit.evidence.certify import Certificate
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -169,5 +170,25 @@ def test_run_card_and_compare_state_one_floor_after_the_probe_was_changed(
     print_outcomes(runs, Store(tmp_path / "store"), known=known)
     assert f"{floor:.4f}" in capsys.readouterr().out
     found = contrast(Store(tmp_path / "store"), known, "unet+average", "unet+lambda", asked["probe"], "smoke")
-    print_contrast(found)
+    print_tables(tables(found))
     assert f"Floor of the accuracy: {floor:.4f}." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lamda", "lambda"), ("unet+averag", "average"), ("unt", "unet")]
+)
+def test_a_mistyped_structure_is_refused_beside_one_that_is_stored(
+    tmp_path: Path, typed: str, meant: str
+) -> None:
+    store = Store(tmp_path)
+    put(store, "unet", {0: 0.5})
+    with pytest.raises(UsageError, match=f"Did you mean {meant}"):
+        card_of(store, "unet", typed)
+
+
+def test_a_structure_without_a_run_is_said_to_be_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "unet", {0: 0.5})
+    card = card_of(store, "unet", "unet+lambda")
+    assert list(card.structures) == ["unet"]
+    assert card.omissions == ("unet+lambda: no run of it is stored",)

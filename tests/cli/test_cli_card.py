@@ -160,6 +160,20 @@ def test_compare_solves_by_the_threshold_of_the_probe(
     assert gaps == sorted(gaps, reverse=True)
 
 
+def test_compare_is_written_as_a_page_and_as_markdown(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", *STRUCTURES, "--probe", PROBE, "--scale", "smoke", "--store", store]
+    code, printed, _ = call(capsys, *words, "--html", str(tmp_path / "c.html"), "--md", "-")
+    assert code == 0
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    for text in (page, printed):
+        assert "effect size" in text
+        assert "Test items solved by both" in text
+    assert page.startswith("<!DOCTYPE html>")
+    assert "no order is claimed" in page.partition("<main")[0]
+
+
 def test_compare_says_what_is_not_stored(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--probe", PROBE, "--scale", "smoke", "--store", store]
     code, _, err = call(capsys, "compare", "unet", "unet+lambda", *words)

@@ -74,7 +74,7 @@ def card(
 
         print_tables(tables(found))
     else:
-        for line in found.left_out:
+        for line in found.omissions:
             note(f"left out: {line}")
     if not fine:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
-from probekit.cli.messages import note, write
+from probekit.cli.messages import note
 from probekit.cli.table import print_json, print_tables
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ def reproduce(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
     ] = False,
-    md: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write Markdown, over what is there.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page.")] = None,
+    md: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of tables.")] = False,
 ) -> None:
     """Run what the store lacks of published tables; print their numbers beside ours, order and conclusions.
@@ -52,8 +51,8 @@ def reproduce(
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
-    from probekit.cards.markdown import in_markdown
     from probekit.cards.reproduction import tables
+    from probekit.cli.written import write_tables
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
@@ -66,8 +65,8 @@ def reproduce(
         results = stored(jobs, kept) if dry_run else carried_out(source.name, jobs, device, kept)
         found.append(reproduced(source, scale, {place: job.plan for place, job in jobs.items()}, results))
     texts = [table for one in found for table in tables(one)]
-    if md is not None:
-        write(md, in_markdown(texts))
+    about = "Numbers of the paper beside ours: the order of the rows, and each of the paper's conclusions."
+    write_tables(f"{', '.join(one.name for one in found)} at scale {scale}", about, texts, html, md)
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     else:
