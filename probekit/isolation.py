@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-STOPS = tuple(s for s in (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM")) if s is not None)
-"""The signals by which people and schedulers stop a run."""
+from probekit.stop import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,9 @@ class Isolation:
     Seen are those members of the process that another run could feel: torch's default dtype and device,
     gradient mode, autocast, anomaly mode, threads, precision, denormal numbers and deterministic, cudnn,
     attention and MHA flags; numpy's error state; working directory, environment variables, warnings filters,
-    recursion limit, garbage collection and the handlers of SIGINT and SIGTERM. Not seen are generators (see
-    probekit.runs.generators), import paths, which code may need again, and what it changes of other modules.
+    recursion limit, garbage collection and the handlers of the signals that stop a run. Not seen are
+    generators (see probekit.runs.generators), import paths, which code may need again, and what it changes of
+    other modules.
     """
 
     put_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -105,7 +105,11 @@ def members() -> tuple[Member, ...]:
         Member("environment variables", lambda: dict(os.environ), put_environment),
         Member("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         Member("garbage collection", gc.isenabled, lambda was: gc.enable() if was else gc.disable()),
-        *(map(handler, STOPS) if threading.current_thread() is threading.main_thread() else ()),
+        *(
+            map(handler, (signal.SIGINT, *SIGNALS))
+            if threading.current_thread() is threading.main_thread()
+            else ()
+        ),
     )
 
 

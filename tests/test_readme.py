@@ -1,4 +1,4 @@
-"""What is guarded: every snippet of the README runs as it stands."""
+"""What is guarded: every snippet of the README and of the documentation runs as it stands."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from typing import Any
 import pytest
 from conftest import ROOT, install
 
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-BASH = re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
-PYTHON = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)
-TOML = re.findall(r"^```toml\n(.*?)^```", TEXT, re.M | re.S)
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of one language of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+BASH = blocks("README.md", "bash")
+LAYER, PROBE = "docs/your-layer.md", "docs/your-probe.md"
+PAGES = [Path("README.md"), *sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md"))]
 
 
 def shell(command: str, folder: Path, **more: str) -> str:
@@ -47,15 +53,26 @@ def lines(text: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("line", lines(BASH[2]))
+@pytest.mark.parametrize("line", lines(BASH[2] + blocks("docs/commands.md", "bash")[0]))
 def test_every_command_shown_runs(line: str, tmp_path: Path) -> None:
     assert shell(line, tmp_path) or line.startswith("probekit data")
 
 
-def test_python_snippet_runs(tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(PYTHON[0])
+@pytest.mark.parametrize(("page", "printed"), [("README.md", 1), ("docs/python.md", 3)])
+def test_python_snippet_runs(page: str, printed: int, tmp_path: Path) -> None:
+    (tmp_path / "snippet.py").write_text(blocks(page, "python")[0])
     said = shell(f"{sys.executable} snippet.py", tmp_path)
-    assert len(said.splitlines()) == 3
+    assert len(said.splitlines()) == printed
+
+
+def test_the_readme_is_read_in_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < 1000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
 
 
 def offline(site: Path) -> str:
@@ -68,10 +85,10 @@ def swirl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Lay out the plugin of ten lines, and install it into the folder `site` beside it."""
     folder = tmp_path_factory.mktemp("swirl")
     (folder / "probekit_swirl").mkdir()
-    (folder / "pyproject.toml").write_text(TOML[0])
-    (folder / "probekit_swirl/__init__.py").write_text(PYTHON[1])
-    (folder / "probekit_swirl/swirl.py").write_text(PYTHON[2])
-    (folder / "test_swirl.py").write_text(PYTHON[3])
+    (folder / "pyproject.toml").write_text(blocks(LAYER, "toml")[0])
+    names = ("probekit_swirl/__init__.py", "probekit_swirl/swirl.py", "test_swirl.py")
+    for name, text in zip(names, blocks(LAYER, "python"), strict=True):
+        (folder / name).write_text(text)
     shell(f"{offline(folder / 'site')} .", folder)
     return folder
 
@@ -85,7 +102,7 @@ def swirl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_plugin_of_ten_lines_trains_from_its_package_and_from_its_file(structure: str, swirl: Path) -> None:
-    assert structure in TEXT
+    assert structure in (ROOT / LAYER).read_text(encoding="utf-8")
     path = "" if ".py" in structure else str(swirl / "site")
     said = shell(f"probekit run nonlocality -s '{structure}' --scale smoke --json", swirl, PYTHONPATH=path)
     assert '"status": "done"' in said
@@ -98,23 +115,26 @@ def test_plugin_of_ten_lines_is_listed_and_passes_the_test_shown(swirl: Path) ->
     assert " passed" in said
 
 
-def test_from_nothing_to_a_report_in_the_commands_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "place"), [(LAYER, 0), pytest.param("README.md", 3, marks=pytest.mark.slow)]
+)
+def test_from_nothing_to_a_report_in_the_commands_shown(page: str, place: int, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    commands = BASH[3].replace("pip install", offline(site))
+    commands = blocks(page, "bash")[place].replace("pip install", offline(site))
     said = shell(commands, tmp_path, PYTHONPATH=str(site))
     assert "FAILS" not in said
     assert "unet+whirl on nonlocality, scale smoke, seed 0" in said
 
 
 def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
-    (tmp_path / "agree.py").write_text(PYTHON[4])
-    said = shell(BASH[4], tmp_path)
+    (tmp_path / "agree.py").write_text(blocks(PROBE, "python")[0])
+    said = shell(blocks(PROBE, "bash")[0], tmp_path)
     assert "FAILS" not in said
     assert "unet+average on ./agree.py:Agree" in said
 
 
 def test_observer_shown_looks_on(tmp_path: Path) -> None:
-    install(tmp_path / "site", "probekit-eye", {"eye": "eye"}, {"eye.py": PYTHON[5]})
+    install(tmp_path / "site", "probekit-eye", {"eye": "eye"}, {"eye.py": blocks(PROBE, "python")[1]})
     command = "probekit run 'nonlocality(train=64)' -s unet+average --scale smoke --json 2>&1"
     assert "-smoke-s0-" in shell(command, tmp_path, PYTHONPATH=str(tmp_path / "site"))
 

@@ -41,8 +41,9 @@ class Results(Sequence[Result]):
         return f"<Results: {len(self)} runs{aside}>"
 
     def _repr_html_(self) -> str:
-        rows = [list(map(str, row(one).values()))[:SHOWN] for one in self[:LINES]]
-        return table(repr(self), list(COLUMNS)[:SHOWN], rows)
+        shown = dict(list(COLUMNS.items())[:SHOWN])
+        rows = [[str(of(one)) for of in shown.values()] for one in self[:LINES]]
+        return table(repr(self), list(shown), rows)
 
     def where(self, **fields: Any) -> Results:
         """Return those that were asked for so: probe, structure, scale, seed, trainer, status."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from probekit.api.results import Results
 from probekit.catalog.registry import registry
@@ -21,39 +21,29 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
+class Asked(TypedDict, total=False):
+    """What may be given besides probe, structure and seeds."""
+
+    scale: str
+    seed: int
+    trainer: str
+    width: int | None
+    budget: int | None
+    device: str | None
+    store: str | Path | None
+    force: bool
+    timeout: float | None
+
+
 @overload
 def run(
-    probe: str,
-    structure: str | Callable[..., Module],
-    *,
-    scale: str = ...,
-    seed: int = ...,
-    seeds: None = ...,
-    trainer: str = ...,
-    width: int | None = ...,
-    budget: int | None = ...,
-    device: str | None = ...,
-    store: str | Path | None = ...,
-    force: bool = ...,
-    timeout: float | None = ...,
+    probe: str, structure: str | Callable[..., Module], *, seeds: None = ..., **asked: Unpack[Asked]
 ) -> Result: ...
 
 
 @overload
 def run(
-    probe: str,
-    structure: str | Callable[..., Module],
-    *,
-    scale: str = ...,
-    seed: int = ...,
-    seeds: int,
-    trainer: str = ...,
-    width: int | None = ...,
-    budget: int | None = ...,
-    device: str | None = ...,
-    store: str | Path | None = ...,
-    force: bool = ...,
-    timeout: float | None = ...,
+    probe: str, structure: str | Callable[..., Module], *, seeds: int, **asked: Unpack[Asked]
 ) -> Results: ...
 
 

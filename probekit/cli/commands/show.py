@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,9 @@ from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.interfaces import Probe, Scale
+
+if TYPE_CHECKING:
+    from probekit.cards.tables import Table
 
 
 def show(
@@ -29,7 +33,37 @@ def show(
     Example: probekit show probe nonlocality
     """
     known = registry()
-    component = _asked(known, words)
+    found = shown(known, _asked(known, words))
+    if as_json:
+        print_json({**found.facts, "doc": found.doc, **found.tables})
+        return
+    for fact, text in found.facts.items():
+        tell(f"{fact + ':':<14}{text}")
+    tell(f"\n{found.doc}\n")
+    for table in found.texts():
+        print_table(table.title, table.heads, table.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All there is to say about one component: facts, its documentation, rows of tables by title."""
+
+    facts: dict[str, str]
+    doc: str
+    tables: dict[str, list[dict[str, Any]]]
+
+    def texts(self) -> Iterator[Table]:
+        """Yield the tables that have rows, as text."""
+        from probekit.cards.tables import Table
+
+        for title, rows in self.tables.items():
+            if rows:
+                texts = tuple(tuple(_cell(cell) for cell in row.values()) for row in rows)
+                yield Table(title, tuple(rows[0]), texts)
+
+
+def shown(known: Registry, component: Component) -> Shown:
+    """Return what there is to say about a component."""
     target = known.target(component)
     owner = known.owner(component)
     facts = {
@@ -39,24 +73,14 @@ def show(
         "distribution": f"{owner.distribution} {owner.version}".strip() if owner else "",
         "address": component.target if isinstance(component.target, str) else repr(component.target),
         "about": component.about,
+        "source": (inspect.getdoc(inspect.getmodule(target)) or "").partition("\n\n")[0].replace("\n", " "),
     }
+    tables = {"parameters": [one._asdict() for one in describe(target, HANDED[component.kind])]}
     if component.kind == "probe":
         probe = _made(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
-        tables = _of_probe(probe)
-    else:
-        tables = {}
-    tables = {"parameters": [one._asdict() for one in describe(target, HANDED[component.kind])], **tables}
-    doc = inspect.getdoc(target) or ""
-    if as_json:
-        print_json({**facts, "doc": doc, **tables})
-        return
-    for fact, text in facts.items():
-        tell(f"{fact + ':':<14}{text}")
-    tell(f"\n{doc}\n")
-    for title, rows in tables.items():
-        if rows:
-            print_table(title, list(rows[0]), [[_cell(cell) for cell in row.values()] for row in rows])
+        tables |= _of_probe(probe)
+    return Shown(facts, inspect.getdoc(target) or "", tables)
 
 
 def _asked(known: Registry, words: list[str]) -> Component:

@@ -1,0 +1,82 @@
+"""What is guarded: the documentation is built without a warning and names all there is; the notebook runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from probekit.catalog.registry import registry
+
+NOTEBOOK = ROOT / "examples/your-layer.ipynb"
+KINDS = ("probe", "structure", "layer", "encoding", "trainer")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if find_spec("mkdocs") is None or find_spec("mkdocstrings") is None:
+        pytest.skip("the extra `docs` is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(folder)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
+    for kind in KINDS:
+        for component in registry().components(kind):  # type: ignore[arg-type]
+            text = (site / f"reference/{kind}/{component.name}/index.html").read_text(encoding="utf-8")
+            assert "<h1" in text
+            assert component.about.partition(":")[0] in text.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("probe", ["nonlocality", "translation", "grouping"])
+def test_a_probe_has_its_certificate_its_noise_and_items_drawn(site: Path, probe: str) -> None:
+    text = (site / f"reference/probe/{probe}/index.html").read_text(encoding="utf-8")
+    for part in ("Certificate at quick", "noise", "controls", "scales"):
+        assert part in text
+    assert (site / f"reference/probe/{probe}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_public_names_are_documented(site: Path) -> None:
+    import probekit
+
+    text = (site / "api/index.html").read_text(encoding="utf-8")
+    assert [name for name in probekit.__all__ if f'.{name}"' not in text] == []
+
+
+def test_the_notebook_goes_from_the_import_to_a_card(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient").NotebookClient
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(not cell.get("outputs") for cell in book.cells)
+    client(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [out for cell in book.cells for out in cell.get("outputs", [])]
+    tables = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
+    assert any("Report card" in table and "swirl" in table for table in tables)
+    printed = "".join(out.text for out in outputs if out.output_type == "stream" and out.name == "stdout")
+    assert "undecided at smoke" in printed
+    assert (tmp_path / "swirl.py").exists()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda path: path.name)
+def test_forms_and_workflows_are_yaml(path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    if path.parent.name == "ISSUE_TEMPLATE" and path.name != "config.yml":
+        fields = [part["id"] for part in found["body"]]
+        assert fields
+        assert len(set(fields)) == len(fields)
+
+
+def test_the_workflow_runs_what_runs_here() -> None:
+    assert "run: .ci/run" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    assert os.access(ROOT / ".ci/run", os.X_OK)
