@@ -21,7 +21,7 @@ from probekit.evidence.floor import controls as closed_form
 from probekit.evidence.verdict import HAS, PARTLY
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
-from probekit.plans.noise import noise_now
+from probekit.plans.noise import noises_now
 from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Scores, place
 from probekit.storage.store import Store
@@ -121,7 +121,7 @@ def column(
     bounds = {metric.name: floor(done, metric, networks) for metric in probe.metrics}
     floors = {name: bound.value for name, bound in bounds.items()}
     best = ceiling(done)
-    noises = (noise_now(r.plan, names.known).get(headline.name) for r in done)
+    noises = (found.get(headline.name) for found in noises_now((r.plan for r in done), names.known))
     noise = next((found for found in noises if found is not None), None)
     scores = {
         label: {seed: score for seed, one in found.items() if (score := scored(one, headline)) is not None}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from probekit.catalog.grammar import file_names
 from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
@@ -24,6 +27,16 @@ def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: 
     )
     known = finite_alone(scale.noise) if as_measured else {}
     return {name: value for name, value in known.items() if value >= 0}
+
+
+def noises_now(plans: Iterable[Plan], registry: Registry) -> Iterator[dict[str, float]]:
+    """Return the noise of stored plans' scales as it is known now, once for all that were asked alike."""
+    asked: dict[tuple[Any, ...], Plan] = {}
+    for plan in plans:
+        spec = plan.spec
+        typed = spec.probe, spec.trainer, spec.width, spec.budget
+        asked.setdefault((*typed, plan.scale, plan.probe, plan.trainer, *sorted(plan.noise.items())), plan)
+    return (noise_now(plan, registry) for plan in asked.values())
 
 
 def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
