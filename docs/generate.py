@@ -23,7 +23,7 @@ from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe
 from probekit.items import batch
 from probekit.plans.scale import probe_at
-from probekit.runs.pictures import Strip, grid
+from probekit.scores.pictures import Strip, grid
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("probe", "structure", "layer", "encoding", "trainer")

@@ -30,7 +30,7 @@ from probekit.items import batches, materialised
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
 from probekit.runs.network import build
-from probekit.runs.score import closed_form
+from probekit.scores.score import closed_form
 from probekit_plugins.structures.blocks import convolution
 
 ASKED = ("loss", "loss_foreground")

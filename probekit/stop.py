@@ -112,6 +112,13 @@ class Limit:
         """Tell whether they have passed."""
         return self.seconds is not None and time.monotonic() - self.begun > self.seconds
 
+    def left(self, most: float | None = None) -> float | None:
+        """Return how many are left, `most` where that is less, None where there is no limit."""
+        if self.seconds is None:
+            return most
+        rest = max(0.0, self.seconds - (time.monotonic() - self.begun))
+        return rest if most is None else min(rest, most)
+
     def check(self) -> None:
         """Raise TimedOut where they have passed."""
         if self.seconds is not None and self.over:

@@ -9,9 +9,22 @@ from pathlib import Path
 
 CORE = Path(__file__).parent.parent / "probekit"
 ROOT = "probekit"
-ROOMS = (ROOT, "catalog", "plans", "storage", "runs", "evidence", "cards", "pages", "authors", "cli", "api")
+ROOMS = (
+    ROOT,
+    "catalog",
+    "plans",
+    "storage",
+    "scores",
+    "runs",
+    "evidence",
+    "cards",
+    "pages",
+    "authors",
+    "cli",
+    "api",
+)
 """From the top of the staircase down: a room imports from itself and from those before it."""
-DOORS = frozenset({"probekit", "probekit.__main__", "probekit.check"})
+DOORS = frozenset({"probekit", "probekit.__main__", "probekit.check", "probekit.work"})
 """What lets people in, and is imported by nothing within."""
 
 Graph = Mapping[str, frozenset[str]]

@@ -10,7 +10,8 @@ from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
 from probekit.evidence.verdict import Verdict, said
 from probekit.html import table
-from probekit.runs.interval import Interval
+from probekit.scores.interval import Interval
+from probekit.storage.along import Along
 from probekit.storage.result import Environment
 
 
@@ -64,7 +65,8 @@ class Cell(BaseModel):
 
     scores: by metric, the headline first. standing: to the best mean of the column, "" where it is alone;
     difference: from it, seed by seed. flops: of one item's forward pass; seconds: of training, mean over
-    seeds. width_wished: the scale's, where it is another. measured: properties measured, not learned.
+    seeds. width_wished: the scale's, where it is another. measured: properties measured, not learned. along:
+    scores along the probe's axis, mean over seeds; its intervals are over seeds where there are several.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +84,7 @@ class Cell(BaseModel):
     flops: int | None
     seconds: float | None
     measured: dict[str, float]
+    along: Along | None = None
     runs: tuple[Run, ...]
 
     @property

@@ -11,7 +11,8 @@ from probekit.evidence.verdict import Evidence, beside, judge, reach
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.plan import Plan
-from probekit.runs.interval import Interval, apart, kept, of_mean
+from probekit.scores.interval import Interval, apart, kept, of_mean
+from probekit.storage.along import Along, Point
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result, place
 
@@ -100,8 +101,26 @@ def cell(
         flops=next((one.result.flops for one in done if one.result.flops is not None), None),
         seconds=average(one.result.seconds for one in done),
         measured=measured,
+        along=joined([one.result.along for one in done if one.result.along is not None]),
         runs=tuple(run(one, first, floors[first.name]) for one in several),
     )
+
+
+def joined(several: Sequence[Along]) -> Along | None:
+    """Return one curve of those of several seeds: of each bin the mean, and its interval over seeds."""
+    if len(several) < 2:
+        return several[0] if several else None
+    bins: dict[tuple[float, float], list[Point]] = {}
+    for one in several:
+        for point in one.points:
+            bins.setdefault((point.start, point.stop), []).append(point)
+    points = []
+    for (start, stop), found in sorted(bins.items()):
+        within = of_mean([point.mean for point in found], "seeds", several[0].bounds)
+        low, high = (None, None) if within is None else (within.low, within.high)
+        middle = mean(point.mean for point in found)
+        points.append(Point(start=start, stop=stop, items=found[0].items, mean=middle, low=low, high=high))
+    return several[0].model_copy(update={"points": tuple(points)})
 
 
 def score(metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None) -> Score:

@@ -17,8 +17,7 @@ from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, 
 from probekit.finite import LARGEST
 from probekit.html import table
 from probekit.interfaces import Metric
-from probekit.runs.engine import SCORES
-from probekit.storage.folder import Folder
+from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.messages import near, note, say
 from probekit.cli.progress import Progress
 from probekit.errors import Interrupted, ProbekitError, UsageError, reason
-from probekit.stop import stop
+from probekit.stop import Limit, stop
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -68,13 +68,19 @@ def planned(
 
 
 def carry_out_all(
-    jobs: list[Job], device: str | None, store: Store, force: bool, timeout: float | None = None
+    jobs: list[Job],
+    device: str | None,
+    store: Store,
+    force: bool,
+    timeout: float | None = None,
+    within: Limit | None = None,
 ) -> tuple[list[dict[str, Any]], list[Outcome], KeyboardInterrupt | None]:
     """Carry out the jobs one by one; return a row each, what came of them, and what stopped it: Ctrl-C or a
     signal.
 
     One that another process is at comes last, and is waited for. One that is another by a second name is not
-    carried out again: it has its row, and is no second outcome.
+    carried out again: it has its row, and is no second outcome. within: what all of them may take; one that
+    is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
     from probekit.runs.run import carry_out
     from probekit.storage.folder import Claimed
@@ -87,7 +93,7 @@ def carry_out_all(
     with Progress(len(jobs)) as progress:
         while queue:
             place, job, waiting = queue.popleft()
-            if stopped:
+            if stopped or (within is not None and within.over):
                 rows[place] = described(job, "planned")
                 continue
             if not waiting:
@@ -107,7 +113,7 @@ def carry_out_all(
                     force=force,
                     watch=progress.watch,
                     wait=waiting,
-                    timeout=timeout,
+                    timeout=timeout if within is None else within.left(timeout),
                 )
             except Claimed:
                 note(f"{job.name}: another process is at it; it is waited for when the rest is done.")
@@ -122,8 +128,11 @@ def carry_out_all(
                 say(f"{job.name}: {error}")
                 rows[place] = described(job, "failed", store.newest(job.plan))
                 continue
-            outcomes[place] = outcome
             result = outcome.result
+            if result.status == "failed" and within is not None and within.over:
+                rows[place] = described(job, "planned", outcome.folder)
+                continue
+            outcomes[place] = outcome
             rows[place] = described(
                 job, "stored" if outcome.stored else result.status, outcome.folder, result
             )

@@ -101,3 +101,39 @@ class Progress:
         if stage == "train" and passed > 0.5:
             about += f", {(row.get('step', 0) - self.first) / passed:.1f} steps/s"
         self.bars.update(self.task, completed=row.get("step", 0), total=row.get("steps"), about=about)
+
+
+class Ahead:
+    """A bar for runs that are carried out elsewhere, several at a time: how many have ended."""
+
+    def __init__(self, runs: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.runs, self.ended = runs, 0
+        console = Progress(runs).console
+        self.bars = Bars(
+            TextColumn("runs"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=messages.QUIET or not (console.is_terminal or console.is_jupyter),
+        )
+        self.task = self.bars.add_task("runs", total=runs)
+
+    def __enter__(self) -> Ahead:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def step(self, job: Job) -> None:
+        """Count a run that ended."""
+        self.ended += 1
+        note(f"[{self.ended}/{self.runs}] {job.name} has ended")
+        self.bars.update(self.task, completed=self.ended)

@@ -31,8 +31,8 @@ from probekit.cli.messages import near, tell
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
 from probekit.interfaces import Metric
-from probekit.runs.engine import CASES
 from probekit.runs.run import Outcome
+from probekit.storage.folder import CASES
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 

@@ -20,9 +20,9 @@ from probekit.plans.job import make_job
 from probekit.plans.origin import origin
 from probekit.plans.scale import at_scale, probe_at
 from probekit.plans.spec import make_spec
-from probekit.runs.pictures import Strip, grid
 from probekit.runs.run import carry_out
-from probekit.runs.score import BATCH, closed_form, expected
+from probekit.scores.pictures import Strip, grid
+from probekit.scores.score import BATCH, closed_form, expected
 from probekit.storage.result import Scores
 from probekit.storage.store import Store
 

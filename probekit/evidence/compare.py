@@ -12,8 +12,8 @@ from statistics import mean, stdev
 from pydantic import BaseModel, ConfigDict
 
 from probekit.interfaces import Metric
-from probekit.runs.interval import OPEN, Bounds, Interval, Over, of_mean, quantile
-from probekit.runs.interval import apart as apart_by
+from probekit.scores.interval import OPEN, Bounds, Interval, Over, of_mean, quantile
+from probekit.scores.interval import apart as apart_by
 from probekit.storage.result import Result
 
 FREEDOM = 4

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.evidence.compare import separable, width
 from probekit.finite import finite
 from probekit.interfaces import Claim, Metric
-from probekit.runs.interval import Interval, of_mean
+from probekit.scores.interval import Interval, of_mean
 
 POINT, TENTH = 0.01, 0.1
 

@@ -9,7 +9,7 @@ from math import isclose
 from statistics import mean
 
 from probekit.interfaces import Metric
-from probekit.runs.score import better
+from probekit.scores.score import better
 from probekit.storage.result import Result, Scores
 
 MISSING: Mapping[str, Scores] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from probekit.interfaces import Metric
-from probekit.runs.score import better
+from probekit.scores.score import better
 from probekit.storage.result import place
 
 LOWEST = 0.25

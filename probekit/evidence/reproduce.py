@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import mean
 
 from pydantic import BaseModel, ConfigDict
@@ -34,6 +35,12 @@ class Source:
     rows: tuple[Published, ...]
     claims: tuple[Claim, ...]
     headline: Metric
+
+    def rank(self, row: str) -> float:
+        """Return the more the worse a row's published headline is; a row without one is last."""
+        scores = {one.name: one.scores.get(self.headline.name) for one in self.rows}
+        score = scores[row]
+        return inf if score is None else score if self.headline.better == "lower" else -score
 
 
 class Line(BaseModel):

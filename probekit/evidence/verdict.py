@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.compare import FREEDOM, SEEDS
 from probekit.interfaces import Metric
-from probekit.runs.interval import Interval, quantile
+from probekit.scores.interval import Interval, kept, quantile
 from probekit.storage.result import place
 
 Word = Literal["has it", "partly", "fits, does not generalise", "did not fit", "undecided", "not measured"]
@@ -123,7 +123,7 @@ def reach(
         ends: tuple[float, float] = over.low, over.high
     elif values and noise is not None:
         middle, half = sum(values) / len(values), quantile(FREEDOM) * noise / sqrt(len(values))
-        ends = middle - half, middle + half
+        ends = kept(middle - half, middle + half, metric.bounds)
     else:
         return None
     places = [at for end in ends if (at := place(end, floor, metric.perfect)) is not None]

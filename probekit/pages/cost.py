@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from probekit.cards.card import Cell, Column
 from probekit.pages.plots import INK, RULE, element, styled
 from probekit.pages.strip import HIGH, LOW
-from probekit.runs.pictures import colour, new_figure
+from probekit.scores.pictures import colour, new_figure
 
 AXES: dict[str, Callable[[Cell], float | None]] = {
     "parameters": lambda cell: cell.parameters,

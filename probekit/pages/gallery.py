@@ -15,10 +15,9 @@ from probekit.interfaces import Metric, Probe
 from probekit.items import batch
 from probekit.pages.plots import Panel, deviation, panel, png_address
 from probekit.plans.budget import count
-from probekit.runs.cases import chosen
-from probekit.runs.engine import CASES, SCORES
 from probekit.runs.network import together, trained
-from probekit.storage.folder import WEIGHTS, Folder
+from probekit.scores.cases import chosen
+from probekit.storage.folder import CASES, SCORES, WEIGHTS, Folder
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from probekit.cards.card import Cell
 from probekit.errors import StoreError
 from probekit.evidence.verdict import EXACT
 from probekit.pages.plots import Panel, decades, heat
-from probekit.runs.engine import MEASURED
-from probekit.storage.folder import Folder
+from probekit.storage.folder import MEASURED, Folder
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:

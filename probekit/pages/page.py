@@ -20,10 +20,10 @@ from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
 from probekit.pages.gallery import Gallery, gallery
 from probekit.pages.maps import Maps, maps
-from probekit.pages.plots import curves
+from probekit.pages.plots import climbs, curves
 from probekit.pages.strip import Strip, across, strip
 from probekit.plain import plain
-from probekit.runs.pictures import colour
+from probekit.scores.pictures import colour
 from probekit.storage.curve import Points, logged
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -45,7 +45,7 @@ SIGNS: dict[Word, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A column with its pictures; learned, costs: SVG elements that hold nothing of the store but numbers.
+    """A column with its pictures; learned, climbed, costs: SVG elements of numbers alone, and names of axes.
 
     strips: by structure; paper: whether there are published numbers; notes: what is not drawn.
     """
@@ -54,6 +54,7 @@ class Section:
     cells: tuple[Cell, ...]
     strips: dict[str, Strip | None]
     learned: Markup | None
+    climbed: Markup | None
     costs: tuple[Markup, ...]
     gallery: Gallery
     maps: list[Maps]
@@ -124,11 +125,13 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
     missing = drawn.notes + spoilt
     cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
+    climbed = [(places[one.structure], one.along) for one in cells if one.along and one.along.points]
     return Section(
         column=column,
         cells=cells,
         strips={cell.structure: strip(column, cell) for cell in cells},
         learned=Markup(curves(lines, f"curves{place}")) if lines else None,
+        climbed=Markup(climbs(climbed, f"climbs{place}")) if climbed else None,
         costs=tuple(map(Markup, costs(column, numbers, f"costs{place}"))),
         gallery=drawn,
         maps=maps(column.cells, store, missing),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.finite import LARGEST
-from probekit.runs.pictures import appearance, banded, colour, new_figure
+from probekit.scores.pictures import appearance, banded, colour, new_figure
+from probekit.storage.along import Along, Point
 from probekit.storage.curve import Points
 
 if TYPE_CHECKING:
@@ -60,6 +61,40 @@ def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
         axes.grid(linewidth=0.5)
         axes.set_axisbelow(True)
         return element(figure)
+
+
+def climbs(lines: Sequence[tuple[int, Along]], salt: str) -> str:
+    """Draw scores along an axis as an SVG element, a line a structure in the colour of its place.
+
+    Bands are 95 %; dashed are closed-form controls, of the first. salt: as for `curves`.
+    """
+    with styled(salt):
+        figure = new_figure(4.6, 2.7)
+        axes = figure.subplots()
+        first = lines[0][1]
+        for points in first.controls.values():
+            axes.plot(*middles(points), color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        for place, found in lines:
+            xs, ys = middles(found.points)
+            axes.plot(xs, ys, "o-", color=colour(place), linewidth=1.2, markersize=2.5)
+            ends = [(x, p.low, p.high) for x, p in zip(xs, found.points, strict=True)]
+            known = [(x, low, high) for x, low, high in ends if low is not None and high is not None]
+            if known:
+                at, low, high = ([row[part] for row in known] for part in range(3))
+                axes.fill_between(at, low, high, color=colour(place), alpha=0.15, linewidth=0)
+        last = max(point.stop for _, found in lines for point in found.points)
+        axes.set_xscale("symlog", linthresh=max(1.0, last / 64), base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel(first.unit)
+        axes.set_ylabel("score")
+        axes.grid(linewidth=0.5)
+        axes.set_axisbelow(True)
+        return element(figure)
+
+
+def middles(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """Return the middles of bins, and the means in them."""
+    return [(point.start + point.stop) / 2 for point in points], [point.mean for point in points]
 
 
 @contextmanager

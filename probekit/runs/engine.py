@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -15,28 +13,25 @@ from probekit.interfaces import Dataset, Trainer
 from probekit.isolation import Isolation
 from probekit.plans.job import Job
 from probekit.runs import generators
-from probekit.runs.cases import picture
-from probekit.runs.flops import forward_flops
 from probekit.runs.machine import environment
-from probekit.runs.measure import Measured, equivariance, reach
 from probekit.runs.network import apart, build, check, weights_hash
-from probekit.runs.score import floors, intervals, means, score, unscored
 from probekit.runs.sitting import Sitting, Watch
 from probekit.runs.splits import splits
+from probekit.scores.look import looked_at
+from probekit.scores.score import floors, intervals, means, score, unscored
 from probekit.stop import Limit, behind, stop
 from probekit.storage import checkpoint
 from probekit.storage.attempt import attempted
 from probekit.storage.checkpoint import Reached
 from probekit.storage.curve import logged, spike
-from probekit.storage.folder import LOG, WEIGHTS, Folder
+from probekit.storage.folder import LOG, SCORES, WEIGHTS, Folder
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-SCORES, MEASURED = "scores.safetensors", "measured.safetensors"
-CASES, TRACE = "cases.png", "traceback.txt"
+TRACE = "traceback.txt"
 FIRST = 0.3
 """Seconds of training before the first checkpoint."""
 SHARE = 0.005
@@ -117,7 +112,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
     with sitting.of("looking at it"):
-        beside = looked_at(job, model, test, items[probe.metrics[0].name], folder, device)
+        beside = looked_at(job, model, train, test, items[probe.metrics[0].name], folder, device)
     tell("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,
@@ -140,61 +135,12 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         steps=reached.steps,
         seconds=reached.seconds,
         flops=beside.flops,
+        along=beside.along,
         missing=beside.missing,
         weights=weights,
         environment=environment(device),
         files={**files, **beside.files},
     )
-
-
-@dataclass(slots=True)
-class Beside:
-    """What was found of a network beside its scores; missing: why something was not, by what it is."""
-
-    measured: dict[str, float] = field(default_factory=dict)
-    flops: int | None = None
-    files: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-
-
-def looked_at(
-    job: Job, model: nn.Module, test: Dataset, scores: Tensor, folder: Folder, device: torch.device
-) -> Beside:
-    """Measure, draw and count; each that fails leaves its place empty with the reason, and the rest go on.
-
-    scores: of the test items in the headline, (items,).
-    """
-    found, probe, plan = Beside(), job.probe, job.plan
-    maps: dict[str, Tensor] = {}
-    title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
-
-    def draw() -> None:
-        found.files[CASES] = folder.write(CASES, picture(title, model, probe, test, scores, device))
-
-    def measure(what: Callable[[], Measured]) -> None:
-        numbers, drawn = what()
-        found.measured |= numbers
-        maps.update(drawn)
-
-    def count() -> None:
-        found.flops = forward_flops(model, probe.shape)
-
-    for what, look in {
-        "receptive field": lambda: measure(lambda: reach(model, test, device)),
-        "equivariance": lambda: measure(lambda: equivariance(model, probe, test, device)),
-        "picture of cases": draw,
-        "FLOPs": count,  # last, as it takes the network to the CPU
-    }.items():
-        try:
-            look()
-        except StoreError:
-            raise
-        except Exception as error:
-            if (stopped := behind(error)) is not None:
-                raise stopped from None
-            found.missing[what] = error.found if isinstance(error, ProbekitError) else reason(error)
-    found.files[MEASURED] = folder.write_tensors(MEASURED, maps)
-    return found
 
 
 def train_model(

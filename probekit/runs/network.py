@@ -12,7 +12,7 @@ from probekit.errors import RunError
 from probekit.interfaces import Shape
 from probekit.plans.plan import Plan
 from probekit.runs import generators
-from probekit.runs.score import held
+from probekit.scores.score import held
 from probekit.storage.state import pack, unpack
 
 if TYPE_CHECKING:

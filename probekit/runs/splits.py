@@ -10,7 +10,7 @@ from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import materialised
 from probekit.plans.golden import broken
 from probekit.plans.job import Job
-from probekit.runs.score import ceiling, controls
+from probekit.scores.score import ceiling, controls
 from probekit.storage.result import Scores
 
 KEPT = 3

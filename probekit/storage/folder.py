@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
+SCORES, MEASURED, CASES = "scores.safetensors", "measured.safetensors", "cases.png"
 SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
 OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
 """What a folder holds one of, or it is no run's."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 from probekit.finite import finite, finite_alone
 from probekit.html import table
 from probekit.plans.plan import Plan
+from probekit.storage.along import Along
 
 Number = Annotated[float | None, AfterValidator(finite)]
 """None where it is not finite, whoever wrote it."""
@@ -56,8 +57,9 @@ class Result(BaseModel):
     spike: to what multiple of its first the loss rose, None where training kept its footing. seconds:
     training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
     weights. missing: why something beside the scores was not found, by what it is. put_back: what its
-    code changed of the process and was put back, by what was going on. error: why it failed. files: sha256 by
-    name. stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
+    code changed of the process and was put back, by what was going on. along: scores along the probe's axis.
+    error: why it failed. files: sha256 by name. stored: when, in seconds since 1970, UTC; 0 where probekit
+    0.1.0 wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,6 +85,7 @@ class Result(BaseModel):
     environment: Environment
     missing: dict[str, str] = {}
     put_back: dict[str, tuple[str, ...]] = {}
+    along: Along | None = None
     error: str = ""
     files: dict[str, str] = {}
     stored: FiniteFloat = 0.0

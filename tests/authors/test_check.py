@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from probekit import Constant, Items, Metric, Scale, Shape
 from probekit.authors.check import PROMISES, CheckFailed, Finding, checks
+from probekit.axis import Axis
 from probekit.catalog.registry import Registry, registry
 from probekit.components import Component, Kind
 from probekit.errors import UsageError
@@ -300,6 +301,18 @@ class Undrawn(Probe):
         return Items(8, lambda index: (torch.zeros(2, 0), torch.zeros(1, 0)))
 
 
+class Unreachable(Probe):
+    axis = Axis(
+        "length",
+        "positions",
+        "",
+        lambda inputs, targets: torch.zeros(len(inputs)),
+        lambda output, target, inputs: torch.zeros(len(inputs)),
+        "higher",
+        (1.0, 2.0),
+    )
+
+
 class Bare(Probe):
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         return (output - target).square()
@@ -414,6 +427,7 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("probe", "controls-fail"): Telling,
     ("probe", "an-item-can-be-drawn"): Undrawn,
     ("probe", "answers-of-a-network-are-scored"): Bare,
+    ("probe", "scores-go-along-its-axis"): Unreachable,
     ("layer", "learns-in-the-network-of-a-probe"): Hostile,
     ("probe", "data-are-those-of-this-version"): Changed,
 }

@@ -13,9 +13,8 @@ import pytest
 from conftest import environment
 from small import PROBE, call
 
-from probekit.runs.engine import WEIGHTS
 from probekit.storage.checkpoint import CHECKPOINT
-from probekit.storage.folder import LOG, RESULT
+from probekit.storage.folder import LOG, RESULT, WEIGHTS
 
 WORDS = ("run", PROBE, "--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)", "--device", "cpu")
 Capture = pytest.CaptureFixture[str]

@@ -18,7 +18,7 @@ from probekit.evidence.reproduce import Source, reproduced, sources, specs
 from probekit.finite import as_json
 from probekit.interfaces import Claim, Metric, Published
 from probekit.plans.job import make_job
-from probekit.runs.interval import quantile
+from probekit.scores.interval import quantile
 from probekit.storage.result import Environment, Result
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
@@ -215,3 +215,34 @@ def test_a_table_is_run_printed_and_found_again(probekit: Run, tmp_path: Path) -
     assert len(table["lines"]) == 7
     assert all(line["found"]["iou"]["0"] is not None for line in table["lines"])
     assert all(one["verdict"] != "not run" for one in table["conclusions"])
+
+
+def test_the_best_rows_of_the_paper_come_first() -> None:
+    (table1, table2) = sources(registry(), ["table1", "table2"])
+    assert min((row.name for row in table1.rows), key=table1.rank) == "Lambda + PE"
+    assert min((row.name for row in table2.rows), key=table2.rank) == "Fourier + Decor."
+
+
+def test_no_row_is_begun_when_the_time_is_over(probekit: Run, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    first = probekit("reproduce", "table2", "--scale", "smoke", "--store", str(store), "--minutes", "0")
+    assert first.returncode == 0, first.stderr
+    assert "7 of 7 runs are left for the same command" in first.stderr
+    assert list(store.glob("*/result.json")) == []
+
+
+@pytest.mark.slow
+def test_minutes_that_end_leave_a_checkpoint_from_which_the_same_command_goes_on(
+    probekit: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    words = ("reproduce", "table2", "--scale", "smoke", "--trainer", "supervised(epochs=100000)")
+    steps = []
+    for _ in range(2):
+        done = probekit(*words, "--store", str(store), "--minutes", "0.5")
+        assert done.returncode == 0, done.stderr
+        assert "7 of 7 runs are left for the same command" in done.stderr
+        (log,) = store.glob("*/log.jsonl")  # one run alone was begun, and the second time gone on with
+        steps.append(json.loads(log.read_text().splitlines()[-1])["step"])
+    assert "keys-16-pe-smoke" in log.parent.name
+    assert 0 < steps[0] < steps[1]

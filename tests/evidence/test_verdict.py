@@ -16,7 +16,7 @@ from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import Evidence, beside, judge, reach, said
 from probekit.interfaces import Metric
 from probekit.pages.page import page
-from probekit.runs.interval import Interval
+from probekit.scores.interval import Interval
 from probekit.storage.store import Store
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -173,3 +173,10 @@ def test_places_below_the_floor_have_no_shades() -> None:
     assert [said(place) for place in (-3.07, -0.004, 0.0, 0.456, None)] == [
         "below the floor", "0%", "0%", "46%", "no score",
     ]  # fmt: skip
+
+
+def test_an_interval_of_the_noise_stays_within_the_bounds_of_the_metric() -> None:
+    accuracy = Metric("a", "higher", 1.0, lambda output, target, inputs: output, "", bounds=(0.0, 1.0))
+    low, high = reach([0.99], None, accuracy, 0.5, 0.02) or (0.0, 0.0)
+    assert high == 1.0
+    assert 0.8 < low < 0.98

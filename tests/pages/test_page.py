@@ -18,9 +18,8 @@ from probekit.errors import StoreError
 from probekit.evidence.certify import Certificate, Check
 from probekit.pages.page import page
 from probekit.pages.plots import INK, curves, thinned
-from probekit.runs.engine import CASES, WEIGHTS
-from probekit.runs.pictures import COLOURS
-from probekit.storage.folder import RESULT
+from probekit.scores.pictures import COLOURS
+from probekit.storage.folder import CASES, RESULT, WEIGHTS
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.certify import certify
 from probekit.interfaces import Shape
-from probekit.runs.score import means, score
+from probekit.scores.score import means, score
 from probekit.storage.store import Store
 from probekit_probes import streams
 from probekit_probes.grouping.assignments import DISTANCE, Assignments, Design, draw, draw_once, flawless

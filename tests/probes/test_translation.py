@@ -15,7 +15,7 @@ from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.certify import certify
 from probekit.interfaces import Shape
-from probekit.runs.score import controls, floors, means, score
+from probekit.scores.score import controls, floors, means, score
 from probekit.storage.store import Store
 from probekit_probes.translation.controls import AllWhite, ConstantMask, NearestPosition, dense, places
 from probekit_probes.translation.dataset import centres

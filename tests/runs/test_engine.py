@@ -18,13 +18,13 @@ from probekit.catalog.registry import Registry, registry
 from probekit.errors import RunError
 from probekit.interfaces import Control, Probe, Shape
 from probekit.items import batch, materialised
-from probekit.runs.engine import CASES, MEASURED, SCORES, TRACE, WEIGHTS
-from probekit.runs.flops import forward_flops
+from probekit.runs.engine import TRACE
 from probekit.runs.network import build, weights_hash
 from probekit.runs.run import Outcome
-from probekit.runs.score import means, score
 from probekit.runs.splits import splits
-from probekit.storage.folder import LOG, RESULT, SPEC
+from probekit.scores.flops import forward_flops
+from probekit.scores.score import means, score
+from probekit.storage.folder import CASES, LOG, MEASURED, RESULT, SCORES, SPEC, WEIGHTS
 
 CPU = torch.device("cpu")
 

@@ -22,7 +22,7 @@ from probekit.interfaces import Metric, Shape
 from probekit.runs import engine
 from probekit.runs.network import apart, together, weights_hash
 from probekit.runs.run import carry_out
-from probekit.runs.score import score
+from probekit.scores.score import score
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality

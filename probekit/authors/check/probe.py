@@ -10,11 +10,13 @@ from probekit.authors.check.parts import imports_nothing_heavy
 from probekit.catalog.expression import resolve
 from probekit.errors import reason
 from probekit.evidence.focus import controls
-from probekit.interfaces import Metric
+from probekit.interfaces import Dataset, Metric, Split
+from probekit.items import Items
 from probekit.plans.golden import SPLITS
 from probekit.plans.scale import probe_at
-from probekit.runs.pictures import Strip, grid
-from probekit.runs.score import closed_form, means, valued
+from probekit.scores.along import along
+from probekit.scores.pictures import Strip, grid
+from probekit.scores.score import closed_form, means, valued
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -183,6 +185,28 @@ def answers_of_a_network_are_scored(bench: ProbeBench) -> None:
         valued(metric, output.detach(), targets, inputs)
 
 
+def scores_go_along_its_axis(bench: ProbeBench) -> None:
+    """Its axis of difficulty, if it has one, gives a number an item or a position, some within its edges."""
+    import torch
+
+    probe = bench.probe
+    if getattr(probe, "axis", None) is None:
+        raise DoesNotApply("it has no axis")
+
+    def model(inputs: Tensor) -> Tensor:
+        return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.size)
+
+    found = along(model, probe, small(bench, "train"), small(bench, "test"), torch.device("cpu"))
+    if found is not None and not found.points:
+        fail(f"no item of the axis {found.axis} lies within its edges", "Give edges that items reach.")
+
+
+def small(bench: ProbeBench, split: Split) -> Dataset:
+    """Return a few items of a split."""
+    inputs, targets = bench.items(split)
+    return Items(len(inputs), lambda index: (inputs[index], targets[index]))
+
+
 def plugin_imports_no_torch(bench: ProbeBench) -> None:
     """Opening its plugin imports neither torch nor numpy nor matplotlib, so that listing stays fast."""
     imports_nothing_heavy(bench.part.component, bench.registry)
@@ -198,5 +222,6 @@ PROBE = (
     controls_fail,
     an_item_can_be_drawn,
     answers_of_a_network_are_scored,
+    scores_go_along_its_axis,
     plugin_imports_no_torch,
 )

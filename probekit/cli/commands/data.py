@@ -78,7 +78,7 @@ def free(*paths: Path) -> None:
 
 def draw(title: str, found: Dataset, count: int, path: Path) -> None:
     """Draw the first items, a row each."""
-    from probekit.runs.pictures import Strip, grid
+    from probekit.scores.pictures import Strip, grid
 
     inputs, targets = batch(found, range(min(count, len(found))))
     strips = [Strip(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]

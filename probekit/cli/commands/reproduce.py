@@ -11,6 +11,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note
 from probekit.cli.table import print_json, print_tables
+from probekit.stop import Limit
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import Place, Source
@@ -35,6 +36,9 @@ def reproduce(
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose each row's learning rate of three on the validation split.")
     ] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so long, best rows first; again goes on.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
     ] = False,
@@ -56,13 +60,13 @@ def reproduce(
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
-    kept = Store(store)
+    kept, within = Store(store), Limit(None if minutes is None else 60 * minutes)
     found = []
     for source in sources(registry(), names or []):
         jobs = planned(source, scale, seeds, trainer)
         if tune and not dry_run:
             jobs = dict(zip(jobs, tuned(list(jobs.values()), device, kept), strict=True))
-        results = stored(jobs, kept) if dry_run else carried_out(source.name, jobs, device, kept)
+        results = stored(jobs, kept) if dry_run else carried_out(source, jobs, device, kept, within)
         found.append(reproduced(source, scale, {place: job.plan for place, job in jobs.items()}, results))
     texts = [table for one in found for table in tables(one)]
     about = "Numbers of the paper beside ours: the order of the rows, and each of the paper's conclusions."
@@ -84,12 +88,23 @@ def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place,
     return {(row, seed): job.seeded(seed) for row, job in rows.items() for seed in range(seeds)}
 
 
-def carried_out(table: str, jobs: dict[Place, Job], device: str | None, store: Store) -> dict[Place, Result]:
-    """Return the results, running what the store lacks; raises Interrupted at Ctrl-C."""
-    note(f"{table}: {len(jobs)} runs")
-    _, outcomes, stopped = carry_out_all(list(jobs.values()), device, store, force=False)
+def carried_out(
+    source: Source, jobs: dict[Place, Job], device: str | None, store: Store, within: Limit
+) -> dict[Place, Result]:
+    """Return the results, running what the store lacks as long as time is left, the paper's best rows first.
+
+    Raises Interrupted at Ctrl-C.
+    """
+    note(f"{source.name}: {len(jobs)} runs")
+    order = sorted(jobs, key=lambda place: (place[1], source.rank(place[0])))
+    limit = None if within.seconds is None else within
+    rows, outcomes, stopped = carry_out_all(
+        [jobs[place] for place in order], device, store, force=False, within=limit
+    )
     if stopped:
         raise interrupted(stopped)
+    if left := sum(row["status"] == "planned" for row in rows):
+        note(f"{source.name}: the time is over; {left} of {len(rows)} runs are left for the same command.")
     results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
     return {
         place: found for place, job in jobs.items() if (found := results.get(job.plan.identity)) is not None

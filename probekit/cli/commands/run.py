@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
+from probekit.cli.sent import send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
 
@@ -51,6 +52,12 @@ def run(
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
     ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="As local(jobs=4, threads=1).  [default: here, one by one]")
+    ] = None,
+    many: Annotated[
+        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show all metrics, recipe and controls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
@@ -70,6 +77,11 @@ def run(
         )
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
+    if executor is not None and many is not None:
+        found = "they exclude each other"
+        raise UsageError("--executor and --jobs", found, 'Type --executor "local(jobs=4)".')
+    if many is not None:
+        executor = f"local(jobs={many})"
     chosen_device(device)
     asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
     jobs, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
@@ -78,11 +90,14 @@ def run(
         raise typer.Exit(1 if broken else 0)
     if tune:
         jobs = tuned(jobs, device, Store(store), timeout)
-    rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
+    if executor is None:
+        rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
+    else:
+        rows, outcomes, stopped = send_all(jobs, executor, device, Store(store), force, timeout)
     report(rows, as_json, Store(store), outcomes, everything)
     if stopped:
         raise interrupted(stopped, " without --force" if force else "")
-    if broken or any(row["status"] == "failed" for row in rows):
+    if broken or any(row["status"] in ("failed", "interrupted") for row in rows):
         raise typer.Exit(1)
 
 

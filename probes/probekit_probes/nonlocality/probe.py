@@ -15,6 +15,7 @@ from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, 
 from probekit_probes.certified import Certified
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
+from probekit_probes.nonlocality.distance import DISTANCE
 from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
 from probekit_probes.nonlocality.oracle import read
 from probekit_probes.nonlocality.published import CLAIMS, ROWS
@@ -49,6 +50,7 @@ class Nonlocality:
     focus = "loss_foreground"
     symmetry: Symmetry = "shift"
     speaks = "receptive_radius"
+    axis = DISTANCE
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("nonlocality")
     scales: Mapping[str, Scale] = SCALES

@@ -10,7 +10,7 @@ from probekit.errors import RunError
 from probekit.finite import LARGEST, finite
 from probekit.interfaces import Control, Dataset, Metric, Probe
 from probekit.items import batches
-from probekit.runs.interval import OPEN, Interval, of_mean
+from probekit.scores.interval import OPEN, Interval, of_mean
 from probekit.storage.result import Scores
 
 if TYPE_CHECKING:

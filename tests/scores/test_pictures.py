@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from torch import Tensor
 
 from probekit.interfaces import Metric
-from probekit.runs.cases import chosen
-from probekit.runs.pictures import Strip, appearance, grid
+from probekit.scores.cases import chosen
+from probekit.scores.pictures import Strip, appearance, grid
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
 HITS = Metric("hits", "higher", 1.0, lambda output, target, inputs: output, "")

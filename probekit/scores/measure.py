@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from probekit.interfaces import Dataset, Probe
 from probekit.items import batch
-from probekit.runs.score import sitting
+from probekit.scores.score import sitting
 
 if TYPE_CHECKING:
     import torch

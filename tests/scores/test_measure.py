@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from probekit.interfaces import Metric, Probe, Shape
-from probekit.runs.measure import equivariance, middle, moved, permutation, radius, reach, shifts
-from probekit.runs.score import score
+from probekit.scores.measure import equivariance, middle, moved, permutation, radius, reach, shifts
+from probekit.scores.score import score
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import pytest
 from probekit.catalog.registry import registry
 from probekit.evidence.compare import paired
 from probekit.plans.scale import probe_at
-from probekit.runs.interval import OPEN, Bounds, apart, of_mean, quantile
+from probekit.scores.interval import OPEN, Bounds, apart, of_mean, quantile
 
 
 @pytest.mark.parametrize(

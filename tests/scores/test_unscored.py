@@ -21,7 +21,7 @@ from probekit.cli.grid import described
 from probekit.pages.page import page
 from probekit.plans.plan import Plan
 from probekit.runs.run import Outcome
-from probekit.runs.score import intervals, means, unscored
+from probekit.scores.score import intervals, means, unscored
 from probekit.storage.folder import RESULT, SPEC, Folder
 from probekit.storage.result import Result, place
 from probekit.storage.sealed import digest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from probekit.finite import finite
 from probekit.interfaces import Dataset, Metric, Probe
 from probekit.items import batch
-from probekit.runs.pictures import Strip, grid
+from probekit.scores.pictures import Strip, grid
 
 if TYPE_CHECKING:
     from torch import Tensor, device

@@ -1,0 +1,117 @@
+"""Runs are sent to an executor and watched through the store: what lies there is all that counts."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
+from probekit.catalog.registry import registry
+from probekit.cli.grid import described
+from probekit.cli.messages import near, say
+from probekit.cli.progress import Ahead
+from probekit.errors import StoreError
+from probekit.executor import DONE, FAILED, Ended
+from probekit.plans.stored import code_in
+from probekit.stop import REQUEUE, stop
+from probekit.storage.folder import Folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probekit.executor import Executor
+    from probekit.plans.job import Job
+    from probekit.runs.run import Outcome
+    from probekit.storage.store import Store
+
+
+def send_all(
+    jobs: list[Job],
+    executor: str,
+    device: str | None,
+    store: Store,
+    force: bool,
+    timeout: float | None = None,
+) -> tuple[list[dict[str, Any]], list[Outcome], KeyboardInterrupt | None]:
+    """Carry out by an executor what the store lacks; return what `carry_out_all` does.
+
+    executor: as typed, "local(jobs=2)". Raises UsageError where there is none of that name.
+    """
+    from probekit.runs.run import Outcome, kept
+
+    workers: Executor = part("executor", parse_term(executor), registry()).make()
+    rows: dict[str, dict[str, Any]] = {}
+    outcomes: dict[str, Outcome] = {}
+    sent: dict[Path, Job] = {}
+    for job in jobs:
+        name = job.plan.identity
+        if name in rows:
+            continue
+        if not force and (outcome := kept(job, store)) is not None:
+            rows[name], outcomes[name] = described(job, "stored", outcome.folder, outcome.result), outcome
+            continue
+        folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
+        folder.hold_spec(job.plan)
+        rows[name], sent[folder.path] = described(job, "planned", folder), job
+    stopped: KeyboardInterrupt | None = None
+    try:
+        for event in ended(workers, sent, device, timeout):
+            job, folder, code = sent[event.folder], Folder(event.folder), event.code
+            name = job.plan.identity
+            if code in (DONE, FAILED):
+                try:
+                    result = folder.read_result()
+                except StoreError as error:
+                    say(f"{job.name} failed: {event.said or error.found}")
+                    rows[name] = described(job, "failed", folder)
+                    continue
+                outcomes[name] = Outcome(job, result, folder, stored=False)
+                rows[name] = described(job, result.status, folder, result)
+                if result.status == "failed":
+                    say(f"{job.name} failed: {result.error} See {near(folder.path)}.")
+            else:
+                why = event.said if code == REQUEUE else f"it was killed by {name_of(-code)}"
+                say(f"{job.name}: {why} The same command goes on from its checkpoint.")
+                rows[name] = described(job, "interrupted", folder)
+    except KeyboardInterrupt as error:
+        stopped = error
+        stop.taken()
+        rows = {
+            name: {**row, "status": "interrupted"} if row["status"] == "planned" else row
+            for name, row in rows.items()
+        }
+    names = dict.fromkeys(job.plan.identity for job in jobs)
+    return [rows[name] for name in names], [outcomes[name] for name in names if name in outcomes], stopped
+
+
+def ended(
+    workers: Executor, sent: dict[Path, Job], device: str | None, timeout: float | None
+) -> Iterator[Ended]:
+    """Yield each worker as it ends, and show how many have."""
+    command = [sys.executable, "-m", "probekit.work"]
+    command += ["--device", device] if device else []
+    command += ["--timeout", str(timeout)] if timeout is not None else []
+    # what was typed here may be run there, and nothing else
+    command += ["--allow-code"] if any(code_in(job.plan) for job in sent.values()) else []
+    with Ahead(len(sent)) as ahead, closing(iterator(workers, list(sent), command)) as events:
+        for event in events:
+            ahead.step(sent[event.folder])
+            yield event
+
+
+def iterator(workers: Executor, folders: list[Path], command: list[str]) -> Generator[Ended, None, None]:
+    """Return the executor's events as a generator, which ends its workers when it is closed."""
+    yield from workers.carry_out(folders, command)
+
+
+def name_of(number: int) -> str:
+    """Return what a signal is called, with what sends it most often."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name}, perhaps as memory ran out." if name == "SIGKILL" else f"{name}."

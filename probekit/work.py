@@ -1,0 +1,46 @@
+"""A worker carries out one run: `python -m probekit.work FOLDER`; its exit code says what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Return 0 where the run is done, 75 where it was stopped and saved a checkpoint, 1 where it failed."""
+    parser = argparse.ArgumentParser(prog="python -m probekit.work", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a run's, which holds its spec.json")
+    parser.add_argument("--device", help="cpu, cuda or mps")
+    parser.add_argument("--timeout", type=float, help="seconds after which the run fails")
+    parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
+    asked = parser.parse_args()
+
+    from probekit.catalog.registry import registry
+    from probekit.errors import ProbekitError
+    from probekit.executor import DONE, FAILED
+    from probekit.runs.work import work
+    from probekit.stop import REQUEUE, behind, stop
+    from probekit.storage.folder import Claimed
+
+    try:
+        with stop.heard():
+            found = work(asked.folder.absolute(), registry(), asked.device, asked.timeout, asked.allow_code)
+    except Claimed as error:
+        print(f"probekit.work: {error}", file=sys.stderr)
+        return REQUEUE
+    except BaseException as error:
+        if (stopped := behind(error)) is not None:
+            print(f"probekit.work: it was stopped by {stopped or 'Ctrl-C'}.", file=sys.stderr)
+            return REQUEUE
+        if not isinstance(error, ProbekitError):
+            raise
+        print(f"probekit.work: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    if found.status == "failed":
+        print(f"probekit.work: {found.error}", file=sys.stderr)
+    return DONE if found.status == "done" else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
