@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from probekit.cli.estimate import estimate
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
+from probekit.cli.messages import tell
 from probekit.cli.sent import send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
+from probekit.plans.study import Study, read_study
 
 if TYPE_CHECKING:
     from probekit.catalog.registry import Registry
+    from probekit.plans.job import Job
     from probekit.runs.run import Outcome
     from probekit.storage.store import Store
 
 
 def run(
     probes: Annotated[
-        list[str], typer.Argument(metavar="PROBE...", help="As nonlocality or nonlocality(size=64).")
-    ],
+        list[str] | None, typer.Argument(metavar="PROBE...", help="As nonlocality or nonlocality(size=64).")
+    ] = None,
     structures: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--structure", "-s", metavar="S", help="As unet+lambda+pe; may be given several times."),
-    ],
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of weights, order and training set.  [default: 0]")
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="K", help="Run seeds 0 to K - 1.")] = None,
-    scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
+    scale: Annotated[str | None, typer.Option(help="One of the probe's scales.  [default: quick]")] = None,
     width: Annotated[int | None, typer.Option(help="Channels, instead of the scale's.")] = None,
     budget: Annotated[int | None, typer.Option(help="Parameters to come near to, instead.")] = None,
-    trainer: Annotated[str, typer.Option(help="As supervised(lr=0.003, epochs=20).")] = "supervised",
+    trainer: Annotated[
+        str | None, typer.Option(help="As supervised(epochs=20).  [default: supervised]")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file that says all of the above.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
     ] = None,
@@ -83,10 +93,26 @@ def run(
     if many is not None:
         executor = f"local(jobs={many})"
     chosen_device(device)
-    asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-    jobs, broken = planned(probes, structures, range(seeds) if seeds else [seed or 0], asked)
+    if study is not None:
+        typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
+        if any(one is not None for one in typed):
+            hint = "Write them into the file, or leave --study out."
+            raise UsageError("--study with what it says itself", "they exclude each other", hint)
+        found_all = read_study(study)
+        executor, timeout = executor or found_all.executor, timeout or found_all.timeout
+    else:
+        found_all = Study.model_construct(  # what cannot be meant is said with what was typed
+            probes=needed(probes, "PROBE", "nonlocality"),
+            structures=needed(structures, "--structure", "--structure unet+lambda"),
+            scales=(scale or "quick",),
+            trainers=(trainer or "supervised",),
+            seeds=(seed or 0,) if seeds is None else seeds,
+        )
+    jobs, broken = gridded(found_all, width, budget)
     if dry_run:
         report([described(job, "planned") for job in jobs], as_json, Store(store))
+        if len(jobs) > 1 and not as_json:
+            tell(estimate(jobs, Store(store)))
         raise typer.Exit(1 if broken else 0)
     if tune:
         jobs = tuned(jobs, device, Store(store), timeout)
@@ -99,6 +125,26 @@ def run(
         raise interrupted(stopped, " without --force" if force else "")
     if broken or any(row["status"] in ("failed", "interrupted") for row in rows):
         raise typer.Exit(1)
+
+
+def needed(names: list[str] | None, what: str, example: str) -> tuple[str, ...]:
+    """Return what was typed; raises UsageError where nothing was."""
+    if not names:
+        raise UsageError(
+            f"run without {what}", "there is nothing to run", f"Type {example}, or --study FILE."
+        )
+    return tuple(names)
+
+
+def gridded(study: Study, width: int | None, budget: int | None) -> tuple[list[Job], int]:
+    """Plan a whole study; return what `planned` does."""
+    jobs: list[Job] = []
+    broken = 0
+    for scale, trainer in product(study.scales, study.trainers):
+        asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
+        some, lost = planned(list(study.probes), list(study.structures), study.chosen, asked)
+        jobs, broken = jobs + some, broken + lost
+    return jobs, broken
 
 
 def report(
