@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 
@@ -23,9 +24,14 @@ def main() -> int:
     from probekit.stop import REQUEUE, behind, stop
     from probekit.storage.folder import Claimed
 
+    given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():
-            found = work(asked.folder.absolute(), registry(), asked.device, asked.timeout, asked.allow_code)
+            try:
+                found = work(asked.folder.absolute(), registry(), *given)
+            except Claimed:  # perhaps by somebody who looked at it for an instant
+                time.sleep(1)
+                found = work(asked.folder.absolute(), registry(), *given)
     except Claimed as error:
         print(f"probekit.work: {error}", file=sys.stderr)
         return REQUEUE

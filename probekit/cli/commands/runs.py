@@ -16,6 +16,7 @@ from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from probekit.plans.plan import Plan
     from probekit.storage.folder import Folder
     from probekit.storage.result import Result
 
@@ -33,7 +34,8 @@ def runs(
     scale: Annotated[str | None, typer.Option(help="Of this scale alone.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of this seed alone.")] = None,
     status: Annotated[
-        str | None, typer.Option(help="done, failed, or unread: unfinished or not as it was stored.")
+        str | None,
+        typer.Option(help="done, failed, running, stopped, planned, or unread."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
@@ -77,22 +79,30 @@ def runs(
 
 def described(folder: Folder, one: Result | StoreError) -> dict[str, Any]:
     """Return a run as a row."""
+    from probekit.storage.phase import unfinished
+
     where = str(near(folder.path))
+    if isinstance(one, StoreError) and (found := unfinished(folder)) is not None:
+        how_far = f"step {found.step} of {found.steps}" if found.steps else None
+        asked, cost = of_spec(found.plan), {"score": None, "seconds": None}
+        return {**asked, "status": found.name, "headline": how_far, **cost, "folder": where}
     if isinstance(one, StoreError):
         return {**dict.fromkeys(HEADS), "status": "unread", "headline": one.found, "folder": where}
     name, score = next(iter(one.metrics.items()), (None, None))
-    spec = one.plan.spec
     return {
-        "probe": spec.probe,
-        "structure": spec.structure,
-        "scale": spec.scale,
-        "seed": spec.seed,
+        **of_spec(one.plan),
         "status": one.status,
         "headline": name if one.status == "done" else one.error,
         "score": score,
         "seconds": round(one.seconds, 1),
         "folder": where,
     }
+
+
+def of_spec(plan: Plan) -> dict[str, Any]:
+    """Return what a run was asked for."""
+    spec = plan.spec
+    return {"probe": spec.probe, "structure": spec.structure, "scale": spec.scale, "seed": spec.seed}
 
 
 def shown_as(name: str, value: Any) -> str:
