@@ -13,7 +13,7 @@ from small import job, planned
 from probekit.catalog.registry import registry
 from probekit.cli.report import print_outcomes
 from probekit.components import Component
-from probekit.evidence.compare import INSEPARABLE, holm, paired, standings
+from probekit.evidence.compare import INSEPARABLE, claims, holm, paired, standings
 from probekit.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import Folder
@@ -137,3 +137,11 @@ def test_the_probability_of_no_difference_is_never_below_zero() -> None:
     assert found.p is not None
     assert 0 <= found.p < 1e-12
     assert found.mean > 1
+
+
+def test_a_structure_that_varies_more_than_the_noise_is_judged_by_its_own_spread() -> None:
+    calm, other = {0: 1.0, 1: 0.99, 2: 1.0}, {0: 0.60, 1: 0.61, 2: 0.59}
+    wild = {0: 0.29, 1: 0.68, 2: 0.81}  # the same mean as `other`, near enough
+    found = claims({"calm": calm, "other": other, "wild": wild}, 0.01)
+    assert found[frozenset({"calm", "other"})] is True
+    assert found[frozenset({"calm", "wild"})] is False

@@ -104,7 +104,9 @@ def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) ->
         assert f'alt="Receptive field of {name}: ' in text
     assert text.count('alt="Input of test item ') >= 2 * 4
     assert 'class="panels flat"' in text
-    assert text.count('<figure class="plot"') == 2
+    assert text.count("<summary>Learning curves</summary>") == 2
+    assert text.count("<h3>By distance</h3>") == 1
+    assert text.count('<figure class="plot"') == 3
     assert "is not drawn" not in text
 
 

@@ -22,6 +22,7 @@ from probekit.interfaces import Metric, Shape
 from probekit.runs import engine
 from probekit.runs.network import apart, together, weights_hash
 from probekit.runs.run import carry_out
+from probekit.scores import look
 from probekit.scores.score import score
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
@@ -91,14 +92,14 @@ def test_a_network_that_cannot_be_looked_at_is_scored_and_stored(
     assert set(outcome.result.files) >= {"weights.safetensors", "scores.safetensors", LOG}
 
 
-@pytest.mark.parametrize("step", ["picture", "forward_flops", "reach", "equivariance"])
+@pytest.mark.parametrize("step", ["picture", "forward_flops", "reach", "equivariance", "along"])
 def test_each_later_step_that_fails_leaves_its_place_empty_with_the_reason(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*given: Any) -> Any:
         raise ValueError(f"{step} cannot be")
 
-    monkeypatch.setattr(engine, step, fails)
+    monkeypatch.setattr(look, step, fails)
     words = (
         PROBE,
         "-s",
