@@ -53,6 +53,7 @@ def begun(store: Path, process: subprocess.Popen[str]) -> list[Path]:
     raise AssertionError("no run began to train")
 
 
+@pytest.mark.slow
 def test_several_workers_make_the_weights_of_one_process(probekit: Run, tmp_path: Path) -> None:
     several = probekit(*WORDS, "--executor", "local(jobs=2,threads=1)", "--store", str(tmp_path / "a"))
     assert several.returncode == 0, several.stderr
@@ -92,6 +93,7 @@ def test_a_structure_from_a_file_goes_to_workers_and_one_that_fails_fails_alone(
     assert "no training" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_said_and_goes_on(probekit: Run, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "probekit", *LONG, "--jobs", "1", "--store", str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -152,6 +154,7 @@ def test_a_worker_runs_no_code_unasked_and_none_that_changed(probekit: Run, tmp_
     assert worker(folder, "--allow-code").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_asks_to_be_begun_again(probekit: Run, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "probekit", *LONG, "--store", str(tmp_path)],

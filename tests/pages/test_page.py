@@ -316,6 +316,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page(make_card(Store(folder), registry()), Store(folder), registry())
 
 
+@pytest.mark.slow
 def test_seven_structures_on_three_properties_are_four_printed_pages(
     browser: Browser, tmp_path: Path, seven: str
 ) -> None:
@@ -329,6 +330,7 @@ def test_seven_structures_on_three_properties_are_four_printed_pages(
     assert tab.evaluate(wide)
 
 
+@pytest.mark.slow
 def test_a_phone_shows_the_last_verdict_of_seven_within_two_screens(
     browser: Browser, tmp_path: Path, seven: str
 ) -> None:
