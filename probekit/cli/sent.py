@@ -29,21 +29,23 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 
+def executor_of(text: str) -> Executor:
+    """Make an executor of what was typed, as local(jobs=2); raises UsageError where there is none of it."""
+    made: Executor = part("executor", parse_term(text), registry()).make()
+    return made
+
+
 def send_all(
     jobs: list[Job],
-    executor: str,
+    workers: Executor,
     device: str | None,
     store: Store,
     force: bool,
     timeout: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[Outcome], KeyboardInterrupt | None]:
-    """Carry out by an executor what the store lacks; return what `carry_out_all` does.
-
-    executor: as typed, "local(jobs=2)". Raises UsageError where there is none of that name.
-    """
+    """Carry out by an executor what the store lacks; return what `carry_out_all` does."""
     from probekit.runs.run import Outcome, kept
 
-    workers: Executor = part("executor", parse_term(executor), registry()).make()
     rows: dict[str, dict[str, Any]] = {}
     outcomes: dict[str, Outcome] = {}
     sent: dict[Path, Job] = {}

@@ -13,6 +13,7 @@ from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.ranges import Range
 from probekit.catalog.registry import registry
 from probekit.catalog.signature import HANDED, describe, ranges
+from probekit.cli.sent import executor_of
 from probekit.components import Component
 
 WITH: Mapping[tuple[str, str], str] = {
@@ -72,6 +73,7 @@ def test_a_number_beyond_is_refused_in_a_sentence(
 ) -> None:
     run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
     words = [run["probe"], "-s", run["structure"], "--trainer", run["trainer"], "--scale", run["scale"]]
+    words += ["--executor", run["executor"]] if "executor" in run else []
     code, out, err = call(capsys, "run", *words, "--dry-run")
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
@@ -84,4 +86,7 @@ def test_a_number_at_the_end_of_its_range_can_be_planned(
     component: Component, name: str, value: float, within: Range
 ) -> None:
     run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
+    if component.kind == "executor":
+        assert executor_of(run["executor"]) is not None
+        return
     assert job(**run).plan.parameters > 0

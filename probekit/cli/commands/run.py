@@ -12,7 +12,7 @@ import typer
 from probekit.cli.estimate import estimate
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
 from probekit.cli.messages import tell
-from probekit.cli.sent import send_all
+from probekit.cli.sent import executor_of, send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
 from probekit.plans.study import Study, read_study
@@ -108,6 +108,7 @@ def run(
             trainers=(trainer or "supervised",),
             seeds=(seed or 0,) if seeds is None else seeds,
         )
+    workers = None if executor is None else executor_of(executor)
     jobs, broken = gridded(found_all, width, budget)
     if dry_run:
         report([described(job, "planned") for job in jobs], as_json, Store(store))
@@ -116,10 +117,10 @@ def run(
         raise typer.Exit(1 if broken else 0)
     if tune:
         jobs = tuned(jobs, device, Store(store), timeout)
-    if executor is None:
+    if workers is None:
         rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
     else:
-        rows, outcomes, stopped = send_all(jobs, executor, device, Store(store), force, timeout)
+        rows, outcomes, stopped = send_all(jobs, workers, device, Store(store), force, timeout)
     report(rows, as_json, Store(store), outcomes, everything)
     if stopped:
         raise interrupted(stopped, " without --force" if force else "")
