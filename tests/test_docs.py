@@ -52,6 +52,7 @@ def test_the_public_names_are_documented(site: Path) -> None:
     assert [name for name in probekit.__all__ if f'.{name}"' not in text] == []
 
 
+@pytest.mark.slow
 def test_the_notebook_goes_from_the_import_to_a_card(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     client = pytest.importorskip("nbclient").NotebookClient

@@ -51,6 +51,7 @@ def on_a_terminal(*words: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_eight_structures_fit_80_columns_and_no_name_is_cut(store: Store, tmp_path: Path) -> None:
     out = on_a_terminal("card", "--store", str(store.root))
     tables = [line for line in out.splitlines() if line.startswith("  ") and "  " in line.strip()]

@@ -200,6 +200,7 @@ def test_an_unknown_table_is_refused_with_the_nearest() -> None:
         sources(registry(), ["tabel2"])
 
 
+@pytest.mark.slow
 def test_a_table_is_run_printed_and_found_again(probekit: Run, tmp_path: Path) -> None:
     words = ("reproduce", "table2", "--scale", "smoke", "--store", str(tmp_path / "store"))
     first = probekit(*words, "--md", str(tmp_path / "table.md"))
