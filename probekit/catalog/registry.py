@@ -107,7 +107,8 @@ class Registry:
                 f"Ask for {' or '.join(component.long_name for component in found)}.",
             )
         elsewhere = " and a ".join(sorted(self.kinds_of(name)))
-        known = [c.long_name if "/" in name else c.name for c in self.components(kind)]
+        kinds: tuple[Kind, ...] = (kind, "layer") if kind == "structure" else (kind,)  # a layer is hosted
+        known = [c.long_name if "/" in name else c.name for one in kinds for c in self.components(one)]
         raise UsageError(
             asked,
             f"there is no such {kind}" + (f", but that is the name of a {elsewhere}" if elsewhere else ""),

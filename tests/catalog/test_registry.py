@@ -312,3 +312,8 @@ def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
     assert [complaint for complaint in registry.complaints if "bad" in complaint] == registry.complaints
     assert "ZeroDivisionError" in registry.complaints[0]
     assert capsys.readouterr().out == ""
+
+
+def test_a_mistyped_layer_that_stands_alone_is_recognised() -> None:
+    with pytest.raises(UsageError, match="Did you mean lambda"):
+        Registry.load().find("structure", "lamda")
