@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
+
+GLANCE = 2.0
+"""Seconds to wait for a process that is sure to live, and may only look."""
 
 
 def main() -> int:
@@ -22,16 +24,16 @@ def main() -> int:
     from probekit.executor import DONE, FAILED
     from probekit.runs.work import work
     from probekit.stop import REQUEUE, behind, stop
-    from probekit.storage.folder import Claimed
+    from probekit.storage.claim import SETTLED, Claimed
 
     given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():
             try:
                 found = work(asked.folder.absolute(), registry(), *given)
-            except Claimed:  # perhaps by somebody who looked at it for an instant
-                time.sleep(1)
-                found = work(asked.folder.absolute(), registry(), *given)
+            except Claimed as claim:  # perhaps by somebody who looked at it for an instant, or is dead
+                patience = GLANCE if claim.lives else SETTLED
+                found = work(asked.folder.absolute(), registry(), *given, patience)
     except Claimed as error:
         print(f"probekit.work: {error}", file=sys.stderr)
         return REQUEUE

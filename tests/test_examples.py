@@ -56,6 +56,7 @@ def test_an_example_keeps_the_promises_of_its_kind(
     assert len([one for one in found if one.state == "holds"]) > 8
 
 
+@pytest.mark.slow
 def test_the_layer_and_the_probe_work_together(site: Path, probekit: Run) -> None:
     words = ("run", "link", "-s", "unet+squeeze", *WORDS, "--store", str(site / "runs"))
     done = probekit(*words, path=site, PROBEKIT_SKIP="tensorboard")
@@ -72,6 +73,7 @@ def test_the_structure_of_another_library_is_trained(site: Path, probekit: Run) 
     assert [row["status"] for row in json.loads(done.stdout)] == ["done"], done.stderr
 
 
+@pytest.mark.slow
 @needs_tensorboard
 def test_the_observer_writes_what_tensorboard_reads(site: Path, probekit: Run) -> None:
     logs = site / "logs"

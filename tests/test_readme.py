@@ -115,9 +115,8 @@ def test_plugin_of_ten_lines_is_listed_and_passes_the_test_shown(swirl: Path) ->
     assert " passed" in said
 
 
-@pytest.mark.parametrize(
-    ("page", "place"), [(LAYER, 0), pytest.param("README.md", 3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "place"), [(LAYER, 0), ("README.md", 3)])
 def test_from_nothing_to_a_report_in_the_commands_shown(page: str, place: int, tmp_path: Path) -> None:
     site = tmp_path / "site"
     commands = blocks(page, "bash")[place].replace("pip install", offline(site))

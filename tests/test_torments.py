@@ -23,6 +23,7 @@ def test_no_spoilt_file_passes_for_what_it_was(
     assert {trial.outcome for trial in trials} >= {"refused"}
 
 
+@pytest.mark.slow
 def test_what_a_stranger_s_store_holds_takes_no_card_down_nor_much_time_or_memory(tmp_path: Path) -> None:
     trials = list(cards.of_hostile(tmp_path, 1, 7))
     assert bad(trials) == []

@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": (".list:list_components", "List what is installed: probes, layers and so on."),
     "show": (".show:show", "Show one component: its parameters, scales, metrics."),
     "runs": (".runs:runs", "List what is stored, or remove some of it."),
+    "status": (".status:status", "Show how far runs are, whoever carries them out."),
+    "store": (".store:store", "Verify what is stored, merge another store, tidy up."),
     "again": (".again:again", "Run a stored specification again."),
     "new": (".new:new", "Write a package with a layer, a probe, ... of your own."),
     "check": (".check:check", "Hold a component to what its kind promises."),

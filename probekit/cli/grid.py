@@ -83,7 +83,7 @@ def carry_out_all(
     is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
     from probekit.runs.run import carry_out
-    from probekit.storage.folder import Claimed
+    from probekit.storage.claim import Claimed
 
     rows: dict[int, dict[str, Any]] = {}
     outcomes: dict[int, Outcome] = {}
@@ -112,7 +112,7 @@ def carry_out_all(
                     store=store,
                     force=force,
                     watch=progress.watch,
-                    wait=waiting,
+                    patience=None if waiting else 0,
                     timeout=timeout if within is None else within.left(timeout),
                 )
             except Claimed:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from probekit.errors import ProbekitError
 from probekit.plain import lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def say(text: str) -> None:
@@ -23,6 +27,19 @@ def hush(quiet: bool) -> None:
     """Tell no more what is going on, or tell it again."""
     global QUIET
     QUIET = quiet
+
+
+def console() -> Console:
+    """Return rich's console on stderr, where all is drawn that moves."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def still() -> bool:
+    """Tell whether nothing is drawn that moves: in a pipe, or as --quiet asks."""
+    there = console()
+    return QUIET or not (there.is_terminal or there.is_jupyter)
 
 
 def note(text: str) -> None:

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.words import aside, duration, width
-from probekit.cli import messages
-from probekit.cli.messages import note
+from probekit.cli.messages import console, note, still
 from probekit.interfaces import Row
 from probekit.plans.spec import RunSpec
 
@@ -48,21 +47,19 @@ class Progress:
     """A bar for the run at hand on stderr."""
 
     def __init__(self, runs: int = 1) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         self.runs, self.begun = runs, 0
-        self.console = Console(stderr=True, highlight=False)
         self.bars = Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[about]}", markup=False),
             TimeRemainingColumn(),
-            console=self.console,
+            console=console(),
             transient=True,
-            disable=messages.QUIET or not (self.console.is_terminal or self.console.is_jupyter),
+            disable=still(),
         )
         self.task: Any = None
         self.stage = ""
@@ -101,39 +98,3 @@ class Progress:
         if stage == "train" and passed > 0.5:
             about += f", {(row.get('step', 0) - self.first) / passed:.1f} steps/s"
         self.bars.update(self.task, completed=row.get("step", 0), total=row.get("steps"), about=about)
-
-
-class Ahead:
-    """A bar for runs that are carried out elsewhere, several at a time: how many have ended."""
-
-    def __init__(self, runs: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self.runs, self.ended = runs, 0
-        console = Progress(runs).console
-        self.bars = Bars(
-            TextColumn("runs"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=messages.QUIET or not (console.is_terminal or console.is_jupyter),
-        )
-        self.task = self.bars.add_task("runs", total=runs)
-
-    def __enter__(self) -> Ahead:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
-
-    def step(self, job: Job) -> None:
-        """Count a run that ended."""
-        self.ended += 1
-        note(f"[{self.ended}/{self.runs}] {job.name} has ended")
-        self.bars.update(self.task, completed=self.ended)

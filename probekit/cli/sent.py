@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,14 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
 from probekit.catalog.registry import registry
 from probekit.cli.grid import described
-from probekit.cli.messages import near, say
-from probekit.cli.progress import Ahead
+from probekit.cli.live import Ahead
+from probekit.cli.messages import near, note, say
 from probekit.errors import StoreError
 from probekit.executor import DONE, FAILED, Ended
 from probekit.plans.stored import code_in
 from probekit.stop import REQUEUE, stop
 from probekit.storage.folder import Folder
+from probekit.storage.phase import unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from probekit.plans.job import Job
     from probekit.runs.run import Outcome
     from probekit.storage.store import Store
+
+PAUSE = 5.0
+"""Seconds between two looks at runs that other processes carry out."""
 
 
 def executor_of(text: str) -> Executor:
@@ -99,10 +104,27 @@ def ended(
     command += ["--timeout", str(timeout)] if timeout is not None else []
     # what was typed here may be run there, and nothing else
     command += ["--allow-code"] if any(code_in(job.plan) for job in sent.values()) else []
-    with Ahead(len(sent)) as ahead, closing(iterator(workers, list(sent), command)) as events:
-        for event in events:
-            ahead.step(sent[event.folder])
-            yield event
+    left = list(sent)
+    ahead = Ahead(sent)
+    with ahead:
+        while left:
+            elsewhere = []
+            with closing(iterator(workers, left, command)) as events:
+                for event in events:
+                    if event.code == REQUEUE and at_it(event.folder):
+                        elsewhere.append(event.folder)
+                        continue
+                    ahead.step(event.folder)
+                    yield event
+            if left := elsewhere:
+                note(f"{len(left)} runs are carried out by other processes; they are waited for.")
+                time.sleep(PAUSE)
+
+
+def at_it(folder: Path) -> bool:
+    """Tell whether a process is at a run."""
+    found = unfinished(Folder(folder))
+    return found is not None and found.name == "running"
 
 
 def iterator(workers: Executor, folders: list[Path], command: list[str]) -> Generator[Ended, None, None]:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import re
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 from probekit.errors import UsageError
+from probekit.interfaces import Row
 from probekit.plans.job import Job
 from probekit.runs.machine import chosen_device
-from probekit.storage.curve import reached
+from probekit.storage.attempt import last_step
+from probekit.storage.claim import Claimed
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
@@ -44,13 +47,14 @@ def carry_out(
     store: Store,
     force: bool = False,
     watch: Watch | None = None,
-    wait: bool = True,
+    patience: float | None = None,
     timeout: float | None = None,
 ) -> Outcome:
     """Return the stored result of a job, or perform it; with `force`, in a new folder beside it.
 
-    wait: for another process that is at it, whose result is then returned, else raise Claimed. timeout:
-    seconds that it may take before it fails; its checkpoint is kept.
+    patience: seconds to wait for another process that is at it, whose result is then returned, before Claimed
+    is raised; None for as long as it takes. timeout: seconds that it may take before it fails; its checkpoint
+    is kept.
     """
     from probekit.runs.engine import perform
 
@@ -59,12 +63,25 @@ def carry_out(
     if not force and (outcome := kept(job, store)) is not None:
         return outcome
     folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
-    with folder.claimed((lambda: tell("wait", reached(folder))) if wait else None):
+    begun = time.monotonic()
+
+    def waiting() -> None:
+        tell("wait", reached(folder))
+        if patience is not None and time.monotonic() - begun > patience:
+            raise Claimed(folder.path)
+
+    with folder.claimed(None if patience == 0 else waiting):
         if not force and (outcome := kept(job, store)) is not None:  # made while this process waited
             return outcome
         folder.hold_spec(job.plan)
         with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
             return Outcome(job, perform(job, folder, known, where, watch, timeout), folder, stored=False)
+
+
+def reached(folder: Folder) -> Row:
+    """Return the step that a run has come to, and of how many, as far as its log says."""
+    step, steps = last_step(folder)
+    return {"step": step} if steps is None else {"step": step, "steps": steps}
 
 
 def kept(job: Job, store: Store) -> Outcome | None:

@@ -23,13 +23,14 @@ def work(
     device: str | None = None,
     timeout: float | None = None,
     allow_code: bool = False,
+    patience: float = 0,
 ) -> Result:
     """Carry out the run of a folder, going on from its checkpoint; return the result, as it is stored there.
 
     allow_code: run the Python files that the specification names, if they are those that it was made of.
     Raises UsageError where code is not allowed, StoreError where the specification is not whole or what it
-    rests on has changed since, Claimed where another process is at it, Stopped where a signal came, once a
-    checkpoint is saved.
+    rests on has changed since, Claimed where another process is at it for longer than `patience` seconds,
+    Stopped where a signal came, once a checkpoint is saved.
     """
     plan = Folder(path).read_spec()
     if (files := code_in(plan)) and not allow_code:
@@ -46,4 +47,4 @@ def work(
         raise StoreError(
             f"working at {path}", "its name is not that of its run", "Name the folder as it was."
         )
-    return carry_out(job, known, device=device, store=store, wait=False, timeout=timeout).result
+    return carry_out(job, known, device=device, store=store, patience=patience, timeout=timeout).result

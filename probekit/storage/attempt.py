@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probekit.errors import RunError, StoreError
-from probekit.storage.folder import Folder
+from probekit.storage.folder import LOG, Folder
 
 ATTEMPT = "attempt.json"
 DEATHS = 2
 """How often a run may end its process at one place before it is not tried again unasked."""
+TAIL = 4096
+"""Bytes of a log's end that hold its last row."""
+JOBS = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID", "RAY_JOB_ID")
+"""Where queues tell a process which job it is."""
 
 
 @dataclass(slots=True)
@@ -25,8 +31,31 @@ class Attempt:
     @contextlib.contextmanager
     def of(self, stage: str) -> Iterator[None]:
         """Keep on disk what is being done, as long as it is done."""
-        self.folder.write_json(ATTEMPT, {"stage": stage, "died": self.died, "deaths": self.deaths})
+        at = {"stage": stage, "died": self.died, "deaths": self.deaths}
+        self.folder.write_json(ATTEMPT, {**at, "step": last_step(self.folder)[0], "job": job()})
         yield
+
+
+def job() -> str:
+    """Return the job of a queue that this process is, as "SLURM_JOB_ID 12"; "" where it is none."""
+    return ", ".join(f"{name} {os.environ[name]}" for name in JOBS if os.environ.get(name))
+
+
+def last_step(folder: Folder) -> tuple[int, int | None]:
+    """Return the step of a log's last whole row, and of how many; 0 and None where there is none."""
+    try:
+        with (folder.path / LOG).open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            rows = file.read().splitlines()
+    except OSError:
+        return 0, None
+    for row in reversed(rows):
+        try:
+            found = json.loads(row)
+            return int(found["step"]), int(found["steps"]) if "steps" in found else None
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            continue
+    return 0, None
 
 
 @contextlib.contextmanager

@@ -31,16 +31,6 @@ def logged(folder: Folder, result: Result | None = None) -> Points:
     return points
 
 
-def reached(folder: Folder) -> dict[str, float]:
-    """Return the step that a run's log has come to, and of how many, as far as it says."""
-    lines = folder.log().splitlines()
-    try:
-        row = json.loads(lines[-1])
-        return {"step": float(row["step"]), "steps": float(row["steps"])}
-    except (IndexError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return {"step": 0.0}
-
-
 def spike(points: Points) -> float | None:
     """Return to what multiple of the first loss a later one rose; None where training kept its footing."""
     if len(points) < 2 or points[0][1] <= 0:

@@ -14,7 +14,8 @@ from probekit.errors import StoreError
 from probekit.finite import as_json
 from probekit.plans.plan import Plan
 from probekit.storage import disk
-from probekit.storage.disk import ANEW, ROOM
+from probekit.storage.claim import Claim, claimed
+from probekit.storage.disk import ANEW
 from probekit.storage.result import FORMAT, Result
 from probekit.storage.sealed import DIGEST, Broken, parse, seal, seal_tensors, unseal, unseal_tensors
 
@@ -30,27 +31,32 @@ MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
 """Bytes that a file of JSON, a log and any file may have at the most."""
 
 
-PATIENCE = 0.5
-"""Seconds between two looks at how far another process is."""
-
-
-class Claimed(StoreError):
-    """Another process is at a run."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"running in {path}", "another process is running it", "Wait for it, or give another --store DIR."
-        )
-
-
 class Folder:
     """One run's folder: spec, log and checkpoint; once done, result, scores, weights and a picture."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.claim: Claim | None = None
+
+    @contextlib.contextmanager
+    def claimed(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the folder alone, as `claim.claimed` says; a write is refused once the hold is lost."""
+        with claimed(self.path, waiting) as claim:
+            self.claim = claim
+            try:
+                yield
+            finally:
+                self.claim = None
+
+    def held(self) -> None:
+        """Raise StoreError where this process held the folder and holds it no more."""
+        if self.claim is not None:
+            self.claim.check()
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file whole or not at all; return its sha256. Raises StoreError where the disk refuses."""
+        """Write a file whole or not at all; return its sha256. Raises StoreError where the disk refuses, or
+        another process took the folder over."""
+        self.held()
         disk.write(self.path / name, content)
         return hashlib.sha256(content).hexdigest()
 
@@ -103,6 +109,7 @@ class Folder:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Append a row to the log. Raises StoreError where the disk does not take it."""
+        self.held()
         disk.append(self.path / LOG, (as_json(row) + "\n").encode())
 
     def log(self, rows: int | None = None) -> bytes:
@@ -169,31 +176,6 @@ class Folder:
                 f"reading {self.path / name}", f"{name} is truncated or was changed after it was stored", ANEW
             )
         return content
-
-    @contextlib.contextmanager
-    def claimed(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the folder alone.
-
-        waiting: called now and then while another process holds it; without it that raises Claimed. A claim
-        does not outlive the process. Raises StoreError where the disk refuses.
-        """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.path / ".lock")
-        try:
-            while not lock.is_locked:
-                try:
-                    lock.acquire(timeout=0 if waiting is None else PATIENCE, poll_interval=PATIENCE / 5)
-                except Timeout:
-                    if waiting is None:
-                        raise Claimed(self.path) from None
-                    waiting()
-        except OSError as error:
-            raise StoreError(f"locking {self.path}", error.strerror or str(error), ROOM) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def plan_in(path: Path) -> Plan:

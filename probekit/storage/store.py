@@ -72,11 +72,29 @@ class Store:
             return self.newest(plan) or self._new(plan)
 
     def _new(self, plan: Plan) -> Folder:
-        ending = plan.identity[:12]
-        last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
-        folder = self._made(plan.folder if last < 0 else f"{plan.folder}-{last + 2}")
+        folder = self._made(self._next(plan))
         folder.write_spec(plan)
         return folder
+
+    def _next(self, plan: Plan) -> str:
+        """Return the name of the next folder of a plan."""
+        ending = plan.identity[:12]
+        last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
+        return plan.folder if last < 0 else f"{plan.folder}-{last + 2}"
+
+    @contextlib.contextmanager
+    def adopting(self, plan: Plan, draft: str) -> Iterator[Path]:
+        """Give the path of a draft to be filled with a run of this plan, then make it the newest of its plan.
+
+        Raises StoreError where the root is not a folder or cannot be written.
+        """
+        self._made("")
+        yield self.root / draft
+        with self._alone():
+            try:
+                (self.root / draft).rename(self.root / self._next(plan))
+            except OSError as error:
+                raise self._refused(error) from error
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -111,6 +129,17 @@ class Store:
     def _refused(self, error: OSError) -> StoreError:
         found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
         return StoreError(f"keeping runs in {self.root}", found, "Name another place with --store DIR.")
+
+    def folders(self) -> Iterator[Folder]:
+        """Yield the folders of the root by name, hidden ones left out.
+
+        Raises StoreError where the root cannot be read.
+        """
+        try:
+            paths = sorted(path for path in self.root.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            raise self._refused(error) from error
+        yield from (Folder(path) for path in paths if path.is_dir() and not path.is_symlink())
 
     def results(self) -> Iterator[tuple[Folder, Result | StoreError]]:
         """Yield each run of the root, by name: its folder and result, or why that cannot be read.

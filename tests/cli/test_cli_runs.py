@@ -37,12 +37,12 @@ def test_runs_are_listed_in_three_forms_with_what_cannot_be_read(store: str, cap
     rows = json.loads(call(capsys, "runs", "--store", store, "--json")[1])
     assert [row["status"] for row in rows].count("done") == 3
     assert [row["status"] for row in rows].count("unread") == 1
-    (stopped,) = [row for row in rows if row["status"] == "stopped"]
+    (stopped,) = [row for row in rows if row["status"] == "preempted"]
     assert stopped["headline"].startswith("step ")
     sheet = list(csv.DictReader(io.StringIO(call(capsys, "runs", "--store", store, "--csv")[1])))
     assert [row["folder"] for row in sheet] == [row["folder"] for row in rows]
     for row in rows:
-        assert row["status"] in ("unread", "stopped") or (row["headline"], row["probe"]) == ("loss", PROBE)
+        assert row["status"] in ("unread", "preempted") or (row["headline"], row["probe"]) == ("loss", PROBE)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_runs_are_listed_in_three_forms_with_what_cannot_be_read(store: str, cap
         (("-s", "unet"), 2),
         (("-s", "unet", "--seed", "1"), 1),
         (("--status", "unread"), 1),
-        (("--status", "stopped"), 1),
+        (("--status", "preempted"), 1),
         (("--probe", PROBE), 4),
         (("--scale", "quick"), 0),
     ],
@@ -104,7 +104,7 @@ def test_a_card_is_written_to_standard_output(store: str, capsys: Capture) -> No
     assert out.rstrip().endswith("</html>")
 
 
-def test_a_run_that_goes_on_is_running_and_one_that_waits_is_planned(store: str, capsys: Capture) -> None:
+def test_a_run_that_goes_on_is_running_and_one_that_waits_is_queued(store: str, capsys: Capture) -> None:
     root = Store(Path(store))
     plan = planned(structure="unet+global-context", trainer="supervised")
     folder = root.new(plan)
@@ -113,11 +113,11 @@ def test_a_run_that_goes_on_is_running_and_one_that_waits_is_planned(store: str,
         (row,) = json.loads(call(capsys, "runs", "-s", "unet+global-context", "--store", store, "--json")[1])
         return {name: row[name] for name in ("status", "headline", "seed")}
 
-    assert said() == {"status": "planned", "headline": None, "seed": 0}
+    assert said() == {"status": "queued", "headline": None, "seed": 0}
     folder.append({"step": 3, "steps": 9, "loss": 1.0})
     with folder.claimed():
         assert said() == {"status": "running", "headline": "step 3 of 9", "seed": 0}
         call(capsys, "runs", "rm", "-s", "unet+global-context", "--yes", "--store", store)
         assert folder.path.exists()
     (folder.path / CHECKPOINT).write_bytes(b"")
-    assert said()["status"] == "stopped"
+    assert said()["status"] == "preempted"

@@ -78,6 +78,7 @@ def test_what_is_stored_is_sent_nowhere(probekit: Run, tmp_path: Path) -> None:
     assert list(tmp_path.glob("*/worker.txt")) == []
 
 
+@pytest.mark.slow
 def test_a_structure_from_a_file_goes_to_workers_and_one_that_fails_fails_alone(
     probekit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_ctrl_c_ends_the_workers_once_they_have_saved(tmp_path: Path) -> None:
     assert found.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_worker_says_by_its_exit_code_what_came_of_it(probekit: Run, tmp_path: Path) -> None:
     words = ("run", "translation", "-s", "lambda", "--scale", "smoke", "--store", str(tmp_path))
     assert probekit(*words).returncode == 0
@@ -136,6 +138,7 @@ def test_a_worker_says_by_its_exit_code_what_came_of_it(probekit: Run, tmp_path:
     assert "Traceback" not in lost.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_runs_no_code_unasked_and_none_that_changed(probekit: Run, tmp_path: Path) -> None:
     (tmp_path / "fine.py").write_text(SLOW_LAYER.format("pass"))
     structure = f"plain+{tmp_path}/fine.py:Slow"

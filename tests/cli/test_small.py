@@ -99,6 +99,7 @@ def test_what_is_quoted_and_no_file_s_name_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.slow
 def test_escapes_of_a_plugin_s_words_reach_no_terminal(probekit: Run, tmp_path: Path) -> None:
     about = ESC.encode("unicode_escape").decode()
     module = (

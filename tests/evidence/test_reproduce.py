@@ -224,6 +224,7 @@ def test_the_best_rows_of_the_paper_come_first() -> None:
     assert min((row.name for row in table2.rows), key=table2.rank) == "Fourier + Decor."
 
 
+@pytest.mark.slow
 def test_no_row_is_begun_when_the_time_is_over(probekit: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     first = probekit("reproduce", "table2", "--scale", "smoke", "--store", str(store), "--minutes", "0")

@@ -85,6 +85,7 @@ def opened(browser: Browser, folder: Path, text: str, **given: Any) -> tuple[Pag
     return tab, [one for one in heard if not one.startswith("data:")]
 
 
+@pytest.mark.slow
 def test_the_page_of_ten_structures_is_one_file_of_less_than_five_megabytes(text: str) -> None:
     assert len(text.encode()) < 5 * MEGABYTES
     assert all(f">{name}</th>" in text for name in TEN)

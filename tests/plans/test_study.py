@@ -109,6 +109,7 @@ def test_a_thousand_files_are_read_or_refused_in_a_sentence(
             assert all(seed >= 0 for seed in found.chosen[:9])
 
 
+@pytest.mark.slow
 def test_a_study_is_run_and_goes_on(probekit: Run, tmp_path: Path) -> None:
     path = written(tmp_path, FULL)
     words = ("run", "--study", str(path), "--store", str(tmp_path / "runs"))
@@ -124,7 +125,7 @@ def test_a_study_is_run_and_goes_on(probekit: Run, tmp_path: Path) -> None:
 
 def test_a_study_excludes_what_it_says_itself(probekit: Run, tmp_path: Path) -> None:
     path = written(tmp_path, FULL)
-    for words in (("translation",), ("-s", "lambda"), ("--seeds", "2"), ("--scale", "quick")):
+    for words in (("translation",), ("--scale", "quick")):
         done = probekit("run", *words, "--study", str(path))
         assert done.returncode == 2
         assert "exclude each other" in done.stderr

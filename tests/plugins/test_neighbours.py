@@ -200,6 +200,7 @@ def test_a_version_that_is_reached_is_enough(least: str) -> None:
     check_version(least)
 
 
+@pytest.mark.slow
 def test_an_observer_that_raises_costs_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probekit: Run
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_run_is_scored_on_train_and_test(tmp_path: Path) -> None:
     assert result.plan.structure.startswith("plain(depth=3")
 
 
+@pytest.mark.slow
 def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_guessed(
     probekit: Run, tmp_path: Path
 ) -> None:

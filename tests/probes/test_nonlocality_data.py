@@ -18,7 +18,16 @@ from probekit_probes.nonlocality.filter import unambiguous
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.ranks import EMPTY, HIGHEST, MOST, covers, levels, spans, true_relation
 from probekit_probes.nonlocality.samplers import Law, centrality, first_accepted
-from probekit_probes.nonlocality.scenes import MEASURING, Design, counts, draw, draw_alike, free_ends, pixels
+from probekit_probes.nonlocality.scenes import (
+    MEASURING,
+    Design,
+    counts,
+    draw,
+    draw_alike,
+    free_ends,
+    free_overlapping,
+    pixels,
+)
 from probekit_probes.nonlocality.sequential import build
 
 SMALL = Design(size=(32, 32), rectangles=5, gap=2)
@@ -190,6 +199,31 @@ def test_where_balanced_the_middle_says_nothing_of_the_level(sampler: str, count
     errors = {balance: values.mean() / (values.std() / np.sqrt(scenes)) for balance, values in found.items()}
     assert abs(errors[True]) < 3
     assert errors[False] > 6
+
+
+@pytest.mark.parametrize("sampler", ["sequential", "rejection"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_where_every_two_overlap_they_do_and_the_middle_says_next_to_nothing(
+    sampler: str, count: int
+) -> None:
+    law = Law(sampler, overlapping=True)
+    across, down = first_accepted(law, streams.key(5, np.arange(2_000)), count)
+    for owners in (across, down):
+        ends = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
+        for one in range(count):
+            for other in range(one):
+                apart = (ends[:, one, 1] < ends[:, other, 0]) | (ends[:, other, 1] < ends[:, one, 0])
+                assert not apart.any()
+    assert abs(centrality(across, down).mean()) < 0.1
+
+
+def test_ambiguous_scenes_overlap_where_they_are_asked_to() -> None:
+    frame = {"height": 8, "width": 32, "gap": 1, "rectangles": 3, "colours": 3, "train": 200}
+    images, _ = Nonlocality(**frame, overlapping=True, ambiguous=True).data("train", 0).batch(range(200))
+    found = Nonlocality(**frame).certified(images)
+    assert not found["F1 no opposite sides coincide"].all()
+    _, ends = free_overlapping(streams.key(0, np.arange(300)), 3, 9)
+    assert len(np.unique(ends)) == 10
 
 
 @pytest.mark.parametrize("sampler", ["sequential", "rejection"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from probekit_probes.nonlocality.distance import distance
 from probekit_probes.nonlocality.metrics import PAIRS, depth_metrics, in_pieces, pairs
 from probekit_probes.nonlocality.palette import PALETTE, indices
 from probekit_probes.nonlocality.probe import Nonlocality
@@ -42,6 +43,23 @@ def test_the_headline_is_the_loss_and_its_gap_is_reported() -> None:
         "loss_foreground": "gap_foreground",
     }
     assert float(PROBE.loss(noisy(), DEPTHS)) == pytest.approx(float(score("loss", noisy()).mean()))
+
+
+def test_the_headline_counts_far_pixels_alone_where_it_is_asked_to() -> None:
+    headline, *others = depth_metrics(beyond=9)
+    assert (headline.name, headline.gap) == ("loss_far", "gap_far")
+    assert [metric.name for metric in others] == list(METRICS)
+    far = distance(IMAGES, DEPTHS) >= 9
+    error = (noisy() - DEPTHS)[:, 0].abs().double()
+    found = headline.score(noisy(), DEPTHS, IMAGES)
+    for image in range(24):
+        if far[image].any():
+            assert float(found[image]) == pytest.approx(float(error[image][far[image]].mean()))
+        else:
+            assert found[image].isnan()
+    assert 0 < int(found.isnan().sum()) < 24
+    probe = Nonlocality(size=32, rectangles=5, gap=2, beyond=9)
+    assert probe.focus == probe.metrics[0].name == "loss_far"
 
 
 @pytest.mark.parametrize("suffix", ["", "_foreground"])

@@ -142,7 +142,8 @@ def test_a_layer_that_leaves_python_does_not_end_the_grid_and_the_exit_code_is_1
     assert [row["status"] for row in json.loads(done.stdout)] == ["failed", "done"]
 
 
-@pytest.mark.parametrize("end", ["os._exit(0)", pytest.param("os.abort()", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.abort()"])
 def test_a_run_that_kills_its_process_twice_is_failed_the_third_time_and_force_tries_again(
     end: str, probekit: Run, tmp_path: Path
 ) -> None:
@@ -279,11 +280,12 @@ def rows(store: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in store.glob(f"*/{LOG}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "codes",
     [
         {signal.SIGTERM: 143},
-        pytest.param({signal.SIGHUP: 129, signal.SIGUSR2: 75, signal.SIGTERM: 143}, marks=pytest.mark.slow),
+        {signal.SIGHUP: 129, signal.SIGUSR2: 75, signal.SIGTERM: 143},
     ],
     ids=["SIGTERM", "several"],
 )

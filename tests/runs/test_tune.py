@@ -62,6 +62,7 @@ def test_a_trainer_without_a_rate_is_refused() -> None:
         candidates(bare, registry())
 
 
+@pytest.mark.slow
 def test_a_tuned_run_says_what_was_tried_and_keeps_it(probekit: Run, tmp_path: Path) -> None:
     words = (
         "run",

@@ -45,6 +45,7 @@ def test_rows_that_are_not_whole_are_passed_over(tmp_path: Path) -> None:
     assert logged(folder) == [(1.0, 0.5)]
 
 
+@pytest.mark.slow
 def test_a_training_that_blew_up_is_said_in_the_report_and_on_the_card(probekit: Run, tmp_path: Path) -> None:
     recipe = "supervised(batch=16,epochs=2,lr=0.5,warmup=0.5)"
     words = ("run", PROBE, "-s", "unet", "--scale", "smoke", "--device", "cpu", "--store", str(tmp_path))

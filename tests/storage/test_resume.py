@@ -166,6 +166,7 @@ def test_killed_twice_a_run_ends_with_the_same_weights_and_log(tmp_path: Path) -
     assert (folder.path / LOG).read_bytes() == (in_one.folder.path / LOG).read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_ends_with_130_in_run_and_in_again(tmp_path: Path) -> None:
     asked = LONGER
     for steps in (1, 15):

@@ -35,7 +35,7 @@ def runs(
     seed: Annotated[int | None, typer.Option(help="Of this seed alone.")] = None,
     status: Annotated[
         str | None,
-        typer.Option(help="done, failed, running, stopped, planned, or unread."),
+        typer.Option(help="done, failed, running, queued, preempted, lost, or unread."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")

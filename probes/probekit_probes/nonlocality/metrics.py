@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from probekit.interfaces import Metric
+from probekit_probes.nonlocality.distance import distance
 from probekit_probes.nonlocality.extended import extended
 from probekit_probes.nonlocality.palette import RGB, indices
 
@@ -159,9 +160,25 @@ def over(error: Score, among: Callable[[Tensor], Tensor]) -> Score:
     return lambda output, target, inputs: error(output, target, among(inputs))
 
 
-def depth_metrics() -> tuple[Metric, ...]:
-    """Return the metrics; the first is the headline. All are errors, and 0 is perfect."""
+def far(beyond: int) -> Callable[[Tensor], Tensor]:
+    """Return what picks the pixels of a rectangle `beyond` pixels or more from its next junction."""
+
+    def among(inputs: Tensor) -> Tensor:
+        return (distance(inputs, inputs) >= beyond).flatten(1)  # what is not a number is not
+
+    return among
+
+
+def depth_metrics(beyond: int = 0) -> tuple[Metric, ...]:
+    """Return the metrics; the first is the headline. All are errors, and 0 is perfect.
+
+    beyond: where it is not 0, the headline is the loss on pixels at least so far from a junction.
+    """
     found = []
+    if beyond:
+        about = f"Mean absolute error on rectangles, {beyond} pixels or more from the next junction"
+        score = over(absolute, far(beyond))
+        found.append(Metric("loss_far", "lower", 0.0, score, about, gap="gap_far", bounds=(0.0, None)))
     for name, error, gap, most in (
         ("loss", absolute, "gap", None),
         ("ord", ordinal, "", 1.0),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +24,9 @@ from probekit_probes.nonlocality.samplers import Law
 from probekit_probes.nonlocality.scales import SCALES
 from probekit_probes.nonlocality.scenes import COLOURS, Design
 
+ALL_OVERLAP = 5
+"""Rectangles of which every two may be asked to overlap."""
+
 
 class Nonlocality:
     """Tell the depth of every pixel of a picture of overlapping rectangles.
@@ -37,17 +40,19 @@ class Nonlocality:
     scenes are drawn depends on ranks alone, so a long frame is a square one stretched. rectangles: the most
     in a scene (2 to 10); one and two fewer come in a tenth of scenes each, but never less than two. gap:
     least distance of parallel sides in pixels. colours: how many of the ten fixed colours are used. sampler:
-    "sequential" (front to back, deep scenes) or "rejection" (uniform over unambiguous arrangements). balance:
-    thin out scenes so that the middle tells nothing of the level. reading: of the level, "down-set" or
-    "chain" (longest chain beneath). ambiguous: train on scenes that were not filtered (the starred baseline
-    of table 1); validation and test stay unambiguous. train, validation, test: items. Raises UsageError where
-    the rectangles do not fit.
+    "sequential" (front to back, deep scenes) or "rejection" (uniform over unambiguous arrangements).
+    balance: thin out scenes so that the middle tells nothing of the level. overlapping: draw only scenes in
+    which every two rectangles overlap, so that none has its level for want of neighbours. beyond: the
+    headline counts the pixels of rectangles alone that lie at least so far from the next junction (see
+    `distance`), where a network of lesser reach sees nothing that decides; 0 for all pixels. reading: of the
+    level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes that were not filtered
+    (the starred baseline of table 1); validation and test stay unambiguous. train, validation, test: items.
+    Raises UsageError where the rectangles do not fit.
     """
 
     property = "nonlocality"
     version = 1
     structure = "unet"
-    focus = "loss_foreground"
     symmetry: Symmetry = "shift"
     speaks = "receptive_radius"
     axis = DISTANCE
@@ -68,6 +73,8 @@ class Nonlocality:
         colours: Annotated[int, Field(ge=2, le=COLOURS)] = 10,
         sampler: Literal["sequential", "rejection"] = "sequential",
         balance: bool = True,
+        overlapping: bool = False,
+        beyond: NonNegativeInt = 0,
         reading: Literal["down-set", "chain"] = "down-set",
         ambiguous: bool = False,
         train: PositiveInt = 20_000,
@@ -84,16 +91,25 @@ class Nonlocality:
                     f"{2 * rectangles} sides {gap} apart need {least} pixels",
                     f"Type {name}={least} or more, fewer rectangles or a smaller gap.",
                 )
+        if overlapping and rectangles > ALL_OVERLAP:
+            raise UsageError(
+                f"nonlocality(overlapping=true, rectangles={rectangles})",
+                "of so many hardly any scene has every two overlap, so that drawing takes days",
+                f"Type rectangles={ALL_OVERLAP} or fewer.",
+            )
         if colours < rectangles:
             raise UsageError(
                 f"nonlocality(rectangles={rectangles}, colours={colours})",
                 "each rectangle of a scene has a colour of its own",
                 f"Type colours={rectangles} to {COLOURS}.",
             )
-        self.design = Design(frame, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance))
+        self.design = Design(
+            frame, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance, overlapping)
+        )
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3, 1, frame)
-        self.metrics = depth_metrics()
+        self.metrics = depth_metrics(beyond)
+        self.focus = self.metrics[0].name if beyond else "loss_foreground"
 
     def data(self, split: Split, seed: int) -> Rectangles:
         """Return a split; `seed` moves the training split, `version` alone fixes the other two."""

@@ -74,6 +74,21 @@ def free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArr
     return order // 2, np.take_along_axis(ends, order, axis=1)
 
 
+def free_overlapping(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
+    """Return what `free_ends` does, of each key the first try in which every two rectangles overlap here."""
+    owners = np.zeros((len(keys), 2 * count), np.int64)
+    ends = np.zeros_like(owners)
+    left, tried = np.arange(len(keys)), 0
+    while len(left):
+        some, where = free_ends(streams.key(keys[left], tried), count, side)
+        begins = np.argsort(some, axis=1, kind="stable").reshape(-1, count, 2)
+        first, last = (np.take_along_axis(where, begins[..., end], axis=1) for end in (0, 1))
+        good = first.max(axis=1) < last.min(axis=1)
+        owners[left[good]], ends[left[good]] = some[good], where[good]
+        left, tried = left[~good], tried + 1
+    return owners, ends
+
+
 def paint(
     top: Bits, columns: NDArray[np.int64], rows: NDArray[np.int64], hues: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
@@ -130,8 +145,9 @@ def measure(
     across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
     height, width = design.size
     if design.ambiguous:
-        across, x = free_ends(across_keys, count, width)
-        down, y = free_ends(down_keys, count, height)
+        drawn = free_overlapping if design.law.overlapping else free_ends
+        across, x = drawn(across_keys, count, width)
+        down, y = drawn(down_keys, count, height)
     else:
         x, y = lines(design, across_keys, count, width), lines(design, down_keys, count, height)
     columns, rows = pixels(x, width), pixels(y, height)

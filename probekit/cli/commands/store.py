@@ -1,0 +1,126 @@
+"""`probekit store` verifies what is stored, merges another store into it, removes what is left over."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probekit.cli.messages import console, near, note, say, still, tell
+from probekit.cli.table import print_json, print_table
+from probekit.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from probekit.storage.store import Store
+
+ACTIONS = ("verify", "merge", "gc")
+
+
+def store(
+    action: Annotated[str, typer.Argument(metavar="verify|merge|gc")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="With merge: the store to copy runs from.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one list.")] = False,
+) -> None:
+    """Verify that every stored file is as it was written; merge the runs of another store into this one; or
+    remove, after asking, what no command reads again (gc): drafts of a crash, runs of which a newer one is
+    done.
+
+    Example: probekit store merge ../from-the-cluster/probekit-runs
+    """
+    from probekit.storage.store import Store
+
+    if action not in ACTIONS:
+        raise UsageError(f"store {action}", "there is no such action", did_you_mean(action, ACTIONS))
+    if (other is not None) != (action == "merge"):
+        found = "it takes no folder" if other is not None else "it needs the store to copy from"
+        raise UsageError(f"store {action}", found, "Type `probekit store merge DIR`.")
+    here = Store(root)
+    if action == "verify":
+        verify(here, as_json)
+    elif other is not None:
+        merge(here, other, as_json)
+    else:
+        collect(here, yes, as_json)
+
+
+def verify(here: Store, as_json: bool) -> None:
+    """Name each file that is not as it was stored; exit 1 where there is one."""
+    from rich.progress import track
+
+    from probekit.storage.care.verify import faults
+
+    folders = list(here.folders())
+    shown = track(folders, "verifying", console=console(), transient=True, disable=still())
+    wrong = [(folder, fault) for folder in shown for fault in faults(folder)]
+    if as_json:
+        print_json([{"folder": str(near(folder.path)), "fault": str(fault)} for folder, fault in wrong])
+    for _, fault in wrong:
+        say(f"{fault.asked}: {fault.found}.")
+    if wrong:
+        raise typer.Exit(1)
+    if not as_json:
+        tell(f"{len(folders)} folders in {near(here.root)}: every file is as it was stored.")
+
+
+def merge(here: Store, other: Path, as_json: bool) -> None:
+    """Copy another store's runs; exit 1 where one of them is not whole."""
+    from probekit.storage.care.merge import Fate, is_store, merged, summary
+    from probekit.storage.store import Store
+
+    if not is_store(other):
+        found = "it holds no runs" if other.is_dir() else "there is no such folder"
+        raise UsageError(f"merging {other}", found, "Name a store, as probekit-runs.")
+    if other.resolve() == here.root.resolve():
+        raise UsageError(f"merging {other}", "it is this store itself", "Name another.")
+    fates: Counter[Fate] = Counter()
+    rows: list[dict[str, Any]] = []
+    for folder, fate, why in merged(here, Store(other)):
+        fates[fate] += 1
+        rows.append({"folder": str(near(folder.path)), "fate": fate, "why": why})
+        if fate == "broken":
+            say(f"{near(folder.path)}: {why}.")
+    if as_json:
+        print_json(rows)
+    else:
+        tell(f"{near(other)}: {summary(fates)}.")
+    if fates["broken"]:
+        raise typer.Exit(1)
+
+
+def collect(here: Store, yes: bool, as_json: bool) -> None:
+    """List what is left over, and remove it after asking."""
+    from probekit.storage.care.leftovers import leftovers, remove
+
+    found = list(leftovers(here))
+    rows = [[str(near(one.path)), one.why, f"{one.size / 1e6:.1f} MB"] for one in found]
+    if as_json:
+        print_json(
+            [{"path": row[0], "why": row[1], "bytes": one.size} for row, one in zip(rows, found, strict=True)]
+        )
+    elif not found:
+        tell(f"nothing is left over in {near(here.root)}.")
+    else:
+        print_table(f"Left over in {near(here.root)}", ("path", "why", "size"), rows)
+    if not found:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "store gc", "there is no terminal to ask on", "Type --yes to remove them unasked."
+            )
+        if not typer.confirm(f"Remove these {len(found)}? They cannot be had back", err=True):
+            note("nothing was removed.")
+            return
+    for one in found:
+        remove(one)
+    note(f"removed {sum(one.size for one in found) / 1e6:.1f} MB.")

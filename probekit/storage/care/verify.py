@@ -1,0 +1,69 @@
+"""Verify reads every file that runs consist of, and names those that are not as they were stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from probekit.errors import StoreError
+from probekit.storage.disk import ANEW
+from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
+from probekit.storage.store import Store, place_of
+
+NAMED_BY_RESULT = frozenset({RESULT, LOG, CHECKPOINT})
+
+
+def verified(store: Store) -> Iterator[tuple[Folder, list[StoreError]]]:
+    """Yield each folder of a store with what is wrong in it; of one that is no run's, JSON is read.
+
+    Raises StoreError where the store itself cannot be read.
+    """
+    for folder in store.folders():
+        yield folder, list(faults(folder))
+
+
+def faults(folder: Folder) -> Iterator[StoreError]:
+    """Yield what is wrong with the files of one run: edited, truncated, missing, or of another run."""
+    names = {path.name for path in folder.path.iterdir()}
+    named: set[str] = set()
+    plan = None
+    try:
+        if SPEC in names or RESULT in names or CHECKPOINT in names:
+            plan = folder.read_spec()
+            if place_of(folder.path.name, plan.identity[:12]) is None:
+                yield StoreError(f"reading {folder.path}", "its name is of another run", ANEW)
+    except StoreError as error:
+        yield error
+    if RESULT in names:
+        try:
+            result = folder.read_result()
+        except StoreError as error:
+            yield error
+        else:
+            named = set(result.files)
+            if plan is not None and result.plan.identity != plan.identity:
+                yield StoreError(f"reading {folder.path / RESULT}", "it is another run's", ANEW)
+            for name in result.files:
+                try:
+                    folder.read(name, result)
+                except StoreError as error:
+                    yield error
+    if CHECKPOINT in names:
+        try:
+            _, about = folder.read_tensors(CHECKPOINT)
+            kept = folder.log(int(about["rows"]))
+            if RESULT not in names and hashlib.sha256(kept).hexdigest() != about["log"]:
+                found = f"one of its first {about['rows']} rows was changed after it was written"
+                yield StoreError(f"reading {folder.path / LOG}", found, ANEW)
+        except StoreError as error:
+            yield error
+        except (KeyError, TypeError, ValueError) as error:
+            found = f"it is no checkpoint ({error!r})"
+            yield StoreError(f"reading {folder.path / CHECKPOINT}", found, ANEW)
+    for name in sorted(names - named - NAMED_BY_RESULT - {SPEC}):
+        if Path(name).suffix == ".json" and not name.startswith("."):
+            try:
+                folder.read_json(name)
+            except StoreError as error:
+                yield error

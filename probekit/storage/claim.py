@@ -1,0 +1,98 @@
+"""A claim is one process's hold of a folder: it names host and process, beats, and dies with them.
+
+Two locks make it. The system's own, freed by the kernel when its holder dies, decides on one machine, also
+where a process sleeps for long. Over a shared disk, where it may hold nothing, a lease decides: a file that
+its holder touches; who sees it untouched for `LIFE`, by a clock of its own, may take it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLease, Timeout
+
+from probekit.errors import StoreError
+from probekit.storage.disk import ROOM
+
+LOCK, LEASE = ".lock", ".lease"
+LIFE, BEAT = 120.0, 20.0
+"""Seconds after which an untouched lease may be taken over, and between two touches."""
+PATIENCE = 0.5
+"""Seconds between two looks at how far another process is."""
+SETTLED = LIFE + BEAT
+"""Seconds of waiting after which a claim that is still held has a holder that lives."""
+
+
+class Claimed(StoreError):
+    """Another process is at a run; by: its host and process, where they are known; lives: whether it is sure
+    to be there, since this machine's own lock says so."""
+
+    def __init__(self, path: Path, by: str = "", lives: bool = False) -> None:
+        found = f"another process is running it{f' ({by})' if by else ''}"
+        super().__init__(f"running in {path}", found, "Wait for it, or give another --store DIR.")
+        self.by, self.lives = by, lives
+
+
+class Claim:
+    """A folder's locks, held by this process or not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = FileLock(path / LOCK, fallback_to_soft=False)
+        self.lease = SoftFileLease(path / LEASE, lease_duration=LIFE, heartbeat_interval=BEAT)
+        self.mine = False
+
+    def holder(self) -> str:
+        """Return who holds the lease, as "process 12 on host"; "" where nobody does, or it cannot be read."""
+        owner = self.lease.owner
+        return "" if owner is None else f"process {owner.pid} on {owner.hostname}"
+
+    def take(self, timeout: float) -> None:
+        """Take both locks; raises Timeout where another holds one after so many seconds, OSError where the
+        disk refuses. Once it is taken, the system's lock is kept between two tries."""
+        if not self.mine:
+            # a disk that has no such lock is left to the lease
+            with contextlib.suppress(NotImplementedError):
+                self.lock.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
+            self.mine = True
+        self.lease.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
+
+    def check(self) -> None:
+        """Raise StoreError where another process took the lease, as this one was not heard of for long."""
+        if (lost := self.lease.compromise) is not None:
+            found = (
+                f"its claim was lost ({lost.reason}), as after a sleep: {self.holder() or 'somebody'} has it"
+            )
+            raise StoreError(f"running in {self.path}", found, "The same command shows what came of it.")
+
+    def free(self) -> None:
+        """Release both locks."""
+        self.lease.release()
+        self.lock.release()
+
+
+@contextlib.contextmanager
+def claimed(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[Claim]:
+    """Hold a folder alone.
+
+    waiting: called now and then while another process holds it, and may raise to end the waiting; without it
+    that raises Claimed. A claim does not outlive the process on one machine, nor its machine by more than
+    `LIFE` seconds. Raises StoreError where the disk refuses.
+    """
+    claim, held = Claim(path), False
+    try:
+        while not held:
+            try:
+                claim.take(0 if waiting is None else PATIENCE)
+                held = True
+            except Timeout:
+                if waiting is None:
+                    raise Claimed(path, claim.holder(), not claim.mine) from None
+                waiting()
+            except OSError as error:
+                raise StoreError(f"locking {path}", error.strerror or str(error), ROOM) from error
+        yield claim
+    finally:
+        claim.free()
