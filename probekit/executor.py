@@ -22,7 +22,11 @@ class Ended:
 
 
 class Executor(Protocol):
-    """Where and how runs are carried out; parameters of its class are resources."""
+    """Where and how runs are carried out; parameters of its class are resources.
+
+    One whose workers outlive the caller, as those of a queue do, has `submit(folders, command) -> str`
+    besides, which leaves them there and says where they are; its `carry_out` leaves them when it is closed.
+    """
 
     def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
         """Start a worker a folder and yield each as it ends, in whatever order.

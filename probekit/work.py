@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 GLANCE = 2.0
 """Seconds to wait for a process that is sure to live, and may only look."""
+
+
+def tied() -> None:
+    """Wait until who started this process is gone, then ask it to save and end."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 1):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> int:
@@ -16,6 +28,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="a run's, which holds its spec.json")
     parser.add_argument("--device", help="cpu, cuda or mps")
     parser.add_argument("--timeout", type=float, help="seconds after which the run fails")
+    parser.add_argument("--tied", action="store_true", help="save and end once standard input is closed")
     parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
     asked = parser.parse_args()
 
@@ -26,6 +39,8 @@ def main() -> int:
     from probekit.stop import REQUEUE, behind, stop
     from probekit.storage.claim import SETTLED, Claimed
 
+    if asked.tied:
+        threading.Thread(target=tied, daemon=True).start()
     given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 PAUSE = 5.0
 """Seconds between two looks at runs that other processes carry out."""
 
+LOGS = ".detached"
+"""Where, in the store, processes that outlive a command say what they do."""
+
 
 def executor_of(text: str) -> Executor:
     """Make an executor of what was typed, as local(jobs=2); raises UsageError where there is none of it."""
@@ -49,24 +55,12 @@ def send_all(
     timeout: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[Outcome], KeyboardInterrupt | None]:
     """Carry out by an executor what the store lacks; return what `carry_out_all` does."""
-    from probekit.runs.run import Outcome, kept
+    from probekit.runs.run import Outcome
 
-    rows: dict[str, dict[str, Any]] = {}
-    outcomes: dict[str, Outcome] = {}
-    sent: dict[Path, Job] = {}
-    for job in jobs:
-        name = job.plan.identity
-        if name in rows:
-            continue
-        if not force and (outcome := kept(job, store)) is not None:
-            rows[name], outcomes[name] = described(job, "stored", outcome.folder, outcome.result), outcome
-            continue
-        folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
-        folder.hold_spec(job.plan)
-        rows[name], sent[folder.path] = described(job, "planned", folder), job
+    rows, outcomes, sent = laid_out(jobs, store, force)
     stopped: KeyboardInterrupt | None = None
     try:
-        for event in ended(workers, sent, device, timeout):
+        for event in quietly(ended(workers, sent, device, timeout)):
             job, folder, code = sent[event.folder], Folder(event.folder), event.code
             name = job.plan.identity
             if code in (DONE, FAILED):
@@ -87,6 +81,8 @@ def send_all(
     except KeyboardInterrupt as error:
         stopped = error
         stop.taken()
+        if hasattr(workers, "submit"):
+            note("What is in the queue stays there; `probekit status` shows how far it is.")
         rows = {
             name: {**row, "status": "interrupted"} if row["status"] == "planned" else row
             for name, row in rows.items()
@@ -95,21 +91,83 @@ def send_all(
     return [rows[name] for name in names], [outcomes[name] for name in names if name in outcomes], stopped
 
 
+def laid_out(
+    jobs: list[Job], store: Store, force: bool
+) -> tuple[dict[str, dict[str, Any]], dict[str, Outcome], dict[Path, Job]]:
+    """Lay specifications of what is missing into the store; return by identity each run's row and what is
+    stored, and by folder what is to be done."""
+    from probekit.runs.run import kept
+
+    rows: dict[str, dict[str, Any]] = {}
+    outcomes: dict[str, Outcome] = {}
+    sent: dict[Path, Job] = {}
+    for job in jobs:
+        name = job.plan.identity
+        if name in rows:
+            continue
+        if not force and (outcome := kept(job, store)) is not None:
+            rows[name], outcomes[name] = described(job, "stored", outcome.folder, outcome.result), outcome
+            continue
+        folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
+        folder.hold_spec(job.plan)
+        rows[name], sent[folder.path] = described(job, "planned", folder), job
+    return rows, outcomes, sent
+
+
+def detach_all(
+    jobs: list[Job],
+    typed: str,
+    device: str | None,
+    store: Store,
+    force: bool,
+    timeout: float | None = None,
+) -> list[dict[str, Any]]:
+    """Leave what the store lacks to an executor that outlives this process; return a row each run."""
+    workers = executor_of(typed)
+    rows, _, sent = laid_out(jobs, store, force)
+    if sent:
+        command, folders = command_of(sent, device, timeout), list(sent)
+        if submit := getattr(workers, "submit", None):
+            where = submit(folders, command)
+        else:
+            process, log = detached(typed, folders, command)
+            where = (
+                f"process {process}, which says what it does in {near(log)}; kill {process} stops it, saved"
+            )
+        note(f"{len(sent)} runs are left to {where}. `probekit status` shows how far they are.")
+    return [rows[name] for name in dict.fromkeys(job.plan.identity for job in jobs)]
+
+
+def detached(executor: str, folders: list[Path], command: list[str]) -> tuple[int, Path]:
+    """Start a process that carries out runs, in a session of its own; return its number and its log."""
+    logs = folders[0].parent / LOGS
+    logs.mkdir(exist_ok=True)
+    log = logs / f"{len(list(logs.iterdir()))}-{os.getpid()}.log"
+    with log.open("xb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "probekit.detached"],
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    fields = {"executor": executor, "folders": [str(one) for one in folders], "command": command}
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(fields).encode())
+    process.stdin.close()
+    return process.pid, log
+
+
 def ended(
     workers: Executor, sent: dict[Path, Job], device: str | None, timeout: float | None
 ) -> Iterator[Ended]:
     """Yield each worker as it ends, and show how many have."""
-    command = [sys.executable, "-m", "probekit.work"]
-    command += ["--device", device] if device else []
-    command += ["--timeout", str(timeout)] if timeout is not None else []
-    # what was typed here may be run there, and nothing else
-    command += ["--allow-code"] if any(code_in(job.plan) for job in sent.values()) else []
-    left = list(sent)
+    command, left = command_of(sent, device, timeout), list(sent)
     ahead = Ahead(sent)
     with ahead:
         while left:
             elsewhere = []
-            with closing(iterator(workers, left, command)) as events:
+            with contextlib.closing(iterator(workers, left, command)) as events:
                 for event in events:
                     if event.code == REQUEUE and at_it(event.folder):
                         elsewhere.append(event.folder)
@@ -119,6 +177,26 @@ def ended(
             if left := elsewhere:
                 note(f"{len(left)} runs are carried out by other processes; they are waited for.")
                 time.sleep(PAUSE)
+
+
+def command_of(sent: dict[Path, Job], device: str | None, timeout: float | None) -> list[str]:
+    """Return the words of a worker, to which a folder is added."""
+    command = [sys.executable, "-m", "probekit.work"]
+    command += ["--device", device] if device else []
+    command += ["--timeout", str(timeout)] if timeout is not None else []
+    # what was typed here may be run there, and nothing else
+    return command + (["--allow-code"] if any(code_in(job.plan) for job in sent.values()) else [])
+
+
+def quietly(events: Iterator[Ended]) -> Iterator[Ended]:
+    """Yield what an executor yields; what it, or a library under it, prints meanwhile is no answer."""
+    with contextlib.closing(cast("Generator[Ended]", events)):
+        while True:
+            with contextlib.redirect_stdout(sys.stderr):
+                event = next(events, None)
+            if event is None:
+                return
+            yield event
 
 
 def at_it(folder: Path) -> bool:

@@ -20,7 +20,7 @@ from probekit.storage.store import Store
 
 
 def faults(root: Path) -> list[str]:
-    return [str(fault) for _, found in verified(Store(root)) for fault in found]
+    return [str(fault) for folder in Store(root).folders() for fault in verified(folder)]
 
 
 def only(root: Path) -> Folder:

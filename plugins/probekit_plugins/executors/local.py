@@ -11,18 +11,13 @@ from pathlib import Path
 from pydantic import PositiveInt
 
 from probekit.executor import Ended
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-SAID = "worker.txt"
-"""What a worker says lies in its run's folder, the last of it."""
-PAUSE = 0.05
+from probekit_plugins.executors.process import PAUSE, closed, last_said, start
 
 
 class Local:
     """Runs `jobs` workers at a time, each a process of its own, so that one that is killed stops nobody.
 
-    threads: of each worker; by default this machine's processors divided among them, told to the libraries in
-    the worker's environment, as that must be done before they are loaded.
+    threads: of each worker; by default this machine's processors divided among them.
     """
 
     def __init__(self, *, jobs: PositiveInt = 2, threads: PositiveInt | None = None) -> None:
@@ -36,28 +31,14 @@ class Local:
             while left or busy:
                 while left and len(busy) < self.jobs:
                     folder = left.pop(0)
-                    busy[folder] = self.start([*command, str(folder)], folder)
-                ended = [folder for folder, worker in busy.items() if worker.poll() is not None]
-                for folder in ended:
-                    yield Ended(folder, busy.pop(folder).returncode, last_said(folder))
-                if not ended:
+                    busy[folder] = start(command, folder, self.threads)
+                over = [folder for folder, worker in busy.items() if worker.poll() is not None]
+                for folder in over:
+                    yield Ended(folder, closed(busy.pop(folder)), last_said(folder))
+                if not over:
                     time.sleep(PAUSE)
         finally:
             for worker in busy.values():
                 worker.terminate()
             for worker in busy.values():
-                worker.wait()
-
-    def start(self, command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
-        """Start a worker in a session of its own, so that Ctrl-C reaches it as SIGTERM, once."""
-        env = {**os.environ, **dict.fromkeys(THREADS, str(self.threads))}
-        with (folder / SAID).open("wb") as said:
-            return subprocess.Popen(
-                command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-            )
-
-
-def last_said(folder: Path) -> str:
-    """Return the last line that a folder's worker said."""
-    lines = (folder / SAID).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("probekit.work: ") if lines else ""
+                closed(worker)

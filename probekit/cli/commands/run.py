@@ -12,7 +12,7 @@ import typer
 from probekit.cli.estimate import estimate
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
 from probekit.cli.messages import tell
-from probekit.cli.sent import executor_of, send_all
+from probekit.cli.sent import detach_all, executor_of, send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
 from probekit.plans.study import Study, read_study
@@ -68,6 +68,9 @@ def run(
     many: Annotated[
         int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave the runs to a process, or a queue, that outlives this.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Show all metrics, recipe and controls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:
@@ -114,6 +117,12 @@ def run(
         report([described(job, "planned") for job in jobs], as_json, Store(store))
         if len(jobs) > 1 and not as_json:
             tell(estimate(jobs, Store(store)))
+        raise typer.Exit(1 if broken else 0)
+    if detach:
+        if tune:
+            raise UsageError("--detach and --tune", "a rate is chosen here", "Type one of them.")
+        rows = detach_all(jobs, executor or "local(jobs=1)", device, Store(store), force, timeout)
+        report(rows, as_json, Store(store))
         raise typer.Exit(1 if broken else 0)
     if tune:
         jobs = tuned(jobs, device, Store(store), timeout)

@@ -57,11 +57,17 @@ def verify(here: Store, as_json: bool) -> None:
     """Name each file that is not as it was stored; exit 1 where there is one."""
     from rich.progress import track
 
-    from probekit.storage.care.verify import faults
+    from probekit.storage.care.verify import verified
+    from probekit.storage.claim import Claimed
 
     folders = list(here.folders())
     shown = track(folders, "verifying", console=console(), transient=True, disable=still())
-    wrong = [(folder, fault) for folder in shown for fault in faults(folder)]
+    wrong, busy = [], 0
+    for folder in shown:
+        try:
+            wrong += [(folder, fault) for fault in verified(folder)]
+        except Claimed:
+            busy += 1
     if as_json:
         print_json([{"folder": str(near(folder.path)), "fault": str(fault)} for folder, fault in wrong])
     for _, fault in wrong:
@@ -69,7 +75,8 @@ def verify(here: Store, as_json: bool) -> None:
     if wrong:
         raise typer.Exit(1)
     if not as_json:
-        tell(f"{len(folders)} folders in {near(here.root)}: every file is as it was stored.")
+        aside = f", but for {busy} that a process is at" if busy else ""
+        tell(f"{len(folders)} folders in {near(here.root)}: every file is as it was stored{aside}.")
 
 
 def merge(here: Store, other: Path, as_json: bool) -> None:

@@ -7,20 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from probekit.errors import StoreError
+from probekit.storage.claim import Claimed
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
-from probekit.storage.store import Store, place_of
+from probekit.storage.store import place_of
 
 NAMED_BY_RESULT = frozenset({RESULT, LOG, CHECKPOINT})
 
 
-def verified(store: Store) -> Iterator[tuple[Folder, list[StoreError]]]:
-    """Yield each folder of a store with what is wrong in it; of one that is no run's, JSON is read.
+def verified(folder: Folder) -> list[StoreError]:
+    """Return what is wrong in a folder, of a run or with sealed JSON, while nobody writes in it.
 
-    Raises StoreError where the store itself cannot be read.
+    Raises Claimed where a process is at it.
     """
-    for folder in store.folders():
-        yield folder, list(faults(folder))
+    try:
+        with folder.claimed():
+            return list(faults(folder))
+    except Claimed:
+        raise
+    except StoreError:  # a store that may be read alone
+        return list(faults(folder))
 
 
 def faults(folder: Folder) -> Iterator[StoreError]:
