@@ -122,8 +122,9 @@ class Dataset(Protocol):
 
     `probekit.Items` makes one of a function of the index. It may have `__getitems__(indices)`, a list of
     items in one vectorised call, equal to item by item; `batch(indices) -> (inputs, targets)`, in one piece
-    and in the memory layout it likes, which is then used instead; and `materialise()`, which draws the split
-    and yields how many are there.
+    and in the memory layout it likes, which is then used instead; `materialise()`, which draws the split
+    and yields how many are there; and `on(device)`, which returns such a split with what it is made of in the
+    device's memory, so that batches are made there.
     """
 
     def __len__(self) -> int: ...

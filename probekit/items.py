@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from probekit.interfaces import Dataset
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -46,6 +47,12 @@ def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
     items = several(indices) if several is not None else [data[index] for index in indices]
     inputs, targets = zip(*items, strict=True)
     return torch.stack(inputs), torch.stack(targets)
+
+
+def resident(data: Dataset, device: torch.device) -> Dataset:
+    """Return a split whose items come from the device's own memory, where the dataset has `on(device)`."""
+    move = getattr(data, "on", None)
+    return data if move is None else cast("Dataset", move(device))
 
 
 def batches(data: Dataset, count: int, size: int) -> Iterator[tuple[range, Tensor, Tensor]]:

@@ -96,5 +96,8 @@ class Progress:
         about = f"loss {row['loss']:.4f}" if "loss" in row else ""
         passed = time.monotonic() - self.since
         if stage == "train" and passed > 0.5:
-            about += f", {(row.get('step', 0) - self.first) / passed:.1f} steps/s"
+            pace = (row.get("step", 0) - self.first) / passed
+            about += f", {pace:.1f} steps/s"
+            if "items" in row:
+                about += f", {pace * row['items'] / max(row['step'], 1):,.0f} items/s"
         self.bars.update(self.task, completed=row.get("step", 0), total=row.get("steps"), about=about)

@@ -32,8 +32,9 @@ class Reached:
 
 def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, here: Environment) -> None:
     """Write a checkpoint; raises StoreError where the disk does not take it."""
-    weights, model_state = pack(dict(model.state_dict()), "model")
+    # the trainer first: one that trains elsewhere brings the weights here then
     moments, trainer_state = pack(trainer.state_dict(), "trainer")
+    weights, model_state = pack(dict(model.state_dict()), "model")
     drawn, generators = pack(reached.generators, "generators")
     about = {
         "model": model_state,

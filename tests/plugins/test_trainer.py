@@ -16,8 +16,9 @@ import probekit
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
+from probekit.errors import RunError, UsageError
 from probekit.interfaces import Dataset, Probe, Row, Shape
+from probekit.items import batch, resident
 from probekit.runs.network import build, weights_hash
 from probekit.storage.state import pack, unpack
 from probekit_plugins.trainers import muon
@@ -335,3 +336,53 @@ def test_a_network_in_one_dimension_trains_too() -> None:
     data: Any = Waves()
     rows = list(Supervised(epochs=2, batch=8).fit(model, probe, data, seed=0, device=CPU))
     assert len(rows) == 8
+
+
+def test_a_split_in_the_device_s_memory_gives_the_items_it_gave(tmp_path: Path) -> None:
+    probe = job().probe
+    data = probe.data("train", 0)
+    there = resident(data, CPU)
+    assert there is not data
+    assert len(there) == len(data)
+    for one, other in zip(batch(data, [3, 0, 3]), batch(there, [3, 0, 3]), strict=True):
+        assert torch.equal(one, other)
+        assert one.stride() == other.stride()
+    with pytest.raises(IndexError):
+        batch(there, [len(data)])
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does_and_go_on_where_they_stopped() -> None:
+    pytest.importorskip("lightning_fabric")
+    from probekit_plugins.trainers.fabric import Fabric
+
+    recipe: dict[str, Any] = {**RECIPE, "optimiser": "muon", "average": 0.9}
+    whole, shared, halves = network(), network(), network()
+    rows = list(fit(whole, Supervised(**recipe)))
+    again = list(fit(shared, Fabric(devices=2, **recipe)))
+    assert [row["step"] for row in again] == [row["step"] for row in rows]
+    for one, other in zip(rows, again, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
+    for name, weight in whole.state_dict().items():
+        assert torch.allclose(weight, shared.state_dict()[name], atol=2e-3), name
+    assert weights_hash(network().state_dict()) != weights_hash(shared.state_dict())
+    trainer = Fabric(devices=2, **recipe)
+    for row in fit(halves, trainer):
+        if row["step"] == 6:
+            state = trainer.state_dict()
+            break
+    rest = list(fit(halves, Fabric(devices=2, **recipe), state))
+    assert [row["step"] for row in rest] == list(range(7, 13))
+    for name, weight in shared.state_dict().items():
+        assert torch.allclose(weight, halves.state_dict()[name], atol=1e-5), name
+
+
+@pytest.mark.slow
+def test_processes_that_fail_and_batches_that_cannot_be_shared_are_said() -> None:
+    pytest.importorskip("lightning_fabric")
+    from probekit_plugins.trainers.fabric import Fabric
+
+    with pytest.raises(UsageError, match="Type batch=18"):
+        next(fit(network(), Fabric(devices=3, batch=16)))
+    with pytest.raises(RunError, match=r"training on several devices: .*Error"):
+        next(fit(nn.Conv2d(7, 1, 1), Fabric(devices=2, batch=16)))

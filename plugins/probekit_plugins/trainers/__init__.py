@@ -6,12 +6,18 @@ from probekit.hookspecs import hookimpl
 
 @hookimpl
 def probekit_components() -> list[Component]:
-    """Register the built-in trainer."""
+    """Register the built-in trainers."""
     return [
         Component(
             "trainer",
             "supervised",
             "probekit_plugins.trainers.supervised:Supervised",
             "AdamW or Muon on the probe's loss, warm-up and cosine, gradient clipping",
-        )
+        ),
+        Component(
+            "trainer",
+            "fabric",
+            "probekit_plugins.trainers.fabric:Fabric",
+            "supervised on several devices at once; pip install 'probekit-nn[fabric]'",
+        ),
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
-from probekit.items import batch
+from probekit.items import batch, resident
 from probekit_plugins.trainers.muon import muon
 from probekit_plugins.trainers.optimisers import Optimisers
 
@@ -37,9 +37,11 @@ class Supervised:
     decay of an exponential average of the weights, which takes their place after the last step; 0 keeps the
     last weights. Buffers are not averaged. loss: "probe", the probe's own; "squared", its mean squared error;
     "huber", linear beyond 0.1 (Huber 1964), both for probes that regress. bf16: autocast to bfloat16.
-    compile: torch.compile the network. Batch order is a function of (seed, epoch). A row every ten steps at
-    most: step, steps, epoch, loss (mean since the row before), lr. Raises UsageError for
-    Muon where torch has none, and in `fit` for a loss that the probe does not take.
+    compile: torch.compile the network. Both by default on CUDA alone, where nothing waits for the device but
+    a row, and where kernels add in no fixed order: there a run that was stopped ends with other last bits.
+    Batch order is a function of (seed, epoch). A row every ten steps at most: step, steps, epoch, items (seen
+    so far), loss (mean since the row before), lr. Raises UsageError for Muon where torch has none, and in
+    `fit` for a loss that the probe does not take.
     """
 
     def __init__(
@@ -55,8 +57,8 @@ class Supervised:
         clip: PositiveFloat = 1.0,
         average: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         loss: Literal["probe", "squared", "huber"] = "probe",
-        bf16: bool = False,
-        compile: bool = False,
+        bf16: bool | None = None,
+        compile: bool | None = None,
     ) -> None:
         if optimiser == "muon":
             muon([torch.zeros(1, 1)], lr=matrix_lr, weight_decay=weight_decay)
@@ -93,6 +95,9 @@ class Supervised:
         each = len(data) // size
         steps = self.epochs * each
         every = max(1, min(LONGEST, steps // ROWS))
+        measure = probe.loss if self.loss == "probe" else regression(self.loss, probe, data)
+        run = self.wrapped(model, device)
+        bf16 = device.type == "cuda" if self.bf16 is None else self.bf16
         weights: list[Tensor] = list(model.parameters())
         optimisers = Optimisers(
             model, self.optimiser, lr=self.lr, matrix_lr=self.matrix_lr, weight_decay=self.weight_decay
@@ -101,21 +106,19 @@ class Supervised:
         self.averages = [weight.detach().clone() for weight in weights] if self.average else []
         if state is not None:
             self.load(state)
-        measure = probe.loss if self.loss == "probe" else regression(self.loss, probe, data)
-        run = torch.compile(model) if self.compile else model
-        order: list[int] = []
+        data, order = resident(data, device), list[int]()
         seen, total = 0, torch.zeros((), device=device)
         for step in range(self.step, steps):
             epoch, place = divmod(step, each)
             if place == 0 or not order:
                 order = self.shuffled(len(data), seed, epoch)
-            items = batch(data, order[place * size : (place + 1) * size])
+            items = batch(data, self.share(order[place * size : (place + 1) * size]))
             inputs, targets = (column.to(device, non_blocking=True) for column in items)
             share = self.rate(step, steps)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 loss = measure(run(inputs), targets)
             model.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            self.backward(loss)
             nn.utils.clip_grad_norm_(weights, self.clip)
             optimisers.step(share)
             self.step = step + 1
@@ -124,10 +127,28 @@ class Supervised:
             total += loss.detach()
             seen += 1
             if self.step % every == 0 or self.step == steps:
-                mean = total.item() / seen
+                mean = self.mean(total).item() / seen
                 seen, total = 0, torch.zeros((), device=device)
                 rate = self.lr * share
-                yield {"step": self.step, "steps": steps, "epoch": epoch, "loss": mean, "lr": rate}
+                at = {"step": self.step, "steps": steps, "epoch": epoch, "items": self.step * size}
+                yield {**at, "loss": mean, "lr": rate}
+
+    def wrapped(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Return what is called in the model's place; its weights are the model's."""
+        chosen = device.type == "cuda" if self.compile is None else self.compile
+        return cast("nn.Module", torch.compile(model)) if chosen else model
+
+    def share(self, indices: Sequence[int]) -> Sequence[int]:
+        """Return which items of a batch this process takes."""
+        return indices
+
+    def backward(self, loss: Tensor) -> None:
+        """Find the gradients of a loss."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def mean(self, total: Tensor) -> Tensor:
+        """Return a sum of losses as it is over the whole batch."""
+        return total
 
     def follow(self, weights: list[Tensor], last: bool) -> None:
         """Move the averages towards the weights; after the last step put them in the weights' place."""

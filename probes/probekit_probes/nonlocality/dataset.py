@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from probekit_probes.kept import Indices, Item, Kept
+from probekit_probes.kept import Indexed, Indices, Item, Kept
 from probekit_probes.nonlocality.palette import PALETTE
 from probekit_probes.nonlocality.scenes import COLOURS, Design, draw
 from probekit_probes.streams import Words
@@ -38,8 +39,36 @@ class Rectangles(Kept):
         Raises IndexError where an index lies outside the split.
         """
         some = self.ensure(indices)
-        colours = torch.from_numpy(self.colours[some]).int()
-        levels = torch.from_numpy(self.levels[some])
-        images = torch.nn.functional.embedding(colours, PALETTE).permute(0, 3, 1, 2)
-        flat = torch.gather((levels + 1) / DEPTHS, 1, colours.flatten(1).long())
-        return images, flat.view(colours.shape).unsqueeze(1)
+        return painted(torch.from_numpy(self.colours[some]), torch.from_numpy(self.levels[some]))
+
+    def on(self, device: torch.device) -> Resident:
+        """Return the split, drawn to its end, with colour maps and levels in the device's memory."""
+        self.ensure(range(len(self)))
+        return Resident(torch.from_numpy(self.colours).to(device), torch.from_numpy(self.levels).to(device))
+
+
+class Resident(Indexed):
+    """A split in a device's memory, a byte a pixel: the same items, made there without waiting for it."""
+
+    split = "resident"
+
+    def __init__(self, colours: Tensor, levels: Tensor) -> None:
+        self.colours, self.levels = colours, levels
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    def batch(self, indices: Sequence[int]) -> Item:
+        """Return what `Rectangles.batch` does, on the device."""
+        wanted = torch.from_numpy(self.wanted(indices))
+        some = wanted.to(self.colours.device, non_blocking=True)
+        return painted(self.colours[some], self.levels[some])
+
+
+def painted(colours: Tensor, levels: Tensor) -> Item:
+    """Return images and depths of colour maps (batch, height, width) and each colour's level (batch, 11)."""
+    index = colours.int()
+    palette = PALETTE.to(colours.device)
+    images = torch.nn.functional.embedding(index, palette).permute(0, 3, 1, 2)
+    flat = torch.gather((levels + 1) / DEPTHS, 1, index.flatten(1).long())
+    return images, flat.view(colours.shape).unsqueeze(1)

@@ -6,6 +6,7 @@ Source: section 5.1.1 there for the loss, Ord, delta 1.25 and RMSE; the two part
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -155,18 +156,25 @@ def squeezed(cells: Tensor) -> Tensor:
     return cells.gather(1, row[:, :, None].expand(-1, -1, cells.shape[2]))
 
 
-def over(error: Score, among: Callable[[Tensor], Tensor]) -> Score:
-    """Return an error measured over the pixels that `among` picks from the inputs."""
-    return lambda output, target, inputs: error(output, target, among(inputs))
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An error measured over the pixels that `among` picks from the inputs."""
+
+    error: Score
+    among: Callable[[Tensor], Tensor]
+
+    def __call__(self, output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+        return self.error(output, target, self.among(inputs))
 
 
-def far(beyond: int) -> Callable[[Tensor], Tensor]:
-    """Return what picks the pixels of a rectangle `beyond` pixels or more from its next junction."""
+@dataclass(frozen=True, slots=True)
+class Far:
+    """Picks the pixels of a rectangle `beyond` pixels or more from its next junction."""
 
-    def among(inputs: Tensor) -> Tensor:
-        return (distance(inputs, inputs) >= beyond).flatten(1)  # what is not a number is not
+    beyond: int
 
-    return among
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return (distance(inputs, inputs) >= self.beyond).flatten(1)  # what is not a number is not
 
 
 def depth_metrics(beyond: int = 0) -> tuple[Metric, ...]:
@@ -177,7 +185,7 @@ def depth_metrics(beyond: int = 0) -> tuple[Metric, ...]:
     found = []
     if beyond:
         about = f"Mean absolute error on rectangles, {beyond} pixels or more from the next junction"
-        score = over(absolute, far(beyond))
+        score = Over(absolute, Far(beyond))
         found.append(Metric("loss_far", "lower", 0.0, score, about, gap="gap_far", bounds=(0.0, None)))
     for name, error, gap, most in (
         ("loss", absolute, "gap", None),
@@ -187,7 +195,7 @@ def depth_metrics(beyond: int = 0) -> tuple[Metric, ...]:
     ):
         about = (error.__doc__ or "").rstrip(".")
         for suffix, among, where in (("", everywhere, ""), ("_foreground", foreground, ", foreground alone")):
-            score = over(error, among)
+            score = Over(error, among)
             found.append(
                 Metric(
                     name + suffix,
