@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import cards, crowd, disks, kills, sizes, spoil, words
+from torments import cards, crowd, disks, kills, sizes, spoil, studies, words
 from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
@@ -28,6 +28,7 @@ PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] =
     "links": (disks.of_links, 1),
     "disks": (disks.of_full, 0.1),
     "sizes": (sizes.of_sizes, 0.05),
+    **studies.ALL,
     "grammar": (lambda folder, times, seed: words.of_grammar(times, seed), 5),
 }
 """By name: what is done, and how many times of each kind for one that is asked for."""

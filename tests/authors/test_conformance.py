@@ -11,7 +11,7 @@ from probekit.authors.check import PROMISES, Check, checks
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import registry
 
-LONG = "compiles"
+LONG = frozenset({"compiles", "fabric"})
 
 
 def built_in() -> Iterator[Any]:
@@ -21,7 +21,7 @@ def built_in() -> Iterator[Any]:
         owner = known.owner(component)
         if component.kind in PROMISES and owner is not None and owner.distribution == DISTRIBUTION:
             for check in checks(component.kind, component.long_name):
-                marks = [pytest.mark.slow] if check.name == LONG else []
+                marks = [pytest.mark.slow] if LONG.intersection({check.name, component.name}) else []
                 yield pytest.param(check, id=f"{component.kind}-{component.name}-{check}", marks=marks)
 
 

@@ -23,7 +23,7 @@ TOO_LARGE = [
         "for activations",
     ),
     (["certify", "nonlocality", "--scale", "smoke", "--items", "1000000000000"], "TB for data|PB for data"),
-    (["data", "nonlocality(size=1000000000)"], "PB for 8 items"),
+    (["data", "nonlocality(height=1000000000, width=1000000000)"], "PB for 8 items"),
     (["data", "grouping(size=1000000000000)"], "for 8 items"),
     (["run", "nonlocality", "-s", "unet", "--seeds", "100000", "--dry-run"], "takes 10,000 at the most"),
 ]

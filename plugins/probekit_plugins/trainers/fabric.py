@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import socket
@@ -70,6 +71,7 @@ class Fabric(Supervised):
         self.recipe, self.devices, self.precision = recipe, devices, precision
         self.model: nn.Module | None = None
         self.first: Connection | None = None
+        self.last: dict[str, Any] = {}
 
     def fit(
         self,
@@ -106,8 +108,9 @@ class Fabric(Supervised):
             while (row := self.heard()) is not None:
                 yield row
                 here.send(NEXT)
-            self.state_dict()
         finally:
+            with contextlib.suppress(RunError, OSError):  # what the caller asks for afterwards
+                self.state_dict()
             here.close()
             self.first = None
             for process in ranks.processes:
@@ -130,13 +133,13 @@ class Fabric(Supervised):
         return said
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the first process's state, having brought its weights into the model of this process."""
-        assert self.first is not None
-        assert self.model is not None
-        self.first.send(STATE)
-        weights, state = self.heard()
-        self.model.load_state_dict(weights)
-        return dict(state)
+        """Return the first process's state, having brought its weights into the model of this process; once
+        it has ended, its last."""
+        if self.first is not None and self.model is not None:
+            self.first.send(STATE)
+            weights, self.last = self.heard()
+            self.model.load_state_dict(weights)
+        return self.last
 
 
 class Part(Supervised):

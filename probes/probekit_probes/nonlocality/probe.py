@@ -24,6 +24,8 @@ from probekit_probes.nonlocality.samplers import Law
 from probekit_probes.nonlocality.scales import SCALES
 from probekit_probes.nonlocality.scenes import COLOURS, Design
 
+SIDE = 128
+"""Pixels a side where nothing else is said."""
 ALL_OVERLAP = 5
 """Rectangles of which every two may be asked to overlap."""
 
@@ -36,18 +38,18 @@ class Nonlocality:
     it. Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number
     of images, batch and rate are ours.
 
-    size: pixels a side of a square frame; height, width: of another, each `size` where it is None. Which
-    scenes are drawn depends on ranks alone, so a long frame is a square one stretched. rectangles: the most
-    in a scene (2 to 10); one and two fewer come in a tenth of scenes each, but never less than two. gap:
-    least distance of parallel sides in pixels. colours: how many of the ten fixed colours are used. sampler:
-    "sequential" (front to back, deep scenes) or "rejection" (uniform over unambiguous arrangements).
-    balance: thin out scenes so that the middle tells nothing of the level. overlapping: draw only scenes in
-    which every two rectangles overlap, so that none has its level for want of neighbours. beyond: the
-    headline counts the pixels of rectangles alone that lie at least so far from the next junction (see
-    `distance`), where a network of lesser reach sees nothing that decides; 0 for all pixels. reading: of the
-    level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes that were not filtered
-    (the starred baseline of table 1); validation and test stay unambiguous. train, validation, test: items.
-    Raises UsageError where the rectangles do not fit.
+    size: pixels a side of a square frame, 128 where nothing is said; height, width: of another, each `size`
+    where it is None. Which scenes are drawn depends on ranks alone, so a long frame is a square one
+    stretched. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of scenes each,
+    but never less than two. gap: least distance of parallel sides in pixels. colours: how many of the ten
+    fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection" (uniform over
+    unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the level.
+    overlapping: draw only scenes in which every two rectangles overlap, so that none has its level for want
+    of neighbours. beyond: the headline counts the pixels of rectangles alone that lie at least so far from
+    the next junction (see `distance`), where a network of lesser reach sees nothing that decides; 0 for all
+    pixels. reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes
+    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. train,
+    validation, test: items. Raises UsageError where the rectangles do not fit.
     """
 
     property = "nonlocality"
@@ -65,7 +67,7 @@ class Nonlocality:
     def __init__(
         self,
         *,
-        size: Annotated[int, Field(ge=3)] = 128,
+        size: Annotated[int, Field(ge=3)] | None = None,
         height: Annotated[int, Field(ge=3)] | None = None,
         width: Annotated[int, Field(ge=3)] | None = None,
         rectangles: Annotated[int, Field(ge=2, le=MOST)] = 10,
@@ -82,7 +84,14 @@ class Nonlocality:
         test: PositiveInt = 2_000,
     ) -> None:
         least = (2 * rectangles - 1) * gap
-        frame = (size if height is None else height, size if width is None else width)
+        if None not in (size, height, width):
+            raise UsageError(
+                f"nonlocality(size={size}, height={height}, width={width})",
+                "both sides are given, by you or by the scale, so that size says nothing",
+                f"Type height={size} and width={size} for a square, or another --scale.",
+            )
+        square = SIDE if size is None else size
+        frame = (square if height is None else height, square if width is None else width)
         for name, typed, side in zip(("height", "width"), (height, width), frame, strict=True):
             if side < least:
                 name = "size" if typed is None else name
