@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 Value = str | int | float | bool | None
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "harder"]
 Symmetry = Literal["shift", "permutation"]
 Row = Mapping[str, float]
 
@@ -155,13 +155,16 @@ class Probe(Protocol):
     structure has the property, and partly (by default 0.9 and 0.25); `speaks`, the measured number that
     speaks of the same property, "equivariance_error" or "receptive_radius"; `certificates`, by scale what
     `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, under which
-    the truth moves with the input: a network's departure from it is then measured; `golden`, the hash of
-    its data by version, which `probekit check` gives and from then on holds it to; `focus`, the metric that
+    the truth moves with the input: a network's departure from it is then measured; `golden`, the hash of its
+    data by version, which `probekit check` gives and from then on holds it to; `focus`, the metric that
     controls are judged by, where it is not the headline; `published`, a tuple of Published, and `claims`, a
-    tuple of Claim, for `probekit reproduce`. And as methods: `answer(output)`, in the target's form where
-    outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules that prove an input to
-    have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is in it, {what:
-    (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
+    tuple of Claim, for `probekit reproduce`; `axis`, an Axis, along which scores are stored and drawn;
+    `harder`, a line that says how the items of a split of that name, of the same shape, go beyond those of
+    training: a second number beside the test's; `tags`, words of theory for what it takes. And as methods:
+    `answer(output)`, in the target's form where outputs are not, as logits; for `probekit certify`
+    `certified(inputs)`, the rules that prove an input to have one label, {rule: (batch,) bool};
+    `contents(inputs, targets)`, what there is in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where
+    something must be guessed.
     """
 
     @builtins.property
@@ -178,7 +181,8 @@ class Probe(Protocol):
     def property(self) -> str: ...
 
     def data(self, split: Split, seed: int, /) -> Dataset:
-        """Return a split; `seed` moves the training split, the test split is fixed by version."""
+        """Return a split; `seed` moves the training split, the others are fixed by version. "harder" is asked
+        for where the probe has it."""
         ...
 
     def loss(self, output: Tensor, target: Tensor, /) -> Tensor: ...
@@ -206,6 +210,9 @@ class Structure(Protocol):
 
 class Layer(Protocol):
     """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
+
+    One that can be causal, each position seeing those up to it in reading order, takes `causal=False`, which
+    its host says.
 
     encoding: a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own;
     handed over where one was asked for. shared: one dict a network, for tied weights. A layer that needs

@@ -161,6 +161,8 @@ def column(
         ceiling=best.value,
         cautions=tuple(cautions),
         noise=noise,
+        harder=getattr(probe, "harder", ""),
+        tags=tuple(getattr(probe, "tags", ())),
         thresholds=thresholds,
         controls=tuple(lines(closed_form(done, headline.name), networks, headline, floors[headline.name])),
         certificate=certificate,

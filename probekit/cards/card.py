@@ -20,8 +20,8 @@ class Score(BaseModel):
 
     interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1);
     reach: the interval's places, lowest first, of the headline those of one that holds the noise between
-    seeds, where that is known; train: the mean on the training items, trained: its place; published: the
-    paper's number.
+    seeds, where that is known; train: the mean on the training items, trained: its place; harder: the mean on
+    the items that go beyond training; published: the paper's number.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +34,7 @@ class Score(BaseModel):
     perfect: float | None = None
     train: float | None = None
     trained: float | None = None
+    harder: float | None = None
     published: float | None = None
 
 
@@ -119,10 +120,11 @@ class Column(BaseModel):
     probe: as asked; resolved: with all its parameters. decides: whether the scale can tell anything. better,
     perfect, floor, noise: of the headline metric, perfect None where no number is; controls: all of them,
     floor: the best; of closed-form ones means over the seeds counted; ceiling: what the best of solvers
-    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs disagree;
-    noise: measured between seeds, None where it was not. thresholds: the places from which a structure has
-    the property, and partly. source: what stands for the probe's code. rebuild: the commands that run it all
-    again.
+    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs
+    disagree; noise: measured between seeds, None where it was not. harder: how the items of that split go
+    beyond those of training, "" where there is none. tags: words of theory for what it takes. thresholds:
+    the places from which a structure has the property, and partly. source: what stands for the probe's code.
+    rebuild: the commands that run it all again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -145,6 +147,8 @@ class Column(BaseModel):
     ceiling: float | None
     cautions: tuple[str, ...] = ()
     noise: float | None
+    harder: str = ""
+    tags: tuple[str, ...] = ()
     thresholds: tuple[float, float]
     controls: tuple[Line, ...]
     certificate: Certificate | None

@@ -61,6 +61,7 @@ def cell(
             update={
                 "train": trained,
                 "trained": place(trained, floors[metric.name], metric.perfect),
+                "harder": average(one.result.harder.get(metric.name) for one in done),
                 "published": paper.get(metric.name),
             }
         )

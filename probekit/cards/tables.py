@@ -91,14 +91,16 @@ def failures(cell: Cell) -> str:
 def detail(card: Card, column: Column) -> Table:
     """Return a column's headline, a row a structure."""
     paper = any(cell.headline.published is not None for cell in column.cells)
+    beyond = any(cell.headline.harder is not None for cell in column.cells)
     heads = (
-        "structure", column.metric, "95 %", "place", "verdict", "to the best", *(["paper"] if paper else []),
+        "structure", column.metric, "95 %", "place", "verdict", "to the best",
+        *(["harder"] if beyond else []), *(["paper"] if paper else []),
     )  # fmt: skip
-    rows = [row(cell, paper) for name in card.structures if (cell := column.cell(name)) is not None]
+    rows = [row(cell, paper, beyond) for name in card.structures if (cell := column.cell(name)) is not None]
     return Table(f"{column.property}: {column.title}", heads, tuple(rows), tuple(notes(column)))
 
 
-def row(cell: Cell, paper: bool) -> tuple[str, ...]:
+def row(cell: Cell, paper: bool, beyond: bool) -> tuple[str, ...]:
     """Return a structure's cells."""
     score, published = cell.headline, cell.headline.published
     return (
@@ -108,6 +110,7 @@ def row(cell: Cell, paper: bool) -> tuple[str, ...]:
         percent(score.place),
         cell.verdict.word,
         standing(cell).strip("()"),
+        *([number(score.harder)] if beyond else []),
         *([number(published)] if paper else []),
     )
 
@@ -148,7 +151,11 @@ def reading(column: Column) -> Iterator[str]:
     yield f"{column.metric}: {column.metric_about}; {way}; {floor}; version {column.version} of the probe."
     has, partly = column.thresholds
     fits = f"fits from {FITS:.0%} on the training items"
+    if column.tags:
+        yield f"It takes {', '.join(column.tags)}."
     yield f"Has it from a place of {has:.0%}, partly from {partly:.0%}; {fits}."
+    if column.harder:
+        yield f"harder: the same metric on {column.harder}; of one or two seeds it says little."
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."

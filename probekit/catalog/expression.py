@@ -105,13 +105,23 @@ class Expression:
             found = f"{name} takes sides that are multiples of {multiple}, at least {least}, not {size}"
             raise UsageError(asked, found, "Put it to another size of the probe.")
 
-    def host(self, channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> Module:
-        """Build the layer for one place of the structure; raises UsageError where it takes no such maps."""
+    def host(
+        self, channels: int, size: tuple[int, ...], shared: dict[str, Any], *, causal: bool = False
+    ) -> Module:
+        """Build the layer for one place of the structure; raises UsageError where it takes no such maps, or
+        is to be causal and cannot."""
         assert self.layer is not None
         self.fits(self.layer, size)
+        if causal and not self.layer.accepts("causal"):
+            found = f"{self.layer.shown} lets positions see what comes after them"
+            raise UsageError(
+                f"a causal {self.text}", found, "Type causal=false in the structure, or another layer."
+            )
         handed: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
         if self.layer.accepts("shared"):
             handed["shared"] = shared
+        if causal:
+            handed["causal"] = True
         layer: Module = self.layer.make(channels, size, **handed)
         return layer
 

@@ -21,7 +21,7 @@ from probekit.interfaces import Value
 HANDED: Mapping[Kind, frozenset[str]] = {
     "probe": frozenset(),
     "structure": frozenset({"shape", "width", "layer"}),
-    "layer": frozenset({"channels", "size", "encoding", "shared"}),
+    "layer": frozenset({"channels", "size", "encoding", "shared", "causal"}),
     "encoding": frozenset({"channels", "size", "heads", "keys", "values"}),
     "trainer": frozenset(),
     "executor": frozenset(),

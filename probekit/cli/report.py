@@ -94,17 +94,19 @@ def print_metrics(metrics: Sequence[Metric], column: Column, everything: bool) -
     (cell,) = column.cells
     names = [name for name in cell.scores if everything or name in {metric.name for metric in metrics}]
     shown = names if everything else names[:ROWS]
+    beyond = any(score.harder is not None for score in cell.scores.values())
     rows = []
     for name in shown:
         score = cell.scores[name]
         at = score.place
         rows.append(
             [
-                name, number(score.mean), number(score.train), number(score.floor), exact(score.perfect),
-                percent(at), "" if at is None else bar(at, SHORT),
+                name, number(score.mean), number(score.train), *([number(score.harder)] if beyond else []),
+                number(score.floor), exact(score.perfect), percent(at), "" if at is None else bar(at, SHORT),
             ]
         )  # fmt: skip
-    print_table("", ["metric", "test", "training", "floor", "perfect", "place", ""], rows)
+    heads = ["metric", "test", "training", *(["harder"] if beyond else []), "floor", "perfect", "place", ""]
+    print_table("", heads, rows)
     if len(shown) < len(names):
         tell(f"{len(names) - len(shown)} more metrics: --all.")
 

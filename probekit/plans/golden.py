@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def splits_of(probe: Probe) -> tuple[Split, ...]:
+    """Return the splits that a probe has."""
+    return (*SPLITS, "harder") if getattr(probe, "harder", "") else SPLITS
+
+
 PINNED = 8
 """How many items of each split are hashed."""
 
@@ -57,7 +64,7 @@ def golden_hash(probe: Probe) -> str:
 
 
 def _pinned(probe: Probe) -> Iterator[bytes]:
-    for split in SPLITS:
+    for split in splits_of(probe):
         data = probe.data(split, 0)
         for tensor in batch(data, range(min(PINNED, len(data)))):
             yield from digests(tensor)

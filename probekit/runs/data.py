@@ -7,6 +7,7 @@ from typing import Any
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Split
+from probekit.plans.golden import splits_of
 from probekit.plans.scale import probe_at
 
 
@@ -18,6 +19,7 @@ def data(
     For nonlocality: float32 RGB 3 x H x W in [0, 1] and float32 depth 1 x H x W. params: of the probe.
     Raises UsageError for an unknown name, scale, split or parameter.
     """
-    if split not in ("train", "validation", "test"):
-        raise UsageError(f"split {split!r}", "there is no such split", "Type train, validation or test.")
-    return probe_at(probe, scale, registry(), **params).data(split, seed)
+    made = probe_at(probe, scale, registry(), **params)
+    if split not in (have := splits_of(made)):
+        raise UsageError(f"split {split!r}", "there is no such split", f"Type one of {', '.join(have)}.")
+    return made.data(split, seed)

@@ -86,7 +86,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with sitting.of("drawing data"):
         data = splits(job)
         data.draw(tell)
-    train, test = data.train, data.test
+    train, test, harder = data.train, data.test, data.harder
     with sitting.of("building"):
         model = build(job.expression, probe.shape, plan, device)
     with sitting.of("answering first"):
@@ -103,6 +103,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
             tell("score", {"step": len(scored), "steps": 4})
             scored.append(score(model, probe, split, count, device))
+        beyond = {} if harder is None else score(model, probe, harder, len(harder), device)
     items, own, chosen_by = scored
     files[SCORES] = folder.write_tensors(SCORES, items)
     tell("score", {"step": 3, "steps": 4})
@@ -112,7 +113,8 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         if metric.gap:
             metrics[metric.gap] = None if here is None or there is None else here - there
     with sitting.of("looking at it"):
-        beside = looked_at(job, model, train, test, items[probe.metrics[0].name], folder, device)
+        first = items[probe.metrics[0].name]
+        beside = looked_at(job, model, train, test, harder, first, folder, device)
     tell("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,
@@ -120,6 +122,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         metrics=metrics,
         train=training,
         validation=means(chosen_by),
+        harder=means(beyond),
         unscored={
             prefix + name: why
             for prefix, found in (("", items), ("train/", own), ("validation/", chosen_by))

@@ -25,6 +25,7 @@ class Splits:
         self.train: Dataset = probe.data("train", seed)
         self.validation: Dataset = probe.data("validation", seed)
         self.test: Dataset = probe.data("test", seed)
+        self.harder: Dataset | None = probe.data("harder", seed) if getattr(probe, "harder", "") else None
 
     @functools.cached_property
     def controls(self) -> dict[str, Scores]:
@@ -38,7 +39,7 @@ class Splits:
 
     def draw(self, tell: Callable[[str, Row], None]) -> None:
         """Draw what has not been drawn, telling how far it is."""
-        for split in (self.train, self.validation, self.test):
+        for split in filter(None, (self.train, self.validation, self.test, self.harder)):
             for drawn in materialised(split):
                 tell("prepare", {"step": drawn, "steps": len(split)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from probekit.axis import Axis
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 
 def along(
-    model: Callable[[Tensor], Tensor], probe: Probe, train: Dataset, test: Dataset, device: torch.device
+    model: Callable[[Tensor], Tensor],
+    probe: Probe,
+    train: Dataset,
+    tests: Sequence[Dataset],
+    device: torch.device,
 ) -> Along | None:
     """Score a network along the probe's axis, and each closed-form control; None for a probe without one.
+
+    tests: the test items, and the harder ones where there are some.
 
     Raises RunError where the axis gives anything but a number an item, or one a position.
     """
@@ -35,8 +41,10 @@ def along(
         if hasattr(control, "fit"):
             closed = cast("Control", control)
             closed.fit(train)
-            found[name] = tuple(points(axis, binned(axis, closed, probe, test, torch.device("cpu"))))
-    own = tuple(points(axis, binned(axis, model, probe, test, device)))
+            cpu = torch.device("cpu")
+            some = torch.cat([binned(axis, closed, probe, test, cpu) for test in tests])
+            found[name] = tuple(points(axis, some))
+    own = tuple(points(axis, torch.cat([binned(axis, model, probe, test, device) for test in tests])))
     return Along(
         axis=axis.name,
         unit=axis.unit,

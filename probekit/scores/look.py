@@ -38,6 +38,7 @@ def looked_at(
     model: nn.Module,
     train: Dataset,
     test: Dataset,
+    harder: Dataset | None,
     scores: Tensor,
     folder: Folder,
     device: torch.device,
@@ -59,7 +60,7 @@ def looked_at(
         maps.update(drawn)
 
     def climb() -> None:
-        found.along = along(model, probe, train, test, device)
+        found.along = along(model, probe, train, [test] if harder is None else [test, harder], device)
 
     def count() -> None:
         found.flops = forward_flops(model, probe.shape)

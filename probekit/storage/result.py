@@ -48,18 +48,18 @@ class Result(BaseModel):
     """What was found.
 
     metrics: test means; train: means over as many training items; validation: means over the validation
-    split, by which a recipe may be chosen; controls: each closed-form control's means on the same test items,
-    by name; floors: the best of these; ceiling: what the best of solvers expects of them in the headline
-    metric, None for a probe that leaves nothing to be guessed. None stands for a metric that applies to no
-    item, or is not finite for one; unscored: why, by name, of the other splits as train/NAME. intervals: 95 %
-    of the test mean over items (one seed says nothing of the noise between seeds); counts: how many items
-    each is over. measured: properties measured rather than learned; their maps are in measured.safetensors.
-    spike: to what multiple of its first the loss rose, None where training kept its footing. seconds:
-    training alone, over all sittings. flops: of one forward pass of one item. weights: sha256 over the final
-    weights. missing: why something beside the scores was not found, by what it is. put_back: what its
-    code changed of the process and was put back, by what was going on. along: scores along the probe's axis.
-    error: why it failed. files: sha256 by name. stored: when, in seconds since 1970, UTC; 0 where probekit
-    0.1.0 wrote it.
+    split, by which a recipe may be chosen; harder: over the harder split of a probe that has one; controls:
+    each closed-form control's means on the same test items, by name; floors: the best of these; ceiling:
+    what the best of solvers expects of them in the headline metric, None for a probe that leaves nothing to
+    be guessed. None stands for a metric that applies to no item, or is not finite for one; unscored: why, by
+    name, of the other splits as train/NAME. intervals: 95 % of the test mean over items (one seed says
+    nothing of the noise between seeds); counts: how many items each is over. measured: properties measured
+    rather than learned; their maps are in measured.safetensors. spike: to what multiple of its first the
+    loss rose, None where training kept its footing. seconds: training alone, over all sittings. flops: of
+    one forward pass of one item. weights: sha256 over the final weights. missing: why something beside the
+    scores was not found, by what it is. put_back: what its code changed of the process and was put back, by
+    what was going on. along: scores along the probe's axis. error: why it failed. files: sha256 by name.
+    stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +70,7 @@ class Result(BaseModel):
     metrics: Scores = {}
     train: Scores = {}
     validation: Scores = {}
+    harder: Scores = {}
     unscored: dict[str, str] = {}
     spike: Number = None
     controls: dict[str, Scores] = {}

@@ -14,7 +14,7 @@ from probekit_probes import streams
 
 Item = tuple[Tensor, Tensor]
 Indices = NDArray[np.int64]
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "harder")
 BLOCK = 4096
 
 

@@ -24,9 +24,18 @@ def probekit_components() -> list[Component]:
         ),
         Component(
             "layer",
+            "deltanet",
+            f"{HERE}.deltanet:DeltaNet",
+            "a state that each position corrects by the delta rule, linear in positions",
+        ),
+        Component(
+            "layer",
             "global-context",
             f"{HERE}.global_context:GlobalContext",
             "one attention-pooled context for all positions",
+        ),
+        Component(
+            "layer", "gru", f"{HERE}.gru:GRU", "a gated state, moved position by position, linear in them"
         ),
         Component(
             "layer", "lambda", f"{HERE}.lambda_:Lambda", "Lambda layer: content lambdas, linear in positions"

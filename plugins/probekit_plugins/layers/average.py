@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
 class Average(nn.Module):
-    """The mean over positions, broadcast: (batch, channels, *size) to the same shape; no parameters."""
+    """The mean over positions, broadcast: (batch, channels, *size) to the same shape; no parameters.
 
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+    causal: each position receives the mean of those up to it, in reading order.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...], *, causal: bool = False) -> None:
         super().__init__()
+        self.causal = causal
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.causal:
+            rows = x.flatten(2)
+            counts = torch.arange(1, rows.shape[2] + 1, dtype=x.dtype, device=x.device)
+            return (rows.cumsum(2) / counts).view_as(x)
         return x.mean(tuple(range(2, x.ndim)), keepdim=True).expand_as(x)

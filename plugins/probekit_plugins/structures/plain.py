@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from probekit.interfaces import Shape
-from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Pointwise
+from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Pointwise, convolution
 
 
 class Plain(nn.Module):
@@ -17,7 +19,10 @@ class Plain(nn.Module):
     conv1x1, `depth` times [x + LS(layer(LN x)), then an inverted bottleneck], conv1x1: only the layer moves
     anything between positions. The paper's appendix is not public; this is recovered from the parameter
     counts of Tables 2 and 3, and exact for all their rows.
-    width: channels inside. norm: False leaves LN and LS around the layer out, as Table 2 has it.
+    width: channels inside. causal: nothing moves backwards: the layer is asked to be causal, which not each
+    can be. conv: positions of a depthwise convolution before each layer, 0 for none; a short one is known to
+    carry much of what sequence layers are praised for. norm: False leaves LN and LS around the layer out, as
+    Table 2 has it.
     layer: builder (channels, size, shared) -> Module, called `depth` times with one dict `shared`; without it
     the bottlenecks alone are left, a pointwise network.
     """
@@ -30,14 +35,24 @@ class Plain(nn.Module):
         layer: Builder | None = None,
         depth: Annotated[int, Field(ge=1, le=1000)] = 1,
         norm: bool = True,
+        causal: bool = False,
+        conv: Annotated[int, Field(ge=0, le=64)] = 0,
     ) -> None:
         super().__init__()
         shared: dict[str, Any] = {}
+        if causal and layer is not None:
+            layer = partial(layer, causal=True)
         self.network = nn.Sequential(
             Pointwise(shape.inputs, width),
             *(
-                Bottleneck(width) if layer is None else Nonlocal(width, shape.size, layer, shared, norm=norm)
+                part
                 for _ in range(depth)
+                for part in (
+                    *([Short(width, shape.size, conv, causal=causal)] if conv else []),
+                    Bottleneck(width)
+                    if layer is None
+                    else Nonlocal(width, shape.size, layer, shared, norm=norm),
+                )
             ),
             Pointwise(width, shape.outputs),
         )
@@ -45,3 +60,22 @@ class Plain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.network(x)
         return y
+
+
+class Short(nn.Module):
+    """A short convolution of each channel, added to it: x + depthwise(x), of `side` positions an axis.
+
+    causal: of the positions up to each, along the last axis and, in 2-D, in the rows above. Source: the short
+    convolutions of H3 (Fu et al. 2023) and of what came since.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...], side: int, *, causal: bool) -> None:
+        super().__init__()
+        before = side - 1 if causal else (side - 1) // 2
+        self.padding = (before, side - 1 - before) * len(size)
+        self.convolution = convolution(size, channels, channels, side, groups=channels)
+        self.convolution.padding = (0,) * len(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolution(functional.pad(x, self.padding))
+        return x + y

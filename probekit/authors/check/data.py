@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.authors.check.kit import DoesNotApply, fail
@@ -11,7 +12,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe, Split
 from probekit.items import batch
-from probekit.plans.golden import SPLITS, broken, digests, golden_hash, smallest
+from probekit.plans.golden import broken, digests, golden_hash, smallest, splits_of
 from probekit.plans.scale import probe_at
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def same_seed_gives_same_data_whatever_the_workers(bench: ProbeBench) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    for split in SPLITS:
+    for split in splits_of(bench.probe):
         inputs, targets = bench.items(split, most=32)
         count = len(inputs)
         alone = bench.probe.data(split, 0)
@@ -88,20 +89,26 @@ def seed_moves_training_alone(bench: ProbeBench) -> None:
     """Another seed gives another training split, and the same validation and test."""
     import torch
 
-    changed = {split: not torch.equal(bench.items(split, 0)[0], bench.items(split, 1)[0]) for split in SPLITS}
+    changed = {
+        split: not torch.equal(bench.items(split, 0)[0], bench.items(split, 1)[0])
+        for split in splits_of(bench.probe)
+    }
     if not changed["train"]:
         fail(
             "another seed gives the same training split", "Put the seed into each training item's generator."
         )
-    if changed["validation"] or changed["test"]:
-        fail("a seed moves validation or test", "Fix both by version alone, so that scores can be compared.")
+    if moved := [split for split, other in changed.items() if other and split != "train"]:
+        fail(
+            f"a seed moves {' and '.join(moved)}",
+            "Fix them by version alone, so that scores can be compared.",
+        )
 
 
 def splits_never_meet(bench: ProbeBench) -> None:
     """No input of one split is in another."""
-    seen = {split: set(digests(bench.items(split)[0])) for split in SPLITS}
-    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        if shared := len(seen[cast("Split", one)] & seen[cast("Split", other)]):
+    seen = {split: set(digests(bench.items(split)[0])) for split in splits_of(bench.probe)}
+    for one, other in combinations(seen, 2):
+        if shared := len(seen[one] & seen[other]):
             fail(
                 f"{one} and {other} share {shared} inputs",
                 "Put the split into each item's generator; a small space of inputs is shared out by a rule.",
@@ -111,7 +118,7 @@ def splits_never_meet(bench: ProbeBench) -> None:
 def inputs_alone_decide_labels(bench: ProbeBench) -> None:
     """Equal inputs have equal targets, in all splits and for several seeds."""
     labels: dict[bytes, bytes] = {}
-    for split in SPLITS:
+    for split in splits_of(bench.probe):
         for seed in (0, 1) if split == "train" else (0,):
             inputs, targets = bench.items(split, seed)
             for key, label in zip(digests(inputs), digests(targets), strict=True):

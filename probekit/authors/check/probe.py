@@ -12,7 +12,7 @@ from probekit.errors import reason
 from probekit.evidence.focus import controls
 from probekit.interfaces import Dataset, Metric, Split
 from probekit.items import Items
-from probekit.plans.golden import SPLITS
+from probekit.plans.golden import splits_of
 from probekit.plans.scale import probe_at
 from probekit.scores.along import along
 from probekit.scores.pictures import Strip, grid
@@ -53,7 +53,7 @@ def oracle_is_exact(bench: ProbeBench) -> None:
     import torch
 
     probe = bench.probe
-    for split in SPLITS:
+    for split in splits_of(bench.probe):
         inputs, targets = bench.items(split)
         answers = probe.oracle(inputs)
         if answers.shape != targets.shape:
@@ -196,7 +196,7 @@ def scores_go_along_its_axis(bench: ProbeBench) -> None:
     def model(inputs: Tensor) -> Tensor:
         return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.size)
 
-    found = along(model, probe, small(bench, "train"), small(bench, "test"), torch.device("cpu"))
+    found = along(model, probe, small(bench, "train"), [small(bench, "test")], torch.device("cpu"))
     if found is not None and not found.points:
         fail(f"no item of the axis {found.axis} lies within its edges", "Give edges that items reach.")
 

@@ -1,0 +1,79 @@
+"""The parity probe: is it known of any row of bits whether its ones are odd?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import PositiveInt
+from torch import nn
+
+from probekit.interfaces import Control, Scale
+from probekit_probes.certified import Certified
+from probekit_probes.noise import measured
+from probekit_probes.tracking import controls
+from probekit_probes.tracking.probe import Tracking
+from probekit_probes.words import window
+
+
+class Parity(Tracking):
+    """Tell after each bit of a row whether the ones so far are odd.
+
+    Inputs: float32 one-hot tokens (3, longest): bits, then blanks. Targets: float32 (2, longest), zero where
+    nothing is asked. Rows of training and test have `moves` bits; the harder ones `longest`, asked from there
+    on where the others end. No window and no subset of the bits tells more than chance, 1/2. Source: Deletang
+    et al., "Neural Networks and the Chomsky Hierarchy", 2023; Grazzi et al., "Unlocking State-Tracking in
+    Linear RNNs Through Negative Eigenvalues", 2025.
+
+    moves, longest: bits of a row. train, validation, test: items; there are as many harder ones as of test.
+    Raises UsageError where the harder rows are no longer.
+    """
+
+    property = "parity"
+    version = 1
+    structure = "plain(depth=2, causal=true, conv=4)"
+    harder = "rows four times as long, beyond where those of training end"
+    tags = ("counter modulo two", "group composition")
+    golden: Mapping[int, str] = {}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("parity")
+    scales: Mapping[str, Scale] = measured(
+        "parity",
+        {
+            "smoke": Scale(
+                "seconds, for tests; proves nothing",
+                {"moves": 12, "longest": 24, "train": 256, "validation": 64, "test": 64},
+                {"epochs": 2, "batch": 32, "lr": 2e-3},
+                width=16,
+                decides=False,
+                seconds=1,
+            ),
+            "quick": Scale(
+                "a minute on one core: rows of 32 bits",
+                {"moves": 32, "longest": 128, "train": 64_000, "validation": 1_000, "test": 1_000},
+                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                width=64,
+                seconds=90,
+            ),
+            "large": Scale(
+                "a GPU: rows of 128 bits",
+                {"moves": 128, "longest": 512, "train": 500_000, "test": 5_000},
+                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                width=128,
+            ),
+        },
+    )
+
+    def __init__(
+        self,
+        *,
+        moves: PositiveInt = 32,
+        longest: PositiveInt = 128,
+        train: PositiveInt = 64_000,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 1_000,
+    ) -> None:
+        self.laid_out("z2", moves, longest, {"train": train, "validation": validation, "test": test})
+
+    def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
+        """Return the solvers that lack the property."""
+        return {"the last move": controls.LastMove(), "window": window}

@@ -1,0 +1,148 @@
+"""The state-tracking probe: is the state after each of a row of moves known?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from probekit import asked
+from probekit.axis import Axis
+from probekit.errors import UsageError
+from probekit.interfaces import Control, Scale
+from probekit_probes.certified import Certified
+from probekit_probes.noise import measured
+from probekit_probes.tracking import controls
+from probekit_probes.tracking.moves import Design
+from probekit_probes.tracking.oracle import states
+from probekit_probes.words import Spelt, answers_of, tokens_of, window
+
+
+class Tracking(Spelt):
+    """What the probes of groups share; see `StateTracking` and `Parity`."""
+
+    group: str
+    moves: int
+
+    def laid_out(self, group: str, moves: int, longest: int, items: Mapping[str, int]) -> None:
+        """Make the splits, metrics and axis. Raises UsageError where no word is longer than those of
+        training."""
+        if longest <= moves:
+            asked_for = f"a group of words of {moves} moves, the harder ones of {longest}"
+            raise UsageError(asked_for, "the harder are no longer", f"Type longest={4 * moves}.")
+        self.group, self.moves = group, moves
+        design, beyond = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
+        self.alphabet = design.alphabet
+        self.writers = {
+            **dict.fromkeys(("train", "validation", "test"), design.write),
+            "harder": beyond.write,
+        }
+        self.lengths = {**items, "harder": items["test"]}
+        order = self.alphabet.classes
+        self.metrics = (asked.accuracy(1 / order), asked.exact())
+        ends = [
+            1,
+            2,
+            3,
+            5,
+            9,
+            *(end for end in (17, 25, 33, 49, 65, 97, 129, 193, 257) if end <= longest),
+            longest + 1,
+        ]
+        edges = tuple(float(end) for end in sorted({*ends, moves + 1}))
+        about = "Share of states that are right, by how many moves led there"
+        self.axis = Axis("moves", "moves", about, self.place, asked.right, "higher", edges, (0.0, 1.0))
+
+    def place(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return how many moves led to each position, (batch, length) float32."""
+        return torch.arange(1.0, inputs.shape[2] + 1).to(inputs.device).expand(len(inputs), -1)
+
+    def oracle(self, inputs: Tensor) -> Tensor:
+        """Return the exact states from the input alone, (batch, order, length)."""
+        moves = tokens_of(inputs) - 1
+        where = moves >= 0
+        if bool(where[:, self.moves :].any()):
+            where = where & (torch.arange(inputs.shape[2], device=where.device) >= self.moves)
+        return answers_of(states(moves.cpu(), self.group).to(inputs.device), where, self.alphabet.classes)
+
+    def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        """Return which words have one answer, (batch,) bool for each rule."""
+        moves = inputs.argmax(1) > 0
+        rule = {"no move comes after a blank": ~(moves[:, 1:] & ~moves[:, :-1]).any(1)}
+        return {**rule, "a token a position": (inputs.sum(1) == 1).all(1)}
+
+    def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what words contain, (batch,) numbers each."""
+        return {"moves": (inputs.argmax(1) > 0).sum(1), "asked": asked.asked(targets).sum(1)}
+
+
+class StateTracking(Tracking):
+    """Tell the state after each of a row of moves.
+
+    Inputs: float32 one-hot tokens (1 + order, longest): elements of a group, uniform, then blanks. Targets:
+    float32 (order, longest), the product of the elements so far; zero where nothing is asked. Words of
+    training and test have `moves` elements; the harder ones `longest`, asked from there on where the others
+    end. Source: the word problem of groups, Merrill, Petty and Sabharwal, "The Illusion of State in
+    State-Space Models", ICML 2024; Barrington 1989. z6 is the abelian group of s3's order: what fails on s3
+    alone fails for its order of moves.
+
+    group: see `groups.table`. moves, longest: elements of a word. train, validation, test: items; there are
+    as many harder ones as of test. Raises UsageError where the harder words are no longer.
+    """
+
+    property = "state tracking"
+    version = 1
+    structure = "plain(depth=2, causal=true, conv=4)"
+    harder = "words four times as long, beyond where those of training end"
+    tags = ("group composition",)
+    golden: Mapping[int, str] = {}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("state-tracking")
+    scales: Mapping[str, Scale] = measured(
+        "state-tracking",
+        {
+            "smoke": Scale(
+                "seconds, for tests; proves nothing",
+                {"moves": 6, "longest": 12, "train": 256, "validation": 64, "test": 64},
+                {"epochs": 2, "batch": 32, "lr": 2e-3},
+                width=16,
+                decides=False,
+                seconds=1,
+            ),
+            "quick": Scale(
+                "a minute on one core: 16 moves of the six of s3",
+                {"moves": 16, "longest": 64, "train": 96_000, "validation": 1_000, "test": 1_000},
+                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                width=64,
+                seconds=90,
+            ),
+            "large": Scale(
+                "a GPU: 32 moves of the sixty of a5",
+                {"group": "a5", "moves": 32, "longest": 128, "train": 1_000_000, "test": 5_000},
+                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                width=128,
+            ),
+        },
+    )
+
+    def __init__(
+        self,
+        *,
+        group: Literal["z2", "z6", "s3", "z60", "a4xz5", "a5"] = "s3",
+        moves: PositiveInt = 16,
+        longest: PositiveInt = 64,
+        train: PositiveInt = 96_000,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 1_000,
+    ) -> None:
+        self.laid_out(group, moves, longest, {"train": train, "validation": validation, "test": test})
+
+    def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
+        """Return the solvers that lack the property; of an abelian group the order of moves says nothing, and
+        who ignores it lacks nothing."""
+        found: dict[str, Control | Callable[..., nn.Module]] = {"the last move": controls.LastMove()}
+        if self.group[0] != "z":
+            found["moves in any order"] = controls.AnyOrder(self.group)
+        return {**found, "window": window}

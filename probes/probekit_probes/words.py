@@ -1,0 +1,154 @@
+"""Words are rows of tokens, some of whose positions are asked for: the data of probes along a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit import asked
+from probekit.interfaces import Dataset, Shape, Split
+from probekit_probes.kept import Indices, Item, Kept
+from probekit_probes.streams import Words as Keys
+
+Bytes = NDArray[np.uint8]
+UNASKED = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """How many tokens there are, how many classes an answer has, and how long a word is."""
+
+    tokens: int
+    classes: int
+    length: int
+
+    @property
+    def shape(self) -> Shape:
+        """That of inputs and outputs: one-hot tokens, logits of classes."""
+        return Shape(self.tokens, self.classes, (self.length,))
+
+
+class Words(Kept):
+    """A split of words, drawn when asked for and kept, two bytes a position.
+
+    Item i: float32 one-hot tokens (tokens, length) and float32 answers (classes, length), one-hot where
+    something is asked and zero elsewhere, a function of (seed, split, i) alone. write: from keys (items,) to
+    tokens and answers, (items, length) uint8, UNASKED where nothing is asked.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        write: Callable[[Keys], tuple[Bytes, Bytes]],
+        split: str,
+        seed: int,
+        items: int,
+    ) -> None:
+        super().__init__(split, seed, items)
+        self.alphabet, self.write = alphabet, write
+        self.tokens = np.empty((items, alphabet.length), np.uint8)
+        self.answers = np.empty((items, alphabet.length), np.uint8)
+
+    def draw(self, some: Indices, keys: Keys) -> None:
+        self.tokens[some], self.answers[some] = self.write(keys)
+
+    def batch(self, indices: Sequence[int]) -> Item:
+        """Return inputs (batch, tokens, length) and targets (batch, classes, length), channels last.
+
+        Raises IndexError where an index lies outside the split.
+        """
+        some = self.ensure(indices)
+        return spelt(self.alphabet, torch.from_numpy(self.tokens[some]), torch.from_numpy(self.answers[some]))
+
+    def on(self, device: torch.device) -> Dataset:
+        """Return the split, drawn to its end, with tokens and answers in the device's memory."""
+        self.ensure(range(len(self)))
+        return Resident(self.alphabet, *(torch.from_numpy(x).to(device) for x in (self.tokens, self.answers)))
+
+
+class Resident:
+    """A split of words in a device's memory: the same items, made there."""
+
+    def __init__(self, alphabet: Alphabet, tokens: Tensor, answers: Tensor) -> None:
+        self.alphabet, self.tokens, self.answers = alphabet, tokens, answers
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: int) -> Item:
+        inputs, targets = self.batch([index])
+        return inputs[0], targets[0]
+
+    def batch(self, indices: Sequence[int]) -> Item:
+        """Return what `Words.batch` does, on the device."""
+        some = torch.as_tensor(np.asarray(indices, np.int64)).to(self.tokens.device, non_blocking=True)
+        return spelt(self.alphabet, self.tokens[some], self.answers[some])
+
+
+def spelt(alphabet: Alphabet, tokens: Tensor, answers: Tensor) -> Item:
+    """Return one-hot tokens and answers of uint8 (batch, length), channels first and last in memory."""
+    inputs = functional.one_hot(tokens.long(), alphabet.tokens).float()
+    given = answers.long().clamp(max=alphabet.classes)
+    targets = functional.one_hot(given, alphabet.classes + 1)[..., :-1].float()
+    return inputs.mT, targets.mT
+
+
+class Spelt:
+    """What probes along a sequence share: shape, splits, loss and form of answers.
+
+    writers: what writes the words of each split; lengths: items of each.
+    """
+
+    alphabet: Alphabet
+    writers: Mapping[str, Callable[[Keys], tuple[Bytes, Bytes]]]
+    lengths: Mapping[str, int]
+
+    @property
+    def shape(self) -> Shape:
+        """That of inputs and outputs."""
+        return self.alphabet.shape
+
+    def data(self, split: Split, seed: int) -> Words:
+        """Return a split; `seed` moves the training split, `version` alone fixes the others."""
+        seed = seed if split == "train" else 0
+        return Words(self.alphabet, self.writers[split], split, seed, self.lengths[split])
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the cross-entropy, a mean over the asked positions."""
+        return asked.cross_entropy(output, target)
+
+    def answer(self, output: Tensor) -> Tensor:
+        """Return the classes that an output says, one-hot."""
+        return asked.answer(output)
+
+
+def window(shape: Shape, *, width: int) -> nn.Module:
+    """Build a network that sees each position and the six before it, and nothing else."""
+    return nn.Sequential(
+        nn.ConstantPad1d((SEEN - 1, 0), 0.0),
+        nn.Conv1d(shape.inputs, 4 * width, SEEN),
+        nn.GELU(),
+        nn.Conv1d(4 * width, 4 * width, 1),
+        nn.GELU(),
+        nn.Conv1d(4 * width, shape.outputs, 1),
+    )
+
+
+SEEN = 7
+"""Positions that the window control sees."""
+
+
+def tokens_of(inputs: Tensor) -> Tensor:
+    """Return the tokens of one-hot inputs (batch, tokens, length), (batch, length) int64."""
+    return inputs.argmax(1)
+
+
+def answers_of(classes: Tensor, where: Tensor, count: int) -> Tensor:
+    """Return answers (batch, count, length) float32 of classes (batch, length), zero but `where`."""
+    return (functional.one_hot(classes.clamp(0, count - 1), count) * where[..., None]).mT.float()
