@@ -181,8 +181,7 @@ class Probe(Protocol):
     def property(self) -> str: ...
 
     def data(self, split: Split, seed: int, /) -> Dataset:
-        """Return a split; `seed` moves the training split, the others are fixed by version. "harder" is asked
-        for where the probe has it."""
+        """Return a split; `seed` moves the training split, the others are fixed by version."""
         ...
 
     def loss(self, output: Tensor, target: Tensor, /) -> Tensor: ...
@@ -211,9 +210,7 @@ class Structure(Protocol):
 class Layer(Protocol):
     """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
 
-    One that can be causal, each position seeing those up to it in reading order, takes `causal=False`, which
-    its host says.
-
+    causal: taken, False by default, by one in which each position can see those up to it alone.
     encoding: a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own;
     handed over where one was asked for. shared: one dict a network, for tied weights. A layer that needs
     neither leaves them out.

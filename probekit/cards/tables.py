@@ -92,10 +92,8 @@ def detail(card: Card, column: Column) -> Table:
     """Return a column's headline, a row a structure."""
     paper = any(cell.headline.published is not None for cell in column.cells)
     beyond = any(cell.headline.harder is not None for cell in column.cells)
-    heads = (
-        "structure", column.metric, "95 %", "place", "verdict", "to the best",
-        *(["harder"] if beyond else []), *(["paper"] if paper else []),
-    )  # fmt: skip
+    more = (*(["harder"] if beyond else []), *(["paper"] if paper else []))
+    heads = ("structure", column.metric, "95 %", "place", "verdict", "to the best", *more)
     rows = [row(cell, paper, beyond) for name in card.structures if (cell := column.cell(name)) is not None]
     return Table(f"{column.property}: {column.title}", heads, tuple(rows), tuple(notes(column)))
 

@@ -36,7 +36,7 @@ class DeltaNet(nn.Module):
         self.heads, self.most, self.causal = heads, 2.0 if negative else 1.0, causal
         self.maps = nn.Linear(channels, 3 * channels)
         self.rate = nn.Linear(channels, heads)
-        self.norm = nn.RMSNorm(channels // heads)
+        self.scale = nn.Parameter(torch.ones(channels // heads))
         self.out = nn.Linear(channels, channels)
 
     @staticmethod
@@ -51,18 +51,22 @@ class DeltaNet(nn.Module):
         beta = self.most * self.rate(rows).mT.sigmoid()  # (batch, heads, positions)
         back = 0 if self.causal else self.heads // 2
         ahead = slice(back, None)
-        y = scan(parts[:, :, ahead], beta[:, ahead])
-        if back:
-            turned = scan(parts[:, :, :back].flip(3), beta[:, :back].flip(2)).flip(2)
-            y = torch.cat([turned, y], 1)
-        z: Tensor = self.out(self.norm(y).transpose(1, 2).flatten(2))
+        with torch.autocast(x.device.type, enabled=False):
+            y = scan(parts[:, :, ahead], beta[:, ahead])
+            if back:
+                turned = scan(parts[:, :, :back].flip(3), beta[:, :back].flip(2)).flip(2)
+                y = torch.cat([turned, y], 1)
+            y = functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype))
+        z: Tensor = self.out(y.to(parts.dtype).transpose(1, 2).flatten(2))
         return z.mT.reshape_as(x)
 
 
 def scan(parts: Tensor, beta: Tensor) -> Tensor:
     """Return S^T q at each position, (batch, heads, positions, d); parts: q, k and v, (3, batch, heads,
     positions, d), beta: (batch, heads, positions)."""
-    q, k, v = parts
+    exact = torch.promote_types(parts.dtype, torch.float32)  # no triangular system is solved in less
+    q, k, v = parts.to(exact)
+    beta = beta.to(exact)
     q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
     found = []

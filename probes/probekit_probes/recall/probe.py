@@ -42,7 +42,7 @@ class Recall(Spelt):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "words of up to twice as many pairs"
     tags = ("content addressing",)
-    golden: Mapping[int, str] = {}
+    golden: Mapping[int, str] = {1: "09be027c601cd904"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("recall")
     scales: Mapping[str, Scale] = measured(
         "recall",
@@ -57,7 +57,7 @@ class Recall(Spelt):
             ),
             "quick": Scale(
                 "a minute on one core: two to eight pairs of 32 values",
-                {"pairs": 8, "keys": 32, "values": 32, "train": 64_000, "validation": 1_000, "test": 1_000},
+                {"pairs": 8, "keys": 32, "values": 32, "train": 48_000, "validation": 1_000, "test": 1_000},
                 {"epochs": 1, "batch": 64, "lr": 3e-3},
                 width=64,
                 seconds=60,
@@ -77,7 +77,7 @@ class Recall(Spelt):
         pairs: Annotated[int, Field(ge=2)] = 8,
         keys: Annotated[int, Field(ge=4)] = 32,
         values: Annotated[int, Field(ge=2)] = 32,
-        train: PositiveInt = 64_000,
+        train: PositiveInt = 48_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:

@@ -1,0 +1,116 @@
+"""What is guarded: sequence layers keep their formula, and causal ones see nothing that comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
+from probekit.plans.job import make_job
+from probekit.plans.spec import make_spec
+from probekit_plugins.layers.average import Average
+from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.transformer import Transformer
+from probekit_plugins.structures.plain import Plain
+
+LAYERS: dict[str, Callable[..., nn.Module]] = {
+    "average": Average,
+    "transformer": partial(Transformer, heads=2),
+    "gru": GRU,
+    "deltanet": partial(DeltaNet, heads=2),
+    "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
+}
+layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
+
+
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@layers
+@pytest.mark.parametrize("size", [(1,), (7,), (131,), (3, 5)])
+def test_a_causal_layer_sees_the_positions_up_to_each_and_all_of_them(
+    build: Callable[..., nn.Module], size: tuple[int, ...]
+) -> None:
+    layer = build(8, size, causal=True)
+    x = torch.randn(2, 8, *size, requires_grad=True)
+    y = layer(x)
+    assert y.shape == x.shape
+    place = x[0, 0].numel() // 2
+    y.flatten(2)[0, :, place].sum().backward()
+    assert x.grad is not None
+    moved = x.grad[0].flatten(1).abs().sum(0) > 0
+    assert moved[: place + 1].all()
+    assert not moved[place + 1 :].any()
+
+
+@layers
+def test_one_that_is_not_causal_sees_both_ways(build: Callable[..., nn.Module]) -> None:
+    layer, x = build(8, (9,)), torch.randn(1, 8, 9, requires_grad=True)
+    layer(x)[0, :, 4].sum().backward()
+    assert x.grad is not None
+    assert (x.grad[0].abs().sum(0) > 0).all()
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("length", [1, 31, 64, 65, 200])
+def test_deltanet_in_chunks_is_the_delta_rule_position_by_position(negative: bool, length: int) -> None:
+    layer = DeltaNet(8, (length,), heads=2, negative=negative, causal=True)
+    x = torch.randn(2, 8, length)
+    rows = x.mT
+    q, k, v = nn.functional.silu(layer.maps(rows)).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+    q, k = (part / part.norm(dim=-1, keepdim=True) for part in (q, k))
+    beta = layer.rate(rows).mT.sigmoid() * (2 if negative else 1)
+    state, found = torch.zeros(2, 2, 4, 4), []
+    for place in range(length):
+        key, value = k[:, :, place, :, None], v[:, :, place, None, :]
+        state = state + beta[:, :, place, None, None] * key @ (value - key.mT @ state)
+        found.append((q[:, :, place, None] @ state).squeeze(2))
+    read = torch.stack(found, 2)
+    read = read / (read.square().mean(-1, keepdim=True) + torch.finfo(read.dtype).eps).sqrt()
+    y = layer.out(read.transpose(1, 2).flatten(2)).mT
+    torch.testing.assert_close(layer(x), y)
+
+
+def test_a_gru_that_is_not_causal_is_one_each_way() -> None:
+    layer, x = GRU(7, (6,)), torch.randn(2, 7, 6)
+    assert layer.backwards is not None
+    ahead, back = layer.forwards(x.mT)[0], layer.backwards(x.mT.flip(1))[0].flip(1)
+    torch.testing.assert_close(layer(x), torch.cat([ahead, back], 2).mT)
+
+
+def test_a_causal_average_is_the_mean_so_far() -> None:
+    x = torch.randn(2, 3, 5)
+    torch.testing.assert_close(Average(3, (5,), causal=True)(x)[..., 3], x[..., :4].mean(2))
+
+
+@pytest.mark.parametrize("conv", [1, 4])
+@pytest.mark.parametrize("size", [(12,), (5, 6)])
+def test_a_short_convolution_reaches_so_many_positions_back(conv: int, size: tuple[int, ...]) -> None:
+    model = Plain(Shape(2, 3, size), width=8, conv=conv, causal=True)
+    x = torch.randn(1, 2, *size, requires_grad=True)
+    model(x)[(0, slice(None), *(side - 2 for side in size))].sum().backward()
+    assert x.grad is not None
+    moved = x.grad[0].abs().sum(0) > 0
+    expected = torch.zeros_like(moved)
+    expected[tuple(slice(max(0, side - 1 - conv), side - 1) for side in size)] = True
+    assert torch.equal(moved, expected)
+
+
+def test_a_layer_that_cannot_be_causal_is_refused_by_a_host_that_is() -> None:
+    asked = make_spec(probe="parity", structure="mixer", scale="smoke")
+    with pytest.raises(UsageError, match="mixer lets positions see what comes after them"):
+        make_job(asked, registry())
+    free = make_spec(probe="parity", structure="plain(depth=1)+mixer", scale="smoke")
+    assert make_job(free, registry()).plan.parameters > 0

@@ -1,0 +1,174 @@
+"""What is guarded: words of probes along a sequence are what they say, and floors are theorems."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
+from probekit.plans.scale import probe_at
+from probekit.runs.splits import Splits
+from probekit_probes.recall.probe import Recall
+from probekit_probes.tracking.controls import AnyOrder, LastMove
+from probekit_probes.tracking.groups import NAMES, after, cosets, table
+from probekit_probes.tracking.oracle import matrices
+from probekit_probes.tracking.probe import StateTracking
+from probekit_probes.words import SEEN, UNASKED, window
+
+PROBES = ("recall", "state-tracking", "parity")
+ABOUT = 4
+"""Standard errors within which a mean is a theorem's."""
+
+
+def words(probe: Any, split: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs, targets = probe.data(split, 0).batch(range(count))
+    return inputs, targets
+
+
+@pytest.mark.parametrize("scale", ["smoke", "quick", "large"])
+@pytest.mark.parametrize("name", PROBES)
+def test_the_oracle_solves_every_split_from_the_input_alone(name: str, scale: str) -> None:
+    probe = probe_at(name, scale, registry(), test=100)
+    for split in ("train", "test", "harder"):
+        inputs, targets = words(probe, split, 100)
+        assert torch.equal(probe.oracle(inputs), targets)
+        assert all(bool(rule.all()) for rule in probe.certified(inputs).values())
+        assert float(probe.loss(200 * targets - 100, targets)) == 0
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_the_items_are_the_same_on_a_device_and_the_harder_ones_are_drawn_apart(name: str) -> None:
+    probe = probe_at(name, "smoke", registry())
+    data = probe.data("harder", 0)
+    there = data.on(torch.device("cpu"))
+    for one, other in zip(data.batch([5, 0]), there.batch([5, 0]), strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(there[5][0], data[5][0])
+    splits = Splits(probe, 0)
+    assert splits.harder is not None
+    assert len(splits.harder) == len(splits.test)
+
+
+@pytest.mark.parametrize("pairs", [2, 8])
+def test_a_value_that_occurs_is_right_as_often_as_the_theorem_says(pairs: int) -> None:
+    probe = Recall(pairs=pairs, keys=32, values=16, test=20_000)
+    inputs, targets = words(probe, "test", 20_000)
+    scores = probe.metrics[0].score(probe.controls()["a value that occurs"](inputs), targets, inputs)
+    held = probe.pairs_of(inputs, targets)
+    assert set(held.tolist()) == set(map(float, range(2, pairs + 1)))
+    for count in range(2, pairs + 1):
+        some = scores[held == count].double()
+        error = float(some.std()) / len(some) ** 0.5
+        assert abs(float(some.mean()) - (1 / count + (1 - 1 / count) / 16)) < ABOUT * error
+
+
+def test_recall_asks_for_every_key_once_where_no_value_follows_and_harder_words_hold_more_pairs() -> None:
+    probe = Recall(pairs=4, keys=9, values=5, test=500)
+    for split, least, most in (("test", 2, 4), ("harder", 5, 8)):
+        data = probe.data(split, 0)  # type: ignore[arg-type]
+        data.ensure(range(500))
+        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+            known = dict(zip(tokens[0:16:2], tokens[1:16:2], strict=True))
+            known.pop(0, None)
+            assert least <= len(known) <= most
+            asked = np.flatnonzero(answers != UNASKED)
+            assert asked.min() >= 16
+            assert sorted(tokens[asked]) == sorted(known)
+            assert [known[tokens[place]] - 10 for place in asked] == answers[asked].tolist()
+            assert (tokens[16:][answers[16:] == UNASKED] == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_is_a_group_and_the_oracle_s_matrices_multiply_as_it_says(name: str) -> None:
+    of, known = table(name), matrices(name)
+    order = len(of)
+    assert (of[0] == np.arange(order)).all()
+    assert (of[:, 0] == np.arange(order)).all()
+    assert all(sorted(row) == list(range(order)) for row in of)
+    some = range(order) if order < 10 else range(0, order, 7)
+    for a, b, c in product(some, repeat=3):
+        assert of[of[a, b], c] == of[a, of[b, c]]
+    for a, b in product(some, repeat=2):
+        assert torch.equal(known[a] @ known[b], known[int(of[a, b])])
+
+
+def test_permutations_are_composed_from_left_to_right() -> None:
+    assert after((1, 2, 0), (0, 2, 1)) == (2, 1, 0)
+
+
+@pytest.mark.parametrize(("name", "count"), [("s3", 2), ("z6", 6), ("a5", 1), ("a4xz5", 15), ("z2", 2)])
+def test_cosets_are_those_of_the_commutator_subgroup(name: str, count: int) -> None:
+    found = cosets(name)
+    assert sorted(set(found.tolist())) == list(range(count))
+    of = table(name)
+    for a, b in product(range(len(of)), repeat=2):
+        assert found[of[a, b]] == found[of[b, a]]
+
+
+@pytest.mark.parametrize("group", ["s3", "z6", "z2"])
+@pytest.mark.parametrize("seen", [1, SEEN])
+def test_the_best_of_a_window_is_right_as_often_as_the_theorem_says(group: str, seen: int) -> None:
+    """Of L states and order n a window of r is right in r/L + (1 - r/L)/n: what came before is uniform."""
+    moves = 16
+    probe = StateTracking(group=group, moves=moves, longest=32, test=8_000)  # type: ignore[arg-type]
+    inputs, targets = words(probe, "test", 8_000)
+    tokens = inputs.argmax(1) - 1
+    of = torch.from_numpy(table(group)).long()
+    found = torch.zeros_like(tokens)
+    for place in range(moves):
+        for move in range(max(0, place - seen + 1), place + 1):
+            found[:, place] = of[found[:, place], tokens[:, move]]
+    right = (found == targets.argmax(1))[:, :moves].double().mean(1)
+    order = len(of)
+    error = float(right.std()) / len(right) ** 0.5
+    assert abs(float(right.mean()) - (seen / moves + (1 - seen / moves) / order)) < ABOUT * error
+    if seen == 1:
+        last = probe.metrics[0].score(LastMove()(inputs), targets, inputs).double()
+        assert torch.allclose(last, right)
+
+
+@pytest.mark.parametrize(("group", "chance"), [("s3", 1 / 3), ("a5", 1 / 60), ("a4xz5", 1 / 4), ("z6", 1.0)])
+def test_moves_in_any_order_tell_the_coset_and_no_more(group: str, chance: float) -> None:
+    probe = StateTracking(group=group, moves=12, longest=13, test=4_000)  # type: ignore[arg-type]
+    inputs, targets = words(probe, "test", 4_000)
+    scores = probe.metrics[0].score(AnyOrder(group)(inputs), targets, inputs).double()
+    error = float(scores.std()) / len(scores) ** 0.5
+    assert abs(float(scores.mean()) - chance) <= ABOUT * error
+
+
+def test_the_harder_words_are_asked_where_those_of_training_end() -> None:
+    probe = StateTracking(moves=5, longest=12, test=50)
+    for split, first, last in (("test", 0, 5), ("harder", 5, 12)):
+        _, targets = words(probe, split, 50)
+        asked = targets.any(1)
+        assert asked[:, first:last].all()
+        assert int(asked.sum()) == 50 * (last - first)
+
+
+def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> None:
+    torch.manual_seed(0)
+    probe = StateTracking(moves=10, longest=20, test=8)
+    model = window(probe.shape, width=4)
+    inputs, _ = words(probe, "harder", 1)
+    moved = inputs.clone().requires_grad_()
+    model(moved)[0, :, 12].sum().backward()
+    assert moved.grad is not None
+    assert moved.grad[0].abs().sum(0).nonzero().flatten().tolist() == list(range(12 - SEEN + 1, 13))
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Recall(pairs=8, keys=15), "Type keys=16"),
+        (lambda: Recall(keys=128, values=128), "names 250 tokens"),
+        (lambda: StateTracking(moves=16, longest=16), "Type longest=64"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_what_to_type(build: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build()
