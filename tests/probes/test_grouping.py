@@ -24,6 +24,7 @@ from probekit_probes import streams
 from probekit_probes.grouping.assignments import DISTANCE, Assignments, Design, draw, draw_once, flawless
 from probekit_probes.grouping.controls import BagOfCodes, pointwise
 from probekit_probes.grouping.dataset import ColourCodes
+from probekit_probes.grouping.metrics import right, shown
 from probekit_probes.grouping.oracle import read
 from probekit_probes.grouping.probe import Grouping
 
@@ -241,7 +242,7 @@ def test_a_run_is_scored_on_train_and_test(tmp_path: Path) -> None:
     result = done(tmp_path, probe="grouping(test=16,train=64,validation=8)", structure="lambda").result
     assert result.status == "done", result.error
     assert set(result.metrics) >= {"accuracy", "gap"}
-    assert result.plan.structure.startswith("plain(depth=3")
+    assert "depth=3" in result.plan.structure
 
 
 @pytest.mark.slow
@@ -267,3 +268,14 @@ def test_the_most_colours_that_are_not_refused_can_be_drawn() -> None:
     most = int(str(refused.value).split("colours=")[-1].split(" ")[0])
     inputs, targets = Grouping(colours=most, train=4).data("train", 0).batch(range(4))
     assert torch.equal(Grouping(colours=most).oracle(inputs), targets)
+
+
+def test_the_axis_counts_the_positions_that_show_a_colour_s_code() -> None:
+    inputs, targets = fresh().batch(range(10))
+    found, known = shown(inputs, targets), right(targets, targets, inputs)
+    for item in range(10):
+        for place in range(SMALL.size):
+            same_colour = (inputs[item, :3] == inputs[item, :3, place : place + 1]).all(0)
+            assert found[item, place] == int((same_colour & (inputs[item, 3:].sum(0) > 0)).sum())
+            assert bool(known[item, place].isnan()) == bool(inputs[item, 3:, place].any())
+    assert known.nan_to_num(1).eq(1).all()

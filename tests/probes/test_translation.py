@@ -202,3 +202,15 @@ def test_a_run_learns_the_middle_and_is_scored_everywhere(tmp_path: Path) -> Non
 def test_what_leaves_a_split_empty_is_refused_with_what_to_type(asked: dict[str, Any], hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
         Translation(**asked)
+
+
+def test_the_axis_is_the_distance_from_the_places_of_training(small: Translation) -> None:
+    known = {tuple(place) for place in centres(16, 5, "train").tolist()}
+    inputs, targets = every(small, "test")
+    found = small.distance(inputs, targets)
+    for place, distance in zip(places(inputs).tolist(), found.tolist(), strict=True):
+        assert distance == min(max(abs(place[0] - r), abs(place[1] - c)) for r, c in known)
+    assert small.axis.edges[0] == 0
+    assert float(found.max()) < small.axis.edges[-1]
+    inputs, targets = every(small, "train")
+    assert (small.distance(inputs, targets) == 0).all()

@@ -15,7 +15,7 @@ from probekit_probes.certified import Certified
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
-from probekit_probes.grouping.metrics import accuracy
+from probekit_probes.grouping.metrics import SHOWN, accuracy
 from probekit_probes.grouping.oracle import read
 from probekit_probes.grouping.published import CLAIMS, ROWS
 from probekit_probes.grouping.scales import SCALES
@@ -45,6 +45,8 @@ class Grouping:
     version = 1
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
+    tags = ("content addressing", "symmetry")
+    axis = SHOWN
     golden: Mapping[int, str] = {1: "90885a4dc6171f93"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("grouping")
     scales: Mapping[str, Scale] = SCALES

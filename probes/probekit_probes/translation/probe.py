@@ -10,12 +10,13 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probekit.axis import Axis
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.certified import Certified
 from probekit_probes.translation import controls
-from probekit_probes.translation.dataset import Squares
-from probekit_probes.translation.metrics import IOU, answer
+from probekit_probes.translation.dataset import Squares, centres
+from probekit_probes.translation.metrics import IOU, answer, intersection_over_union
 from probekit_probes.translation.oracle import read
 from probekit_probes.translation.published import CLAIMS, ROWS
 from probekit_probes.translation.scales import SCALES
@@ -43,6 +44,7 @@ class Translation:
     speaks = "equivariance_error"
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("translation")
+    tags = ("symmetry",)
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
@@ -66,10 +68,28 @@ class Translation:
         self.size, self.square = size, square
         self.shape = Shape(1, 2, (size, size))
         self.metrics = (IOU,)
+        self.known = centres(size, square, "train").aminmax(dim=0)
+        farthest = max(int(self.known.min.max()), size - 1 - int(self.known.max.min())) + 1
+        self.axis = Axis(
+            "distance",
+            "pixels",
+            "Intersection over union by how far the white pixel is from where training showed it",
+            self.distance,
+            intersection_over_union,
+            "higher",
+            tuple(float(edge) for edge in (*range(min(8, farthest)), *range(8, farthest, 4), farthest)),
+            (0.0, 1.0),
+        )
 
     def data(self, split: Split, seed: int) -> Squares:
         """Return a split; `seed` moves nothing, as a split holds every place of its kind."""
         return Squares(self.size, self.square, split)
+
+    def distance(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return how many steps, diagonal ones too, each white pixel is from the places of training, (batch,)
+        float32."""
+        place, (first, last) = controls.places(inputs).cpu(), self.known
+        return torch.maximum(first - place, place - last).clamp(min=0).amax(1).float()
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the cross-entropy of two channels, a mean over pixels."""
