@@ -24,6 +24,7 @@ class Component:
     target: "module:attribute", imported when asked for, or the object itself.
     about: the line `probekit list` shows.
     plugin: the entry point's name, stamped by the registry.
+    tags: of a probe, words of theory for what it takes, as "content addressing".
     Raises ValueError where a field cannot be meant.
     """
 
@@ -32,6 +33,7 @@ class Component:
     target: str | Callable[..., Any]
     about: str
     plugin: str = ""
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -45,7 +47,10 @@ class Component:
             raise ValueError(f"target of {self.name} is neither an address nor callable")
         if not isinstance(self.about, str):
             raise ValueError(f"about of {self.name} is not text")
+        if not all(isinstance(tag, str) for tag in self.tags):
+            raise ValueError(f"tags of {self.name} are not texts")
         object.__setattr__(self, "about", plain(self.about))
+        object.__setattr__(self, "tags", tuple(map(plain, self.tags)))
 
     @property
     def long_name(self) -> str:

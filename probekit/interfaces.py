@@ -160,11 +160,10 @@ class Probe(Protocol):
     controls are judged by, where it is not the headline; `published`, a tuple of Published, and `claims`, a
     tuple of Claim, for `probekit reproduce`; `axis`, an Axis, along which scores are stored and drawn;
     `harder`, a line that says how the items of a split of that name, of the same shape, go beyond those of
-    training: a second number beside the test's; `tags`, words of theory for what it takes. And as methods:
-    `answer(output)`, in the target's form where outputs are not, as logits; for `probekit certify`
-    `certified(inputs)`, the rules that prove an input to have one label, {rule: (batch,) bool};
-    `contents(inputs, targets)`, what there is in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where
-    something must be guessed.
+    training: a second number beside the test's. And as methods: `answer(output)`, in the target's form where
+    outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules that prove an input to
+    have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is in it, {what:
+    (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 
     @builtins.property

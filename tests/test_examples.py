@@ -17,9 +17,20 @@ from probekit.check import checks
 from probekit.components import Kind
 
 EXAMPLES = ROOT / "examples"
-LENGTHS = {"squeeze": (15, 12), "link": (60, 12), "x-transformer": (30, 12), "tensorboard": (25, 14)}
+LENGTHS = {
+    "squeeze": (15, 12),
+    "link": (60, 12),
+    "flipflop": (70, 12),
+    "x-transformer": (30, 12),
+    "tensorboard": (25, 14),
+}
 """The most lines that say something, of Python and of pyproject.toml."""
-KINDS: dict[str, Kind] = {"squeeze": "layer", "link": "probe", "x-transformer": "structure"}
+KINDS: dict[str, Kind] = {
+    "squeeze": "layer",
+    "link": "probe",
+    "flipflop": "probe",
+    "x-transformer": "structure",
+}
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
 needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboardX") is None, reason="no tensorboardX")
@@ -45,7 +56,13 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["squeeze", "link", pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow])]
+    "name",
+    [
+        "squeeze",
+        "link",
+        "flipflop",
+        pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow]),
+    ],
 )
 def test_an_example_keeps_the_promises_of_its_kind(
     name: str, site: Path, monkeypatch: pytest.MonkeyPatch

@@ -162,7 +162,7 @@ def column(
         cautions=tuple(cautions),
         noise=noise,
         harder=getattr(probe, "harder", ""),
-        tags=tuple(getattr(probe, "tags", ())),
+        tags=names.tags(plan),
         thresholds=thresholds,
         controls=tuple(lines(closed_form(done, headline.name), networks, headline, floors[headline.name])),
         certificate=certificate,

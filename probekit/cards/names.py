@@ -182,6 +182,14 @@ class Names:
         scale = probe.scales.get(plan.scale)
         return self.about(used.kind, used.plugin, used.name), scale.about if scale else ""
 
+    def tags(self, plan: Plan) -> tuple[str, ...]:
+        """Return the words of theory for what a run's probe takes, as the registry has them."""
+        used = plan.asker
+        for c in self.known.components("probe"):
+            if (c.plugin, c.name) == (used.plugin, used.name):
+                return c.tags
+        return ()
+
     def certifies(self, certificate: Certificate, plan: Plan) -> bool:
         """Tell whether a certificate is of a run's probe, its version and scale, of whatever source."""
         return (str(certificate.version), certificate.scale) == plan.question[1:] and self.probe_text(

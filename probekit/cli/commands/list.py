@@ -34,6 +34,7 @@ def list_components(
             "name": component.long_name if times[component.kind, component.name] > 1 else component.name,
             "plugin": component.plugin,
             "about": component.about,
+            "tags": component.tags,
         }
         for component in found
     ]
@@ -41,8 +42,10 @@ def list_components(
         print_json(shown)
         return
     for one in KINDS:
-        rows = [[c["name"], c["plugin"], c["about"]] for c in shown if c["kind"] == one]
+        some = [c for c in shown if c["kind"] == one]
+        heads = ["name", "plugin", "about", *(["takes"] if any(c["tags"] for c in some) else [])]
+        rows = [[c["name"], c["plugin"], c["about"], ", ".join(c["tags"])][: len(heads)] for c in some]
         if rows:
-            print_table(f"{one}s", ["name", "plugin", "about"], rows)
+            print_table(f"{one}s", heads, rows)
     if not shown:
         note(f"No {kind or 'component'} is installed.")

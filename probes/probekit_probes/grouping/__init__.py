@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "grouping",
             "probekit_probes.grouping.probe:Grouping",
             "codes of colours, half of them masked: does what is alike share what it knows?",
+            tags=("content addressing", "symmetry"),
         )
     ]

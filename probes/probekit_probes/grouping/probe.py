@@ -45,7 +45,6 @@ class Grouping:
     version = 1
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
-    tags = ("content addressing", "symmetry")
     axis = SHOWN
     golden: Mapping[int, str] = {1: "90885a4dc6171f93"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("grouping")

@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "nonlocality",
             "probekit_probes.nonlocality.probe:Nonlocality",
             "depth of overlapping rectangles: are local cues linked to distant inferences?",
+            tags=("path", "partial order"),
         )
     ]

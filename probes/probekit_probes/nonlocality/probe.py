@@ -57,7 +57,6 @@ class Nonlocality:
     structure = "unet"
     symmetry: Symmetry = "shift"
     speaks = "receptive_radius"
-    tags = ("path", "partial order")
     axis = DISTANCE
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("nonlocality")

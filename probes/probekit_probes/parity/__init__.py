@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "parity",
             "probekit_probes.parity.probe:Parity",
             "a row of bits: is it known after each whether the ones were odd, also in longer rows?",
+            tags=("counter modulo two", "group composition"),
         )
     ]

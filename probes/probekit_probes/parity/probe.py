@@ -33,7 +33,6 @@ class Parity(Tracking):
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "rows four times as long, beyond where those of training end"
-    tags = ("counter modulo two", "group composition")
     golden: Mapping[int, str] = {1: "6e23bc268ea9ab39"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("parity")
     scales: Mapping[str, Scale] = measured(

@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "recall",
             "probekit_probes.recall.probe:Recall",
             "pairs of keys and values, then keys alone: is what went with a key found again?",
+            tags=("content addressing",),
         )
     ]

@@ -41,7 +41,6 @@ class Recall(Spelt):
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "words of up to twice as many pairs"
-    tags = ("content addressing",)
     golden: Mapping[int, str] = {1: "09be027c601cd904"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("recall")
     scales: Mapping[str, Scale] = measured(

@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "state-tracking",
             "probekit_probes.tracking.probe:StateTracking",
             "a row of moves of a group: is the state after each of them known?",
+            tags=("group composition",),
         )
     ]

@@ -97,7 +97,6 @@ class StateTracking(Tracking):
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "words four times as long, beyond where those of training end"
-    tags = ("group composition",)
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("state-tracking")
     scales: Mapping[str, Scale] = measured(

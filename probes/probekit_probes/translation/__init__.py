@@ -13,5 +13,6 @@ def probekit_components() -> list[Component]:
             "translation",
             "probekit_probes.translation.probe:Translation",
             "a square around a white pixel: does what was learned in the middle hold everywhere?",
+            tags=("symmetry",),
         )
     ]

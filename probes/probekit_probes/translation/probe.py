@@ -44,7 +44,6 @@ class Translation:
     speaks = "equivariance_error"
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("translation")
-    tags = ("symmetry",)
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
