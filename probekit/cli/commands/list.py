@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def list_components(
         raise UsageError(f"the kind {kind!r}", "there is no such kind", did_you_mean(str(kind), KINDS))
     found = [component for component in registry().components() if kind in (None, component.kind)]
     times = Counter((component.kind, component.name) for component in found)
-    shown = [
+    shown: list[dict[str, Any]] = [
         {
             "kind": component.kind,
             "name": component.long_name if times[component.kind, component.name] > 1 else component.name,
