@@ -125,7 +125,11 @@ class Mixed(nn.Module):
         ("layer unet", "unet+average", "unet(downs=none)+average"),
         ("layer unet", "unet+unet", "unet(downs=none)+unet(gain=1.0)"),
         ("layer unet", "plain+unet", "plain(causal=false,conv=0,depth=1,norm=true)+unet(gain=1.0)"),
-        ("layer plain", "plain+lambda(keys=4)", "plain(causal=false,conv=0,depth=1,norm=true)+lambda(heads=1,keys=4)"),
+        (
+            "layer plain",
+            "plain+lambda(keys=4)",
+            "plain(causal=false,conv=0,depth=1,norm=true)+lambda(heads=1,keys=4)",
+        ),
         ("encoding unet", "unet", "unet(downs=none)"),
         ("encoding average", "average", "host(downs=none)+average"),
         ("structure lambda", "unet+lambda(keys=4)", "unet(downs=none)+lambda(heads=1,keys=4)"),

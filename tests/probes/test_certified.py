@@ -16,7 +16,15 @@ from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
 from probekit_probes.certified import FOLDER, Certified
 
-PROBES = {"nonlocality": "window", "translation": "dense", "grouping": "pointwise"}
+PROBES = {
+    "nonlocality": "window",
+    "translation": "dense",
+    "grouping": "pointwise",
+    "recall": "window",
+    "state-tracking": "window",
+    "parity": "window",
+}
+HOSTED = {"nonlocality": "unet", "translation": "lambda", "grouping": "lambda"}
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 
@@ -25,7 +33,7 @@ def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str)
     found = Certificate.model_validate(Certified(probe)["quick"])
     plan = planned(
         probe=probe,
-        structure="unet" if probe == "nonlocality" else "lambda",
+        structure=HOSTED.get(probe, "average"),
         scale="quick",
         trainer="supervised",
     )
@@ -46,7 +54,7 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
 ) -> None:
     plan = planned(
         probe=probe,
-        structure="unet" if probe == "nonlocality" else "lambda",
+        structure=HOSTED.get(probe, "average"),
         scale="quick",
         trainer="supervised",
     )
@@ -63,6 +71,6 @@ def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == [
         f"{probe}-quick.json" for probe in sorted(PROBES)
     ]
-    assert [list(Certified(probe)) for probe in PROBES] == [["quick"]] * 3
+    assert [list(Certified(probe)) for probe in PROBES] == [["quick"]] * len(PROBES)
     with pytest.raises(KeyError):
         Certified("nonlocality")["paper"]

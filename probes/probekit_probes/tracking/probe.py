@@ -96,7 +96,7 @@ class StateTracking(Tracking):
     property = "state tracking"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
-    harder = "words four times as long, beyond where those of training end"
+    harder = "longer words, beyond where those of training end"
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("state-tracking")
     scales: Mapping[str, Scale] = measured(
