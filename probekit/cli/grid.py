@@ -82,7 +82,7 @@ def carry_out_all(
     carried out again: it has its row, and is no second outcome. within: what all of them may take; one that
     is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
-    from probekit.runs.run import carry_out
+    from probekit.runs.run import carry_out, kept
     from probekit.storage.claim import Claimed
 
     rows: dict[int, dict[str, Any]] = {}
@@ -95,6 +95,9 @@ def carry_out_all(
             place, job, waiting = queue.popleft()
             if stopped or (within is not None and within.over):
                 rows[place] = described(job, "planned")
+                if not (stopped or force) and (outcome := kept(job, store)) is not None:
+                    outcomes[place] = outcome
+                    rows[place] = described(job, "stored", outcome.folder, outcome.result)
                 continue
             if not waiting:
                 progress.begin(job)

@@ -248,3 +248,13 @@ def test_minutes_that_end_leave_a_checkpoint_from_which_the_same_command_goes_on
         steps.append(json.loads(log.read_text().splitlines()[-1])["step"])
     assert "keys-16-pe-smoke" in log.parent.name
     assert 0 < steps[0] < steps[1]
+
+
+@pytest.mark.slow
+def test_what_is_stored_is_shown_though_the_time_is_over(probekit: Run, tmp_path: Path) -> None:
+    words = ("reproduce", "table2", "--scale", "smoke", "--store", str(tmp_path))
+    assert probekit(*words).returncode == 0
+    again = probekit(*words, "--minutes", "0")
+    assert again.returncode == 0, again.stderr
+    assert "are left" not in again.stderr
+    assert again.stdout.count("not run") == 0
