@@ -20,6 +20,8 @@ COLOURS = (
 """One a structure: at least three to one against white and against near black."""
 BAND = 16
 """How many times as long as high a sequence is drawn."""
+FLAT = 8
+"""How many times as long as high a frame is drawn at the most."""
 INCH = 1.7
 SIDE = 2048
 """Positions of a side that a picture shows at the most."""
@@ -42,7 +44,9 @@ def grid(
     Panels look as `appearance` says, numbers in greys on one scale for the whole picture; those under a head
     named in `signed` on one of their own, white at zero, of several channels the one that is furthest off.
     """
-    figure = new_figure(len(heads) * INCH + 0.9, len(strips) * INCH + 0.7)
+    flat = all(isflat(panel) for strip in strips for panel in strip.panels)
+    wide, tall = (2 * INCH, INCH / 3) if flat else (INCH, INCH)
+    figure = new_figure(len(heads) * wide + 0.9, len(strips) * tall + 0.7)
     axes = figure.subplots(len(strips), len(heads), squeeze=False)
     panels = [(head, p) for strip in strips for head, p in zip(heads, strip.panels, strict=True)]
     plain = [p for head, p in panels if head not in signed and p.shape[0] != 3]
@@ -51,7 +55,8 @@ def grid(
     for strip, row in zip(strips, axes, strict=True):
         for panel, head, ax in zip(strip.panels, heads, row, strict=True):
             show(ax, panel, low, high, signed=head in signed)
-        row[0].set_ylabel(strip.label, fontsize=8)
+        upright = {"rotation": 0, "ha": "right", "va": "center"} if flat else {}
+        row[0].set_ylabel(strip.label, fontsize=8, **upright)
     for head, ax in zip(heads, axes[0], strict=True):
         ax.set_title(head, fontsize=9)
     figure.suptitle(title, fontsize=10)
@@ -81,10 +86,11 @@ def show(ax: Axes, panel: Tensor, low: float, high: float, *, signed: bool) -> N
 def appearance(values: Tensor) -> NDArray[Any]:
     """Return what a tensor (channels, *size) looks like: (height, width, 3) colours, or 1 number a place.
 
-    Three channels are colours; channels of which each position has one at most are classes, and have a colour
-    each. Of 1-D tensors each three channels, or each one where they are no threes, are a band; of 2-D ones
-    with another number of channels the first is shown. Of a long side every second position is left out, or
-    more, as a picture has no room for them.
+    Three channels are colours; channels of which each position has one at most are classes, and have a
+    colour each. Of 1-D tensors each three channels, or each one where they are no threes, are a band; of 2-D
+    ones with another number of channels the first is shown, and of a frame that is longer than high by far
+    each pixel is drawn higher than wide. Of a long side every second position is left out, or more, as a
+    picture has no room for them.
     """
     import numpy as np
 
@@ -100,8 +106,8 @@ def appearance(values: Tensor) -> NDArray[Any]:
         parts = np.split(given, len(given) // each)
         return banded(np.stack([painted(part) if classes(part) else part.T for part in parts]))
     if len(given) == 3:
-        return np.moveaxis(given, 0, -1)
-    return painted(given) if classes(given) else given[0][..., None]
+        return stretched(np.moveaxis(given, 0, -1))
+    return stretched(painted(given) if classes(given) else given[0][..., None])
 
 
 def classes(part: NDArray[Any]) -> bool:
@@ -121,6 +127,16 @@ def painted(part: NDArray[Any]) -> NDArray[Any]:
 def banded(rows: NDArray[Any]) -> NDArray[Any]:
     """Return rows (bands, length, channels) as a picture in which each is a sixteenth as high as long."""
     return rows.repeat(max(1, rows.shape[1] // BAND), axis=0)
+
+
+def stretched(picture: NDArray[Any]) -> NDArray[Any]:
+    """Return a picture (height, width, channels) that is an eighth as high as wide at the least."""
+    return picture.repeat(max(1, picture.shape[1] // (FLAT * picture.shape[0])), axis=0)
+
+
+def isflat(panel: Tensor) -> bool:
+    """Tell whether what is drawn of a tensor (channels, *size) is much wider than high."""
+    return panel.ndim == 2 or (panel.ndim == 3 and panel.shape[2] >= FLAT * panel.shape[1])
 
 
 def colour(place: int) -> str:

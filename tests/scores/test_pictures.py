@@ -11,7 +11,7 @@ from torch import Tensor
 
 from probekit.interfaces import Metric
 from probekit.scores.cases import chosen
-from probekit.scores.pictures import Strip, appearance, grid
+from probekit.scores.pictures import Strip, appearance, grid, isflat
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
 HITS = Metric("hits", "higher", 1.0, lambda output, target, inputs: output, "")
@@ -83,3 +83,14 @@ def test_of_an_error_in_several_channels_the_furthest_is_drawn() -> None:
     blue = imread(io.BytesIO(drawn[1]))[..., :3].reshape(-1, 3)
     assert drawn[0] != drawn[1]
     assert ((blue[:, 2] > 0.3) & (blue[:, 0] < 0.1)).mean() > 0.1
+
+
+def test_a_long_frame_is_drawn_with_pixels_higher_than_wide_and_no_other_is() -> None:
+    picture = torch.arange(3 * 4 * 128.0).view(3, 4, 128) / 1536
+    shown = appearance(picture)
+    assert shown.shape == (16, 128, 3)
+    for row in range(4):
+        assert (shown[4 * row : 4 * row + 4] == picture[:, row].T.numpy()).all()
+    assert appearance(picture[:, :, :32]).shape == (4, 32, 3)
+    assert isflat(picture)
+    assert not isflat(picture[:, :, :16])

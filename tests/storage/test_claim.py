@@ -17,7 +17,8 @@ from probekit.storage import claim
 from probekit.storage.claim import LEASE, Claimed
 from probekit.storage.folder import Folder
 
-LIFE = 1.5
+LIFE = 3.0
+pytestmark = pytest.mark.slow
 ELSEWHERE = """
 import pathlib, socket, sys
 socket.gethostname = lambda: "elsewhere"
