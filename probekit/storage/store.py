@@ -131,10 +131,12 @@ class Store:
         return StoreError(f"keeping runs in {self.root}", found, "Name another place with --store DIR.")
 
     def folders(self) -> Iterator[Folder]:
-        """Yield the folders of the root by name, hidden ones left out.
+        """Yield the folders of the root by name, hidden ones left out; none where there is no root yet.
 
         Raises StoreError where the root cannot be read.
         """
+        if not self.root.exists():
+            return
         try:
             paths = sorted(path for path in self.root.iterdir() if not path.name.startswith("."))
         except OSError as error:

@@ -106,8 +106,8 @@ def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) ->
     assert text.count('alt="Input of test item ') >= 2 * 4
     assert 'class="panels flat"' in text
     assert text.count("<summary>Learning curves</summary>") == 2
-    assert text.count("<h3>By distance</h3>") == 1
-    assert text.count('<figure class="plot"') == 3
+    assert [text.count(f"<h3>By {axis}</h3>") for axis in ("distance", "shown")] == [1, 1]
+    assert text.count('<figure class="plot"') == 4
     assert "is not drawn" not in text
 
 

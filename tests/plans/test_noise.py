@@ -16,6 +16,7 @@ from small import planned
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
 from probekit.catalog.registry import registry
+from probekit.plans.scale import probe_at
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
 from probekit_probes.noise import MEASURED
@@ -63,9 +64,9 @@ def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
 
 def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
     for probe, scales in MEASURED.items():
-        made = part("probe", Term(probe), registry()).make()
-        known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
         for scale, values in scales.items():
+            made = probe_at(probe, scale, registry())
+            known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
             assert set(values) <= known
             assert made.scales[scale].noise == values
             assert min(values.values()) > 0

@@ -89,7 +89,7 @@ def test_in_a_long_frame_the_window_is_an_eighth_of_each_side() -> None:
 
 def test_a_frame_of_two_equal_sides_is_the_square_and_one_side_alone_leaves_the_other() -> None:
     asked: dict[str, Any] = {"rectangles": 3, "gap": 2, "train": 8}
-    square, frame = Nonlocality(size=16, **asked), Nonlocality(size=99, height=16, width=16, **asked)
+    square, frame = Nonlocality(size=16, **asked), Nonlocality(height=16, width=16, **asked)
     for one, other in zip(
         square.data("train", 0).batch(range(8)), frame.data("train", 0).batch(range(8)), strict=True
     ):

@@ -115,7 +115,7 @@ def test_cosets_are_those_of_the_commutator_subgroup(name: str, count: int) -> N
 def test_the_best_of_a_window_is_right_as_often_as_the_theorem_says(group: str, seen: int) -> None:
     """Of L states and order n a window of r is right in r/L + (1 - r/L)/n: what came before is uniform."""
     moves = 16
-    probe = StateTracking(group=group, moves=moves, longest=32, test=8_000)  # type: ignore[arg-type]
+    probe = StateTracking(group=group, moves=moves, times=2, test=8_000)  # type: ignore[arg-type]
     inputs, targets = words(probe, "test", 8_000)
     tokens = inputs.argmax(1) - 1
     of = torch.from_numpy(table(group)).long()
@@ -134,7 +134,7 @@ def test_the_best_of_a_window_is_right_as_often_as_the_theorem_says(group: str, 
 
 @pytest.mark.parametrize(("group", "chance"), [("s3", 1 / 3), ("a5", 1 / 60), ("a4xz5", 1 / 4), ("z6", 1.0)])
 def test_moves_in_any_order_tell_the_coset_and_no_more(group: str, chance: float) -> None:
-    probe = StateTracking(group=group, moves=12, longest=13, test=4_000)  # type: ignore[arg-type]
+    probe = StateTracking(group=group, moves=12, times=2, test=4_000)  # type: ignore[arg-type]
     inputs, targets = words(probe, "test", 4_000)
     scores = probe.metrics[0].score(AnyOrder(group)(inputs), targets, inputs).double()
     error = float(scores.std()) / len(scores) ** 0.5
@@ -142,8 +142,8 @@ def test_moves_in_any_order_tell_the_coset_and_no_more(group: str, chance: float
 
 
 def test_the_harder_words_are_asked_where_those_of_training_end() -> None:
-    probe = StateTracking(moves=5, longest=12, test=50)
-    for split, first, last in (("test", 0, 5), ("harder", 5, 12)):
+    probe = StateTracking(moves=5, times=3, test=50)
+    for split, first, last in (("test", 0, 5), ("harder", 5, 15)):
         _, targets = words(probe, split, 50)
         asked = targets.any(1)
         assert asked[:, first:last].all()
@@ -152,7 +152,7 @@ def test_the_harder_words_are_asked_where_those_of_training_end() -> None:
 
 def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> None:
     torch.manual_seed(0)
-    probe = StateTracking(moves=10, longest=20, test=8)
+    probe = StateTracking(moves=10, times=2, test=8)
     model = window(probe.shape, width=4)
     inputs, _ = words(probe, "harder", 1)
     moved = inputs.clone().requires_grad_()
@@ -166,7 +166,6 @@ def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> Non
     [
         (lambda: Recall(pairs=8, keys=15), "Type keys=16"),
         (lambda: Recall(keys=128, values=128), "names 250 tokens"),
-        (lambda: StateTracking(moves=16, longest=16), "Type longest=64"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_what_to_type(build: Any, said: str) -> None:

@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 def asked(axis: Axis, **given: Any) -> tuple[Nonlocality, Any, Any]:
     probe = Nonlocality(size=16, rectangles=3, gap=2, train=16, test=24, validation=4, **given)
     probe.axis = axis
-    return probe, probe.data("train", 0), probe.data("test", 0)
+    return probe, probe.data("train", 0), [probe.data("test", 0)]
 
 
 def wrong(inputs: Tensor) -> Tensor:
@@ -89,9 +89,10 @@ def test_edges_that_do_not_ascend_are_refused(edges: tuple[float, ...]) -> None:
 
 
 def test_a_probe_without_an_axis_has_no_curve() -> None:
-    probe = Grouping(train=4, test=4, validation=4)
+    probe: Any = Grouping(train=4, test=4, validation=4)
+    probe.axis = None
     data = Items(4, lambda index: (torch.zeros(1), torch.zeros(1)))
-    assert along(lambda inputs: inputs, probe, data, data, CPU) is None
+    assert along(lambda inputs: inputs, probe, data, [data], CPU) is None
 
 
 def test_seeds_are_joined_bin_by_bin_within_the_bounds() -> None:
@@ -150,3 +151,13 @@ def test_a_run_stores_its_curve_and_a_card_has_it(tmp_path: Path) -> None:
     assert result.along is not None
     assert result.along.axis == "distance"
     assert len(result.along.points) > 3
+
+
+def test_harder_items_extend_the_curve_of_the_test() -> None:
+    probe, train, (test,) = asked(replace(DISTANCE, edges=(0, 100)))
+    alone, twice = (along(wrong, probe, train, tests, CPU) for tests in ([test], [test, test]))
+    assert alone is not None
+    assert twice is not None
+    assert twice.points[0].items == 2 * alone.points[0].items
+    assert twice.points[0].mean == pytest.approx(alone.points[0].mean)
+    assert twice.controls["constant"][0].items == twice.points[0].items

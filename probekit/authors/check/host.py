@@ -39,9 +39,16 @@ def probes(bench: Bench) -> list[Probe]:
             probe = probe_at(component.long_name, "smoke", bench.registry)
         except ProbekitError:
             continue
-        if (count := len(probe.shape.size)) in bench.sizes:
+        if (count := len(probe.shape.size)) in bench.sizes and takes(bench, probe):
             found.setdefault(count, probe)
     return list(found.values())
+
+
+def takes(bench: Bench, probe: Probe) -> bool:
+    """Tell whether the probe's structure hosts such a layer, as a causal one does not host each."""
+    layer = bench.host if isinstance(bench, EncodingBench) else bench.part
+    causal = resolve(probe.structure, probe.structure, bench.registry).structure.params.get("causal")
+    return not causal or not isinstance(bench, LayerBench | EncodingBench) or layer.accepts("causal")
 
 
 def hosted(bench: Bench, probe: Probe) -> Expression | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from probekit.interfaces import Control, Scale
@@ -19,14 +19,14 @@ from probekit_probes.words import window
 class Parity(Tracking):
     """Tell after each bit of a row whether the ones so far are odd.
 
-    Inputs: float32 one-hot tokens (3, longest): bits, then blanks. Targets: float32 (2, longest), zero where
-    nothing is asked. Rows of training and test have `moves` bits; the harder ones `longest`, asked from there
-    on where the others end. No window and no subset of the bits tells more than chance, 1/2. Source: Deletang
-    et al., "Neural Networks and the Chomsky Hierarchy", 2023; Grazzi et al., "Unlocking State-Tracking in
-    Linear RNNs Through Negative Eigenvalues", 2025.
+    Inputs: float32 one-hot tokens (3, length): bits, then blanks. Targets: float32 (2, length), zero where
+    nothing is asked. Rows of training and test have `moves` bits; the harder ones `times` as many, which is
+    the length, and are asked from there on where the others end. No window and no subset of the bits tells
+    more than chance, 1/2. Source: Deletang et al., "Neural Networks and the Chomsky Hierarchy", 2023; Grazzi
+    et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues", 2025.
 
-    moves, longest: bits of a row. train, validation, test: items; there are as many harder ones as of test.
-    Raises UsageError where the harder rows are no longer.
+    moves: bits of a row. times: as long are the harder rows. train, validation, test: items; there are as
+    many harder ones as of test.
     """
 
     property = "parity"
@@ -40,7 +40,7 @@ class Parity(Tracking):
         {
             "smoke": Scale(
                 "seconds, for tests; proves nothing",
-                {"moves": 24, "longest": 48, "train": 256, "validation": 64, "test": 64},
+                {"moves": 24, "times": 2, "train": 256, "validation": 64, "test": 64},
                 {"epochs": 2, "batch": 32, "lr": 2e-3},
                 width=16,
                 decides=False,
@@ -48,14 +48,14 @@ class Parity(Tracking):
             ),
             "quick": Scale(
                 "a minute on one core: rows of 32 bits",
-                {"moves": 32, "longest": 64, "train": 48_000, "validation": 1_000, "test": 1_000},
+                {"moves": 32, "times": 2, "train": 48_000, "validation": 1_000, "test": 1_000},
                 {"epochs": 1, "batch": 64, "lr": 3e-3},
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
                 "a GPU: rows of 128 bits",
-                {"moves": 128, "longest": 512, "train": 500_000, "test": 5_000},
+                {"moves": 128, "times": 4, "train": 500_000, "test": 5_000},
                 {"epochs": 1, "batch": 256, "lr": 1e-3},
                 width=128,
             ),
@@ -66,12 +66,12 @@ class Parity(Tracking):
         self,
         *,
         moves: PositiveInt = 32,
-        longest: PositiveInt = 64,
+        times: Annotated[int, Field(ge=2)] = 2,
         train: PositiveInt = 48_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        self.laid_out("z2", moves, longest, {"train": train, "validation": validation, "test": test})
+        self.laid_out("z2", moves, times, {"train": train, "validation": validation, "test": test})
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""

@@ -41,14 +41,14 @@ class Recall(Spelt):
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "words of up to twice as many pairs"
-    golden: Mapping[int, str] = {1: "09be027c601cd904"}
+    golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("recall")
     scales: Mapping[str, Scale] = measured(
         "recall",
         {
             "smoke": Scale(
                 "seconds, for tests; proves nothing",
-                {"pairs": 3, "keys": 8, "values": 8, "train": 256, "validation": 64, "test": 64},
+                {"pairs": 4, "keys": 8, "values": 8, "train": 256, "validation": 64, "test": 64},
                 {"epochs": 2, "batch": 32, "lr": 2e-3},
                 width=16,
                 decides=False,
@@ -74,7 +74,7 @@ class Recall(Spelt):
         self,
         *,
         pairs: Annotated[int, Field(ge=2)] = 8,
-        keys: Annotated[int, Field(ge=4)] = 32,
+        keys: Annotated[int, Field(ge=8)] = 32,
         values: Annotated[int, Field(ge=2)] = 32,
         train: PositiveInt = 48_000,
         validation: PositiveInt = 1_000,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from probekit import asked
 from probekit.axis import Axis
-from probekit.errors import UsageError
 from probekit.interfaces import Control, Scale
 from probekit_probes.certified import Certified
 from probekit_probes.noise import measured
@@ -27,12 +26,9 @@ class Tracking(Spelt):
     group: str
     moves: int
 
-    def laid_out(self, group: str, moves: int, longest: int, items: Mapping[str, int]) -> None:
-        """Make the splits, metrics and axis. Raises UsageError where no word is longer than those of
-        training."""
-        if longest <= moves:
-            asked_for = f"a group of words of {moves} moves, the harder ones of {longest}"
-            raise UsageError(asked_for, "the harder are no longer", f"Type longest={4 * moves}.")
+    def laid_out(self, group: str, moves: int, times: int, items: Mapping[str, int]) -> None:
+        """Make the splits, metrics and axis; times: as long are the harder words."""
+        longest = times * moves
         self.group, self.moves = group, moves
         design, beyond = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
         self.alphabet = design.alphabet
@@ -82,15 +78,15 @@ class Tracking(Spelt):
 class StateTracking(Tracking):
     """Tell the state after each of a row of moves.
 
-    Inputs: float32 one-hot tokens (1 + order, longest): elements of a group, uniform, then blanks. Targets:
-    float32 (order, longest), the product of the elements so far; zero where nothing is asked. Words of
-    training and test have `moves` elements; the harder ones `longest`, asked from there on where the others
-    end. Source: the word problem of groups, Merrill, Petty and Sabharwal, "The Illusion of State in
-    State-Space Models", ICML 2024; Barrington 1989. z6 is the abelian group of s3's order: what fails on s3
-    alone fails for its order of moves.
+    Inputs: float32 one-hot tokens (1 + order, length): elements of a group, uniform, then blanks. Targets:
+    float32 (order, length), the product of the elements so far; zero where nothing is asked. Words of
+    training and test have `moves` elements; the harder ones `times` as many, which is the length, and are
+    asked from there on where the others end. Source: the word problem of groups, Merrill, Petty and
+    Sabharwal, "The Illusion of State in State-Space Models", ICML 2024; Barrington 1989. z6 is the abelian
+    group of s3's order: what fails on s3 alone fails for its order of moves.
 
-    group: see `groups.table`. moves, longest: elements of a word. train, validation, test: items; there are
-    as many harder ones as of test. Raises UsageError where the harder words are no longer.
+    group: see `groups.table`. moves: of a word. times: as long are the harder words. train, validation,
+    test: items; there are as many harder ones as of test.
     """
 
     property = "state tracking"
@@ -104,7 +100,7 @@ class StateTracking(Tracking):
         {
             "smoke": Scale(
                 "seconds, for tests; proves nothing",
-                {"moves": 12, "longest": 24, "train": 256, "validation": 64, "test": 64},
+                {"moves": 12, "times": 2, "train": 256, "validation": 64, "test": 64},
                 {"epochs": 2, "batch": 32, "lr": 2e-3},
                 width=16,
                 decides=False,
@@ -112,14 +108,14 @@ class StateTracking(Tracking):
             ),
             "quick": Scale(
                 "a minute on one core: 16 moves of the six of s3",
-                {"moves": 16, "longest": 64, "train": 64_000, "validation": 1_000, "test": 1_000},
+                {"moves": 16, "times": 4, "train": 64_000, "validation": 1_000, "test": 1_000},
                 {"epochs": 1, "batch": 64, "lr": 3e-3},
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
                 "a GPU: 32 moves of the sixty of a5",
-                {"group": "a5", "moves": 32, "longest": 128, "train": 1_000_000, "test": 5_000},
+                {"group": "a5", "moves": 32, "times": 4, "train": 1_000_000, "test": 5_000},
                 {"epochs": 1, "batch": 256, "lr": 1e-3},
                 width=128,
             ),
@@ -131,12 +127,12 @@ class StateTracking(Tracking):
         *,
         group: Literal["z2", "z6", "s3", "z60", "a4xz5", "a5"] = "s3",
         moves: PositiveInt = 16,
-        longest: PositiveInt = 64,
+        times: Annotated[int, Field(ge=2)] = 4,
         train: PositiveInt = 64_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        self.laid_out(group, moves, longest, {"train": train, "validation": validation, "test": test})
+        self.laid_out(group, moves, times, {"train": train, "validation": validation, "test": test})
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property; of an abelian group the order of moves says nothing, and

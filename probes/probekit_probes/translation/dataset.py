@@ -10,6 +10,13 @@ from torch import Tensor
 from probekit_probes.kept import Indexed, Item
 
 
+def middle_of(size: int, square: int) -> tuple[int, int]:
+    """Return the first and the last place of training along an axis."""
+    margin, fitting = square // 2, size - square + 1
+    first = margin + (fitting - fitting // 2) // 2
+    return first, first + fitting // 2 - 1
+
+
 def centres(size: int, square: int, split: str) -> Tensor:
     """Return the places of a split's white pixels, (places, 2) int64 rows and columns, in reading order.
 
@@ -17,10 +24,10 @@ def centres(size: int, square: int, split: str) -> Tensor:
     fits. validation: those whose square the image's border crops, which the other two splits leave out.
     """
     margin, fitting = square // 2, size - square + 1
-    first = margin + (fitting - fitting // 2) // 2
+    first, last = middle_of(size, square)
     place = torch.arange(size)
     fits = (place >= margin) & (place < margin + fitting)
-    central = (place >= first) & (place < first + fitting // 2)
+    central = (place >= first) & (place <= last)
     inner, middle = fits[:, None] & fits, central[:, None] & central
     return {"train": middle, "validation": ~inner, "test": inner & ~middle}[split].nonzero()
 

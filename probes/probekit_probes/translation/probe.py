@@ -15,7 +15,7 @@ from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.certified import Certified
 from probekit_probes.translation import controls
-from probekit_probes.translation.dataset import Squares, centres
+from probekit_probes.translation.dataset import Squares, middle_of
 from probekit_probes.translation.metrics import IOU, answer, intersection_over_union
 from probekit_probes.translation.oracle import read
 from probekit_probes.translation.published import CLAIMS, ROWS
@@ -67,8 +67,8 @@ class Translation:
         self.size, self.square = size, square
         self.shape = Shape(1, 2, (size, size))
         self.metrics = (IOU,)
-        self.known = centres(size, square, "train").aminmax(dim=0)
-        farthest = max(int(self.known.min.max()), size - 1 - int(self.known.max.min())) + 1
+        self.known = first, last = middle_of(size, square)
+        farthest = max(first, size - 1 - last) + 1
         self.axis = Axis(
             "distance",
             "pixels",
@@ -87,7 +87,7 @@ class Translation:
     def distance(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many steps, diagonal ones too, each white pixel is from the places of training, (batch,)
         float32."""
-        place, (first, last) = controls.places(inputs).cpu(), self.known
+        place, (first, last) = controls.places(inputs), self.known
         return torch.maximum(first - place, place - last).clamp(min=0).amax(1).float()
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
