@@ -93,6 +93,7 @@ def swirl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "structure",
     [
@@ -132,6 +133,7 @@ def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
     assert "unet+average on ./agree.py:Agree" in said
 
 
+@pytest.mark.slow
 def test_observer_shown_looks_on(tmp_path: Path) -> None:
     install(tmp_path / "site", "probekit-eye", {"eye": "eye"}, {"eye.py": blocks(PROBE, "python")[1]})
     command = "probekit run 'nonlocality(train=64)' -s unet+average --scale smoke --json 2>&1"

@@ -37,6 +37,7 @@ def test_every_package_is_listed(site: Path, probekit: Run) -> None:
     assert {(one["kind"], one["name"]) for one in listed} >= {(kind, f"my-{kind}") for kind in ABOUT}
 
 
+@pytest.mark.slow
 def test_the_tests_of_every_package_pass(site: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not compiles", str(site)],
@@ -49,6 +50,7 @@ def test_the_tests_of_every_package_pass(site: Path) -> None:
     assert int(done.stdout.split(" passed")[0].split()[-1]) > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind != "layer" else []) for kind in ABOUT]
 )

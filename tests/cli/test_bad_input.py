@@ -153,6 +153,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [500, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_a_full_disk_ends_with_1_and_the_same_command_goes_on(
     size: int, tmp_path: Path, capsys: Capture

@@ -136,6 +136,7 @@ class Never(nn.Conv2d):
 """
 
 
+@pytest.mark.slow
 def test_one_failed_run_does_not_stop_the_rest(tmp_path: Path, probekit: Run) -> None:
     names = [f"'structure', '{name}', 'bad_structures:{name.title()}', ''" for name in ("wrong", "never")]
     files = {

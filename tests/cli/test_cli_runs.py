@@ -80,6 +80,7 @@ def test_what_is_listed_is_removed_after_asking_and_nothing_else(store: str, cap
     assert code == 2
 
 
+@pytest.mark.slow
 def test_quiet_says_only_answers_and_h_is_help(probekit: Run, tmp_path: Path) -> None:
     words = ("run", PROBE, "-s", "unet", "--scale", "smoke", "--json", "--store", str(tmp_path))
     done = probekit("-q", *words, "--trainer", "supervised(batch=16,epochs=1)")

@@ -69,6 +69,7 @@ def test_several_workers_make_the_weights_of_one_process(probekit: Run, tmp_path
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_sent_nowhere(probekit: Run, tmp_path: Path) -> None:
     words = ("run", "translation", "-s", "lambda", "--scale", "smoke", "--store", str(tmp_path), "--json")
     assert probekit(*words).returncode == 0
@@ -109,6 +110,7 @@ def test_a_worker_that_is_killed_is_said_and_goes_on(probekit: Run, tmp_path: Pa
     assert not (log.parent / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_workers_once_they_have_saved(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "probekit", *LONG, "--jobs", "1", "--store", str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
