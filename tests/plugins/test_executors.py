@@ -93,7 +93,7 @@ def test_a_ray_node_that_is_lost_midway_loses_nothing(cluster: Any, tmp_path: Pa
 @pytest.mark.slow
 def test_a_ray_cluster_that_is_not_there_is_said(probekit: Run, tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    words = ("run", *LONG, "--executor", "ray", "--store", str(tmp_path))
+    words = ("run", *LONG, "--executor", "ray(address='127.0.0.1:1')", "--store", str(tmp_path))
     done = probekit(*words)
     assert done.returncode == 2
     assert "ray start --head" in done.stderr

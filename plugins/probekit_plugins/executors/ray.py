@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from probekit.storage.folder import RESULT, Folder
 from probekit_plugins.executors.process import closed, ended, last_said, start
 
 PAUSE = 1.0
+LONG = 10.0
+"""Seconds in which a cluster must answer."""
 Files = dict[str, bytes]
 
 
@@ -56,8 +59,9 @@ class Ray:
         began = not ray.is_initialized()
         if began:
             try:
+                reached(self.address)  # ray itself looks for two minutes
                 ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
-            except ConnectionError as error:
+            except OSError as error:
                 found = str(error).partition("\n")[0].rstrip(".")
                 hint = "Start one with `ray start --head`, or type its address."
                 raise UsageError(f"ray(address={self.address})", found, hint) from error
@@ -89,6 +93,14 @@ class Ray:
         if files is not None:
             unpack(files, folder)
         return Ended(folder, code, said)
+
+
+def reached(address: str) -> None:
+    """Raise OSError where nobody listens at a host and port; another way of naming a cluster is left to
+    ray."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in address and port.isdecimal():
+        socket.create_connection((host, int(port)), LONG).close()
 
 
 def task(
