@@ -11,19 +11,15 @@ def main() -> int:
     """Carry out what standard input says; return 0 where all is done, 75 where it was stopped, else 1."""
     from contextlib import closing
 
-    from probekit.catalog.grammar import parse_term
-    from probekit.catalog.part import part
-    from probekit.catalog.registry import registry
+    from probekit.cli.sent import executor_of, iterator
     from probekit.executor import DONE
     from probekit.stop import REQUEUE, behind, stop
 
     asked = json.load(sys.stdin)
-    executor = part("executor", parse_term(asked["executor"]), registry()).make()
+    workers, folders = executor_of(asked["executor"]), [Path(one) for one in asked["folders"]]
     codes = []
     try:
-        with stop.heard(), closing(
-            event for event in executor.carry_out([Path(one) for one in asked["folders"]], asked["command"])
-        ) as events:  # fmt: skip
+        with stop.heard(), closing(iterator(workers, folders, asked["command"])) as events:
             for event in events:
                 codes.append(event.code)
                 print(f"{event.folder.name}: exit code {event.code} {event.said}".rstrip(), flush=True)

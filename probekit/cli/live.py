@@ -46,11 +46,6 @@ class Live:
         if self.screen is not None:
             self.screen.stop()
 
-    def until(self, done: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        while not done():
-            time.sleep(EVERY)
-
 
 class Ahead(Live):
     """The runs of a command that were sent: how many have ended, and each that runs, with the time left."""

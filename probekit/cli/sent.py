@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
@@ -160,7 +160,7 @@ def detached(executor: str, folders: list[Path], command: list[str]) -> tuple[in
 
 def ended(
     workers: Executor, sent: dict[Path, Job], device: str | None, timeout: float | None
-) -> Iterator[Ended]:
+) -> Generator[Ended, None, None]:
     """Yield each worker as it ends, and show how many have."""
     command, left = command_of(sent, device, timeout), list(sent)
     ahead = Ahead(sent)
@@ -188,9 +188,9 @@ def command_of(sent: dict[Path, Job], device: str | None, timeout: float | None)
     return command + (["--allow-code"] if any(code_in(job.plan) for job in sent.values()) else [])
 
 
-def quietly(events: Iterator[Ended]) -> Iterator[Ended]:
+def quietly(events: Generator[Ended, None, None]) -> Iterator[Ended]:
     """Yield what an executor yields; what it, or a library under it, prints meanwhile is no answer."""
-    with contextlib.closing(cast("Generator[Ended]", events)):
+    with contextlib.closing(events):
         while True:
             with contextlib.redirect_stdout(sys.stderr):
                 event = next(events, None)

@@ -144,7 +144,7 @@ def test_what_is_detached_outlives_its_command_and_is_stopped_by_its_number(
     number = int(done.stderr.partition("kill ")[2].split()[0])
     for _ in range(1200):
         said = json.loads(probekit("status", "--store", str(tmp_path), "--json").stdout)
-        if said["runs"] == {"running": 1}:
+        if said["runs"] == {"running": 1} and list(tmp_path.glob("*/checkpoint.safetensors")):
             break
         time.sleep(0.1)
     os.kill(number, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cards.words import NOTHING, duration
-from probekit.cli.live import Live, far
+from probekit.cli.live import EVERY, Live, far
 from probekit.cli.messages import near, tell
 from probekit.cli.table import print_json, print_table
 
@@ -40,10 +41,12 @@ def status(
     from probekit.storage.store import Store
 
     root = Store(store)
-    if watch and not as_json:
-        with Live(lambda: sentence(looked(root))) as live:
-            live.until(lambda: not {"running", "queued"} & {row["status"] for row in looked(root)})
     rows = looked(root)
+    if watch and not as_json:
+        with Live(lambda: sentence(rows)):
+            while {"running", "queued"} & {row["status"] for row in rows}:
+                time.sleep(EVERY)
+                rows = looked(root)
     if as_json:
         print_json({"runs": Counter(row["status"] for row in rows), "unfinished": unfinished(rows)})
         return

@@ -11,7 +11,7 @@ from typing import Literal
 from probekit.errors import StoreError
 from probekit.storage.care.verify import faults
 from probekit.storage.claim import Claimed
-from probekit.storage.folder import OF_A_RUN, RESULT, SPEC, Folder
+from probekit.storage.folder import RESULT, SPEC, Folder
 from probekit.storage.store import Store
 
 Fate = Literal["copied", "beside", "here", "broken", "busy"]
@@ -60,8 +60,6 @@ def taken(into: Store, folder: Folder) -> tuple[Fate, str]:
 
 def state(folder: Folder) -> tuple[str, str]:
     """Return a run's status and the hash of its weights; ("", "") where it has no whole result."""
-    if not OF_A_RUN.intersection(path.name for path in folder.path.iterdir()):
-        return "", ""
     try:
         result = folder.read_result()
     except StoreError:
