@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 Value = str | int | float | bool | None
-Split = Literal["train", "validation", "test", "harder"]
+Known = Literal["train", "validation", "test"]
+Split = Literal[Known, "harder"]
 Symmetry = Literal["shift", "permutation"]
 Row = Mapping[str, float]
 
@@ -179,8 +180,9 @@ class Probe(Protocol):
     @builtins.property
     def property(self) -> str: ...
 
-    def data(self, split: Split, seed: int, /) -> Dataset:
-        """Return a split; `seed` moves the training split, the others are fixed by version."""
+    def data(self, split: Known, seed: int, /) -> Dataset:
+        """Return a split, of a probe that has `harder` also that of this name; `seed` moves the training
+        split, the others are fixed by version."""
         ...
 
     def loss(self, output: Tensor, target: Tensor, /) -> Tensor: ...

@@ -23,6 +23,8 @@ PROMISED: Mapping[Kind, tuple[str, ...]] = {
     "trainer": ("fit", "state_dict"),
 }
 """What is asked of a thing that was made, before anything is done with it."""
+BEYOND = ("overflow", "can't allocate memory", "out of memory")
+"""How Python and torch say that sizes are more than a machine holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Part:
             hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
-            if "overflow" in reason(error).lower():  # as torch and Python say it
+            if isinstance(error, MemoryError) or any(word in reason(error).lower() for word in BEYOND):
                 raise UsageError(
                     asked, "its sizes are beyond what any machine holds", "Ask for less."
                 ) from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from probekit.catalog.part import Part
-from probekit.interfaces import Probe, Scale, Split
+from probekit.interfaces import Dataset, Probe, Scale, Split
 from probekit.items import batch
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 def splits_of(probe: Probe) -> tuple[Split, ...]:
     """Return the splits that a probe has."""
     return (*SPLITS, "harder") if getattr(probe, "harder", "") else SPLITS
+
+
+def split_of(probe: Probe, split: Split, seed: int) -> Dataset:
+    """Return one of the splits that a probe has."""
+    drawn: Dataset = cast("Any", probe).data(split, seed)
+    return drawn
 
 
 PINNED = 8
@@ -65,7 +71,7 @@ def golden_hash(probe: Probe) -> str:
 
 def _pinned(probe: Probe) -> Iterator[bytes]:
     for split in splits_of(probe):
-        data = probe.data(split, 0)
+        data = split_of(probe, split, 0)
         for tensor in batch(data, range(min(PINNED, len(data)))):
             yield from digests(tensor)
 

@@ -7,7 +7,7 @@ from typing import Any
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Split
-from probekit.plans.golden import splits_of
+from probekit.plans.golden import split_of, splits_of
 from probekit.plans.scale import probe_at
 
 
@@ -22,4 +22,4 @@ def data(
     made = probe_at(probe, scale, registry(), **params)
     if split not in (have := splits_of(made)):
         raise UsageError(f"split {split!r}", "there is no such split", f"Type one of {', '.join(have)}.")
-    return made.data(split, seed)
+    return split_of(made, split, seed)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from probekit.errors import RunError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import materialised
-from probekit.plans.golden import broken
+from probekit.plans.golden import broken, split_of, splits_of
 from probekit.plans.job import Job
 from probekit.scores.score import ceiling, controls
 from probekit.storage.result import Scores
@@ -25,7 +25,9 @@ class Splits:
         self.train: Dataset = probe.data("train", seed)
         self.validation: Dataset = probe.data("validation", seed)
         self.test: Dataset = probe.data("test", seed)
-        self.harder: Dataset | None = probe.data("harder", seed) if getattr(probe, "harder", "") else None
+        self.harder: Dataset | None = None
+        if "harder" in splits_of(probe):
+            self.harder = split_of(probe, "harder", seed)
 
     @functools.cached_property
     def controls(self) -> dict[str, Scores]:

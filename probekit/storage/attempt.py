@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probekit.errors import RunError, StoreError
+from probekit.storage import disk
 from probekit.storage.folder import LOG, Folder
 
 ATTEMPT = "attempt.json"
@@ -44,10 +45,8 @@ def job() -> str:
 def last_step(folder: Folder) -> tuple[int, int | None]:
     """Return the step of a log's last whole row, and of how many; 0 and None where there is none."""
     try:
-        with (folder.path / LOG).open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-            rows = file.read().splitlines()
-    except OSError:
+        rows = disk.tail(folder.path / LOG, TAIL).splitlines()
+    except StoreError:
         return 0, None
     for row in reversed(rows):
         try:

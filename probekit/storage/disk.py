@@ -6,13 +6,16 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from probekit.errors import StoreError
 
 ANEW = "Type --force to run anew beside it; nothing is deleted."
 ROOM = "Make room, or name another place with --store DIR; the same command then goes on."
-SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
+# through no link, and without waiting for the other end of a pipe
+SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
 
 
@@ -22,24 +25,36 @@ def read(path: Path, most: int) -> bytes:
     Raises StoreError where it is missing, larger, a link, a pipe, a device or a folder: a store may have been
     written by anyone.
     """
+    with _opened(path) as (file, size):
+        if size > most:
+            raise StoreError(f"reading {path}", f"it has {size:,} bytes, more than {most:,}", ANEW)
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise StoreError(f"reading {path}", f"it grew beyond {most:,} bytes while it was read", ANEW)
+    return content
+
+
+def tail(path: Path, most: int) -> bytes:
+    """Return a file's last bytes, `most` or fewer; raises StoreError as `read` does, but for its size."""
+    with _opened(path) as (file, size):
+        file.seek(max(0, size - most))
+        return file.read(most)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file to read it, and give its size."""
     asked = f"reading {path}"
     try:
-        # without waiting for the other end of a pipe
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | SAFE)
-        with open(handle, "rb") as file:
-            about = os.fstat(handle)
+        with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
+            about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise StoreError(asked, "it is no regular file", ANEW)
-            if about.st_size > most:
-                raise StoreError(asked, f"it has {about.st_size:,} bytes, more than {most:,}", ANEW)
-            content = file.read(most + 1)
+            yield file, about.st_size
     except OSError as error:
         linked = path.is_symlink()
         found = "it is a link, which is not followed" if linked else error.strerror or str(error)
         raise StoreError(asked, found, ANEW) from error
-    if len(content) > most:
-        raise StoreError(asked, f"it grew beyond {most:,} bytes while it was read", ANEW)
-    return content
 
 
 def write(path: Path, content: bytes) -> None:
@@ -60,8 +75,18 @@ def write(path: Path, content: bytes) -> None:
         raise StoreError(f"writing {path}", error.strerror or str(error), ROOM) from error
 
 
+def fresh(path: Path) -> BinaryIO:
+    """Open a file to write it as it comes, in place of what lies there; raises StoreError where the disk
+    refuses."""
+    try:
+        path.unlink(missing_ok=True)
+        return open(os.open(path, NEW, 0o666), "wb")
+    except OSError as error:
+        raise StoreError(f"writing {path}", error.strerror or str(error), ROOM) from error
+
+
 def append(path: Path, content: bytes) -> None:
-    """Append to a file; raises StoreError where the disk refuses or the path is a link."""
+    """Append to a file; raises StoreError where the disk refuses or the path is a link or a pipe."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE, 0o666), "ab") as file:
             file.write(content)

@@ -84,3 +84,38 @@ def test_new_files_have_the_rights_that_the_user_s_mask_gives(tmp_path: Path) ->
     finally:
         os.umask(old)
     assert (tmp_path / "it").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: disk.read(path, 64),
+        lambda path: disk.tail(path, 64),
+        lambda path: disk.append(path, b"theirs"),
+        disk.sync,
+    ],
+    ids=["read", "tail", "append", "sync"],
+)
+@pytest.mark.parametrize("lay", [os.mkfifo, lambda path: path.symlink_to("victim")], ids=["pipe", "link"])
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for_and_a_link_not_followed(
+    lay: Callable[[Path], None], use: Callable[[Path], object], tmp_path: Path
+) -> None:
+    (tmp_path / "victim").write_bytes(b"mine")
+    lay(tmp_path / "it")
+    with pytest.raises(StoreError):
+        use(tmp_path / "it")
+    assert (tmp_path / "victim").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("lay", [os.mkfifo, lambda path: path.symlink_to("victim")], ids=["pipe", "link"])
+@pytest.mark.timeout(20)
+def test_what_is_written_as_it_comes_takes_the_place_of_a_pipe_or_link(
+    lay: Callable[[Path], None], tmp_path: Path
+) -> None:
+    (tmp_path / "victim").write_bytes(b"mine")
+    lay(tmp_path / "it")
+    with disk.fresh(tmp_path / "it") as file:
+        file.write(b"theirs")
+    assert (tmp_path / "it").read_bytes() == b"theirs"
+    assert (tmp_path / "victim").read_bytes() == b"mine"

@@ -21,6 +21,7 @@ MINE = b"the user's own"
 NAMES = (
     "result.json", "spec.json", "log.jsonl", "checkpoint.safetensors", "scores.safetensors",
     "weights.safetensors", "measured.safetensors", "cases.png", "attempt.json", "traceback.txt", ".lock",
+    ".lease", "worker.txt",
 )  # fmt: skip
 
 

@@ -10,9 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from probekit.storage import disk
+
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SAID = "worker.txt"
 """What a worker says lies in its run's folder, the last of it."""
+LAST = 16 << 10
+"""Bytes of its end that hold its last line."""
 PAUSE = 0.05
 
 
@@ -23,7 +27,7 @@ def start(command: Sequence[str], folder: Path, threads: int) -> subprocess.Pope
     standard input is a pipe of this process, which closes when this process ends, in whatever way.
     """
     env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-    with (folder / SAID).open("wb") as said:
+    with disk.fresh(folder / SAID) as said:
         return subprocess.Popen(
             [*command, "--tied", str(folder)],
             env=env,
@@ -36,7 +40,7 @@ def start(command: Sequence[str], folder: Path, threads: int) -> subprocess.Pope
 
 def last_said(folder: Path) -> str:
     """Return the last line that a folder's worker said."""
-    lines = (folder / SAID).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = disk.tail(folder / SAID, LAST).decode(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("probekit.work: ") if lines else ""
 
 

@@ -14,8 +14,9 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from probekit.errors import UsageError
 from probekit.executor import Ended
 from probekit.stop import REQUEUE
+from probekit.storage import disk
 from probekit.storage.claim import LEASE, LOCK
-from probekit.storage.folder import RESULT, Folder
+from probekit.storage.folder import MOST, RESULT, Folder
 from probekit_plugins.executors.process import closed, ended, last_said, start
 
 PAUSE = 1.0
@@ -132,7 +133,7 @@ def process(words: Sequence[str], folder: Path, threads: int) -> tuple[int, str]
 def packed(folder: Path) -> Files:
     """Return the files of a run by name."""
     some = (path for path in folder.iterdir() if path.is_file() and path.name not in (LOCK, LEASE))
-    return {path.name: path.read_bytes() for path in some}
+    return {path.name: disk.read(path, MOST) for path in some}
 
 
 def unpack(files: Files, folder: Path) -> None:

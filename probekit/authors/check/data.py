@@ -12,7 +12,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe, Split
 from probekit.items import batch
-from probekit.plans.golden import broken, digests, golden_hash, smallest, splits_of
+from probekit.plans.golden import broken, digests, golden_hash, smallest, split_of, splits_of
 from probekit.plans.scale import probe_at
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ProbeBench:
 
     def items(self, split: Split, seed: int = 0, most: int = MOST) -> tuple[Tensor, Tensor]:
         """Return the first items of a split."""
-        data = self.probe.data(split, seed)
+        data = split_of(self.probe, split, seed)
         return batch(data, range(min(most, len(data))))
 
 
@@ -62,13 +62,13 @@ def same_seed_gives_same_data_whatever_the_workers(bench: ProbeBench) -> None:
     for split in splits_of(bench.probe):
         inputs, targets = bench.items(split, most=32)
         count = len(inputs)
-        alone = bench.probe.data(split, 0)
+        alone = split_of(bench.probe, split, 0)
         pairs = [alone[index] for index in reversed(range(count))][::-1]
         drawn = [("one by one and backwards", pairs)]
-        if (several := getattr(bench.probe.data(split, 0), "__getitems__", None)) is not None:
+        if (several := getattr(split_of(bench.probe, split, 0), "__getitems__", None)) is not None:
             drawn.append(("in one call of __getitems__", several(range(count))))
         if split == "train":
-            some = torch.utils.data.Subset(cast("Any", bench.probe.data(split, 0)), range(count))
+            some = torch.utils.data.Subset(cast("Any", split_of(bench.probe, split, 0)), range(count))
             fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
             loader = DataLoader(some, batch_size=4, num_workers=2, multiprocessing_context=fork)
             loaded = [(one, two) for ins, outs in loader for one, two in zip(ins, outs, strict=True)]

@@ -69,6 +69,8 @@ class Translation:
         self.metrics = (IOU,)
         self.known = first, last = middle_of(size, square)
         farthest = max(first, size - 1 - last) + 1
+        near, step = min(8, farthest), max(4, farthest // 16)
+        edges = {*range(near), *range(near, farthest, step), farthest}
         self.axis = Axis(
             "distance",
             "pixels",
@@ -76,7 +78,7 @@ class Translation:
             self.distance,
             intersection_over_union,
             "higher",
-            tuple(float(edge) for edge in (*range(min(8, farthest)), *range(8, farthest, 4), farthest)),
+            tuple(sorted(set(map(float, edges)))),
             (0.0, 1.0),
         )
 
