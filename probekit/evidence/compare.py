@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
@@ -83,19 +83,38 @@ def separable(one: Mapping[int, float], other: Mapping[int, float], noise: float
     return apart > width(noise) * sqrt(1 / len(one) + 1 / len(other))
 
 
-def p_of(one: Mapping[int, float], other: Mapping[int, float], noise: float | None) -> float | None:
+def freedom_of(several: Iterable[Mapping[int, float]], noise: float) -> int:
+    """Return the degrees of freedom of a scale's noise, given all scores by seed that are compared.
+
+    Those seeds are as good a measure of it as what it was pooled over, and have degrees of their own; where
+    they vary more than it says, they speak of other trainings, and nothing is known but its fewest.
+    """
+    degrees, squares = 0, 0.0
+    for scores in several:
+        middle = sum(scores.values()) / len(scores)
+        degrees += len(scores) - 1
+        squares += sum((score - middle) ** 2 for score in scores.values())
+    # noise is kept to three digits
+    return max(FREEDOM, degrees) if squares <= degrees * (noise * 1.005) ** 2 else FREEDOM
+
+
+def p_of(
+    one: Mapping[int, float], other: Mapping[int, float], noise: float | None, freedom: int = FREEDOM
+) -> float | None:
     """Return the probability of means as far apart where there is no difference, two-sided.
 
-    By the scale's noise where that is known, or by the spread of their own differences, seed by seed, where
-    that is larger (a training may be less stable than those the noise was measured on); else by the latter
-    alone. None for fewer than three seeds of either.
+    By the scale's noise, of so many degrees of freedom, where that is known, or by the spread of their own
+    differences, seed by seed, where that is larger (a training may be less stable than those the noise was
+    measured on); else by the latter alone. None for fewer than three seeds of either.
     """
     if min(len(one), len(other)) < SEEDS:
         return None
     if noise is not None:
         apart = mean(one.values()) - mean(other.values())
-        off = max(noise * sqrt(1 / len(one) + 1 / len(other)), own(one, other))
-        return two_sided(apart / off, FREEDOM) if off else float(not apart)
+        within, spread = noise * sqrt(1 / len(one) + 1 / len(other)), own(one, other)
+        if not (off := max(within, spread)):
+            return float(not apart)
+        return two_sided(apart / off, freedom if within >= spread else FREEDOM)
     found = paired(one, other)
     if found is None or found.seeds < SEEDS:
         return None
@@ -126,7 +145,10 @@ def claims(
 ) -> dict[frozenset[str], bool | None]:
     """Tell for each pair whether it differs, all pairs being looked at; None where that cannot be claimed."""
     pairs = [frozenset(pair) for pair in combinations(scores, 2)]
-    found = {frozenset((a, b)): p_of(scores[a], scores[b], noise) for a, b in combinations(scores, 2)}
+    freedom = FREEDOM if noise is None else freedom_of(scores.values(), noise)
+    found = {
+        frozenset((a, b)): p_of(scores[a], scores[b], noise, freedom) for a, b in combinations(scores, 2)
+    }
     known = [pair for pair in pairs if found[pair] is not None]
     corrected = dict(zip(known, holm([found[pair] or 0.0 for pair in known]), strict=True))
     return {pair: corrected[pair] < CHANCE if pair in corrected else None for pair in pairs}

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from small import job, planned
 
 from probekit.catalog.registry import registry
 from probekit.cli.report import print_outcomes
 from probekit.components import Component
-from probekit.evidence.compare import INSEPARABLE, claims, holm, paired, standings
+from probekit.evidence.compare import FREEDOM, INSEPARABLE, claims, freedom_of, holm, paired, standings
 from probekit.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import Folder
@@ -145,3 +146,23 @@ def test_a_structure_that_varies_more_than_the_noise_is_judged_by_its_own_spread
     found = claims({"calm": calm, "other": other, "wild": wild}, 0.01)
     assert found[frozenset({"calm", "other"})] is True
     assert found[frozenset({"calm", "wild"})] is False
+
+
+def test_seeds_that_vary_as_the_noise_says_add_their_degrees_of_freedom() -> None:
+    spread = {0: -0.01, 1: 0.0, 2: 0.01}  # a standard deviation of 0.01
+    six = {str(n): {seed: n * 0.035 + off for seed, off in spread.items()} for n in range(6)}
+    assert freedom_of(six.values(), 0.01) == 12
+    assert freedom_of(six.values(), 0.0099) == FREEDOM
+    assert freedom_of(list(six.values())[:2], 0.01) == FREEDOM
+    assert all(claims(six, 0.01).values())  # 4.3 standard errors, of 15 pairs, by twelve degrees
+    beside = {**six, "wild": {0: -1.0, 1: 0.0, 2: 1.0}}
+    assert claims(beside, 0.01)[frozenset({"0", "1"})] is False  # of 21 pairs, by four
+
+
+def test_no_difference_is_claimed_of_structures_that_have_none_oftener_than_five_times_in_100() -> None:
+    chance, tables = np.random.default_rng(0), 2000
+    wrong = 0
+    for _ in range(tables):
+        drawn = chance.normal(size=(6, 3))
+        wrong += any(claims({str(n): dict(enumerate(row)) for n, row in enumerate(drawn)}, 1.0).values())
+    assert wrong / tables < 0.05
