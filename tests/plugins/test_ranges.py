@@ -53,6 +53,8 @@ def asked(component: Component, given: str) -> dict[str, str]:
     words = {"probe": "nonlocality", "structure": "unet", "trainer": "supervised", "scale": "smoke"}
     if component.kind in host:
         return {**words, "structure": host[component.kind] + text}
+    if component.kind == "probe":
+        return {**words, "probe": text, "structure": "average"}  # any host takes it
     return {**words, component.kind: text}
 
 

@@ -17,6 +17,10 @@ from probekit.plans.spec import make_spec
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
 from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.linear_attention import LinearAttention
+from probekit_plugins.layers.retention import Retention
+from probekit_plugins.layers.s4d import S4D
+from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
 from probekit_plugins.structures.plain import Plain
 
@@ -26,6 +30,11 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "gru": GRU,
     "deltanet": partial(DeltaNet, heads=2),
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
+    "linear-attention": partial(LinearAttention, heads=2),
+    "favor": partial(LinearAttention, heads=2, features="favor"),
+    "retention": partial(Retention, heads=2),
+    "s4d": S4D,
+    "ssd": partial(SSD, heads=2),
 }
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 
@@ -50,9 +59,9 @@ def test_a_causal_layer_sees_the_positions_up_to_each_and_all_of_them(
     place = x[0, 0].numel() // 2
     y.flatten(2)[0, :, place].sum().backward()
     assert x.grad is not None
-    moved = x.grad[0].flatten(1).abs().sum(0) > 0
-    assert moved[: place + 1].all()
-    assert not moved[place + 1 :].any()
+    moved = x.grad[0].flatten(1).abs().sum(0)
+    assert (moved[: place + 1] > 0).all()
+    assert (moved[place + 1 :] < 1e-15).all()  # a Fourier transform rounds
 
 
 @layers

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from probekit import asked
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.plans.scale import probe_at
 from probekit.runs.splits import Splits
+from probekit_probes.copying.probe import SelectiveCopying
+from probekit_probes.multihop.probe import MultiHop
 from probekit_probes.recall.probe import Recall
 from probekit_probes.tracking.controls import AnyOrder, LastMove
 from probekit_probes.tracking.groups import NAMES, after, cosets, table
@@ -20,7 +23,7 @@ from probekit_probes.tracking.oracle import matrices
 from probekit_probes.tracking.probe import StateTracking
 from probekit_probes.words import SEEN, UNASKED, window
 
-PROBES = ("recall", "state-tracking", "parity")
+PROBES = ("recall", "state-tracking", "parity", "multi-hop", "selective-copying")
 ABOUT = 4
 """Standard errors within which a mean is a theorem's."""
 
@@ -166,8 +169,77 @@ def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> Non
     [
         (lambda: Recall(pairs=8, keys=15), "Type keys=16"),
         (lambda: Recall(keys=128, values=128), "names 250 tokens"),
+        (lambda: MultiHop(nodes=3, hops=3), "Type nodes=6, hops=3"),
+        (lambda: SelectiveCopying(tokens=8, noise=10), "Type noise=16 or more"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_what_to_type(build: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         build()
+
+
+@pytest.mark.parametrize(("nodes", "hops"), [(6, 3), (8, 2)])
+def test_one_hop_answers_what_is_one_step_away_and_nothing_else(nodes: int, hops: int) -> None:
+    probe = MultiHop(nodes=nodes, hops=hops, test=2_000)
+    for split in ("test", "harder"):
+        inputs, targets = words(probe, split, 2_000)
+        right = asked.right(probe.controls()["one hop"](inputs), targets, inputs)
+        steps = probe.steps(inputs, targets)
+        assert (right[steps == 1] == 1).all()
+        assert (right[steps > 1] == 0).all()
+        found = right.nanmean().item()
+        count = int((steps > 0).sum())
+        assert abs(found - 1 / hops) < ABOUT * (1 / hops * (1 - 1 / hops) / count) ** 0.5
+
+
+def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() -> None:
+    probe = MultiHop(nodes=6, hops=3, test=300)
+    for split, least, most in (("test", 4, 6), ("harder", 7, 12)):
+        data = probe.data(split, 0)  # type: ignore[arg-type]
+        data.ensure(range(300))
+        sizes = set()
+        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+            pairs = tokens[:36].reshape(12, 3)
+            assert (pairs[:, 2] == 0).all()
+            follows = {int(a): int(b) for a, b, _ in pairs if a}
+            node, seen = next(iter(follows)), []
+            while node not in seen:
+                seen.append(node)
+                node = follows[node]
+            assert sorted(seen) == sorted(follows) == sorted(follows.values())
+            sizes.add(len(seen))
+            for hop, start, answer in zip(tokens[36::2], tokens[37::2], answers[37::2], strict=True):
+                node = int(start)
+                for _ in range(int(hop) - 12):
+                    node = follows[node]
+                assert node == answer + 1
+            assert (answers[:36] == UNASKED).all()
+            assert (answers[36::2] == UNASKED).all()
+        assert sizes == set(range(least, most + 1))
+
+
+@pytest.mark.parametrize("tokens", [2, 8])
+def test_a_token_that_occurs_is_right_as_often_as_the_theorem_says(tokens: int) -> None:
+    probe = SelectiveCopying(tokens=tokens, values=16, noise=32, test=10_000)
+    inputs, targets = words(probe, "test", 10_000)
+    scores = probe.metrics[0].score(probe.controls()["a token that occurs"](inputs), targets, inputs)
+    held = probe.told(inputs, targets)
+    assert set(held.tolist()) == set(map(float, range(2, tokens + 1)))
+    for count in range(2, tokens + 1):
+        some = scores[held == count].double()
+        error = float(some.std()) / len(some) ** 0.5
+        assert abs(float(some.mean()) - (1 / count + (1 - 1 / count) / 16)) < ABOUT * error
+
+
+def test_what_stands_among_noise_is_asked_for_in_its_order() -> None:
+    probe = SelectiveCopying(tokens=3, values=5, noise=20, test=300)
+    for split, least, most in (("test", 2, 3), ("harder", 4, 6)):
+        data = probe.data(split, 0)  # type: ignore[arg-type]
+        data.ensure(range(300))
+        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+            said = [int(token) - 2 for token in tokens[:20] if token]
+            assert least <= len(said) <= most
+            assert (tokens[20:] == 1).all()
+            assert answers[20 : 20 + len(said)].tolist() == said
+            assert (answers[:20] == UNASKED).all()
+            assert (answers[20 + len(said) :] == UNASKED).all()

@@ -37,8 +37,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "nonlocality", "-s", "unet", "--trainer", "supervised(epochs=N)", *DRY),
     ("data", "nonlocality(size=N)", "--count", "1", "--scale", "smoke"),
     ("run", "recall(pairs=N)", "-s", "plain+average", *DRY),
-    ("run", "state-tracking(length=N)", "-s", "plain+gru", *DRY),
-    ("run", "parity(length=N)", "-s", "plain+deltanet", *DRY),
+    ("run", "state-tracking(moves=N)", "-s", "plain+gru", *DRY),
+    ("run", "parity(moves=N)", "-s", "plain+deltanet", *DRY),
     ("data", "translation(size=N)", "--count", "1", "--scale", "smoke"),
 )
 SOON, MUCH = 60.0, 2 << 30

@@ -1,0 +1,31 @@
+"""Gather and excite (Hu et al., "Gather-Excite: Exploiting Feature Context in CNNs", NeurIPS 2018)."""
+
+from __future__ import annotations
+
+from pydantic import NonNegativeInt
+from torch import Tensor, nn
+from torch.nn import functional
+
+POOLS = {1: functional.avg_pool1d, 2: functional.avg_pool2d}
+
+
+class GatherExcite(nn.Module):
+    """y = x * sigmoid(up(mean of x over blocks)): (batch, channels, *size) to the same shape, no parameters.
+
+    The parameter-free form of the paper (its section 3). extent: positions a side of a block, those at the
+    border of a map smaller; 0: the whole map is one.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...], *, extent: NonNegativeInt = 0) -> None:
+        super().__init__()
+        self.extent = extent
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = x.shape[2:]
+        extent = self.extent or max(size)
+        means = POOLS[len(size)](
+            functional.pad(x, [0, 0] * len(size)), extent, ceil_mode=True, count_include_pad=False
+        )
+        for axis, side in enumerate(size, 2):
+            means = means.repeat_interleave(extent, axis).narrow(axis, 0, side)
+        return x * means.sigmoid()

@@ -1,0 +1,30 @@
+"""The global filter (Rao et al., "Global Filter Networks for Image Classification", NeurIPS 2021)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class GlobalFilter(nn.Module):
+    """y = IFFT(K . FFT x), a kernel of the map's size a channel: (batch, channels, *size) to the same shape.
+
+    N log N in positions. A circular convolution: it reaches everywhere, is exactly covariant to circular
+    shifts, and weighs positions by where they are, never by what they hold. The transform is of the real,
+    orthonormal kind, over all axes.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = size
+        half = (*size[:-1], size[-1] // 2 + 1)
+        self.filter = nn.Parameter(torch.randn(channels, *half, 2) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = tuple(range(2, x.ndim))
+        with torch.autocast(x.device.type, enabled=False):
+            exact = x.to(torch.promote_types(x.dtype, torch.float32))
+            kernel = torch.view_as_complex(self.filter.to(exact.dtype))
+            waves = torch.fft.rfftn(exact, dim=axes, norm="ortho") * kernel
+            y: Tensor = torch.fft.irfftn(waves, s=x.shape[2:], dim=axes, norm="ortho")
+        return y.to(x.dtype)

@@ -1,0 +1,48 @@
+"""Retention (Sun et al., "Retentive Network: A Successor to Transformer for Large Language Models", 2023)."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit_plugins.layers.attention import Attention
+from probekit_plugins.layers.decayed import decayed
+
+
+class Retention(Attention):
+    """y_t = O norm(sum over s <= t of gamma^(t - s) (q_t k_s) v_s), head by head, linear in positions.
+
+    (batch, channels, *size) to the same shape, positions in reading order. gamma = 1 - 2^(-5 - head) is
+    fixed: when a position is forgotten does not hang on what it holds. The rotation of q and k, an encoding,
+    and the paper's gate are left out. heads: must divide channels. causal: else half of the heads go
+    backwards.
+    """
+
+    decay: Tensor
+
+    def __init__(
+        self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8, causal: bool = False
+    ) -> None:
+        super().__init__(channels, heads=heads, out=True)
+        self.back = 0 if causal else heads // 2
+        self.scale = nn.Parameter(torch.ones(channels // heads))
+        self.register_buffer("decay", torch.log1p(-(2.0 ** (-5 - torch.arange(heads)))), persistent=False)
+
+    def attend(self, *parts: Tensor) -> Tensor:
+        """Return the sums, normalised in each head."""
+        q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
+        q = q * q.shape[-1] ** -0.5
+        decay = self.decay.to(q.dtype)[None, :, None].expand(q.shape[:3])
+        y = both_ways(q, k, v, decay, self.back)
+        return functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype)).to(parts[0].dtype)
+
+
+def both_ways(q: Tensor, k: Tensor, v: Tensor, decay: Tensor, back: int) -> Tensor:
+    """Return decayed sums, the first `back` heads from the last position to the first."""
+    ahead = decayed(*(part[:, back:] for part in (q, k, v, decay)))
+    if not back:
+        return ahead
+    turned = decayed(*(part[:, :back].flip(2) for part in (q, k, v, decay)))
+    return torch.cat([turned.flip(2), ahead], 1)

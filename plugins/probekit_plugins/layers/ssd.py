@@ -1,0 +1,65 @@
+"""Mamba-2 (Dao and Gu, "Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured
+State Space Duality", ICML 2024)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit_plugins.layers.retention import both_ways
+
+
+class SSD(nn.Module):
+    """h_t = exp(-a d_t) h_(t-1) + d_t B_t x_t, y_t = C_t h_t + D x_t, head by head, linear in positions.
+
+    (batch, channels, *size) to the same shape, positions in reading order. x, the step d_t = softplus(w x +
+    b), B and C are linear maps of what comes in, B and C shared by all heads: what is kept and forgotten
+    hangs on what is read. y is gated by SiLU of another map, normalised and mapped. The short convolution is
+    the structure's (`conv`). a is 1 to 16, and steps 0.001 to 0.1, at first. state: numbers that B and C
+    have. heads: must divide channels. causal: else half of the heads go backwards.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        heads: PositiveInt = 8,
+        state: PositiveInt = 16,
+        causal: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads, self.state, self.back = heads, state, 0 if causal else heads // 2
+        self.maps = nn.Linear(channels, 2 * channels + 2 * state + heads)
+        self.rates = nn.Parameter(torch.empty(heads).uniform_(1, 16).log())
+        steps = torch.empty(heads).uniform_(-6.9, -2.3).exp()
+        self.steps = nn.Parameter(steps + torch.log(-torch.expm1(-steps)))  # softplus's inverse
+        self.skip = nn.Parameter(torch.ones(heads))
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.out = nn.Linear(channels, channels)
+
+    @staticmethod
+    def width_step(*, heads: int = 8, **_: Any) -> int:
+        """Return what the width must be a multiple of: the number of heads."""
+        return heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, channels = x.flatten(2).mT, x.shape[1]
+        gate, inner, b, c, step = self.maps(rows).split(
+            [channels, channels, self.state, self.state, self.heads], 2
+        )
+        with torch.autocast(x.device.type, enabled=False):
+            exact = torch.promote_types(inner.dtype, torch.float32)
+            values = inner.to(exact).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            steps = functional.softplus(step.to(exact) + self.steps).mT  # (batch, heads, positions)
+            keys, asks = (part.to(exact)[:, None].expand(-1, self.heads, -1, -1) for part in (b, c))
+            decay = -self.rates.exp()[:, None] * steps
+            y = both_ways(asks, keys, steps[..., None] * values, decay, self.back)
+            y = (y + self.skip[:, None, None] * values).transpose(1, 2).flatten(2)
+            y = functional.rms_norm(y * functional.silu(gate.to(exact)), (channels,), self.scale.to(exact))
+        z: Tensor = self.out(y.to(rows.dtype))
+        return z.mT.reshape_as(x)

@@ -1,0 +1,125 @@
+"""The multi-hop probe: is what lies several lookups away found?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from probekit import asked
+from probekit.axis import Axis
+from probekit.errors import UsageError
+from probekit.interfaces import Control, Scale
+from probekit_probes.certified import Certified
+from probekit_probes.multihop.controls import OneHop
+from probekit_probes.multihop.cycles import Design
+from probekit_probes.multihop.oracle import read
+from probekit_probes.noise import measured
+from probekit_probes.words import Spelt, window
+
+MOST = 250
+"""Tokens: a word is kept as bytes."""
+
+
+class MultiHop(Spelt):
+    """Tell the node so many steps on, on a cycle given as pairs.
+
+    Inputs: float32 one-hot tokens (1 + 2 nodes + hops, length): the pairs (a, what follows a) of one cycle, a
+    blank after each, in random order, then questions, each a number of steps and a node. Targets: float32 (2
+    nodes, length), the node so many steps on, at the node of each question; zero elsewhere. Cycles of
+    training and test have `hops` + 1 to `nodes` nodes, the harder ones up to twice as many. Who looks up once
+    is right in 1 / `hops` of the questions. Source: the task Depo of Allen-Zhu, "Physics of Language Models:
+    Part 4.1", 2025, with one token a node and all steps asked alike.
+
+    nodes: the most of a cycle. hops: the most steps. questions: of a word. train, validation, test: items;
+    there are as many harder ones as of test. Raises UsageError where the steps go round a cycle or the
+    tokens are too many.
+    """
+
+    property = "composition"
+    version = 1
+    structure = "plain(depth=2, causal=true, conv=4)"
+    harder = "cycles of up to twice as many nodes"
+    golden: Mapping[int, str] = {1: "c8763a311a51a4e5"}
+    certificates: Mapping[str, Mapping[str, Any]] = Certified("multi-hop")
+    scales: Mapping[str, Scale] = measured(
+        "multi-hop",
+        {
+            "smoke": Scale(
+                "seconds, for tests; proves nothing",
+                {"nodes": 4, "hops": 2, "questions": 2, "train": 256, "validation": 64, "test": 64},
+                {"epochs": 2, "batch": 32, "lr": 2e-3},
+                width=16,
+                decides=False,
+                seconds=1,
+            ),
+            "quick": Scale(
+                "two minutes on one core: one to three steps on cycles of four to six nodes",
+                {"nodes": 6, "hops": 3, "questions": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
+                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                width=64,
+                seconds=120,
+            ),
+            "large": Scale(
+                "a GPU: one to eight steps on cycles of nine to 48 nodes",
+                {"nodes": 48, "hops": 8, "questions": 16, "train": 2_000_000, "test": 5_000},
+                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                width=128,
+            ),
+        },
+    )
+
+    def __init__(
+        self,
+        *,
+        nodes: Annotated[int, Field(ge=3)] = 6,
+        hops: Annotated[int, Field(ge=1)] = 3,
+        questions: PositiveInt = 8,
+        train: PositiveInt = 96_000,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 1_000,
+    ) -> None:
+        if hops >= nodes or 1 + 2 * nodes + hops > MOST:
+            found = f"the steps are fewer than the nodes, and a byte names {MOST} tokens"
+            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", found, "Type nodes=6, hops=3.")
+        self.nodes, self.hops = 2 * nodes, hops
+        design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
+        beyond = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
+        self.alphabet = design.alphabet
+        self.writers = {
+            **dict.fromkeys(("train", "validation", "test"), design.write),
+            "harder": beyond.write,
+        }
+        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.metrics = (asked.accuracy(1 / self.nodes), asked.exact())
+        about = "Share of questions that are right, by how many steps are asked"
+        edges = tuple(float(edge) for edge in range(1, hops + 2))
+        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", edges, (0.0, 1.0))
+
+    def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return how many steps each position asks, (batch, length) float32, zero where nothing is asked."""
+        return read(inputs, self.nodes, self.hops)[1].float()
+
+    def oracle(self, inputs: Tensor) -> Tensor:
+        """Return the exact answers from the input alone, (batch, nodes, length)."""
+        return read(inputs, self.nodes, self.hops)[0]
+
+    def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        """Return which words have one answer, (batch,) bool for each rule."""
+        answers, asks, followed = read(inputs, self.nodes, self.hops)
+        return {
+            "one node at the most follows another": (followed <= 1).all(1),
+            "each question has one answer": (answers.sum(1) == (asks > 0)).all(1),
+            "something is asked": (asks > 0).any(1),
+        }
+
+    def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what words contain, (batch,) numbers each."""
+        _, asks, followed = read(inputs, self.nodes, self.hops)
+        return {"nodes": followed.sum(1), "steps asked": asks.sum(1) / (asks > 0).sum(1)}
+
+    def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
+        """Return the solvers that lack the property."""
+        return {"one hop": OneHop(self.nodes, self.hops), "window": window}
