@@ -27,6 +27,7 @@ from probekit.items import materialised
 from probekit.plans.spec import make_spec
 from probekit.runs.run import carry_out
 from probekit.storage.store import Store
+from probekit_plugins.trainers.optimisers import matrices
 
 Taken = tuple[float, float]
 CASES = {
@@ -35,13 +36,20 @@ CASES = {
         "supervised(batch=16,epochs=1,lr=0.003)",
         0.98,
     ),
+    "muon": (
+        "nonlocality(test=16,train=1024,validation=16)",
+        "supervised(batch=16,epochs=1,lr=0.003,optimiser=muon,matrix_lr=0.02)",
+        0.98,
+    ),
     "smoke": (
         "nonlocality(test=16,train=256,validation=16)",
         "supervised(batch=32,epochs=12,lr=0.004)",
         0.92,
     ),
 }
-"""Scale: a probe and a recipe of a few seconds at the scale's own width, and the ratio aimed at."""
+"""By name: a probe and a recipe of a few seconds at a scale's own width, and the ratio aimed at."""
+SCALE = {"muon": "quick"}
+"""The scale, where it is not the name."""
 
 
 class Clock:
@@ -66,11 +74,19 @@ def bare(job: Job) -> Taken:
     model = job.expression.build(probe.shape, plan.width)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock()
+    hidden = matrices(model) if recipe["optimiser"] == "muon" else []
+    rest = [p for p in model.parameters() if all(p is not one for one in hidden)]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in model.parameters() if p.ndim > 1]},
-        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.ndim > 1]},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=top, weight_decay=0.01, fused=True)
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=top, weight_decay=0.01, fused=True)
+    ]
+    if hidden:
+        faster = float(recipe["matrix_lr"] or 0)
+        alike = {"weight_decay": 0.01, "adjust_lr_fn": "match_rms_adamw"}
+        optimisers.append(torch.optim.Muon(hidden, lr=faster, **alike))
     steps = epochs * (len(data) // batch)
     warm = max(1, round(0.1 * steps))
 
@@ -81,18 +97,19 @@ def bare(job: Job) -> Taken:
             else 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
         )
 
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(optimiser, rate) for optimiser in optimisers]
     model.train()
     for _ in range(epochs):
         order = torch.randperm(len(data)).tolist()
         for first in range(0, len(data) - batch + 1, batch):
             inputs, targets = data.batch(order[first : first + batch])  # type: ignore[attr-defined]
             loss = probe.loss(model(inputs), targets)
-            optimiser.zero_grad()
+            model.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            for optimiser, schedule in zip(optimisers, schedules, strict=True):
+                optimiser.step()
+                schedule.step()
     return clock.read()
 
 
@@ -121,7 +138,8 @@ def main() -> None:
     print("scale  parameters  pairs  time  bare s  engine s  ratio  (quartiles)       aim")
     for scale in options.scale or CASES:
         probe, trainer, aim = CASES[scale]
-        spec = make_spec(probe=probe, structure="unet+lambda", scale=scale, trainer=trainer)
+        at = SCALE.get(scale, scale)
+        spec = make_spec(probe=probe, structure="unet+lambda", scale=at, trainer=trainer)
         job = make_job(spec, registry())
         bare(job), engine(job)
         pairs: list[tuple[Taken, Taken]] = []

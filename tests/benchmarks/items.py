@@ -1,0 +1,37 @@
+"""Run by hand: how many items a second each probe's generator draws on one core, by the time it computed.
+
+python tests/benchmarks/items.py --scale quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from probekit.catalog.registry import registry
+from probekit.items import materialised
+from probekit.plans.scale import probe_at
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", default="quick")
+    parser.add_argument("--items", type=int, default=8192)
+    options = parser.parse_args()
+    for component in registry().components("probe"):
+        if component.name == "translation":  # its items are written down, none is drawn
+            continue
+        probe = probe_at(component.name, options.scale, registry(), train=options.items)
+        data = probe.data("train", 0)
+        begun = time.process_time()
+        for _ in materialised(data):
+            pass
+        taken = time.process_time() - begun
+        print(f"{component.name}: {len(data) / taken:,.0f} items a second", flush=True)
+
+
+if __name__ == "__main__":
+    main()
