@@ -80,12 +80,12 @@ class Laid(Spelt):
         return Maps(self.alphabet, self.side, self.writers[split], split, seed, self.lengths[split])
 
 
-SEEN = 7
+SEEN = 3
 """Cells each way that the window control sees."""
 
 
 def window(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees each cell and seven around it each way, and nothing else."""
+    """Build a network that sees each cell and three around it each way, and nothing else."""
     across = width // 2
     layers: list[nn.Module] = [nn.Conv2d(shape.inputs, across, 3, padding=1)]
     for _ in range(SEEN - 1):

@@ -23,6 +23,9 @@ PROBES = {
     "recall": "window",
     "state-tracking": "window",
     "parity": "window",
+    "multi-hop": "window",
+    "selective-copying": "window",
+    "fill": "window",
 }
 HOSTED = {"nonlocality": "unet", "translation": "lambda", "grouping": "lambda"}
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)

@@ -69,7 +69,7 @@ def test_the_ball_is_the_best_of_all_radii_and_far_from_a_solution() -> None:
     assert 0.65 < score < 0.8
 
 
-def test_the_window_control_sees_seven_cells_each_way() -> None:
+def test_the_window_control_sees_three_cells_each_way() -> None:
     torch.manual_seed(0)
     model = window(PROBE.shape, width=8)
     moved = PROBE.data("test", 0).batch([0])[0].requires_grad_()
