@@ -56,8 +56,8 @@ class MultiHop(Spelt):
                 seconds=1,
             ),
             "quick": Scale(
-                "two minutes on one core: one to three steps on cycles of four to six nodes",
-                {"nodes": 6, "hops": 3, "questions": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
+                "two minutes on one core: one or two steps on cycles of three to six nodes",
+                {"nodes": 6, "hops": 2, "questions": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
                 {"epochs": 1, "batch": 64, "lr": 3e-3},
                 width=64,
                 seconds=120,
@@ -75,7 +75,7 @@ class MultiHop(Spelt):
         self,
         *,
         nodes: Annotated[int, Field(ge=3)] = 6,
-        hops: Annotated[int, Field(ge=1)] = 3,
+        hops: Annotated[int, Field(ge=1)] = 2,
         questions: PositiveInt = 8,
         train: PositiveInt = 96_000,
         validation: PositiveInt = 1_000,
@@ -83,7 +83,7 @@ class MultiHop(Spelt):
     ) -> None:
         if hops >= nodes or 1 + 2 * nodes + hops > MOST:
             found = f"the steps are fewer than the nodes, and a byte names {MOST} tokens"
-            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", found, "Type nodes=6, hops=3.")
+            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", found, "Type nodes=6, hops=2.")
         self.nodes, self.hops = 2 * nodes, hops
         design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
         beyond = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
