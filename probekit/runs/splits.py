@@ -25,9 +25,8 @@ class Splits:
         self.train: Dataset = probe.data("train", seed)
         self.validation: Dataset = probe.data("validation", seed)
         self.test: Dataset = probe.data("test", seed)
-        self.harder: Dataset | None = None
-        if "harder" in splits_of(probe):
-            self.harder = split_of(probe, "harder", seed)
+        beyond = "harder" in splits_of(probe)
+        self.harder: Dataset | None = split_of(probe, "harder", seed) if beyond else None
 
     @functools.cached_property
     def controls(self) -> dict[str, Scores]:

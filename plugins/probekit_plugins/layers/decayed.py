@@ -32,3 +32,12 @@ def decayed(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None) -> Ten
             after = passed[:, :, -1:]
             state = state * after.exp() + (keys * (after - passed).exp()).mT @ values
     return torch.cat(found, 2)
+
+
+def both_ways(q: Tensor, k: Tensor, v: Tensor, decay: Tensor, back: int) -> Tensor:
+    """Return decayed sums, the first `back` heads from the last position to the first."""
+    ahead = decayed(*(part[:, back:] for part in (q, k, v, decay)))
+    if not back:
+        return ahead
+    turned = decayed(*(part[:, :back].flip(2) for part in (q, k, v, decay)))
+    return torch.cat([turned.flip(2), ahead], 1)

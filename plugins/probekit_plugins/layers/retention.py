@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
-from probekit_plugins.layers.decayed import decayed
+from probekit_plugins.layers.decayed import both_ways
 
 
 class Retention(Attention):
@@ -37,12 +37,3 @@ class Retention(Attention):
         decay = self.decay.to(q.dtype)[None, :, None].expand(q.shape[:3])
         y = both_ways(q, k, v, decay, self.back)
         return functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype)).to(parts[0].dtype)
-
-
-def both_ways(q: Tensor, k: Tensor, v: Tensor, decay: Tensor, back: int) -> Tensor:
-    """Return decayed sums, the first `back` heads from the last position to the first."""
-    ahead = decayed(*(part[:, back:] for part in (q, k, v, decay)))
-    if not back:
-        return ahead
-    turned = decayed(*(part[:, :back].flip(2) for part in (q, k, v, decay)))
-    return torch.cat([turned.flip(2), ahead], 1)

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit_plugins.layers.retention import both_ways
+from probekit_plugins.layers.decayed import both_ways
 
 
 class SSD(nn.Module):
