@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | None
 Known = Literal["train", "validation", "test"]
 Split = Literal[Known, "harder"]
-Symmetry = Literal["shift", "permutation"]
+Symmetry = Literal["shift", "permutation", "turn"]
 Row = Mapping[str, float]
 
 
@@ -155,16 +155,16 @@ class Probe(Protocol):
     A probe may also have, as class attributes: `thresholds`, the places of the headline metric from which a
     structure has the property, and partly (by default 0.9 and 0.25); `speaks`, the measured number that
     speaks of the same property, "equivariance_error" or "receptive_radius"; `certificates`, by scale what
-    `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, under which
-    the truth moves with the input: a network's departure from it is then measured; `golden`, the hash of its
-    data by version, which `probekit check` gives and from then on holds it to; `focus`, the metric that
-    controls are judged by, where it is not the headline; `published`, a tuple of Published, and `claims`, a
-    tuple of Claim, for `probekit reproduce`; `axis`, an Axis, along which scores are stored and drawn;
-    `harder`, a line that says how the items of a split of that name, of the same shape, go beyond those of
-    training: a second number beside the test's. And as methods: `answer(output)`, in the target's form where
-    outputs are not, as logits; for `probekit certify` `certified(inputs)`, the rules that prove an input to
-    have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what there is in it, {what:
-    (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
+    `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, or "turn" for
+    turns and mirrors, under which the truth moves with the input: a network's departure from it is then
+    measured; `golden`, the hash of its data by version, which `probekit check` gives and from then on holds
+    it to; `focus`, the metric that controls are judged by, where it is not the headline; `published`, a tuple
+    of Published, and `claims`, a tuple of Claim, for `probekit reproduce`; `axis`, an Axis, along which
+    scores are stored and drawn; `harder`, a line that says how the items of a split of that name, of the same
+    shape, go beyond those of training: a second number beside the test's. And as methods: `answer(output)`,
+    in the target's form where outputs are not, as logits; for `probekit certify` `certified(inputs)`, the
+    rules that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what
+    there is in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 
     @builtins.property

@@ -42,7 +42,7 @@ def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.de
     """Return how far a network is from moving its answer with its input, where the probe has a symmetry.
 
     equivariance_error is the root mean square of the map `equivariance`: of shifts over the middle half of
-    each side, with equivariance_error_border over the rest; of permutations over all.
+    each side, with equivariance_error_border over the rest; of permutations, turns and mirrors over all.
     """
     import torch
 
@@ -51,6 +51,9 @@ def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.de
     if symmetry == "permutation":
         inputs, _ = batch(data, range(min(ITEMS, len(data))))
         error = departure(model, [(inputs, permutation(size))], device)
+    elif symmetry == "turn":
+        inputs, _ = batch(data, range(min(ITEMS, len(data))))
+        error = departure(model, [(inputs, source) for source in turns(size)], device)
     elif symmetry == "shift":
         several, _ = batch(data, range(min(SOUGHT, len(data))))
         error, inside = departure(model, shiftable(several), device), middle(size)
@@ -117,6 +120,19 @@ def permutation(size: tuple[int, ...]) -> Tensor:
     import torch
 
     return torch.randperm(prod(size), generator=torch.Generator().manual_seed(0))
+
+
+def turns(size: tuple[int, ...]) -> Iterator[Tensor]:
+    """Yield for each turn and mirror image of a square map, itself left out, where positions come from,
+    (positions,) int64. Raises ValueError where the map is no square."""
+    import torch
+
+    if len(size) != 2 or size[0] != size[1]:
+        raise ValueError(f"only square maps can be turned, not {' x '.join(map(str, size))}")
+    whole = torch.arange(prod(size)).view(size)
+    for one, quarters in product((whole, whole.flip(1)), range(4)):
+        if one is not whole or quarters:
+            yield torch.rot90(one, quarters).flatten()
 
 
 def shifts(size: tuple[int, ...]) -> Iterator[Tensor]:

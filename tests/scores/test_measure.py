@@ -89,11 +89,28 @@ def test_a_mean_over_all_positions_has_the_widest_receptive_field() -> None:
     assert numbers["equivariance_error"] < 1e-6
 
 
-@pytest.mark.parametrize("symmetry", ["shift", "permutation"])
-def test_a_network_that_knows_where_it_is_departs_from_either_symmetry(symmetry: str) -> None:
-    numbers, maps = measured(Positions(), (32,), symmetry)
+@pytest.mark.parametrize(("symmetry", "size"), [("shift", (32,)), ("permutation", (32,)), ("turn", (8, 8))])
+def test_a_network_that_knows_where_it_is_departs_from_each_symmetry(
+    symmetry: str, size: tuple[int, ...]
+) -> None:
+    numbers, maps = measured(Positions(), size, symmetry)
     assert numbers["equivariance_error"] > 0.05
-    assert maps["equivariance"].shape == (32,)
+    assert maps["equivariance"].shape == size
+
+
+def test_a_kernel_that_looks_alike_from_all_sides_turns_with_its_input_and_another_does_not() -> None:
+    alike, _ = measured(box((16, 16)), (16, 16), "turn")
+    other = box((16, 16))
+    with torch.no_grad():
+        next(other.parameters())[..., 0, :] = 0.0
+    aside, _ = measured(other, (16, 16), "turn")
+    assert alike["equivariance_error"] < 1e-6 < 0.1 < aside["equivariance_error"]
+    assert "equivariance_error_border" not in alike
+
+
+def test_only_squares_are_turned() -> None:
+    with pytest.raises(ValueError, match="16 x 24"):
+        measured(box((16, 24)), (16, 24), "turn")
 
 
 def test_a_pointwise_network_keeps_permutations_and_a_convolution_does_not() -> None:

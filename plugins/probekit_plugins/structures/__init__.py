@@ -20,4 +20,10 @@ def probekit_components() -> list[Component]:
             "probekit_plugins.structures.unet:UNet",
             "U-Net of ConvNeXt blocks, 1-D and 2-D",
         ),
+        Component(
+            "structure",
+            "unet-d4",
+            "probekit_plugins.structures.turned:TurnedUNet",
+            "the U-Net, a mean over all turns and mirrors of a square map, so that it is covariant to each",
+        ),
     ]

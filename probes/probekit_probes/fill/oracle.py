@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-ACROSS = np.zeros((3, 3, 3), np.int8)
-ACROSS[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
-"""Cells of one maze touch at their sides; mazes do not touch."""
+from probekit_probes.maps import ACROSS
 
 
 def read(inputs: Tensor) -> Tensor:

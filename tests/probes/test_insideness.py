@@ -1,0 +1,124 @@
+"""What is guarded: curves part an image in two, and no window of the middle tells which part is which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from probekit.errors import UsageError
+from probekit_probes import streams
+from probekit_probes.fill.probe import Fill
+from probekit_probes.insideness.curves import BORDER, Design, enclosed, outlined, placed, spanning, stirred
+from probekit_probes.insideness.oracle import crossings, simple
+from probekit_probes.insideness.probe import Insideness
+from probekit_probes.maps import SEEN
+from probekit_probes.words import UNASKED
+
+PROBE = Insideness(train=256, validation=64, test=64)
+
+
+@pytest.mark.parametrize(("split", "near", "far"), [("train", 1, 12), ("test", 1, 12), ("harder", 13, 999)])
+def test_the_answer_is_the_parity_of_crossings_and_ways_are_as_long_as_said(
+    split: str, near: int, far: int
+) -> None:
+    inputs, targets = PROBE.data(split, 0).batch(range(64))  # type: ignore[arg-type]
+    assert torch.equal(PROBE.oracle(inputs), targets)
+    assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
+    free = inputs[:, 0] > 0
+    assert torch.equal(crossings(inputs)[free] % 2, targets[:, 1][free])
+    longest = PROBE.axis.of(inputs, targets).flatten(1).nan_to_num(0).amax(1)
+    assert ((longest >= near) & (longest <= far)).all()
+
+
+@pytest.mark.parametrize(("size", "reach"), [(32, 3), (48, 8)])
+def test_two_curves_round_one_tree_look_alike_in_the_middle_and_have_opposite_answers(
+    size: int, reach: int
+) -> None:
+    """The floor: whatever a window of this reach sees in the middle is as often inside as outside."""
+    design = Design(size, reach, 1, 999)
+    keys = streams.key(np.arange(64))
+    cells = stirred(spanning(keys, design.nodes), keys)
+    words, place = streams.words(keys, 3), streams.words(keys, 2)
+    pictures = []
+    for coin in (0, 2**63):
+        words[:, 0] = coin
+        inside, fits = enclosed(cells, words)
+        assert fits.mean() > 0.9
+        pictures.append(placed(outlined(inside), place, size)[fits])
+    one, other = pictures
+    seen = slice(design.middle.start - reach, design.middle.stop + reach)
+    a, b = one[:, seen, seen], other[:, seen, seen]
+    curve = a == UNASKED
+    assert (curve == (b == UNASKED)).all()
+    assert (a[~curve] == 1 - b[~curve]).all()
+    beyond = slice(BORDER - 1, size - BORDER + 1)
+    assert ((one == UNASKED) != (other == UNASKED))[:, beyond, beyond].any(), (
+        "the middle is as wide as can be"
+    )
+
+
+def test_the_trees_of_a_small_grid_are_drawn_each_as_often() -> None:
+    trees = spanning(streams.key(np.arange(40_000)), 2).reshape(40_000, -1)
+    _, counts = np.unique(trees, axis=0, return_counts=True)
+    assert len(counts) == 4
+    assert stats.chisquare(counts).pvalue > 0.001
+    of_nine = np.unique(spanning(streams.key(np.arange(20_000)), 3).reshape(20_000, -1), axis=0)
+    assert len(of_nine) == 192  # Kirchhoff
+
+
+def test_nothing_is_left_of_where_the_tree_had_its_nodes() -> None:
+    keys = streams.key(np.arange(2_000))
+    trees = spanning(keys, 6)
+    assert trees[:, ::2, ::2].all()
+    cells = stirred(trees, keys)[:, 4:-4, 4:-4]
+    shares = [cells[:, row::2, column::2].mean() for row in (0, 1) for column in (0, 1)]
+    assert max(shares) - min(shares) < 0.1
+    assert 0.4 < min(shares) < max(shares) < 0.7
+
+
+def test_a_curve_that_touches_itself_or_is_two_is_found() -> None:
+    inputs, _ = PROBE.data("test", 0).batch([0, 1])
+    broken = inputs.clone()
+    row, column = (int(one[0]) for one in torch.nonzero(inputs[0, 1], as_tuple=True))
+    broken[0, :, row, column] = torch.tensor([1.0, 0.0])
+    broken[1, :, 0, 0] = torch.tensor([0.0, 1.0])
+    assert simple(inputs).tolist() == [True, True]
+    assert simple(broken).tolist() == [False, False]
+
+
+def test_only_the_middle_is_scored_and_all_open_pixels_are_learned_from() -> None:
+    inputs, targets = PROBE.data("test", 0).batch(range(8))
+    wrong = targets.flip(1)
+    scored = wrong.clone()
+    scored[..., PROBE.middle, PROBE.middle] = targets[..., PROBE.middle, PROBE.middle]
+    for metric in PROBE.metrics:
+        assert metric.score(scored, targets, inputs).tolist() == [1.0] * 8
+        assert metric.score(wrong, targets, inputs).tolist() == [0.0] * 8
+    assert (targets.sum(1) == inputs[:, 0]).all()
+    assert PROBE.loss(20 * scored, targets) > 1
+
+
+def test_a_table_of_patches_is_at_the_floor() -> None:
+    probe = Insideness(train=2048, test=500)
+    patch = probe.controls()["patch"]
+    patch.fit(probe.data("train", 0))  # type: ignore[union-attr]
+    inputs, targets = probe.data("test", 0).batch(range(500))
+    scores = probe.metrics[0].score(patch(inputs), targets, inputs)
+    assert abs(float(scores.mean()) - 0.5) < 4 * float(scores.std()) / 500**0.5
+    assert SEEN == 3
+
+
+@pytest.mark.parametrize("words", [{"size": 30}, {"size": 16}, {"size": 32, "reach": 12}])
+def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, int]) -> None:
+    with pytest.raises(UsageError) as caught:
+        Insideness(**words)
+    said = int(str(caught.value).rpartition("size=")[2].rstrip("."))
+    assert Insideness(**{**words, "size": said}).side == said
+
+
+@pytest.mark.parametrize("probe", [Insideness(near=90), Fill(size=8, near=60)])
+def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(probe: Insideness | Fill) -> None:
+    with pytest.raises(UsageError, match="none is such a one"):
+        probe.data("harder", 0).batch([0])
