@@ -18,7 +18,9 @@ class Axis:
     position, (batch, *size); NaN where that means nothing. score: (output, target, inputs) to a score of the
     same shape. edges: ends of the bins, ascending; a difficulty d lies in the bin with edges[i] <= d <
     edges[i + 1], and counts in none beyond. bounds: the least and the greatest that the score can be, None
-    where there is none. Raises ValueError where there are fewer than two edges, or they do not ascend.
+    where there is none. solved: the mean score from which what is so hard counts as solved, where greater is
+    harder; cards then say up to where all is. Raises ValueError where there are fewer than two edges, or they
+    do not ascend.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Axis:
     better: Literal["higher", "lower"]
     edges: tuple[float, ...]
     bounds: tuple[float | None, float | None] = (None, None)
+    solved: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.edges) < 2 or list(self.edges) != sorted(set(self.edges)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from probekit.evidence.verdict import said
 from probekit.finite import finite
+from probekit.storage.along import Along
 
 BAR = 20
 NOTHING = "-"
@@ -61,6 +62,21 @@ def bar(place: float, signs: int = BAR) -> str:
     """Draw a place between floor and perfect; below the floor there is nothing to draw."""
     full = round(max(0.0, min(1.0, place)) * signs)
     return "█" * full + "·" * (signs - full)
+
+
+def solved(along: Along | None) -> str:
+    """Return how hard it may be and is solved, "" where nothing is said of that."""
+    if along is None or (limit := along.limit) is None:
+        return ""
+    if limit == along.points[0].start:
+        return "none"
+    return "all" if limit == along.points[-1].stop else f"< {limit:g}"
+
+
+def solving(several: Sequence[Along | None]) -> str:
+    """Say what `solved` counts, "" where none says anything of it."""
+    one = next((one for one in several if one is not None and solved(one)), None)
+    return "" if one is None else f"below how many {one.unit} {one.solved:.0%} are right, from the fewest on"
 
 
 def between_seeds(metric: str, noise: float | None) -> str:

@@ -21,6 +21,8 @@ from probekit.cards.words import (
     number,
     percent,
     put_back,
+    solved,
+    solving,
     spiked,
     unscored,
     width,
@@ -107,6 +109,8 @@ def print_metrics(metrics: Sequence[Metric], column: Column, everything: bool) -
         )  # fmt: skip
     heads = ["metric", "test", "training", *(["harder"] if beyond else []), "floor", "perfect", "place", ""]
     print_table("", heads, rows)
+    if found := solved(cell.along):
+        tell_wrapped(f"Solved: {found} ({solving([cell.along])}).")
     if len(shown) < len(names):
         tell(f"{len(names) - len(shown)} more metrics: --all.")
 

@@ -102,7 +102,7 @@ def certify(
     longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
     _, source = at_scale(text, scale, known, **longer)
     probe = size.made(source)
-    size.held(f"certifying {text}", size.of_data(source, probe.shape))
+    size.held(f"certifying {text}", size.of_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
     networks: dict[str, Scores] = {}

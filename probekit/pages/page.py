@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards import tables, words
+from probekit.cards import notes, tables, words
 from probekit.cards.card import Card, Cell, Column
 from probekit.cards.names import Names
 from probekit.cards.tables import Table
@@ -47,7 +47,8 @@ SIGNS: dict[Word, str] = {
 class Section:
     """A column with its pictures; learned, climbed, costs: SVG elements of numbers alone, and names of axes.
 
-    strips: by structure; paper: whether there are published numbers; notes: what is not drawn.
+    strips: by structure; paper: whether there are published numbers; solved: what is told of how hard it may
+    be, "" where nothing is; notes: what is not drawn.
     """
 
     column: Column
@@ -59,6 +60,7 @@ class Section:
     gallery: Gallery
     maps: list[Maps]
     paper: bool
+    solved: str
     notes: list[str]
 
 
@@ -71,7 +73,9 @@ def page(
     """
     names = Names(known, structures, probes)
     sections = [section(card, column, place, store, names) for place, column in enumerate(card.columns)]
-    return rendered("card", card=card, sections=sections, tables=tables, signs=SIGNS, unclaimed=UNKNOWN)
+    return rendered(
+        "card", card=card, sections=sections, tables=tables, notes=notes, signs=SIGNS, unclaimed=UNKNOWN
+    )
 
 
 def report(title: str, about: str, texts: Iterable[Table]) -> str:
@@ -136,5 +140,6 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
         gallery=drawn,
         maps=maps(column.cells, store, missing),
         paper=any(cell.headline.published is not None for cell in cells),
+        solved=words.solving([cell.along for cell in cells]),
         notes=missing,
     )

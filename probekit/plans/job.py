@@ -82,7 +82,7 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
     trainer = trained(spec.trainer, scale, registry)
     trainer.make()
     probe = size.made(source)
-    data = size.of_data(source, probe.shape)
+    data = size.of_data(source, probe)
     size.held(source.shown, data)
     expression = resolve(spec.structure, probe.structure, registry)
     width = width_of(spec, scale, expression, probe)

@@ -43,11 +43,15 @@ def of_items(shape: Shape, count: int) -> dict[str, int]:
     return {f"{count:,} items": count * maps(shape, shape.inputs + shape.outputs)}
 
 
-def of_data(probe: Part, shape: Shape) -> dict[str, int]:
-    """Return what its splits take at the least, a byte a number; of no probe that does not say how many."""
-    counts = (probe.params.get(split) for split in SPLITS)
+def of_data(part: Part, probe: Probe) -> dict[str, int]:
+    """Return what its splits take at the least, a byte a number; of no probe that does not say how many.
+
+    Of harder items, where there are some, there are as many as of the test.
+    """
+    splits = (*SPLITS, "test") if getattr(probe, "harder", "") else SPLITS
+    counts = (part.params.get(split) for split in splits)
     items = sum(int(count) for count in counts if isinstance(count, int | float))
-    return {"data": items * maps(shape, shape.inputs + shape.outputs) // FLOAT}
+    return {"data": items * maps(probe.shape, probe.shape.inputs + probe.shape.outputs) // FLOAT}
 
 
 def of_training(shape: Shape, trainer: Part, width: int | None, parameters: int) -> dict[str, int]:

@@ -53,6 +53,7 @@ def along(
         bounds=axis.bounds,
         points=own,
         controls=found,
+        solved=axis.solved,
     )
 
 

@@ -1,91 +1,22 @@
-"""Maps are words laid out as rows of an image: the data of probes on a plane of few kinds of cells."""
+"""Maps are words that hold the rows of an image: what probes on a plane of few kinds of cells share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from probekit.errors import UsageError
-from probekit.interfaces import Dataset, Shape, Split
+from probekit.interfaces import Shape
 from probekit_probes import streams
-from probekit_probes.kept import Item
 from probekit_probes.streams import Words as Keys
-from probekit_probes.words import Alphabet, Bytes, Resident, Spelt, Words
+from probekit_probes.words import Bytes
 
 ACROSS = np.zeros((3, 3, 3), np.int8)
 ACROSS[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
 """Cells of one map touch at their sides; maps do not touch."""
-
-
-def laid(item: Item, side: int) -> Item:
-    """Return inputs and targets (batch, channels, cells) as (batch, channels, side, side)."""
-    inputs, targets = item
-    return inputs.view(*inputs.shape[:2], side, side), targets.view(*targets.shape[:2], side, side)
-
-
-class Maps(Words):
-    """A split of square maps, drawn when asked for and kept, two bytes a cell.
-
-    Item i: float32 one-hot cells (kinds, side, side) and float32 answers (classes, side, side), one-hot where
-    something is asked and zero elsewhere, a function of (seed, split, i) alone.
-    """
-
-    def __init__(
-        self,
-        alphabet: Alphabet,
-        side: int,
-        write: Callable[[Keys], tuple[Bytes, Bytes]],
-        split: str,
-        seed: int,
-        items: int,
-    ) -> None:
-        super().__init__(alphabet, write, split, seed, items)
-        self.side = side
-
-    def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs (batch, kinds, side, side) and targets (batch, classes, side, side), channels last.
-
-        Raises IndexError where an index lies outside the split.
-        """
-        return laid(super().batch(indices), self.side)
-
-    def on(self, device: torch.device) -> Dataset:
-        """Return the split, drawn to its end, with cells and answers in the device's memory."""
-        self.ensure(range(len(self)))
-        there = (torch.from_numpy(x).to(device) for x in (self.tokens, self.answers))
-        return ResidentMaps(self.alphabet, self.side, *there)
-
-
-class ResidentMaps(Resident):
-    """A split of maps in a device's memory: the same items, made there."""
-
-    def __init__(self, alphabet: Alphabet, side: int, tokens: Tensor, answers: Tensor) -> None:
-        super().__init__(alphabet, tokens, answers)
-        self.side = side
-
-    def batch(self, indices: Sequence[int]) -> Item:
-        """Return what `Maps.batch` does, on the device."""
-        return laid(super().batch(indices), self.side)
-
-
-class Laid(Spelt):
-    """What probes of maps share: shape, splits, loss and form of answers; side: of a map, in cells."""
-
-    side: int
-
-    @property
-    def shape(self) -> Shape:
-        """That of inputs and outputs."""
-        return Shape(self.alphabet.tokens, self.alphabet.classes, (self.side, self.side))
-
-    def data(self, split: Split, seed: int) -> Maps:
-        """Return a split; `seed` moves the training split, `version` alone fixes the others."""
-        seed = seed if split == "train" else 0
-        return Maps(self.alphabet, self.side, self.writers[split], split, seed, self.lengths[split])
 
 
 SEEN = 3

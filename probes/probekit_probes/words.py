@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit import asked
-from probekit.interfaces import Dataset, Shape, Split
+from probekit.interfaces import Dataset, Shape, Split, Value
 from probekit_probes.kept import Indices, Item, Kept
 from probekit_probes.streams import Words as Keys
 
@@ -20,36 +22,52 @@ Bytes = NDArray[np.uint8]
 UNASKED = 255
 
 
+RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 2e-2}
+"""What networks are trained by on words and maps alike: see examples/results/sequences.md."""
+
+Writer = Callable[[Keys], tuple[Bytes, Bytes]]
+"""From keys (items,) to tokens and answers, (items, positions) uint8, UNASKED where nothing is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """How many tokens there are, how many classes an answer has, and how long a word is."""
+    """How many tokens there are, how many classes an answer has, and the size of a word: its length, or the
+    sides of a map whose rows it holds."""
 
     tokens: int
     classes: int
-    length: int
+    size: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Positions of a word."""
+        return prod(self.size)
 
     @property
     def shape(self) -> Shape:
         """That of inputs and outputs: one-hot tokens, logits of classes."""
-        return Shape(self.tokens, self.classes, (self.length,))
+        return Shape(self.tokens, self.classes, self.size)
+
+
+class Design(Protocol):
+    """What draws words."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """That of its words."""
+
+    def write(self, keys: Keys) -> tuple[Bytes, Bytes]:
+        """Return tokens and answers, (items, positions) uint8 each, of keys (items,)."""
 
 
 class Words(Kept):
     """A split of words, drawn when asked for and kept, two bytes a position.
 
-    Item i: float32 one-hot tokens (tokens, length) and float32 answers (classes, length), one-hot where
-    something is asked and zero elsewhere, a function of (seed, split, i) alone. write: from keys (items,) to
-    tokens and answers, (items, length) uint8, UNASKED where nothing is asked.
+    Item i: float32 one-hot tokens (tokens, *size) and float32 answers (classes, *size), one-hot where
+    something is asked and zero elsewhere, a function of (seed, split, i) alone.
     """
 
-    def __init__(
-        self,
-        alphabet: Alphabet,
-        write: Callable[[Keys], tuple[Bytes, Bytes]],
-        split: str,
-        seed: int,
-        items: int,
-    ) -> None:
+    def __init__(self, alphabet: Alphabet, write: Writer, split: str, seed: int, items: int) -> None:
         super().__init__(split, seed, items)
         self.alphabet, self.write = alphabet, write
         self.tokens = np.empty((items, alphabet.length), np.uint8)
@@ -59,7 +77,7 @@ class Words(Kept):
         self.tokens[some], self.answers[some] = self.write(keys)
 
     def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs (batch, tokens, length) and targets (batch, classes, length), channels last.
+        """Return inputs (batch, tokens, *size) and targets (batch, classes, *size), channels last.
 
         Raises IndexError where an index lies outside the split.
         """
@@ -96,18 +114,23 @@ def spelt(alphabet: Alphabet, tokens: Tensor, answers: Tensor) -> Item:
     inputs = functional.one_hot(tokens.long(), alphabet.tokens).float()
     given = answers.long().clamp(max=alphabet.classes)
     targets = functional.one_hot(given, alphabet.classes + 1)[..., :-1].float()
-    return inputs.mT, targets.mT
+    rows = tokens.shape[:1]
+    return inputs.mT.view(*rows, -1, *alphabet.size), targets.mT.view(*rows, -1, *alphabet.size)
 
 
 class Spelt:
-    """What probes along a sequence share: shape, splits, loss and form of answers.
-
-    writers: what writes the words of each split; lengths: items of each.
-    """
+    """What probes of words and maps share: shape, splits, loss and form of answers."""
 
     alphabet: Alphabet
-    writers: Mapping[str, Callable[[Keys], tuple[Bytes, Bytes]]]
+    writers: Mapping[str, Writer]
     lengths: Mapping[str, int]
+
+    def split_into(self, design: Design, beyond: Design, train: int, validation: int, test: int) -> None:
+        """Set what writes the words of each split, and how many there are; beyond: of the harder ones."""
+        self.alphabet = design.alphabet
+        self.writers = dict.fromkeys(("train", "validation", "test"), design.write)
+        self.writers = {**self.writers, "harder": beyond.write}
+        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
 
     @property
     def shape(self) -> Shape:
@@ -152,3 +175,9 @@ def tokens_of(inputs: Tensor) -> Tensor:
 def answers_of(classes: Tensor, where: Tensor, count: int) -> Tensor:
     """Return answers (batch, count, length) float32 of classes (batch, length), zero but `where`."""
     return (functional.one_hot(classes.clamp(0, count - 1), count) * where[..., None]).mT.float()
+
+
+def edges(ends: Iterable[int], known: int, most: int) -> tuple[float, ...]:
+    """Return the edges of an axis that counts to `most`: those of `ends` that it comes to, one behind what
+    training shows, `known`, and one behind all."""
+    return tuple(map(float, sorted({*(end for end in ends if end <= most), known + 1, most + 1})))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
 import pytest
 from small import call
 
+from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.plans import size
+from probekit.plans.scale import at_scale
 
 Capture = pytest.CaptureFixture[str]
 TOO_LARGE = [
@@ -65,3 +68,15 @@ def test_the_memory_is_the_machine_s_or_its_container_s(
     assert size.memory() == whole
     (tmp_path / "memory.max").write_text("1000000\n")
     assert size.memory() == 1_000_000
+
+
+def test_harder_items_are_as_many_as_those_of_the_test_and_are_counted() -> None:
+    spans = {}
+    for name in ("recall", "rotation", "grouping"):
+        _, part = at_scale(name, "smoke", registry(), **({"test": 1_000} if name != "rotation" else {}))
+        probe = part.make()
+        drawn = [split for split in ("train", "validation", "test") if split in part.params]
+        items = sum(int(part.params[split]) for split in drawn)
+        positions = (probe.shape.inputs + probe.shape.outputs) * math.prod(probe.shape.size)
+        spans[name] = size.of_data(part, probe)["data"] / positions - items
+    assert spans == {"recall": 1_000, "rotation": 0, "grouping": 0}

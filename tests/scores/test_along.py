@@ -13,6 +13,7 @@ from torch import Tensor
 
 from probekit.axis import Axis
 from probekit.cards.cells import joined
+from probekit.cards.words import solved, solving
 from probekit.errors import RunError
 from probekit.items import Items
 from probekit.scores.along import along
@@ -106,6 +107,26 @@ def test_seeds_are_joined_bin_by_bin_within_the_bounds() -> None:
     assert both.points[0].low == 0.0
     assert (both.points[1].low, both.points[1].high) == (None, None)
     assert joined([]) is None
+
+
+@pytest.mark.parametrize(
+    ("means", "better", "limit", "said"),
+    [
+        ((1.0, 0.96, 0.9, 1.0), "higher", 2.0, "< 2"),
+        ((1.0, 0.95, 0.95), "higher", 3.0, "all"),
+        ((0.5, 1.0), "higher", 0.0, "none"),
+        ((0.1, 2.0), "lower", 1.0, "< 1"),
+    ],
+)
+def test_what_is_solved_ends_at_the_first_bin_that_is_not(
+    means: tuple[float, ...], better: Any, limit: float, said: str
+) -> None:
+    points = tuple(Point(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
+    one = Along(axis="a", unit="moves", about="", better=better, points=points, solved=0.95)
+    assert (one.limit, solved(one)) == (limit, said)
+    assert solving([None, one]) == "below how many moves 95% are right, from the fewest on"
+    silent = one.model_copy(update={"solved": None})
+    assert (silent.limit, solved(silent), solving([silent, None])) == (None, "", "")
 
 
 def slowly(image: Tensor) -> Tensor:

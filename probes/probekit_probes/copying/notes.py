@@ -27,7 +27,7 @@ class Design:
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are noise, go, then the values; the classes are the values."""
-        return Alphabet(2 + self.values, self.values, self.noise + self.go)
+        return Alphabet(2 + self.values, self.values, (self.noise + self.go,))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""

@@ -17,7 +17,7 @@ from probekit_probes.copying.controls import AToken
 from probekit_probes.copying.notes import Design
 from probekit_probes.copying.oracle import read
 from probekit_probes.noise import measured
-from probekit_probes.words import Spelt, window
+from probekit_probes.words import RECIPE, Spelt, edges, window
 
 MOST = 250
 """Values: a word is kept as bytes."""
@@ -57,14 +57,14 @@ class SelectiveCopying(Spelt):
             "quick": Scale(
                 "two to four minutes on one core: two to eight tokens among 256 positions",
                 {"tokens": 8, "values": 16, "noise": 256, "train": 32_000, "validation": 500, "test": 500},
-                {"epochs": 1, "batch": 32, "lr": 3e-3},
+                {**RECIPE, "batch": 32},
                 width=64,
                 seconds=180,
             ),
             "large": Scale(
                 "a GPU: up to 16 tokens among 4,096 positions",
                 {"tokens": 16, "values": 16, "noise": 4096, "train": 500_000, "test": 2_000},
-                {"epochs": 1, "batch": 64, "lr": 1e-3},
+                RECIPE,
                 width=64,
             ),
         },
@@ -86,17 +86,11 @@ class SelectiveCopying(Spelt):
             raise UsageError(asks, found, f"Type noise={2 * tokens} or more.")
         design = Design(2, tokens, values, noise, 2 * tokens)
         beyond = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens)
-        self.alphabet = design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.split_into(design, beyond, train, validation, test)
         self.metrics = (asked.accuracy(1 / values), asked.exact())
-        ends = {end for end in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if end < 2 * tokens}
-        edges = tuple(map(float, sorted({*ends, tokens + 1, 2 * tokens + 1})))
+        bins = edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
         about = "Share of a word's tokens that are right, by how many they are"
-        self.axis = Axis("tokens", "tokens", about, self.told, asked.share, "higher", edges, (0.0, 1.0))
+        self.axis = Axis("tokens", "tokens", about, self.told, asked.share, "higher", bins, (0.0, 1.0), 0.95)
 
     def told(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many tokens each word tells, (batch,) float32."""

@@ -30,7 +30,7 @@ class Design:
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are walls, open cells and the seed; the classes are dry and filled."""
-        return Alphabet(3, 2, self.side**2)
+        return Alphabet(3, 2, (self.side, self.side))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return cells and answers, (items, side * side) uint8 each, of keys (items,).

@@ -15,11 +15,12 @@ from probekit_probes.certified import Certified
 from probekit_probes.fill.controls import Ball
 from probekit_probes.fill.mazes import Design
 from probekit_probes.fill.oracle import read, steps
-from probekit_probes.maps import Laid, window
+from probekit_probes.maps import window
 from probekit_probes.noise import measured
+from probekit_probes.words import RECIPE, Spelt, edges
 
 
-class Fill(Laid):
+class Fill(Spelt):
     """Tell which open cells of a maze can be reached from a seed, through the sides of open cells.
 
     Inputs: float32 one-hot cells (3, size, size): wall, open, seed. Targets: float32 (2, size, size), dry or
@@ -53,14 +54,14 @@ class Fill(Laid):
             "quick": Scale(
                 "three minutes on one core: 16 x 16 cells, paths of up to 20 steps",
                 {"size": 16, "near": 20, "train": 32_000, "validation": 1_000, "test": 1_000},
-                {"epochs": 1, "batch": 32, "lr": 3e-3},
+                {**RECIPE, "batch": 32},
                 width=32,
                 seconds=180,
             ),
             "large": Scale(
                 "a GPU: 48 x 48 cells, paths of up to 64 steps",
                 {"size": 48, "near": 64, "train": 200_000, "test": 2_000},
-                {"epochs": 2, "batch": 64, "lr": 1e-3},
+                {**RECIPE, "epochs": 2},
                 width=64,
             ),
         },
@@ -77,17 +78,11 @@ class Fill(Laid):
     ) -> None:
         self.side = size
         design, beyond = Design(size, 1, near), Design(size, near + 1, 2 * near)
-        self.alphabet = design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.split_into(design, beyond, train, validation, test)
         self.metrics = (asked.accuracy(0.5), asked.exact())
         about = "Share of filled cells that are told, by how many steps from the seed they are"
-        ends = {end for end in (1, 2, 3, 5, 8, 12, 16, 24, 32, 48, 64, 96, 128) if end <= 2 * near}
-        edges = tuple(map(float, sorted({*ends, near + 1, 2 * near + 1})))
-        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", edges, (0.0, 1.0))
+        bins = edges((1, 2, 3, 5, 8, 12, 16, 24, 32, 48, 64, 96, 128), near, 2 * near)
+        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
 
     def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many steps each filled cell is from the seed, (batch, size, size); NaN elsewhere."""

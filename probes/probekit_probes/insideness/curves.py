@@ -51,7 +51,7 @@ class Design:
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are open pixels and those of the curve; the classes are outside and inside."""
-        return Alphabet(2, 2, self.size**2)
+        return Alphabet(2, 2, (self.size, self.size))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return pixels and answers, (items, size * size) uint8 each, of keys (items,).

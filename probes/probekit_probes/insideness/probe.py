@@ -18,11 +18,12 @@ from probekit_probes.certified import Certified
 from probekit_probes.insideness.controls import Patch
 from probekit_probes.insideness.curves import BORDER, Design, steps
 from probekit_probes.insideness.oracle import crossings, read, simple
-from probekit_probes.maps import SEEN, Laid, window
+from probekit_probes.maps import SEEN, window
 from probekit_probes.noise import measured
+from probekit_probes.words import RECIPE, Spelt, edges
 
 
-class Insideness(Laid):
+class Insideness(Spelt):
     """Tell which pixels lie inside a closed curve, where no window of the image can.
 
     Inputs: float32 one-hot pixels (2, size, size): open, curve. Targets: float32 (2, size, size), outside or
@@ -61,14 +62,14 @@ class Insideness(Laid):
             "quick": Scale(
                 "four minutes on one core: 32 x 32 pixels, 12 x 12 of them scored",
                 {"size": 32, "near": 12, "train": 16_000, "validation": 500, "test": 500},
-                {"epochs": 1, "batch": 16, "lr": 3e-3},
+                {**RECIPE, "batch": 16},
                 width=32,
                 seconds=240,
             ),
             "large": Scale(
                 "a GPU: 64 x 64 pixels, 34 x 34 of them scored, eight and more from the border",
                 {"size": 64, "reach": 8, "near": 40, "train": 200_000, "test": 2_000},
-                {"epochs": 2, "batch": 64, "lr": 1e-3},
+                {**RECIPE, "epochs": 2},
                 width=64,
             ),
         },
@@ -93,21 +94,16 @@ class Insideness(Laid):
             )
         self.side = size
         design, beyond = Design(size, reach, 1, near), Design(size, reach, near + 1, size**2)
-        self.middle, self.alphabet = design.middle, design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.middle = design.middle
+        self.split_into(design, beyond, train, validation, test)
         accuracy, exact = asked.accuracy(0.5), asked.exact()
         self.metrics = (
             replace(accuracy, score=self.scored(asked.share), about="Accuracy in the middle of the image"),
             replace(exact, score=self.scored(asked.whole), about="Share of images whose middle is all right"),
         )
         about = "Share of pixels that are right, by how many steps along their corridor leave the middle"
-        ends = {end for end in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96) if end <= 2 * near}
-        edges = tuple(map(float, sorted({*ends, near + 1, 2 * near + 1})))
-        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", edges, (0.0, 1.0))
+        bins = edges((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96), near, 2 * near)
+        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
 
     def scored(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
         """Return a score of the middle alone."""

@@ -29,7 +29,7 @@ class Design:
     def alphabet(self) -> Alphabet:
         """Tokens are the blank, the nodes, then the numbers of hops; the classes are the nodes."""
         length = 3 * self.places + 2 * self.questions
-        return Alphabet(1 + self.nodes + self.hops, self.nodes, length)
+        return Alphabet(1 + self.nodes + self.hops, self.nodes, (length,))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""

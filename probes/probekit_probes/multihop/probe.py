@@ -17,7 +17,7 @@ from probekit_probes.multihop.controls import OneHop
 from probekit_probes.multihop.cycles import Design
 from probekit_probes.multihop.oracle import read
 from probekit_probes.noise import measured
-from probekit_probes.words import Spelt, window
+from probekit_probes.words import RECIPE, Spelt, window
 
 MOST = 250
 """Tokens: a word is kept as bytes."""
@@ -58,14 +58,14 @@ class MultiHop(Spelt):
             "quick": Scale(
                 "two minutes on one core: one or two steps on cycles of three to six nodes",
                 {"nodes": 6, "hops": 2, "questions": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
-                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                RECIPE,
                 width=64,
                 seconds=120,
             ),
             "large": Scale(
                 "a GPU: one to eight steps on cycles of nine to 48 nodes",
                 {"nodes": 48, "hops": 8, "questions": 16, "train": 2_000_000, "test": 5_000},
-                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                {**RECIPE, "batch": 256},
                 width=128,
             ),
         },
@@ -87,16 +87,11 @@ class MultiHop(Spelt):
         self.nodes, self.hops = 2 * nodes, hops
         design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
         beyond = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
-        self.alphabet = design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.split_into(design, beyond, train, validation, test)
         self.metrics = (asked.accuracy(1 / self.nodes), asked.exact())
         about = "Share of questions that are right, by how many steps are asked"
-        edges = tuple(float(edge) for edge in range(1, hops + 2))
-        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", edges, (0.0, 1.0))
+        bins = tuple(map(float, range(1, hops + 2)))
+        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
 
     def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many steps each position asks, (batch, length) float32, zero where nothing is asked."""

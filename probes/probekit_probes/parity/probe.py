@@ -13,7 +13,7 @@ from probekit_probes.certified import Certified
 from probekit_probes.noise import measured
 from probekit_probes.tracking import controls
 from probekit_probes.tracking.probe import Tracking
-from probekit_probes.words import window
+from probekit_probes.words import RECIPE, window
 
 
 class Parity(Tracking):
@@ -49,14 +49,14 @@ class Parity(Tracking):
             "quick": Scale(
                 "a minute on one core: rows of 32 bits",
                 {"moves": 32, "times": 2, "train": 48_000, "validation": 1_000, "test": 1_000},
-                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                RECIPE,
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
                 "a GPU: rows of 128 bits",
                 {"moves": 128, "times": 4, "train": 500_000, "test": 5_000},
-                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                {**RECIPE, "batch": 256},
                 width=128,
             ),
         },

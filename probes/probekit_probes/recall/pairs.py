@@ -27,7 +27,7 @@ class Design:
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are the blank, then the keys, then the values; the classes are the values."""
-        return Alphabet(1 + self.keys + self.values, self.values, self.length)
+        return Alphabet(1 + self.keys + self.values, self.values, (self.length,))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""

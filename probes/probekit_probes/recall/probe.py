@@ -18,7 +18,7 @@ from probekit_probes.noise import measured
 from probekit_probes.recall import controls
 from probekit_probes.recall.oracle import read
 from probekit_probes.recall.pairs import Design
-from probekit_probes.words import Spelt, tokens_of, window
+from probekit_probes.words import RECIPE, Spelt, edges, tokens_of, window
 
 MOST = 250
 """Tokens: a word is kept as bytes."""
@@ -57,14 +57,14 @@ class Recall(Spelt):
             "quick": Scale(
                 "a minute on one core: two to eight pairs of 32 values",
                 {"pairs": 8, "keys": 32, "values": 32, "train": 48_000, "validation": 1_000, "test": 1_000},
-                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                RECIPE,
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
                 "a GPU: up to 64 pairs",
                 {"pairs": 32, "keys": 100, "values": 100, "train": 500_000, "test": 5_000},
-                {"epochs": 2, "batch": 256, "lr": 1e-3},
+                {**RECIPE, "epochs": 2, "batch": 256},
                 width=128,
             ),
         },
@@ -88,20 +88,13 @@ class Recall(Spelt):
         self.keys, self.values = keys, values
         design = Design(2, pairs, keys, values, 6 * pairs)
         beyond = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs)
-        self.alphabet = design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+        self.split_into(design, beyond, train, validation, test)
         self.metrics = (asked.accuracy(1 / values), asked.exact())
-        edges = tuple(
-            float(edge)
-            for edge in sorted({2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65, 2 * pairs + 1})
-            if edge <= 2 * pairs + 1
-        )
+        bins = edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
         about = "Share of a word's keys that are right, by the number of its pairs"
-        self.axis = Axis("pairs", "pairs", about, self.pairs_of, asked.share, "higher", edges, (0.0, 1.0))
+        self.axis = Axis(
+            "pairs", "pairs", about, self.pairs_of, asked.share, "higher", bins, (0.0, 1.0), 0.95
+        )
 
     def pairs_of(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many pairs each word holds, (batch,) float32."""

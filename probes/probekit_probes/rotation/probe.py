@@ -17,6 +17,7 @@ from probekit_probes.noise import measured
 from probekit_probes.rotation import controls
 from probekit_probes.rotation.arrows import ORIENTATIONS, Arrows
 from probekit_probes.rotation.oracle import read, tips
+from probekit_probes.words import RECIPE
 
 
 def told(output: Tensor) -> Tensor:
@@ -66,14 +67,14 @@ class Rotation:
             "quick": Scale(
                 "two minutes on one core: 16 x 16 cells, an arrow at 112 places, then in 1,050 other ways",
                 {"size": 16},
-                {"epochs": 40, "batch": 8, "lr": 3e-3},
+                {**RECIPE, "epochs": 40, "batch": 8},
                 width=32,
                 seconds=120,
             ),
             "large": Scale(
                 "a GPU: 64 x 64 cells",
                 {"size": 64},
-                {"epochs": 20, "batch": 16, "lr": 1e-3},
+                {**RECIPE, "epochs": 20, "batch": 16},
                 width=64,
             ),
         },

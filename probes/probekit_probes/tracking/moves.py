@@ -25,7 +25,7 @@ class Design:
     def alphabet(self) -> Alphabet:
         """Tokens are the blank, then the elements; the classes are the elements."""
         order = len(table(self.group))
-        return Alphabet(1 + order, order, self.length)
+        return Alphabet(1 + order, order, (self.length,))
 
     def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""

@@ -17,7 +17,7 @@ from probekit_probes.noise import measured
 from probekit_probes.tracking import controls
 from probekit_probes.tracking.moves import Design
 from probekit_probes.tracking.oracle import states
-from probekit_probes.words import Spelt, answers_of, tokens_of, window
+from probekit_probes.words import RECIPE, Spelt, answers_of, edges, tokens_of, window
 
 
 class Tracking(Spelt):
@@ -31,26 +31,12 @@ class Tracking(Spelt):
         longest = times * moves
         self.group, self.moves = group, moves
         design, beyond = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
-        self.alphabet = design.alphabet
-        self.writers = {
-            **dict.fromkeys(("train", "validation", "test"), design.write),
-            "harder": beyond.write,
-        }
-        self.lengths = {**items, "harder": items["test"]}
+        self.split_into(design, beyond, **items)
         order = self.alphabet.classes
         self.metrics = (asked.accuracy(1 / order), asked.exact())
-        ends = [
-            1,
-            2,
-            3,
-            5,
-            9,
-            *(end for end in (17, 25, 33, 49, 65, 97, 129, 193, 257) if end <= longest),
-            longest + 1,
-        ]
-        edges = tuple(float(end) for end in sorted({*ends, moves + 1}))
+        bins = edges((1, 2, 3, 5, 9, 17, 25, 33, 49, 65, 97, 129, 193, 257), moves, longest)
         about = "Share of states that are right, by how many moves led there"
-        self.axis = Axis("moves", "moves", about, self.place, asked.right, "higher", edges, (0.0, 1.0))
+        self.axis = Axis("moves", "moves", about, self.place, asked.right, "higher", bins, (0.0, 1.0), 0.95)
 
     def place(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return how many moves led to each position, (batch, length) float32."""
@@ -109,14 +95,14 @@ class StateTracking(Tracking):
             "quick": Scale(
                 "a minute on one core: 16 moves of the six of s3",
                 {"moves": 16, "times": 4, "train": 64_000, "validation": 1_000, "test": 1_000},
-                {"epochs": 1, "batch": 64, "lr": 3e-3},
+                RECIPE,
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
                 "a GPU: 32 moves of the sixty of a5",
                 {"group": "a5", "moves": 32, "times": 4, "train": 1_000_000, "test": 5_000},
-                {"epochs": 1, "batch": 256, "lr": 1e-3},
+                {**RECIPE, "batch": 256},
                 width=128,
             ),
         },
