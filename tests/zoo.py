@@ -7,7 +7,7 @@ parameters by name, and the size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -16,16 +16,23 @@ from torch import Tensor, nn
 
 from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.criss_cross import CrissCross
+from probekit_plugins.layers.deltanet import DeltaNet
 from probekit_plugins.layers.double_attention import DoubleAttention
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fastformer import Fastformer
 from probekit_plugins.layers.fnet import FNet
 from probekit_plugins.layers.gather_excite import GatherExcite
+from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.global_filter import GlobalFilter
 from probekit_plugins.layers.glore import GloRe
 from probekit_plugins.layers.gmlp import GMLP
+from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.hyena import Hyena
 from probekit_plugins.layers.large_kernel import LargeKernel
 from probekit_plugins.layers.linear_attention import LinearAttention
+from probekit_plugins.layers.long_short import LongShort
+from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.non_local import NonLocal
 from probekit_plugins.layers.perceiver import Perceiver
 from probekit_plugins.layers.retention import Retention
 from probekit_plugins.layers.s4d import S4D
@@ -309,60 +316,226 @@ def normed(column: Tensor, scale: Tensor) -> Tensor:
     return column / torch.sqrt((column**2).mean() + torch.finfo(column.dtype).eps) * scale
 
 
-def retention(x: Tensor, weights: Weights, size: Size, heads: int = 2, causal: bool = False) -> Tensor:
+def orders(count: int, size: Size, scan: str) -> list[list[int]]:
+    """Return for each of so many heads, or channels, the positions in the order that it reads them in."""
+    places = sites(size)
+    rows = list(range(len(places)))
+    columns = sorted(rows, key=lambda n: places[n][::-1])
+    ways = {"raster": [rows], "both": [rows[::-1], rows]}
+    ways["cross"] = [rows[::-1], columns[::-1], columns, rows] if len(size) == 2 else ways["both"]
+    several = ways[scan]
+    return [
+        several[max(w for w in range(len(several)) if head >= count * w // len(several))]
+        for head in range(count)
+    ]
+
+
+def in_order(columns: Mapping[int, Tensor]) -> Tensor:
+    """Return columns by position as a map."""
+    return torch.stack([columns[n] for n in range(len(columns))], 1)
+
+
+def retention(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
     found = []
-    for head, (q, k, v) in enumerate(zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)):
-        gamma, columns = 1 - 2.0 ** (-5 - head), []
-        backwards = not causal and head < heads // 2
-        for n in range(x.shape[1]):
-            some = range(n, x.shape[1]) if backwards else range(n + 1)
-            total = sum(gamma ** abs(n - m) * (q[:, n] @ k[:, m]) / math.sqrt(len(q)) * v[:, m] for m in some)
-            columns.append(normed(total, weights["scale"]))
-        found.append(torch.stack(columns, 1))
+    parts = zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)
+    for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        gamma, columns = 1 - 2.0 ** (-5 - head), {}
+        for step, n in enumerate(order):
+            some = enumerate(order[: step + 1])
+            total = sum(gamma ** (step - at) * (q[:, n] @ k[:, m]) * v[:, m] for at, m in some)
+            columns[n] = normed(total / math.sqrt(len(q)), weights["scale"])
+        found.append(in_order(columns))
+    return linear("out", torch.cat(found), weights)
+
+
+def gla(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
+    """The recurrence, position by position."""
+    found = []
+    parts = zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)
+    logits = linear("gate.1", linear("gate.0", x, weights), weights).chunk(heads)
+    for order, (q, k, v), gate in zip(orders(heads, size, scan), parts, logits, strict=True):
+        kept, columns = torch.zeros(len(k), len(v), dtype=x.dtype), {}
+        for n in order:
+            kept = sigmoid(gate[:, n, None]) ** (1 / 16) * kept + k[:, n, None] * v[:, n]
+            columns[n] = normed(q[:, n] @ kept / math.sqrt(len(q)), weights["scale"])
+        found.append(in_order(columns))
+    return linear("out", torch.cat(found), weights)
+
+
+def faded(x: Tensor, weights: Weights, name: str, head: int) -> Tensor:
+    """What is left of a state at each position."""
+    step = torch.log(1 + torch.exp(weights[f"{name}.map.weight"][head] @ x + weights[f"{name}.steps"][head]))
+    return torch.exp(-torch.exp(weights[f"{name}.rates"][head]) * step)
+
+
+def deltanet(
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both", gated: bool = False
+) -> Tensor:
+    """The delta rule, position by position."""
+    found = []
+    parts = zip(*in_heads(silu(linear("maps", x, weights)), 3, heads), strict=True)
+    for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        rates = sigmoid(linear("rate", x, weights)[head])
+        left = faded(x, weights, "fading", head) if gated else torch.ones_like(rates)
+        kept, columns = torch.zeros(len(k), len(v), dtype=x.dtype), {}
+        for n in order:
+            key, query = k[:, n] / k[:, n].norm(), q[:, n] / q[:, n].norm()
+            kept = left[n] * kept
+            kept = kept + rates[n] * key[:, None] * (v[:, n] - key @ kept)
+            columns[n] = normed(query @ kept, weights["scale"])
+        found.append(in_order(columns))
     return linear("out", torch.cat(found), weights)
 
 
 def ssd(
-    x: Tensor, weights: Weights, size: Size, heads: int = 2, state: int = 3, causal: bool = False
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, state: int = 3, scan: str = "both"
 ) -> Tensor:
     """The recurrence of the paper, position by position."""
-    channels, positions = x.shape
+    channels = len(x)
     maps = linear("maps", x, weights)
     gate, inner, b, c, step = maps.split([channels, channels, state, state, heads])
     found = []
-    for head, values in enumerate(inner.chunk(heads)):
-        backwards = not causal and head < heads // 2
-        kept: Tensor = torch.zeros(state, len(values), dtype=x.dtype)
-        columns: dict[int, Tensor] = {}
-        for n in reversed(range(positions)) if backwards else range(positions):
+    for head, (order, values) in enumerate(zip(orders(heads, size, scan), inner.chunk(heads), strict=True)):
+        kept, columns = torch.zeros(state, len(values), dtype=x.dtype), {}
+        for n in order:
             size_of = torch.log(1 + torch.exp(step[head, n] + weights["steps"][head]))
             fades = torch.exp(-torch.exp(weights["rates"][head]) * size_of)
             kept = fades * kept + size_of * b[:, n, None] * values[:, n]
             columns[n] = c[:, n] @ kept + weights["skip"][head] * values[:, n]
-        found.append(torch.stack([columns[n] for n in range(positions)], 1))
+        found.append(in_order(columns))
     y = torch.cat(found) * silu(gate)
     return linear(
-        "out", torch.stack([normed(y[:, n], weights["scale"]) for n in range(positions)], 1), weights
+        "out", torch.stack([normed(y[:, n], weights["scale"]) for n in range(x.shape[1])], 1), weights
     )
 
 
-def s4d(x: Tensor, weights: Weights, size: Size, causal: bool = False) -> Tensor:
+def mamba(x: Tensor, weights: Weights, size: Size, state: int = 3, scan: str = "both") -> Tensor:
+    """The recurrence of the paper, channel by channel and position by position."""
+    inner, gate = linear("maps", x, weights).chunk(2)
+    narrow, b, c = linear("reads", inner, weights).split([max(1, len(x) // 16), state, state])
+    steps = torch.log(1 + torch.exp(linear("widen", narrow, weights) + weights["steps"][:, None]))
+    rows = []
+    for channel, order in enumerate(orders(len(x), size, scan)):
+        kept, row = torch.zeros(state, dtype=x.dtype), {}
+        for n in order:
+            step = steps[channel, n]
+            kept = torch.exp(-torch.exp(weights["rates"][channel]) * step) * kept
+            kept = kept + step * b[:, n] * inner[channel, n]
+            row[n] = c[:, n] @ kept + weights["skip"][channel] * inner[channel, n]
+        rows.append(torch.stack([row[n] for n in range(x.shape[1])]))
+    return linear("out", torch.stack(rows) * silu(gate), weights)
+
+
+def s4d(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:
     """The recurrence of the discretised state space, position by position, never its kernel."""
     rows = []
-    for channel in range(len(x)):
-        backwards = not causal and channel < len(x) // 2
+    for channel, order in enumerate(orders(len(x), size, scan)):
         poles = torch.complex(-torch.exp(weights["damping"][channel]), weights["turning"][channel])
         step = torch.exp(weights["step"][channel])
         read = torch.view_as_complex(weights["read"][channel].contiguous())
         fades, takes = torch.exp(step * poles), (torch.exp(step * poles) - 1) / poles
         kept: Tensor = torch.zeros_like(poles)
         row: dict[int, Tensor] = {}
-        for n in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
+        for n in order:
             kept = fades * kept + takes * x[channel, n]
             row[n] = 2 * (read * kept).sum().real + weights["skip"][channel] * x[channel, n]
         rows.append(torch.stack([row[n] for n in range(x.shape[1])]))
     return linear("out", gelu(torch.stack(rows)), weights)
 
+
+def hyena(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:
+    """The long convolution in positions, its kernel worked out place by place."""
+    q, k, v = linear("maps", x, weights).chunk(3)
+    count, kernel = x.shape[1], []
+    for n in range(count):
+        place = n / count
+        turns = [2 * math.pi * band * place for band in range(1, 9)]
+        features = [place, *map(math.cos, turns), *map(math.sin, turns)]
+        hidden = torch.sin(weights["first.weight"] @ torch.tensor(features) + weights["first.bias"])
+        hidden = torch.sin(weights["second.weight"] @ hidden + weights["second.bias"])
+        ends = [0.3 + 1.2 * c / max(1, len(x) - 1) for c in range(len(x))]
+        fades = torch.tensor([math.exp(math.log(1e-2) / end * place) for end in ends])
+        kernel.append(weights["last.weight"] @ hidden * fades / math.sqrt(count))
+    rows = []
+    for channel, order in enumerate(orders(len(x), size, scan)):
+        given, row = (k * v)[channel], {}
+        for step, n in enumerate(order):
+            row[n] = sum(kernel[step - at][channel] * given[m] for at, m in enumerate(order[: step + 1]))
+            row[n] = row[n] + weights["skip"][channel] * given[n]
+        rows.append(torch.stack([row[n] for n in range(count)]))
+    return linear("out", q * torch.stack(rows), weights)
+
+
+def gru(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:
+    """The gates of torch's form: the new state's bias of the old one stands within the reset."""
+    several = orders(len(x), size, scan)
+    ways = [order for at, order in enumerate(several) if order not in several[:at]]
+    found = []
+    for unit, order in enumerate(ways):
+        w, u, b, c = (
+            weights[f"units.{unit}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        h, columns = torch.zeros(len(b) // 3, dtype=x.dtype), {}
+        for n in order:
+            resets, updates, news = (w @ x[:, n] + b).chunk(3)
+            old_resets, old_updates, olds = (u @ h + c).chunk(3)
+            update = sigmoid(updates + old_updates)
+            h = (1 - update) * torch.tanh(news + sigmoid(resets + old_resets) * olds) + update * h
+            columns[n] = h
+        found.append(in_order(columns))
+    return torch.cat(found)
+
+
+def non_local(x: Tensor, weights: Weights, size: Size) -> Tensor:
+    q, k, v = linear("maps", x, weights).chunk(3)
+    columns = []
+    for n in range(x.shape[1]):
+        given = softmax([q[:, n] @ k[:, m] for m in range(x.shape[1])])
+        columns.append(sum(share * v[:, m] for m, share in enumerate(given)))
+    return linear("out", torch.stack(columns, 1), weights)
+
+
+def long_short(x: Tensor, weights: Weights, size: Size, heads: int = 2, side: int = 3) -> Tensor:
+    places = sites(size)
+
+    def norm(name: str, column: Tensor) -> Tensor:
+        centred = column - column.mean()
+        scaled = centred / torch.sqrt((centred**2).mean() + 1e-5)
+        return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    found = []
+    parts = zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)
+    for (q, k, v), logits in zip(parts, linear("weigh", x, weights).chunk(heads), strict=True):
+        far = [torch.stack(softmax(list(row))) for row in logits]
+        keys = [norm("far.0", sum(share[m] * k[:, m] for m in range(len(share)))) for share in far]
+        values = [norm("far.1", sum(share[m] * v[:, m] for m in range(len(share)))) for share in far]
+        columns = []
+        for n, place in enumerate(places):
+            near = [
+                m
+                for m, other in enumerate(places)
+                if all(a // side == b // side for a, b in zip(place, other, strict=True))
+            ]
+            seen = [norm("near.0", k[:, m]) for m in near] + keys
+            told = [norm("near.1", v[:, m]) for m in near] + values
+            given = softmax([q[:, n] @ key / math.sqrt(len(q)) for key in seen])
+            columns.append(sum(share * value for share, value in zip(given, told, strict=True)))
+        found.append(torch.stack(columns, 1))
+    return linear("out", torch.cat(found), weights)
+
+
+SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
+    "deltanet": (partial(DeltaNet, heads=2), deltanet),
+    "deltanet-gated": (partial(DeltaNet, heads=2, gated=True), partial(deltanet, gated=True)),
+    "gla": (partial(GatedLinearAttention, heads=2), gla),
+    "gru": (GRU, gru),
+    "hyena": (Hyena, hyena),
+    "mamba": (partial(Mamba, state=3), mamba),
+    "retention": (partial(Retention, heads=2), retention),
+    "s4d": (partial(S4D, state=6), s4d),
+    "ssd": (partial(SSD, heads=2, state=3), ssd),
+}
+"""Layers that read a map in some order, each with its formula."""
 
 ZOO: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "axial": (partial(Axial, heads=2), axial),
@@ -386,16 +559,13 @@ ZOO: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
         partial(LinearAttention, heads=2, causal=True),
         partial(linear_attention, causal=True),
     ),
+    "long-short": (partial(LongShort, heads=1, window=3, rank=2), partial(long_short, heads=1)),
+    "non-local": (NonLocal, non_local),
     "perceiver": (partial(Perceiver, heads=2, latents=3), perceiver),
-    "retention": (partial(Retention, heads=2), retention),
-    "retention-causal": (partial(Retention, heads=2, causal=True), partial(retention, causal=True)),
-    "s4d": (partial(S4D, state=6), s4d),
-    "s4d-causal": (partial(S4D, state=6, causal=True), partial(s4d, causal=True)),
     "squeeze-excite": (SqueezeExcite, squeeze_excite),
-    "ssd": (partial(SSD, heads=2, state=3), ssd),
-    "ssd-causal": (partial(SSD, heads=2, state=3, causal=True), partial(ssd, causal=True)),
     "window": (partial(Window, heads=2, window=3), window),
     "window-shifted": (partial(Window, heads=2, window=3, shifted=True), partial(window, before=2)),
     "xca": (partial(XCA, heads=2), xca),
+    **SCANS,
 }
 """Layers beyond the paper's, each with its formula."""

@@ -16,8 +16,11 @@ from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.hyena import Hyena
 from probekit_plugins.layers.linear_attention import LinearAttention
+from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.retention import Retention
 from probekit_plugins.layers.s4d import S4D
 from probekit_plugins.layers.ssd import SSD
@@ -30,8 +33,12 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "gru": GRU,
     "deltanet": partial(DeltaNet, heads=2),
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
+    "deltanet, gated": partial(DeltaNet, heads=2, gated=True),
+    "gla": partial(GatedLinearAttention, heads=2),
+    "hyena": Hyena,
     "linear-attention": partial(LinearAttention, heads=2),
     "favor": partial(LinearAttention, heads=2, features="favor"),
+    "mamba": Mamba,
     "retention": partial(Retention, heads=2),
     "s4d": S4D,
     "ssd": partial(SSD, heads=2),
@@ -94,9 +101,10 @@ def test_deltanet_in_chunks_is_the_delta_rule_position_by_position(negative: boo
 
 def test_a_gru_that_is_not_causal_is_one_each_way() -> None:
     layer, x = GRU(7, (6,)), torch.randn(2, 7, 6)
-    assert layer.backwards is not None
-    ahead, back = layer.forwards(x.mT)[0], layer.backwards(x.mT.flip(1))[0].flip(1)
-    torch.testing.assert_close(layer(x), torch.cat([ahead, back], 2).mT)
+    back, ahead = layer.units
+    assert (back.hidden_size, ahead.hidden_size) == (3, 4)
+    expected = torch.cat([back(x.mT.flip(1))[0].flip(1), ahead(x.mT)[0]], 2).mT
+    torch.testing.assert_close(layer(x), expected)
 
 
 def test_a_causal_average_is_the_mean_so_far() -> None:

@@ -20,7 +20,7 @@ LAYERS = {
     ),
     "deltanet": (
         "deltanet:DeltaNet",
-        "a state that each position corrects by the delta rule, linear in positions (Schlag et al. 2021)",
+        "a state that each position corrects, linear in positions (Schlag et al. 2021)",
     ),
     "double-attention": (
         "double_attention:DoubleAttention",
@@ -50,9 +50,17 @@ LAYERS = {
         "global_filter:GlobalFilter",
         "a circular convolution as large as the map (Rao et al. 2021)",
     ),
+    "gla": (
+        "gla:GatedLinearAttention",
+        "linear attention that fades channel by channel as it reads (Yang et al. 2024)",
+    ),
     "glore": ("glore:GloRe", "reasoning between a few nodes, linear in positions (Chen et al. 2019)"),
     "gmlp": ("gmlp:GMLP", "a gate that mixes positions, quadratic in them (Liu et al. 2021)"),
     "gru": ("gru:GRU", "a gated state, moved position by position, linear in them (Cho et al. 2014)"),
+    "hyena": (
+        "hyena:Hyena",
+        "a long convolution between two gates, its kernel made by a network (Poli et al. 2023)",
+    ),
     "lambda": ("lambda_:Lambda", "Lambda layer: content lambdas, linear in positions (Bello 2021)"),
     "lambda-tt": (
         "lambda_tt:LambdaTT",
@@ -67,7 +75,19 @@ LAYERS = {
         "attention by products of features, linear in positions (Katharopoulos et al. 2020)",
     ),
     "linformer": ("linformer:Linformer", "attention to positions projected to a few (Wang et al. 2020)"),
+    "long-short": (
+        "long_short:LongShort",
+        "attention to the own window and to summaries of the map, linear in positions (Zhu et al. 2021)",
+    ),
+    "mamba": (
+        "mamba:Mamba",
+        "a state space whose steps are chosen by what is read, linear in positions (Gu and Dao 2023)",
+    ),
     "mixer": ("mixer:Mixer", "a perceptron over positions, quadratic in them (Tolstikhin et al. 2021)"),
+    "non-local": (
+        "non_local:NonLocal",
+        "attention of one head, not scaled, quadratic in time (Wang et al. 2018)",
+    ),
     "nystrom": ("nystrom:Nystrom", "attention through landmarks, linear in positions (Xiong et al. 2021)"),
     "perceiver": (
         "perceiver:Perceiver",

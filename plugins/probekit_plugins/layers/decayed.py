@@ -4,7 +4,8 @@ Dao and Gu, "Transformers are SSMs", ICML 2024, section 6, has it."""
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 CHUNK = 64
 
@@ -34,10 +35,24 @@ def decayed(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None) -> Ten
     return torch.cat(found, 2)
 
 
-def both_ways(q: Tensor, k: Tensor, v: Tensor, decay: Tensor, back: int) -> Tensor:
-    """Return decayed sums, the first `back` heads from the last position to the first."""
-    ahead = decayed(*(part[:, back:] for part in (q, k, v, decay)))
-    if not back:
-        return ahead
-    turned = decayed(*(part[:, :back].flip(2) for part in (q, k, v, decay)))
-    return torch.cat([turned.flip(2), ahead], 1)
+def softplus_inverse(x: Tensor) -> Tensor:
+    """Return of what x is the softplus."""
+    return x + torch.log(-torch.expm1(-x))
+
+
+class Fading(nn.Module):
+    """The logarithm of what is left of a state, -a softplus(w x + b): rows (batch, positions, channels) to
+    (batch, heads, positions).
+
+    a is 1 to 16, and softplus(b) 0.001 to 0.1, at first (Dao and Gu 2024).
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(channels, heads, bias=False)
+        self.rates = nn.Parameter(torch.empty(heads).uniform_(1, 16).log())
+        self.steps = nn.Parameter(softplus_inverse(torch.empty(heads).uniform_(-6.9, -2.3).exp()))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        steps = functional.softplus(self.map(rows) + self.steps)
+        return (-self.rates.exp() * steps).mT

@@ -1,5 +1,6 @@
 """DeltaNet (Schlag et al., "Linear Transformers Are Secretly Fast Weight Programmers", 2021), in chunks as by
-Yang et al., "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", 2024."""
+Yang et al., "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", 2024, and with a
+gate as in their "Gated Delta Networks", 2025."""
 
 from __future__ import annotations
 
@@ -10,17 +11,21 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probekit_plugins.layers.decayed import Fading
+from probekit_plugins.layers.scan import Scan, scanned, ways
+
 CHUNK = 64
 
 
 class DeltaNet(nn.Module):
-    """S <- S + beta k (v - S^T k)^T, y = S^T q, position by position: (batch, channels, *size) to the same.
+    """S <- a S + beta k (v - a S^T k)^T, y = S^T q: (batch, channels, *size) to the same shape.
 
     q, k and v are SiLU of linear maps, q and k of length one, cut into heads; beta is a sigmoid of a linear
-    map. Positions are taken in reading order, in chunks, so that time and memory are linear in them. heads:
-    must divide channels, and be even where half of them go backwards (not causal). negative: beta up to 2, so
-    that a state may be turned over, which tracking states takes (Grazzi et al., "Unlocking State-Tracking in
-    Linear RNNs Through Negative Eigenvalues", 2025). causal: all heads go forwards.
+    map. a is one, or `gated`: what is left of the state, as `Fading` has it. In chunks, so that time and
+    memory are linear in positions. heads: must divide channels. negative: beta up to 2, so that a state may
+    be turned over, which tracking states takes (Grazzi et al., "Unlocking State-Tracking in Linear RNNs
+    Through Negative Eigenvalues", 2025). scan: see `scan.ways`; each way has its share of the heads. causal:
+    in reading order alone.
     """
 
     def __init__(
@@ -30,12 +35,15 @@ class DeltaNet(nn.Module):
         *,
         heads: PositiveInt = 4,
         negative: bool = False,
+        gated: bool = False,
+        scan: Scan = "both",
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.heads, self.most, self.causal = heads, 2.0 if negative else 1.0, causal
+        self.heads, self.most, self.ways = heads, 2.0 if negative else 1.0, ways(scan, size, causal)
         self.maps = nn.Linear(channels, 3 * channels)
         self.rate = nn.Linear(channels, heads)
+        self.fading = Fading(channels, heads) if gated else None
         self.scale = nn.Parameter(torch.ones(channels // heads))
         self.out = nn.Linear(channels, channels)
 
@@ -49,36 +57,41 @@ class DeltaNet(nn.Module):
         made = functional.silu(self.maps(rows))
         parts = made.view(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         beta = self.most * self.rate(rows).mT.sigmoid()  # (batch, heads, positions)
-        back = 0 if self.causal else self.heads // 2
-        ahead = slice(back, None)
         with torch.autocast(x.device.type, enabled=False):
-            y = scan(parts[:, :, ahead], beta[:, ahead])
-            if back:
-                turned = scan(parts[:, :, :back].flip(3), beta[:, :back].flip(2)).flip(2)
-                y = torch.cat([turned, y], 1)
+            left = () if self.fading is None else (self.fading(rows.to(self.scale.dtype)),)
+            y = scanned(corrected, (*parts, beta, *left), self.ways, x.shape[2:])
             y = functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype))
         z: Tensor = self.out(y.to(parts.dtype).transpose(1, 2).flatten(2))
         return z.mT.reshape_as(x)
 
 
-def scan(parts: Tensor, beta: Tensor) -> Tensor:
-    """Return S^T q at each position, (batch, heads, positions, d); parts: q, k and v, (3, batch, heads,
-    positions, d), beta: (batch, heads, positions)."""
-    exact = torch.promote_types(parts.dtype, torch.float32)  # no triangular system is solved in less
-    q, k, v = parts.to(exact)
-    beta = beta.to(exact)
+def corrected(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, decay: Tensor | None = None) -> Tensor:
+    """Return S^T q at each position, (batch, heads, positions, d); q, k, v: (batch, heads, positions, d).
+
+    beta: (batch, heads, positions). decay: the logarithm of what is left of the state, of the same shape.
+    """
+    exact = torch.promote_types(q.dtype, torch.float32)  # no triangular system is solved in less
+    q, k, v, beta = (part.to(exact) for part in (q, k, v, beta))
     q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
     found = []
     for start in range(0, q.shape[2], CHUNK):
         some = slice(start, start + CHUNK)
-        asked, keys, values, rates = q[:, :, some], k[:, :, some], v[:, :, some], beta[:, :, some, None]
-        # what each position writes depends on what those before it in the chunk wrote: one triangular solve
-        mixed = (rates * keys) @ keys.mT
+        asks, keys, values, rates = q[:, :, some], k[:, :, some], v[:, :, some], beta[:, :, some, None]
+        known, mixed, scores = rates * keys, (rates * keys) @ keys.mT, (asks @ keys.mT).tril()
+        if decay is not None:
+            passed = decay[:, :, some].to(exact).cumsum(2)[..., None]
+            left = (passed - passed.mT).tril().exp()  # masked first: beyond the diagonal it may be huge
+            mixed, scores = mixed * left, scores * left
+            known, asks = known * passed.exp(), asks * passed.exp()
+        # what a position writes depends on what those before it in the chunk wrote: one triangular solve
         unit = torch.eye(mixed.shape[-1], dtype=q.dtype, device=q.device)
-        right = torch.cat([rates * values, rates * keys], -1)
+        right = torch.cat([rates * values, known], -1)
         solved = torch.linalg.solve_triangular(mixed.tril(-1) + unit, right, upper=False, unitriangular=True)
         written = solved[..., : v.shape[-1]] - solved[..., v.shape[-1] :] @ state
-        found.append(asked @ state + (asked @ keys.mT).tril() @ written)
+        found.append(asks @ state + scores @ written)
+        if decay is not None:
+            after = passed[:, :, -1:]
+            state, keys = state * after.exp(), keys * (after - passed).exp()
         state = state + keys.mT @ written
     return torch.cat(found, 2)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from probekit_plugins.layers.scan import Scan, shares, ways
 
 
 class GRU(nn.Module):
-    """One state, moved by each position in turn: (batch, channels, *size) to the same shape.
+    """A state moved by each position in turn: (batch, channels, *size) to the same shape.
 
-    Positions are taken in reading order; linear in them, one after the other. causal: all channels go
-    forwards, else half of them go backwards.
+    Linear in positions, one after the other. scan: see `scan.ways`; each way has a unit of its own, which
+    reads all channels and makes its share of them. causal: in reading order alone.
     """
 
-    def __init__(self, channels: int, size: tuple[int, ...], *, causal: bool = False) -> None:
+    def __init__(
+        self, channels: int, size: tuple[int, ...], *, scan: Scan = "both", causal: bool = False
+    ) -> None:
         super().__init__()
-        back = 0 if causal else channels // 2
-        self.forwards = nn.GRU(channels, channels - back, batch_first=True)
-        self.backwards = nn.GRU(channels, back, batch_first=True) if back else None
+        several = ways(scan, size, causal)
+        made = [(way, share) for way, share in zip(several, shares(channels, several), strict=True) if share]
+        self.ways = [way for way, _ in made]
+        self.units = nn.ModuleList(nn.GRU(channels, share, batch_first=True) for _, share in made)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(2).mT
-        y = self.forwards(rows)[0]
-        if self.backwards is not None:
-            y = nn.functional.pad(y, (0, self.backwards.hidden_size)) + nn.functional.pad(
-                self.backwards(rows.flip(1))[0].flip(1), (y.shape[2], 0)
-            )
-        z: Tensor = y.mT.reshape_as(x)
-        return z
+        rows, size = x.flatten(2), x.shape[2:]
+        found = [
+            way.restore(unit(way.read(rows, size).mT)[0].mT, size)
+            for way, unit in zip(self.ways, self.units, strict=True)
+        ]
+        return torch.cat(found, 1).reshape_as(x)

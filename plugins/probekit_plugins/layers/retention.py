@@ -8,25 +8,32 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
-from probekit_plugins.layers.decayed import both_ways
+from probekit_plugins.layers.decayed import decayed
+from probekit_plugins.layers.scan import Scan, scanned, ways
 
 
 class Retention(Attention):
     """y_t = O norm(sum over s <= t of gamma^(t - s) (q_t k_s) v_s), head by head, linear in positions.
 
-    (batch, channels, *size) to the same shape, positions in reading order. gamma = 1 - 2^(-5 - head) is
-    fixed: when a position is forgotten does not hang on what it holds. The rotation of q and k, an encoding,
-    and the paper's gate are left out. heads: must divide channels. causal: else half of the heads go
-    backwards.
+    (batch, channels, *size) to the same shape. gamma = 1 - 2^(-5 - head) is fixed: when a position is
+    forgotten does not hang on what it holds. The rotation of q and k, an encoding, and the paper's gate are
+    left out. heads: must divide channels. scan: see `scan.ways`; each way has its share of the heads. causal:
+    in reading order alone.
     """
 
     decay: Tensor
 
     def __init__(
-        self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8, causal: bool = False
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        heads: PositiveInt = 8,
+        scan: Scan = "both",
+        causal: bool = False,
     ) -> None:
         super().__init__(channels, heads=heads, out=True)
-        self.back = 0 if causal else heads // 2
+        self.size, self.ways = size, ways(scan, size, causal)
         self.scale = nn.Parameter(torch.ones(channels // heads))
         self.register_buffer("decay", torch.log1p(-(2.0 ** (-5 - torch.arange(heads)))), persistent=False)
 
@@ -35,5 +42,5 @@ class Retention(Attention):
         q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
         q = q * q.shape[-1] ** -0.5
         decay = self.decay.to(q.dtype)[None, :, None].expand(q.shape[:3])
-        y = both_ways(q, k, v, decay, self.back)
+        y = scanned(decayed, (q, k, v, decay), self.ways, self.size)
         return functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype)).to(parts[0].dtype)

@@ -9,6 +9,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from probekit_plugins.layers.scan import Scan, scanned, ways
 from probekit_plugins.structures.blocks import Pointwise
 
 
@@ -18,14 +19,21 @@ class S4D(nn.Module):
     (batch, channels, *size) to the same shape, positions in reading order, N log N in them by the transform.
     The same kernel everywhere: it weighs positions by how far back they lie, never by what they hold. A
     starts as -1/2 + i pi n ("S4D-Lin"), steps d as 0.001 to 0.1. state: numbers of a channel's state, in
-    conjugate pairs. causal: else half of the channels go backwards.
+    conjugate pairs. scan: see `scan.ways`; each way has its share of the channels. causal: in reading order
+    alone.
     """
 
     def __init__(
-        self, channels: int, size: tuple[int, ...], *, state: PositiveInt = 64, causal: bool = False
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        *,
+        state: PositiveInt = 64,
+        scan: Scan = "both",
+        causal: bool = False,
     ) -> None:
         super().__init__()
-        self.back, pairs = 0 if causal else channels // 2, max(1, state // 2)
+        self.ways, pairs = ways(scan, size, causal), max(1, state // 2)
         self.length = prod(size)
         self.step = nn.Parameter(torch.empty(channels).uniform_(log(1e-3), log(1e-1)))
         self.damping = nn.Parameter(torch.full((channels, pairs), 0.5).log())
@@ -45,9 +53,12 @@ class S4D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             rows = x.flatten(2).to(self.skip.dtype)
-            turned = torch.cat([rows[:, : self.back].flip(2), rows[:, self.back :]], 1)
-            waves = torch.fft.rfft(turned, 2 * self.length) * torch.fft.rfft(self.kernel(), 2 * self.length)
-            y = torch.fft.irfft(waves, 2 * self.length)[..., : self.length]
-            y = torch.cat([y[:, : self.back].flip(2), y[:, self.back :]], 1) + self.skip[:, None] * rows
+            y = scanned(self.convolve, (rows,), self.ways, x.shape[2:]) + self.skip[:, None] * rows
         z: Tensor = self.out(nn.functional.gelu(y).to(x.dtype).view_as(x))
         return z
+
+    def convolve(self, rows: Tensor) -> Tensor:
+        """Return what positions get of those up to each, (batch, channels, positions)."""
+        waves = torch.fft.rfft(rows, 2 * self.length) * torch.fft.rfft(self.kernel(), 2 * self.length)
+        y: Tensor = torch.fft.irfft(waves, 2 * self.length)[..., : self.length]
+        return y

@@ -10,7 +10,8 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit_plugins.layers.decayed import both_ways
+from probekit_plugins.layers.decayed import decayed, softplus_inverse
+from probekit_plugins.layers.scan import Scan, scanned, ways
 
 
 class SSD(nn.Module):
@@ -20,7 +21,8 @@ class SSD(nn.Module):
     b), B and C are linear maps of what comes in, B and C shared by all heads: what is kept and forgotten
     hangs on what is read. y is gated by SiLU of another map, normalised and mapped. The short convolution is
     the structure's (`conv`). a is 1 to 16, and steps 0.001 to 0.1, at first. state: numbers that B and C
-    have. heads: must divide channels. causal: else half of the heads go backwards.
+    have. heads: must divide channels. scan: see `scan.ways`; each way has its share of the heads. causal: in
+    reading order alone.
     """
 
     def __init__(
@@ -30,14 +32,14 @@ class SSD(nn.Module):
         *,
         heads: PositiveInt = 8,
         state: PositiveInt = 16,
+        scan: Scan = "both",
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.heads, self.state, self.back = heads, state, 0 if causal else heads // 2
+        self.heads, self.state, self.ways = heads, state, ways(scan, size, causal)
         self.maps = nn.Linear(channels, 2 * channels + 2 * state + heads)
         self.rates = nn.Parameter(torch.empty(heads).uniform_(1, 16).log())
-        steps = torch.empty(heads).uniform_(-6.9, -2.3).exp()
-        self.steps = nn.Parameter(steps + torch.log(-torch.expm1(-steps)))  # softplus's inverse
+        self.steps = nn.Parameter(softplus_inverse(torch.empty(heads).uniform_(-6.9, -2.3).exp()))
         self.skip = nn.Parameter(torch.ones(heads))
         self.scale = nn.Parameter(torch.ones(channels))
         self.out = nn.Linear(channels, channels)
@@ -58,7 +60,8 @@ class SSD(nn.Module):
             steps = functional.softplus(step.to(exact) + self.steps).mT  # (batch, heads, positions)
             keys, asks = (part.to(exact)[:, None].expand(-1, self.heads, -1, -1) for part in (b, c))
             decay = -self.rates.exp()[:, None] * steps
-            y = both_ways(asks, keys, steps[..., None] * values, decay, self.back)
+            parts = (asks, keys, steps[..., None] * values, decay)
+            y = scanned(decayed, parts, self.ways, x.shape[2:])
             y = (y + self.skip[:, None, None] * values).transpose(1, 2).flatten(2)
             y = functional.rms_norm(y * functional.silu(gate.to(exact)), (channels,), self.scale.to(exact))
         z: Tensor = self.out(y.to(rows.dtype))

@@ -34,20 +34,34 @@ class Window(Attention):
         self.window, self.before = window, (window - window // 2) % window if shifted else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        size, sides = x.shape[2:], []
+        return self.windowed(self.mapped(x))
+
+    def mapped(self, x: Tensor) -> Tensor:
+        """Return the linear maps of each position, (batch, maps * channels, *size)."""
+        y: Tensor = self.maps(x.movedim(1, -1))
+        return y.movedim(-1, 1)
+
+    def windowed(self, made: Tensor, *beside: Tensor) -> Tensor:
+        """Return what each position receives, (batch, channels, *size), of its window.
+
+        made: maps (batch, maps * channels, *size). beside: what every window of an item is given besides,
+        (batch, ...) each.
+        """
+        size, sides = made.shape[2:], []
         padding: list[int] = []
         for side in size:
             after = -(side + self.before) % self.window
             padding = [self.before, after, *padding]
             sides.append((self.before + side + after) // self.window)
-        there = functional.pad(x.new_ones(1, 1, *size), padding)
-        rows = self.maps(self.cut(functional.pad(x, padding), sides))
-        parts = rows.unflatten(2, (-1, self.heads, x.shape[1] // self.heads)).permute(2, 0, 3, 1, 4)
+        there = functional.pad(made.new_ones(1, 1, *size), padding)
+        rows = self.cut(functional.pad(made, padding), sides)
+        parts = rows.view(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         seen = self.cut(there, sides)[:, :, 0].bool()
         # who is not there asks too, and is cut off: it may see itself
-        mask = seen[:, None, None] | torch.eye(seen.shape[1], dtype=torch.bool, device=x.device)
-        y = self.attend(*parts, mask.repeat(len(x), 1, 1, 1))
-        whole = self.whole(self.out(y.transpose(1, 2).flatten(2)), len(x), sides)
+        mask = seen[:, None, None] | torch.eye(seen.shape[1], dtype=torch.bool, device=made.device)
+        each = (part.repeat_interleave(len(seen), 0) for part in beside)
+        y = self.attend(*parts, mask.repeat(len(made), 1, 1, 1), *each)
+        whole = self.whole(self.out(y.transpose(1, 2).flatten(2)), len(made), sides)
         for axis, side in enumerate(size, 2):
             whole = whole.narrow(axis, self.before, side)
         return whole
