@@ -1,4 +1,4 @@
-"""Encodings are handed to a layer, and offer it one or more of three hooks: extra, mix and position."""
+"""Encodings are handed to a layer, and offer it one or more hooks: extra, mix, turn, bias and position."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Encoding: TypeAlias = Any
-"""A positional encoding: has one or more of the hooks, as methods, of Extra, Mix and Position.
+"""A positional encoding: has one or more of the hooks, as methods, of Extra, Mix, Turn, Bias and Position.
 
 Built as Encoding(channels, size, *, keys, heads, **params); one that learns weights is a Module the layer
 holds. For type checkers it is Any, as there is no type of "one or more of": one protocol would refuse an
@@ -30,6 +30,22 @@ class Mix(Protocol):
 
     def mix(self, x: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the maps q, k and v read, each of the shape of x (batch, channels, *size)."""
+        ...
+
+
+class Turn(Protocol):
+    """Changes what attention compares."""
+
+    def turn(self, q: Tensor, k: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Return queries and keys, (batch, heads, positions, keys) each, positions in reading order."""
+        ...
+
+
+class Bias(Protocol):
+    """Adds to what attention compares."""
+
+    def bias(self) -> Tensor:
+        """Return what is added to the comparison of two positions, (heads, positions, positions)."""
         ...
 
 

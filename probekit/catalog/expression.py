@@ -18,7 +18,7 @@ from probekit.interfaces import Shape
 if TYPE_CHECKING:
     from torch.nn import Module
 
-HOOKS = ("extra", "mix", "position")
+HOOKS = ("extra", "mix", "turn", "bias", "position")
 PLACES: tuple[Kind, ...] = ("structure", "layer", "encoding")
 """What the terms of an expression are, from left to right."""
 

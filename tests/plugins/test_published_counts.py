@@ -39,7 +39,13 @@ SMALL = {
     "plain, 1-D": ("plain(depth=2)", Shape(2, 3, (9,))),
     "plain, 2-D": ("plain(depth=2)", Shape(2, 3, (4, 6))),
 }
-PARAMETERS = {"lambda": "(heads=2, keys=3)", "lambda-tt": "(heads=2, keys=3)", "reformer": "(bucket=4)"}
+PARAMETERS = {
+    "long-short": "(heads=2)",
+    "lambda": "(heads=2, keys=3)",
+    "lambda-tt": "(heads=2, keys=3)",
+    "reformer": "(bucket=4)",
+    **dict.fromkeys(("transformer", "linear-attention", "retention"), "(heads=2)"),
+}
 ENCODINGS = [
     "pe",
     "cosine(mix=sum-qkv)",
@@ -47,6 +53,11 @@ ENCODINGS = [
     "cosine(mix=decor)",
     "coordconv",
     "local(window=3)",
+    "alibi",
+    "conditional",
+    "fourier",
+    "relative",
+    "rotary",
 ]
 
 
@@ -78,10 +89,10 @@ def test_rows_of_tables_2_and_3_have_the_papers_parameters(
 
 def test_every_encoding_is_tried() -> None:
     assert {name.partition("(")[0] for name in ENCODINGS} == set(ours("encoding"))
-    taken = {
-        text.rpartition("+")[2] for text in expressions() if text.startswith("lambda-tt(") and "+" in text
-    }
-    assert taken == set(ENCODINGS)
+    pairs = [text.split("+") for text in expressions() if "+" in text]
+    assert {encoding for _, encoding in pairs} == set(ENCODINGS)
+    hosts = {layer.partition("(")[0] for layer, _ in pairs}
+    assert hosts == {"lambda", "lambda-tt", "transformer", "linear-attention", "retention"}
 
 
 @pytest.mark.parametrize("text", expressions())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from probekit.errors import UsageError
 
@@ -29,13 +32,26 @@ class Attention(nn.Module, ABC):
 
     heads: must divide channels. maps: how many there are, as queries, keys and values; each has a bias, as
     the counts of Table 3 of Courtois et al. 2022 have it. out: whether a last linear map mixes the heads.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, for three maps alone, with the
+    hooks `mix` and `turn`; who attends serves `bias`.
     """
 
-    def __init__(self, channels: int, *, heads: int, maps: int = 3, out: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        heads: int,
+        maps: int = 3,
+        out: bool = False,
+        size: tuple[int, ...] = (),
+        encoding: Callable[..., Any] | None = None,
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.maps = nn.Linear(channels, maps * channels)
         self.out = nn.Linear(channels, channels) if out else nn.Identity()
+        keys = channels // heads
+        self.encoding: Any = None if encoding is None else encoding(channels, size, keys=keys, heads=heads)
 
     @staticmethod
     def width_step(*, heads: int = 8, **_: Any) -> int:
@@ -43,10 +59,24 @@ class Attention(nn.Module, ABC):
         return heads
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = self.maps(x.flatten(2).mT)  # (batch, positions, maps * channels)
-        parts = rows.unflatten(2, (-1, self.heads, x.shape[1] // self.heads)).permute(2, 0, 3, 1, 4)
-        y: Tensor = self.out(self.attend(*parts).transpose(1, 2).flatten(2))
-        return y.mT.reshape_as(x)
+        rows = self.mapped(x)
+        parts = rows.view(*rows.shape[:2], -1, self.heads, x.shape[1] // self.heads).permute(2, 0, 3, 1, 4)
+        if hasattr(self.encoding, "turn"):
+            q, k, v = parts
+            y = self.attend(*self.encoding.turn(q, k), v)
+        else:
+            y = self.attend(*parts)
+        z: Tensor = self.out(y.transpose(1, 2).flatten(2))
+        return z.mT.reshape_as(x)
+
+    def mapped(self, x: Tensor) -> Tensor:
+        """Return the maps of each position, (batch, positions, maps * channels)."""
+        if not hasattr(self.encoding, "mix"):
+            y: Tensor = self.maps(x.flatten(2).mT)
+            return y
+        sources = (source.flatten(2).mT for source in self.encoding.mix(x))
+        weights, biases = self.maps.weight.chunk(3), self.maps.bias.chunk(3)
+        return torch.cat(list(map(functional.linear, sources, weights, biases)), 2)
 
     @abstractmethod
     def attend(self, *parts: Tensor) -> Tensor:

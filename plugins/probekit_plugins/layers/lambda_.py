@@ -16,7 +16,7 @@ class Lambda(nn.Module):
     """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, head by head.
 
     (batch, channels, *size) to the same shape. Time and memory are linear in the number of positions.
-    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, with any of the three hooks.
+    encoding: None or a builder (channels, size, keys=, heads=) -> Encoding, with any of three hooks.
     heads: must divide channels. keys: of each head; they have no bias, which would cancel in the softmax.
     """
 

@@ -3,7 +3,8 @@ Performer (Choromanski et al., "Rethinking Attention with Performers", ICLR 2021
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -20,8 +21,10 @@ class LinearAttention(Attention):
     (batch, channels, *size) to the same shape, linear in positions. features: "elu", phi = elu + 1; "favor",
     exp(w x - |x|^2 / 2) of x / d^(1/4) for `random` vectors w, orthogonal in blocks and drawn once, which
     approximates softmax attention. heads: must divide channels. causal: the sums go up to each position.
+    encoding: as `Attention` has it; one that turns q and k does so before phi.
     """
 
+    hooks: frozenset[str] = frozenset({"mix", "turn"})
     directions: Tensor
 
     def __init__(
@@ -33,8 +36,9 @@ class LinearAttention(Attention):
         features: Literal["elu", "favor"] = "elu",
         random: PositiveInt = 64,
         causal: bool = False,
+        encoding: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(channels, heads=heads, out=True)
+        super().__init__(channels, heads=heads, out=True, size=size, encoding=encoding)
         self.features, self.causal = features, causal
         if features == "favor":
             self.register_buffer("directions", orthogonal(random, channels // heads))

@@ -3,6 +3,8 @@ NeurIPS 2021)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ class LongShort(Window):
     (batch, channels, *size) to the same shape, linear in positions. A summary weighs all keys, and all
     values, by a softmax over positions of a linear map of them; keys and values of either kind are normalised
     apart, as their lengths differ. window: positions a side; the paper's windows overlap, these do not.
-    rank: summaries of a head. heads: must divide channels.
+    rank: summaries of a head. heads: four channels each at the least, as a norm leaves nothing of one.
     """
 
     def __init__(
@@ -27,12 +29,17 @@ class LongShort(Window):
         *,
         window: PositiveInt = 7,
         rank: PositiveInt = 8,
-        heads: PositiveInt = 8,
+        heads: PositiveInt = 4,
     ) -> None:
         super().__init__(channels, size, window=window, heads=heads)
         self.weigh = nn.Linear(channels, heads * rank, bias=False)
         self.near = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
         self.far = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
+
+    @staticmethod
+    def width_step(*, heads: int = 4, **_: Any) -> int:
+        """Return what the width must be a multiple of: four channels a head."""
+        return 4 * heads
 
     def forward(self, x: Tensor) -> Tensor:
         made = self.mapped(x)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -16,11 +19,12 @@ class Retention(Attention):
     """y_t = O norm(sum over s <= t of gamma^(t - s) (q_t k_s) v_s), head by head, linear in positions.
 
     (batch, channels, *size) to the same shape. gamma = 1 - 2^(-5 - head) is fixed: when a position is
-    forgotten does not hang on what it holds. The rotation of q and k, an encoding, and the paper's gate are
-    left out. heads: must divide channels. scan: see `scan.ways`; each way has its share of the heads. causal:
-    in reading order alone.
+    forgotten does not hang on what it holds. The paper's rotation of q and k is the encoding `rotary`; its
+    gate is left out. heads: must divide channels. scan: see `scan.ways`; each way has its share of the heads.
+    causal: in reading order alone. encoding: as `Attention` has it.
     """
 
+    hooks: frozenset[str] = frozenset({"mix", "turn"})
     decay: Tensor
 
     def __init__(
@@ -31,8 +35,9 @@ class Retention(Attention):
         heads: PositiveInt = 8,
         scan: Scan = "both",
         causal: bool = False,
+        encoding: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(channels, heads=heads, out=True)
+        super().__init__(channels, heads=heads, out=True, size=size, encoding=encoding)
         self.size, self.ways = size, ways(scan, size, causal)
         self.scale = nn.Parameter(torch.ones(channels // heads))
         self.register_buffer("decay", torch.log1p(-(2.0 ** (-5 - torch.arange(heads)))), persistent=False)
