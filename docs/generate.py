@@ -15,7 +15,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from probekit.cards.markdown import in_markdown
-from probekit.cards.tables import HELD, Table
+from probekit.cards.notes import HELD
+from probekit.cards.tables import Table
 from probekit.catalog.registry import registry
 from probekit.cli.commands.show import Shown, shown
 from probekit.components import Component

@@ -3,6 +3,8 @@
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
 
+HERE = "probekit_plugins.structures"
+
 
 @hookimpl
 def probekit_components() -> list[Component]:
@@ -11,19 +13,49 @@ def probekit_components() -> list[Component]:
         Component(
             "structure",
             "plain",
-            "probekit_plugins.structures.plain:Plain",
+            f"{HERE}.plain:Plain",
             "layers in a row, then 1x1 convolutions, 1-D and 2-D",
         ),
         Component(
             "structure",
             "unet",
-            "probekit_plugins.structures.unet:UNet",
+            f"{HERE}.unet:UNet",
             "U-Net of ConvNeXt blocks, 1-D and 2-D",
         ),
         Component(
             "structure",
             "unet-d4",
-            "probekit_plugins.structures.turned:TurnedUNet",
+            f"{HERE}.turned:TurnedUNet",
             "the U-Net, a mean over all turns and mirrors of a square map, so that it is covariant to each",
+        ),
+        Component(
+            "structure",
+            "hrnet",
+            f"{HERE}.hrnet:HRNet",
+            "scales side by side, fused again and again (Wang et al. 2020)",
+        ),
+        Component(
+            "structure",
+            "recurrent",
+            f"{HERE}.recurrent:Recurrent",
+            "one block applied again and again, shown the input each time (Bansal et al. 2022)",
+        ),
+        Component(
+            "structure",
+            "restormer",
+            f"{HERE}.restormer:Restormer",
+            "a U whose channels attend to channels, with gated convolutions (Zamir et al. 2022)",
+        ),
+        Component(
+            "structure",
+            "u2net",
+            f"{HERE}.u2net:U2Net",
+            "a U-Net whose every stage is a U-Net (Qin et al. 2020)",
+        ),
+        Component(
+            "structure",
+            "vit",
+            f"{HERE}.vit:ViT",
+            "patches, attention in a row, patches again (Dosovitskiy et al. 2021)",
         ),
     ]

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Builder = Callable[..., nn.Module]
 
 CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
+INTERPOLATION = {1: "linear", 2: "bilinear"}
 
 
 def convolution(
@@ -21,6 +23,11 @@ def convolution(
     stride: one for all sides, or a tuple with one a side.
     """
     return CONVOLUTIONS[len(size)](inputs, outputs, side, stride=stride, padding=side // 2, groups=groups)
+
+
+def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return maps (batch, channels, *any) at another size, by linear interpolation."""
+    return functional.interpolate(x, size, mode=INTERPOLATION[len(size)])
 
 
 class Pointwise(nn.Linear):

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
-from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
@@ -20,10 +19,10 @@ from probekit_plugins.structures.blocks import (
     Nonlocal,
     Pointwise,
     convolution,
+    resized,
 )
 
 SMALLEST = 4
-INTERPOLATION = {1: "linear", 2: "bilinear"}
 
 
 class Stage(nn.Module):
@@ -51,8 +50,7 @@ class Up(nn.Module):
         self.merge = Pointwise(2 * channels, channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        large = functional.interpolate(x, self.size, mode=INTERPOLATION[len(self.size)])
-        y: Tensor = self.merge(torch.cat([self.convolution(large), skip], 1))
+        y: Tensor = self.merge(torch.cat([self.convolution(resized(x, self.size)), skip], 1))
         return y
 
 

@@ -47,11 +47,11 @@ class Parity(Tracking):
                 seconds=1,
             ),
             "quick": Scale(
-                "a minute on one core: rows of 32 bits",
-                {"moves": 32, "times": 2, "train": 48_000, "validation": 1_000, "test": 1_000},
+                "three minutes on one core: rows of 64 bits",
+                {"moves": 64, "times": 2, "train": 48_000, "validation": 1_000, "test": 1_000},
                 RECIPE,
                 width=64,
-                seconds=60,
+                seconds=180,
             ),
             "large": Scale(
                 "a GPU: rows of 128 bits",
@@ -65,7 +65,7 @@ class Parity(Tracking):
     def __init__(
         self,
         *,
-        moves: PositiveInt = 32,
+        moves: PositiveInt = 64,
         times: Annotated[int, Field(ge=2)] = 2,
         train: PositiveInt = 48_000,
         validation: PositiveInt = 1_000,
