@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from probekit.catalog.code.reads import Reads
 from probekit.catalog.code.sources import importable, sources_of
@@ -47,18 +48,30 @@ def origin(found: Part, registry: Registry) -> tuple[Used, bool]:
 
 
 def _files(params: Mapping[str, Value]) -> tuple[dict[str, str], bool]:
-    """Return the sha256 of each parameter that names a file, and whether one could not be read."""
+    """Return the sha256 of what parameters that name a file or a folder hold, and whether one is unread."""
     found: dict[str, str] = {}
     for name, path in _named(params):
         try:
-            with open(path, "rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            if path.is_file():
+                found[name] = _digest(path)
+            elif held := _files_of(path):
+                found[name] = hashlib.sha256("\n".join(held).encode()).hexdigest()
         except OSError:
             return found, True
     return found, False
 
 
-def _named(params: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+def _named(params: Mapping[str, Value]) -> Iterator[tuple[str, Path]]:
     for name, value in params.items():
-        if isinstance(value, str) and value and os.path.isfile(value):
-            yield name, value
+        if isinstance(value, str) and value and (os.path.isfile(value) or os.path.isdir(value)):
+            yield name, Path(value)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Return the names and digests of the files in a folder, those in its folders left out."""
+    return [f"{path.name} {_digest(path)}" for path in sorted(folder.iterdir()) if path.is_file()]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from probekit_probes.nonlocality.distance import distance
-from probekit_probes.nonlocality.metrics import PAIRS, depth_metrics, in_pieces, pairs
+from probekit_probes.nonlocality.metrics import PAIRS, align, depth_metrics, in_pieces, pairs
 from probekit_probes.nonlocality.palette import PALETTE, indices
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -193,3 +193,28 @@ def test_in_pieces_agrees_with_a_flood_on_scenes() -> None:
     expected = [[pieces(image == c) > 1 for c in range(1, 11)] for image in maps]
     assert in_pieces(IMAGES).tolist() == expected
     assert 0 < np.sum(expected) < 24
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (0.01, 5.0), (40.0, -20.0), (-2.0, 1.0)])
+def test_an_answer_that_is_right_up_to_a_scale_and_a_shift_is_right_once_aligned(
+    scale: float, shift: float
+) -> None:
+    probe = Nonlocality(size=24, rectangles=3, aligned=True, train=8, test=8)
+    inputs, targets = probe.data("test", 0).batch(range(8))
+    metrics = {metric.name: metric for metric in probe.metrics}
+    answer = scale * targets.double() + shift
+    for name in ("loss", "rmse", "ord", "delta", "wrong_level"):
+        assert float(metrics[name].score(answer, targets, inputs).abs().max()) < 1e-5
+    told = float(metrics["ord_unaligned"].score(answer, targets, inputs).mean())
+    assert told == 0 if (scale, shift) == (1.0, 0.0) else told > 0.1
+
+
+def test_no_scale_or_shift_is_better_than_that_which_aligns() -> None:
+    torch.manual_seed(0)
+    output, target = torch.randn(3, 1, 6, 7), torch.rand(3, 1, 6, 7)
+    aligned = align(output, target)
+    least = (aligned - target).square().sum((1, 2, 3))
+    for scale, shift in ((1.01, 0.0), (0.99, 0.0), (1.0, 0.01), (1.0, -0.01)):
+        assert ((scale * aligned + shift - target).square().sum((1, 2, 3)) > least).all()
+    flat = torch.full((1, 1, 6, 7), 3.0)
+    torch.testing.assert_close(align(flat, target[:1]), target[:1].mean().expand(1, 1, 6, 7))

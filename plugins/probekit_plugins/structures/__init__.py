@@ -36,6 +36,12 @@ def probekit_components() -> list[Component]:
         ),
         Component(
             "structure",
+            "pretrained",
+            f"{HERE}.pretrained:Pretrained",
+            "a depth estimator as it is (Ranftl et al. 2022); pip install 'probekit-nn[pretrained]'",
+        ),
+        Component(
+            "structure",
             "recurrent",
             f"{HERE}.recurrent:Recurrent",
             "one block applied again and again, shown the input each time (Bansal et al. 2022)",

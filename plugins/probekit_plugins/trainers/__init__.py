@@ -10,6 +10,12 @@ def probekit_components() -> list[Component]:
     return [
         Component(
             "trainer",
+            "none",
+            "probekit_plugins.trainers.untrained:Untrained",
+            "leaves a network as it was built, as for pretrained ones",
+        ),
+        Component(
+            "trainer",
             "supervised",
             "probekit_plugins.trainers.supervised:Supervised",
             "AdamW or Muon on the probe's loss, warm-up and cosine, gradient clipping",

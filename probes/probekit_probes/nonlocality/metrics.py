@@ -6,7 +6,7 @@ Source: section 5.1.1 there for the loss, Ord, delta 1.25 and RMSE; the two part
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -177,11 +177,43 @@ class Far:
         return (distance(inputs, inputs) >= self.beyond).flatten(1)  # what is not a number is not
 
 
-def depth_metrics(beyond: int = 0) -> tuple[Metric, ...]:
+def align(output: Tensor, target: Tensor) -> Tensor:
+    """Return outputs times a scale plus a shift, those of least squared error, item by item.
+
+    Source: Ranftl et al., "Towards Robust Monocular Depth Estimation", TPAMI 2022, section 5. Of an answer
+    that is the same everywhere the scale is 1.
+    """
+    y, truth = output.flatten(1).double(), target.flatten(1).double()
+    centred, wanted = y - y.mean(1, keepdim=True), truth - truth.mean(1, keepdim=True)
+    spread = centred.square().sum(1, keepdim=True)
+    scale = ((centred * wanted).sum(1, keepdim=True) / spread).where(spread > 0, torch.ones_like(spread))
+    return (scale * centred + truth.mean(1, keepdim=True)).view_as(output).float()
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A score of answers that were aligned."""
+
+    score: Score
+
+    def __call__(self, output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+        return self.score(align(output, target), target, inputs)
+
+
+def depth_metrics(beyond: int = 0, aligned: bool = False) -> tuple[Metric, ...]:
     """Return the metrics; the first is the headline. All are errors, and 0 is perfect.
 
-    beyond: where it is not 0, the headline is the loss on pixels at least so far from a junction.
+    beyond: where it is not 0, the headline is the loss on pixels at least so far from a junction. aligned:
+    answers are aligned first, and the order of pairs is also told of what was not, as ord_unaligned.
     """
+    if aligned:
+        plain = depth_metrics(beyond)
+        order = next(one for one in plain if one.name == "ord")
+        about = f"{order.about}, not aligned"
+        return (
+            *(replace(one, score=Aligned(one.score), about=f"{one.about}, aligned") for one in plain),
+            replace(order, name="ord_unaligned", about=about),
+        )
     found = []
     if beyond:
         about = f"Mean absolute error on rectangles, {beyond} pixels or more from the next junction"

@@ -48,8 +48,10 @@ class Nonlocality:
     of neighbours. beyond: the headline counts the pixels of rectangles alone that lie at least so far from
     the next junction (see `distance`), where a network of lesser reach sees nothing that decides; 0 for all
     pixels. reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes
-    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. train,
-    validation, test: items. Raises UsageError where the rectangles do not fit.
+    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. aligned:
+    an answer is first brought to the truth by the scale and the shift that fit it best, as networks that tell
+    depth up to these are judged (Ranftl et al. 2022). train, validation, test: items. Raises UsageError where
+    the rectangles do not fit.
     """
 
     property = "nonlocality"
@@ -79,6 +81,7 @@ class Nonlocality:
         beyond: NonNegativeInt = 0,
         reading: Literal["down-set", "chain"] = "down-set",
         ambiguous: bool = False,
+        aligned: bool = False,
         train: PositiveInt = 20_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 2_000,
@@ -117,7 +120,7 @@ class Nonlocality:
         )
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3, 1, frame)
-        self.metrics = depth_metrics(beyond)
+        self.metrics = depth_metrics(beyond, aligned)
         self.focus = self.metrics[0].name if beyond else "loss_foreground"
 
     def data(self, split: Split, seed: int) -> Rectangles:

@@ -1,0 +1,125 @@
+"""What is guarded: a depth estimator from a folder is put to a probe as it is, prepared as it asks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import call, planned
+from torch.nn import functional
+
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
+from probekit.storage.store import Store
+from probekit_plugins.structures.pretrained import Preparation, Pretrained
+
+SHAPE = Shape(3, 1, (24, 32))
+SETTINGS = {"size": {"height": 32, "width": 32}, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny DPT with random weights, as save_pretrained writes it."""
+    from transformers import DPTConfig, DPTForDepthEstimation
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 32}
+    neck = {"neck_hidden_sizes": [8] * 4, "fusion_hidden_size": 8, "backbone_out_indices": [0, 1, 2, 3]}
+    config = DPTConfig(**sizes, **neck, num_hidden_layers=4, patch_size=8, is_hybrid=False)
+    path = tmp_path_factory.mktemp("models") / "dpt"
+    DPTForDepthEstimation(config).save_pretrained(path)
+    (path / "preprocessor_config.json").write_text(json.dumps(SETTINGS))
+    return path
+
+
+def test_a_picture_is_resized_and_normalised_as_the_model_asks_and_the_answer_brought_back(
+    folder: Path,
+) -> None:
+    from transformers import DPTForDepthEstimation
+
+    model, x = Pretrained(SHAPE, model=str(folder)).eval(), torch.rand(2, 3, 24, 32)
+    same = DPTForDepthEstimation.from_pretrained(folder).eval()
+    large = functional.interpolate(x, (32, 32), mode="bicubic", antialias=True).clamp(0, 1)
+    mean, deviation = (torch.tensor(SETTINGS[name]).view(1, 3, 1, 1) for name in ("image_mean", "image_std"))
+    with torch.no_grad():
+        depth = same(pixel_values=(large - mean) / deviation).predicted_depth[:, None]
+        expected = functional.interpolate(depth, (24, 32), mode="bilinear")
+        torch.testing.assert_close(model(x), expected)
+        model.metric = True
+        inverse = functional.interpolate(1 / depth.clamp(min=1e-3), (24, 32), mode="bilinear")
+        torch.testing.assert_close(model(x), inverse)
+
+
+@pytest.mark.parametrize(
+    ("settings", "side", "size", "mean"),
+    [
+        ({}, 384, (384, 384), 0.485),
+        ({}, None, None, 0.485),
+        ({"size": {"shortest_edge": 256}}, None, (256, 256), 0.485),
+        ({"size": 224, "do_normalize": False}, 384, (224, 224), 0.0),
+        ({"size": {"height": 384, "width": 512}, "do_resize": False}, None, None, 0.485),
+    ],
+)
+def test_what_a_model_asks_is_read_from_its_settings(
+    settings: dict[str, object], side: int | None, size: tuple[int, int] | None, mean: float
+) -> None:
+    found = Preparation.read(settings, side)
+    assert (found.size, found.mean[0]) == (size, mean)
+
+
+def test_it_runs_without_training_and_stores_the_weights_it_came_with(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "nonlocality(aligned=true, train=32, test=16, validation=8)", "--scale", "smoke"]
+    words += ["-s", f"pretrained(model='{folder}')", "--trainer", "none", "--store", str(tmp_path / "runs")]
+    code, _, said = call(capsys, *words)
+    assert code == 0, said
+    ((_, result),) = Store(tmp_path / "runs").results()
+    assert not isinstance(result, Exception)
+    assert (result.status, result.steps) == ("done", 0)
+    assert {"loss", "ord", "ord_unaligned"} <= set(result.metrics)
+    (stored,) = (tmp_path / "runs").glob("*/weights.safetensors")
+    own, theirs = load_file(stored), load_file(folder / "model.safetensors")
+    assert all(torch.equal(own[f"network.{name}"], theirs[name]) for name in theirs)
+
+
+def test_other_files_in_the_folder_are_another_run(folder: Path) -> None:
+    def identity() -> str:
+        structure = f"pretrained(model='{folder}')"
+        return planned(probe="nonlocality", structure=structure, scale="smoke", trainer="none").identity
+
+    before = identity()
+    assert identity() == before
+    settings = folder / "preprocessor_config.json"
+    settings.write_text(json.dumps({**SETTINGS, "image_mean": [0.0, 0.0, 0.0]}))
+    try:
+        assert identity() != before
+    finally:
+        settings.write_text(json.dumps(SETTINGS))
+    assert identity() == before
+
+
+@pytest.mark.parametrize("files", [(), ("config.json",), ("config.json", "pytorch_model.bin")])
+def test_a_folder_without_safetensors_is_refused_in_a_sentence_and_nothing_is_unpickled(
+    files: tuple[str, ...], folder: Path, tmp_path: Path
+) -> None:
+    for name in files:
+        held = (folder / name).read_bytes() if name == "config.json" else b"cos\nsystem\n"
+        (tmp_path / name).write_bytes(held)
+    with pytest.raises(UsageError, match="is no folder of a depth estimator"):
+        Pretrained(SHAPE, model=str(tmp_path))
+
+
+def test_what_is_no_picture_of_depth_is_refused() -> None:
+    with pytest.raises(UsageError, match="takes 3 channels and gives 1, and these are 2 and 2"):
+        Pretrained(Shape(2, 2, (32, 32)), model="any")
+
+
+def test_without_transformers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UsageError, match=r"probekit-nn\[pretrained\]"):
+        Pretrained(SHAPE, model="any")
