@@ -394,6 +394,7 @@ def ssd(
     channels = len(x)
     maps = linear("maps", x, weights)
     gate, inner, b, c, step = maps.split([channels, channels, state, state, heads])
+    inner, b, c = silu(inner), silu(b), silu(c)
     found = []
     for head, (order, values) in enumerate(zip(orders(heads, size, scan), inner.chunk(heads), strict=True)):
         kept, columns = torch.zeros(state, len(values), dtype=x.dtype), {}
@@ -411,7 +412,8 @@ def ssd(
 
 def mamba(x: Tensor, weights: Weights, size: Size, state: int = 3, scan: str = "both") -> Tensor:
     """The recurrence of the paper, channel by channel and position by position."""
-    inner, gate = linear("maps", x, weights).chunk(2)
+    wide, gate = linear("maps", x, weights).chunk(2)
+    inner = silu(wide)
     narrow, b, c = linear("reads", inner, weights).split([max(1, len(x) // 16), state, state])
     steps = torch.log(1 + torch.exp(linear("widen", narrow, weights) + weights["steps"][:, None]))
     rows = []

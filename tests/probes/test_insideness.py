@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from probekit.errors import UsageError
-from probekit_probes import streams
+from probekit_probes import maps, streams
 from probekit_probes.fill.probe import Fill
 from probekit_probes.insideness.curves import BORDER, Design, enclosed, outlined, placed, spanning, stirred
 from probekit_probes.insideness.oracle import crossings, simple
@@ -110,7 +110,7 @@ def test_a_table_of_patches_is_at_the_floor() -> None:
     assert SEEN == 3
 
 
-@pytest.mark.parametrize("words", [{"size": 30}, {"size": 16}, {"size": 32, "reach": 12}])
+@pytest.mark.parametrize("words", [{"size": 30}, {"size": 26}, {"size": 32, "reach": 12}])
 def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, int]) -> None:
     with pytest.raises(UsageError) as caught:
         Insideness(**words)
@@ -119,6 +119,9 @@ def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: d
 
 
 @pytest.mark.parametrize("probe", [Insideness(near=90), Fill(size=8, near=60)])
-def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(probe: Insideness | Fill) -> None:
+def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
+    probe: Insideness | Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "ATTEMPTS", 16)
     with pytest.raises(UsageError, match="none is such a one"):
         probe.data("harder", 0).batch([0])

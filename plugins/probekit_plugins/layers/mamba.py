@@ -17,11 +17,11 @@ CHUNK = 32
 class Mamba(nn.Module):
     """h <- exp(d A) h + d B x, y = C h + D x, channel by channel, each with its own A, linear in positions.
 
-    (batch, channels, *size) to the same shape. x, B and C are linear maps of what comes in, the step d =
-    softplus of one of rank channels / 16, B and C shared by all channels. y is gated by SiLU of another map,
-    and mapped. The paper's short convolution is the structure's (`conv`), and it is no wider inside. A starts
-    as -1 to -state, steps as 0.001 to 0.1. state: numbers of a channel's state. scan: see `scan.ways`; each
-    way has its share of the channels. causal: in reading order alone.
+    (batch, channels, *size) to the same shape. x is SiLU of a linear map of what comes in; B and C, shared by
+    all channels, are linear maps of x, and the step d is softplus of one of rank channels / 16. y is gated by
+    SiLU of another map, and mapped. The paper's short convolution is the structure's (`conv`), and it is no
+    wider inside. A starts as -1 to -state, steps as 0.001 to 0.1. state: numbers of a channel's state. scan:
+    see `scan.ways`; each way has its share of the channels. causal: in reading order alone.
     """
 
     def __init__(
@@ -45,13 +45,14 @@ class Mamba(nn.Module):
         self.out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner, gate = self.maps(x.flatten(2).mT).chunk(2, 2)
+        wide, gate = self.maps(x.flatten(2).mT).chunk(2, 2)
+        inner = functional.silu(wide)
         narrow, b, c = self.reads(inner).split([self.widen.in_features, self.state, self.state], 2)
-        wide = self.widen(narrow)
+        step = self.widen(narrow)
         with torch.autocast(x.device.type, enabled=False):
             exact = self.rates.dtype
             values = inner.to(exact).mT  # (batch, channels, positions)
-            steps = -functional.logsigmoid(-(wide.to(exact) + self.steps)).mT  # a softplus
+            steps = -functional.logsigmoid(-(step.to(exact) + self.steps)).mT  # a softplus
             keys, asks = (part.to(exact)[:, None].expand(-1, x.shape[1], -1, -1) for part in (b, c))
             decay = -steps[..., None] * self.rates.exp()[:, None]
             parts = (decay, (steps * values)[..., None] * keys, asks)

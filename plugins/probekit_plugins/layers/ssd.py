@@ -17,12 +17,12 @@ from probekit_plugins.layers.scan import Scan, scanned, ways
 class SSD(nn.Module):
     """h_t = exp(-a d_t) h_(t-1) + d_t B_t x_t, y_t = C_t h_t + D x_t, head by head, linear in positions.
 
-    (batch, channels, *size) to the same shape, positions in reading order. x, the step d_t = softplus(w x +
-    b), B and C are linear maps of what comes in, B and C shared by all heads: what is kept and forgotten
-    hangs on what is read. y is gated by SiLU of another map, normalised and mapped. The short convolution is
-    the structure's (`conv`). a is 1 to 16, and steps 0.001 to 0.1, at first. state: numbers that B and C
-    have. heads: must divide channels. scan: see `scan.ways`; each way has its share of the heads. causal: in
-    reading order alone.
+    (batch, channels, *size) to the same shape. x, B and C are SiLU of linear maps of what comes in, B and C
+    shared by all heads, and the step d_t is softplus of another: what is kept and forgotten hangs on what is
+    read. y is gated by SiLU of another map, normalised and mapped. The short convolution is the structure's
+    (`conv`). a is 1 to 16, and steps 0.001 to 0.1, at first. state: numbers that B and C have. heads: must
+    divide channels. scan: see `scan.ways`; each way has its share of the heads. causal: in reading order
+    alone.
     """
 
     def __init__(
@@ -56,9 +56,10 @@ class SSD(nn.Module):
         )
         with torch.autocast(x.device.type, enabled=False):
             exact = torch.promote_types(inner.dtype, torch.float32)
-            values = inner.to(exact).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            inner, b, c = (functional.silu(part.to(exact)) for part in (inner, b, c))
+            values = inner.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
             steps = functional.softplus(step.to(exact) + self.steps).mT  # (batch, heads, positions)
-            keys, asks = (part.to(exact)[:, None].expand(-1, self.heads, -1, -1) for part in (b, c))
+            keys, asks = (part[:, None].expand(-1, self.heads, -1, -1) for part in (b, c))
             decay = -self.rates.exp()[:, None] * steps
             parts = (asks, keys, steps[..., None] * values, decay)
             y = scanned(decayed, parts, self.ways, x.shape[2:])

@@ -38,7 +38,7 @@ class ViT(nn.Module):
         width: int,
         layer: Builder | None = None,
         patch: PositiveInt = 2,
-        depth: Annotated[int, Field(ge=1, le=1000)] = 4,
+        depth: Annotated[int, Field(ge=1, le=64)] = 4,
     ) -> None:
         super().__init__()
         if any(side % patch for side in shape.size):

@@ -78,7 +78,7 @@ class Insideness(Spelt):
     def __init__(
         self,
         *,
-        size: PositiveInt = 32,
+        size: Annotated[int, Field(ge=24)] = 32,
         reach: Annotated[int, Field(ge=SEEN)] = SEEN,
         near: Annotated[int, Field(ge=2)] = 12,
         train: PositiveInt = 16_000,
