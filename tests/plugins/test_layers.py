@@ -184,6 +184,16 @@ def test_shape_is_kept(build: Callable[..., nn.Module], size: tuple[int, ...]) -
     assert build(4, size)(torch.randn(2, 4, *size)).shape == (2, 4, *size)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_sizes_that_divide_nothing_and_constant_or_huge_maps_give_finite_answers(name: str) -> None:
+    for size in ((1,), (7,), (31,), (127,), (1, 1), (1, 6), (13, 17)):
+        layer, x = LAYERS[name](4, size).float(), torch.randn(1, 4, *size).float()
+        for given in (x, torch.ones_like(x), torch.zeros_like(x), 1e4 * x):
+            y = layer(given)
+            assert y.shape == x.shape
+            assert y.isfinite().all(), f"{size}, inputs of {float(given.abs().max()):g}"
+
+
 @layers
 def test_batch_items_do_not_see_each_other(build: Callable[..., nn.Module]) -> None:
     layer, x = randomise(build(4, (4, 4))), torch.randn(3, 4, 4, 4)
