@@ -23,17 +23,22 @@ from linformer import LinformerSelfAttention
 from nystrom_attention import NystromAttention
 from reformer_pytorch import LSHSelfAttention
 from torch import Tensor, nn
+from transformers import Mamba2Config, MambaConfig
+from transformers.models.mamba.modeling_mamba import MambaMixer
+from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
+from transformers.models.qwen3_next.modeling_qwen3_next import torch_chunk_gated_delta_rule
 
+from probekit.catalog.registry import registry
+from probekit.errors import UsageError
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.encodings.pe import PE
-from probekit_plugins.layers.average import Average
-from probekit_plugins.layers.deformable import Deformable
-from probekit_plugins.layers.global_context import GlobalContext
+from probekit_plugins.layers.deltanet import corrected
 from probekit_plugins.layers.lambda_ import Lambda
-from probekit_plugins.layers.lambda_tt import LambdaTT
 from probekit_plugins.layers.linformer import Linformer
+from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.nystrom import Nystrom
 from probekit_plugins.layers.reformer import Reformer
+from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
 
 Size = tuple[int, ...]
@@ -58,6 +63,40 @@ class TorchAttention(nn.MultiheadAttention):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x, x, x, need_weights=False)[0]
+
+
+def mamba(channels: int) -> nn.Module:
+    """Return the package's Mamba, no wider inside, with a convolution of one position."""
+    sizes = {"hidden_size": channels, "state_size": 16, "expand": 1, "conv_kernel": 1}
+    return MambaMixer(MambaConfig(**sizes, num_hidden_layers=1), 0)
+
+
+def mamba_2(channels: int) -> nn.Module:
+    """Return the package's Mamba-2, as wide, with as many heads and states as ours."""
+    sizes = {"hidden_size": channels, "state_size": 16, "expand": 1, "conv_kernel": 1, "num_heads": 8}
+    config = Mamba2Config(**sizes, head_dim=channels // 8, n_groups=1, chunk_size=64, num_hidden_layers=1)
+    return Mamba2Mixer(config, 0)
+
+
+def theirs(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, decay: Tensor) -> Tensor:
+    """Run the package's gated delta rule, in chunks."""
+    parts = (part.transpose(1, 2) for part in (q, k, v, decay, beta))
+    y: Tensor = torch_chunk_gated_delta_rule(*parts, use_qk_l2norm_in_kernel=True)[0]
+    return y.transpose(1, 2)
+
+
+class Delta(nn.Module):
+    """Cuts a map into q, k and v of four heads, and asks a delta rule; rates and gates are constant."""
+
+    def __init__(self, rule: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.rule = rule
+        self.maps = nn.Linear(256, 768)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.maps(x.flatten(2).mT).unflatten(2, (3, 4, 64)).permute(2, 0, 3, 1, 4)
+        rates = torch.full(q.shape[:3], 0.5)
+        return self.rule(q, k, v, rates, -0.1 * rates).transpose(1, 2).flatten(2).mT.reshape_as(x)
 
 
 def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]]:
@@ -93,6 +132,9 @@ def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]
             Reformer(256, CODE, bucket=32, heads=8, rounds=4),
             Rows(LSHSelfAttention(256, heads=8, bucket_size=32, n_hashes=4)),
         ),
+        "mamba / transformers": (CODE, 256, batch, Mamba(256, CODE, causal=True), Rows(mamba(256))),
+        "ssd / transformers": (CODE, 256, batch, SSD(256, CODE, causal=True), Rows(mamba_2(256))),
+        "gated delta rule / transformers": (CODE, 256, batch, Delta(corrected), Delta(theirs)),
         **{
             f"lambda+local({window}) / lambda-networks": (
                 SQUARE,
@@ -106,18 +148,17 @@ def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]
     }
 
 
-LINEAR: dict[str, Callable[..., nn.Module]] = {
-    "average": Average,
-    "global-context": GlobalContext,
-    "lambda": partial(Lambda, heads=8, keys=8),
-    "lambda+pe": partial(Lambda, heads=8, keys=8, encoding=PE),
-    "lambda+local(7)": partial(Lambda, heads=8, keys=8, encoding=Local),
-    "lambda-tt": partial(LambdaTT, heads=8, keys=8),
-    "nystrom": Nystrom,
-    "linformer": Linformer,
-    "reformer": Reformer,
-    "deformable": Deformable,
-}
+def growing() -> dict[str, Callable[..., nn.Module]]:
+    """Return every registered layer as it is by default, and Lambda with two encodings."""
+    known = registry()
+    found = {component.name: known.target(component) for component in known.components("layer")}
+    return {
+        **found,
+        "lambda+pe": partial(Lambda, heads=8, keys=8, encoding=PE),
+        "lambda+local(7)": partial(Lambda, heads=8, keys=8, encoding=Local),
+    }
+
+
 SIDES = (16, 32, 64, 128)
 
 
@@ -174,19 +215,24 @@ def compare(pairs: int, batch: int) -> None:
 
 def grow(repeats: int) -> None:
     positions = [side * side for side in SIDES]
-    print("\nlayer             " + "".join(f"  N = {count:<6}" for count in positions) + "  exponent")
-    for name, build in LINEAR.items():
+    print("\nlayer               " + "".join(f"  N = {count:<6}" for count in positions) + "  exponent")
+    for name, build in sorted(growing().items()):
         times, sizes = [], []
         for side in SIDES:
             torch.manual_seed(0)
-            layer, x = build(64, (side, side)), torch.randn(1, 64, side, side).requires_grad_()
+            try:
+                layer = build(64, (side, side))
+            except UsageError:  # more than can be afforded
+                break
+            x = torch.randn(1, 64, side, side).requires_grad_()
             step(layer, x)
             times.append(min(step(layer, x) for _ in range(repeats)))
             sizes.append(float(kept(layer, x)))
+        done = positions[: len(times)]
         milliseconds = "".join(f"  {1e3 * value:7.1f} ms" for value in times)
-        print(f"{name:16}  {milliseconds}  {slope(positions, times):8.2f}")
+        print(f"{name:20}{milliseconds:48}  {slope(done, times):8.2f}")
         kilobytes = "".join(f"  {value / 1024:7.0f} kB" for value in sizes)
-        print(f"{'':16}  {kilobytes}  {slope(positions, sizes):8.2f}", flush=True)
+        print(f"{'':20}{kilobytes:48}  {slope(done, sizes):8.2f}", flush=True)
 
 
 def main() -> None:
