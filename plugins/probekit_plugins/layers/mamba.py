@@ -65,19 +65,23 @@ def selected(decay: Tensor, taken: Tensor, asks: Tensor) -> Tensor:
     """Return C h at each position, (batch, channels, positions); decay: the logarithm of what is left of h,
     taken: what is added to it, asks: C, (batch, channels, positions, state) each.
 
-    In chunks, within which states that lie 1, 2, 4 and so on positions apart are joined (Hillis and Steele).
+    In chunks, within which states that lie 1, 2, 4 and so on positions apart are joined (Hillis and Steele),
+    all chunks at once; then each is given the state that the one before it ended with.
     """
-    state = taken[:, :, 0] * 0
-    found = []
-    for start in range(0, taken.shape[2], CHUNK):
-        left, h = decay[:, :, start : start + CHUNK], taken[:, :, start : start + CHUNK]
-        apart = 1
-        while apart < h.shape[2]:
-            joined = h[:, :, apart:] + left[:, :, apart:].exp() * h[:, :, :-apart]
-            h = torch.cat([h[:, :, :apart], joined], 2)
-            left = torch.cat([left[:, :, :apart], left[:, :, apart:] + left[:, :, :-apart]], 2)
-            apart *= 2
-        h = h + left.exp() * state[:, :, None]
-        found.append((h * asks[:, :, start : start + CHUNK]).sum(3))
-        state = h[:, :, -1]
-    return torch.cat(found, 2)
+    count = taken.shape[2]
+    chunk = min(CHUNK, count)
+    padded = (functional.pad(part, (0, 0, 0, -count % chunk)) for part in (decay, taken))
+    left, h = (part.view(*part.shape[:2], -1, chunk, part.shape[3]) for part in padded)
+    apart = 1
+    while apart < chunk:
+        joined = h[:, :, :, apart:] + left[:, :, :, apart:].exp() * h[:, :, :, :-apart]
+        h = torch.cat([h[:, :, :, :apart], joined], 3)
+        left = torch.cat([left[:, :, :, :apart], left[:, :, :, apart:] + left[:, :, :, :-apart]], 3)
+        apart *= 2
+    passed = left.exp()
+    before = [taken[:, :, 0] * 0]
+    for ends, kept in zip(h[:, :, :-1, -1].unbind(2), passed[:, :, :-1, -1].unbind(2), strict=True):
+        before.append(ends + kept * before[-1])
+    h = h + passed * torch.stack(before, 2)[:, :, :, None]
+    y: Tensor = (h.flatten(2, 3)[:, :, :count] * asks).sum(3)
+    return y
