@@ -16,7 +16,7 @@ from probekit_probes.insideness.probe import Insideness
 from probekit_probes.maps import SEEN
 from probekit_probes.words import UNASKED
 
-PROBE = Insideness(train=256, validation=64, test=64)
+PROBE = Insideness(size=32, reach=3, near=12, train=256, validation=64, test=64)
 
 
 @pytest.mark.parametrize(("split", "near", "far"), [("train", 1, 12), ("test", 1, 12), ("harder", 13, 999)])
@@ -101,7 +101,7 @@ def test_only_the_middle_is_scored_and_all_open_pixels_are_learned_from() -> Non
 
 
 def test_a_table_of_patches_is_at_the_floor() -> None:
-    probe = Insideness(train=2048, test=500)
+    probe = Insideness(size=32, reach=3, near=12, train=2048, test=500)
     patch = probe.controls()["patch"]
     patch.fit(probe.data("train", 0))  # type: ignore[union-attr]
     inputs, targets = probe.data("test", 0).batch(range(500))
@@ -110,7 +110,9 @@ def test_a_table_of_patches_is_at_the_floor() -> None:
     assert SEEN == 3
 
 
-@pytest.mark.parametrize("words", [{"size": 30}, {"size": 26}, {"size": 32, "reach": 12}])
+@pytest.mark.parametrize(
+    "words", [{"size": 30, "reach": 3}, {"size": 26, "reach": 3}, {"size": 32, "reach": 12}]
+)
 def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, int]) -> None:
     with pytest.raises(UsageError) as caught:
         Insideness(**words)
@@ -118,7 +120,7 @@ def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: d
     assert Insideness(**{**words, "size": said}).side == said
 
 
-@pytest.mark.parametrize("probe", [Insideness(near=90), Fill(size=8, near=60)])
+@pytest.mark.parametrize("probe", [Insideness(size=32, reach=3, near=90), Fill(size=8, near=60)])
 def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
     probe: Insideness | Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
