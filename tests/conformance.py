@@ -25,7 +25,7 @@ def main() -> None:
         why: dict[str, list[str]] = {}
         for component in known.components(kind):
             owner = known.owner(component)
-            if owner is None or owner.distribution != DISTRIBUTION:
+            if owner is None or owner.distribution != DISTRIBUTION or component.name == "pretrained":
                 continue
             for check in checks(kind, component.long_name):
                 found = check.find()
