@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class Isolation:
             try:
                 yield
             finally:
-                changed = ["warnings filters"] if warnings.filters != filters else []
+                changed = ["warnings filters"] if others(warnings.filters) != others(filters) else []
                 for member, was in zip(seen, before, strict=True):
                     if member.read() != was:
                         member.write(was)
@@ -57,6 +57,11 @@ class Isolation:
                 if changed:
                     known = self.put_back.get(doing, ())
                     self.put_back[doing] = tuple(dict.fromkeys((*known, *changed)))
+
+
+def others(filters: Iterable[Any]) -> list[Any]:
+    """Return the filters but those of a library's own warnings, which it sets as it is imported."""
+    return [one for one in filters if one[2].__module__ == "builtins"]
 
 
 def members() -> tuple[Member, ...]:

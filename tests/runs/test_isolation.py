@@ -185,3 +185,16 @@ def test_a_lazy_module_is_told_what_to_do() -> None:
     found = resolve("lazy", "unet", knowing("lazy", lazy))
     with pytest.raises(ProbekitError, match="no lazy modules"):
         count(found, Shape(3, 1, (8, 8)), None)
+
+
+def test_a_filter_of_a_librarys_own_warning_is_no_change_and_one_of_pythons_is() -> None:
+    class Own(UserWarning):
+        pass
+
+    found = []
+    for category in (Own, UserWarning):
+        isolation = Isolation()
+        with isolation.of("importing"):
+            warnings.simplefilter("always", category)
+        found.append(isolation.put_back)
+    assert found == [{}, {"importing": ("warnings filters",)}]

@@ -94,9 +94,9 @@ class Restormer(nn.Module):
         self.head = convolution(shape.size, width, shape.outputs, 3)
 
     @staticmethod
-    def width_step(*, layer: Builder | None = None, **_: Any) -> int:
-        """Return what the width must be a multiple of: the heads, where nothing else is hosted."""
-        return HEADS if layer is None else 1
+    def width_step(**_: Any) -> int:
+        """Return what the width must be a multiple of: the heads of the attention that it hosts by itself."""
+        return HEADS
 
     def forward(self, x: Tensor) -> Tensor:
         x, skips = self.stem(x), []

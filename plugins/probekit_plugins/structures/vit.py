@@ -59,9 +59,9 @@ class ViT(nn.Module):
         self.head = Pointwise(width, shape.outputs * patch ** len(size))
 
     @staticmethod
-    def width_step(*, layer: Builder | None = None, **_: Any) -> int:
-        """Return what the width must be a multiple of: eight heads, where nothing else is hosted."""
-        return 8 if layer is None else 1
+    def width_step(**_: Any) -> int:
+        """Return what the width must be a multiple of: the heads of the attention that it hosts by itself."""
+        return 8
 
     def forward(self, x: Tensor) -> Tensor:
         rows = self.head(self.blocks(self.embed(x) + self.places))
