@@ -14,6 +14,7 @@ from probekit.errors import StoreError
 TORMENTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished, "cards": cards.of_spoilt}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torment", TORMENTS.values(), ids=TORMENTS.keys())
 def test_no_spoilt_file_passes_for_what_it_was(
     torment: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
@@ -30,10 +31,12 @@ def test_what_a_stranger_s_store_holds_takes_no_card_down_nor_much_time_or_memor
     assert len(trials) == len(cards.HOSTILE)
 
 
+@pytest.mark.slow
 def test_values_that_nobody_wrote_take_no_card_down(tmp_path: Path) -> None:
     assert bad(list(cards.of_mutants(tmp_path, 60, 7))) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_or_none_refuses_and_the_run_then_ends_as_it_would_have(tmp_path: Path) -> None:
     trials = list(disks.of_full(tmp_path, 2, 7))
     assert bad(trials) == []

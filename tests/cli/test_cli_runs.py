@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,22 @@ from probekit.storage.store import Store
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two structures, one of them with two seeds, a run that is unfinished and one that is broken."""
-    unfinished(tmp_path)
-    real(tmp_path, ("unet",), seeds=2)
-    real(tmp_path, ("unet+average",))
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/result.json").write_text("{")
+    folder = tmp_path_factory.mktemp("made")
+    unfinished(folder)
+    real(folder, ("unet",), seeds=2)
+    real(folder, ("unet+average",))
+    (folder / "broken").mkdir()
+    (folder / "broken/result.json").write_text("{")
+    return folder
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> str:
+    """A copy of it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return str(tmp_path)
 
 

@@ -278,7 +278,7 @@ def test_the_matrix_is_sorted_by_a_click_and_by_the_keyboard(
     assert sorted(names) == sorted(text for text in names)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_serious_violation(browser: Browser, tmp_path: Path, text: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     tab, _ = opened(browser, tmp_path, text, color_scheme=scheme)

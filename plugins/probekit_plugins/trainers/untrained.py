@@ -14,6 +14,12 @@ from probekit.interfaces import Dataset, Probe, Row
 class Untrained:
     """Leave a network as it was built."""
 
+    expected_failures: Mapping[str, str] = {
+        "it-ends": "it yields no row, as it takes no step",
+        "weights-change-and-the-loss-falls": "it changes none",
+        "resume-equals-no-interruption": "there is nothing to interrupt",
+    }
+
     def fit(
         self,
         model: nn.Module,
