@@ -22,7 +22,7 @@ Bytes = NDArray[np.uint8]
 UNASKED = 255
 
 
-RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 2e-2}
+RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 5e-3}
 """What networks are trained by on words and maps alike: see examples/results/sequences.md."""
 
 Writer = Callable[[Keys], tuple[Bytes, Bytes]]

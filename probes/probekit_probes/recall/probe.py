@@ -55,11 +55,11 @@ class Recall(Spelt):
                 seconds=1,
             ),
             "quick": Scale(
-                "a minute on one core: two to eight pairs of 32 values",
-                {"pairs": 8, "keys": 32, "values": 32, "train": 48_000, "validation": 1_000, "test": 1_000},
+                "two minutes on one core: two to eight pairs of 32 values",
+                {"pairs": 8, "keys": 32, "values": 32, "train": 96_000, "validation": 1_000, "test": 1_000},
                 RECIPE,
                 width=64,
-                seconds=60,
+                seconds=120,
             ),
             "large": Scale(
                 "a GPU: up to 64 pairs",
@@ -76,7 +76,7 @@ class Recall(Spelt):
         pairs: Annotated[int, Field(ge=2)] = 8,
         keys: Annotated[int, Field(ge=8)] = 32,
         values: Annotated[int, Field(ge=2)] = 32,
-        train: PositiveInt = 48_000,
+        train: PositiveInt = 96_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
