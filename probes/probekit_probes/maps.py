@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from probekit.errors import UsageError
-from probekit.interfaces import Shape
-from probekit_probes import streams
+from probekit.interfaces import Shape, Value
+from probekit_probes import streams, words
 from probekit_probes.streams import Words as Keys
 from probekit_probes.words import Bytes
 
+RECIPE: dict[str, Value] = {**words.RECIPE, "matrix_lr": 2e-2}
+"""What networks are trained by on maps: a U-Net comes further so, see examples/results/sequences.md."""
 ACROSS = np.zeros((3, 3, 3), np.int8)
 ACROSS[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
 """Cells of one map touch at their sides; maps do not touch."""

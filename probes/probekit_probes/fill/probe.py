@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from probekit import asked
 from probekit.axis import Axis
 from probekit.interfaces import Control, Scale
+from probekit_probes import maps
 from probekit_probes.certified import Certified
 from probekit_probes.fill.controls import Ball
 from probekit_probes.fill.mazes import Design
 from probekit_probes.fill.oracle import read, steps
 from probekit_probes.maps import window
 from probekit_probes.noise import measured
-from probekit_probes.words import RECIPE, Spelt, edges
+from probekit_probes.words import Spelt, edges
 
 
 class Fill(Spelt):
@@ -54,14 +55,14 @@ class Fill(Spelt):
             "quick": Scale(
                 "three minutes on one core: 16 x 16 cells, paths of up to 20 steps",
                 {"size": 16, "near": 20, "train": 32_000, "validation": 1_000, "test": 1_000},
-                {**RECIPE, "batch": 32},
+                {**maps.RECIPE, "batch": 32},
                 width=32,
                 seconds=180,
             ),
             "large": Scale(
                 "a GPU: 48 x 48 cells, paths of up to 64 steps",
                 {"size": 48, "near": 64, "train": 200_000, "test": 2_000},
-                {**RECIPE, "epochs": 2},
+                {**maps.RECIPE, "epochs": 2},
                 width=64,
             ),
         },

@@ -14,13 +14,14 @@ from probekit import asked
 from probekit.axis import Axis
 from probekit.errors import UsageError
 from probekit.interfaces import Control, Scale
+from probekit_probes import maps
 from probekit_probes.certified import Certified
 from probekit_probes.insideness.controls import Patch
 from probekit_probes.insideness.curves import BORDER, Design, steps
 from probekit_probes.insideness.oracle import crossings, read, simple
 from probekit_probes.maps import SEEN, window
 from probekit_probes.noise import measured
-from probekit_probes.words import RECIPE, Spelt, edges
+from probekit_probes.words import Spelt, edges
 
 
 class Insideness(Spelt):
@@ -62,14 +63,14 @@ class Insideness(Spelt):
             "quick": Scale(
                 "three minutes on one core: 40 x 40 pixels, of which the middle 14 x 14 are scored",
                 {"size": 40, "reach": 6, "near": 14, "train": 8_000, "validation": 500, "test": 500},
-                {**RECIPE, "batch": 16},
+                {**maps.RECIPE, "batch": 16},
                 width=32,
                 seconds=180,
             ),
             "large": Scale(
                 "a GPU: 64 x 64 pixels, 34 x 34 of them scored, eight and more from the border",
                 {"size": 64, "reach": 8, "near": 40, "train": 200_000, "test": 2_000},
-                {**RECIPE, "epochs": 2},
+                {**maps.RECIPE, "epochs": 2},
                 width=64,
             ),
         },

@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from probekit.axis import Axis
 from probekit.interfaces import Control, Metric, Scale, Shape, Split, Symmetry
+from probekit_probes import maps
 from probekit_probes.certified import Certified
 from probekit_probes.noise import measured
 from probekit_probes.rotation import controls
 from probekit_probes.rotation.arrows import ORIENTATIONS, Arrows
 from probekit_probes.rotation.oracle import read, tips
-from probekit_probes.words import RECIPE
 
 
 def told(output: Tensor) -> Tensor:
@@ -67,14 +67,14 @@ class Rotation:
             "quick": Scale(
                 "two minutes on one core: 16 x 16 cells, an arrow at 110 places, then in 1,050 other ways",
                 {"size": 16},
-                {**RECIPE, "epochs": 40, "batch": 8},
+                {**maps.RECIPE, "epochs": 40, "batch": 8},
                 width=32,
                 seconds=120,
             ),
             "large": Scale(
                 "a GPU: 64 x 64 cells",
                 {"size": 64},
-                {**RECIPE, "epochs": 20, "batch": 16},
+                {**maps.RECIPE, "epochs": 20, "batch": 16},
                 width=64,
             ),
         },
