@@ -29,6 +29,9 @@ WITH: Mapping[tuple[str, str], str] = {
 }
 """What makes room for the ends of a parameter, where another one forbids them."""
 
+EXTRAS = {"fabric": "lightning_fabric", "ray": "ray", "slurm": "submitit"}
+"""What cannot be planned without a library that the tests' extra leaves out."""
+
 
 def built_in() -> Iterator[Component]:
     known = registry()
@@ -87,6 +90,8 @@ def test_a_number_beyond_is_refused_in_a_sentence(
 def test_a_number_at_the_end_of_its_range_can_be_planned(
     component: Component, name: str, value: float, within: Range
 ) -> None:
+    if component.name in EXTRAS:
+        pytest.importorskip(EXTRAS[component.name])
     run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
     if component.kind == "executor":
         assert executor_of(run["executor"]) is not None
