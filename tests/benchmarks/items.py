@@ -11,6 +11,8 @@ import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
 from probekit.catalog.registry import registry
 from probekit.items import materialised
 from probekit.plans.scale import probe_at
@@ -22,8 +24,8 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=8192)
     options = parser.parse_args()
     for component in registry().components("probe"):
-        if component.name == "translation":  # its items are written down, none is drawn
-            continue
+        if not part("probe", Term(component.long_name), registry()).accepts("train"):
+            continue  # its items are written down, none is drawn
         probe = probe_at(component.name, options.scale, registry(), train=options.items)
         data = probe.data("train", 0)
         begun = time.process_time()
