@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import log, pi, prod
 
 import torch
 from torch import Tensor, nn
 
+from probekit_plugins.layers.long_convolution import convolved
 from probekit_plugins.layers.scan import Scan, scanned, ways
 
 BANDS = 8
@@ -57,12 +59,9 @@ class Hyena(nn.Module):
         q, k, v = self.maps(x.flatten(2).mT).mT.chunk(3, 1)
         with torch.autocast(x.device.type, enabled=False):
             rows = (k * v).to(self.skip.dtype)
-            read = scanned(self.convolve, (rows,), self.ways, x.shape[2:]) + self.skip[:, None] * rows
+            read = (
+                scanned(partial(convolved, kernel=self.kernel()), (rows,), self.ways, x.shape[2:])
+                + self.skip[:, None] * rows
+            )
         y: Tensor = self.out((q * read.to(q.dtype)).mT)
         return y.mT.reshape_as(x)
-
-    def convolve(self, rows: Tensor) -> Tensor:
-        """Return what positions get of those up to each, (batch, channels, positions)."""
-        waves = torch.fft.rfft(rows, 2 * self.length) * torch.fft.rfft(self.kernel(), 2 * self.length)
-        y: Tensor = torch.fft.irfft(waves, 2 * self.length)[..., : self.length]
-        return y

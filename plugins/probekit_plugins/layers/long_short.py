@@ -42,7 +42,7 @@ class LongShort(Window):
         return 4 * heads
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.mapped(x)
+        made = self.laid(x)
         _, k, v = made.reshape(len(x), 3, self.heads, -1, made[0, 0].numel()).mT.unbind(1)
         logits: Tensor = self.weigh(x.flatten(2).mT)
         # (batch, heads, summaries, positions)

@@ -3,12 +3,14 @@ Models", NeurIPS 2022)."""
 
 from __future__ import annotations
 
+from functools import partial
 from math import log, pi, prod
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from probekit_plugins.layers.long_convolution import convolved
 from probekit_plugins.layers.scan import Scan, scanned, ways
 from probekit_plugins.structures.blocks import Pointwise
 
@@ -53,12 +55,9 @@ class S4D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             rows = x.flatten(2).to(self.skip.dtype)
-            y = scanned(self.convolve, (rows,), self.ways, x.shape[2:]) + self.skip[:, None] * rows
+            y = (
+                scanned(partial(convolved, kernel=self.kernel()), (rows,), self.ways, x.shape[2:])
+                + self.skip[:, None] * rows
+            )
         z: Tensor = self.out(nn.functional.gelu(y).to(x.dtype).view_as(x))
         return z
-
-    def convolve(self, rows: Tensor) -> Tensor:
-        """Return what positions get of those up to each, (batch, channels, positions)."""
-        waves = torch.fft.rfft(rows, 2 * self.length) * torch.fft.rfft(self.kernel(), 2 * self.length)
-        y: Tensor = torch.fft.irfft(waves, 2 * self.length)[..., : self.length]
-        return y

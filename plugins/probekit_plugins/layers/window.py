@@ -34,12 +34,11 @@ class Window(Attention):
         self.window, self.before = window, (window - window // 2) % window if shifted else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.windowed(self.mapped(x))
+        return self.windowed(self.laid(x))
 
-    def mapped(self, x: Tensor) -> Tensor:
-        """Return the linear maps of each position, (batch, maps * channels, *size)."""
-        y: Tensor = self.maps(x.movedim(1, -1))
-        return y.movedim(-1, 1)
+    def laid(self, x: Tensor) -> Tensor:
+        """Return the maps of each position where it lies, (batch, maps * channels, *size)."""
+        return self.mapped(x).mT.reshape(len(x), -1, *x.shape[2:])
 
     def windowed(self, made: Tensor, *beside: Tensor) -> Tensor:
         """Return what each position receives, (batch, channels, *size), of its window.

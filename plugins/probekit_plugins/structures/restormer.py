@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from probekit_plugins.structures.blocks import (
     convolution,
     resized,
 )
-from probekit_plugins.structures.unet import halved
+from probekit_plugins.structures.unet import halved, strides
 
 HEADS = 4
 
@@ -81,12 +80,8 @@ class Restormer(nn.Module):
         self.stem = convolution(shape.size, shape.inputs, width, 3)
         self.descent = nn.ModuleList(Block(width, size, hosted, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(
-                shape.size, width, width, 3,
-                stride=tuple(side // half for side, half in zip(one, other, strict=True)),
-            )
-            for one, other in pairwise(sizes)
-        )  # fmt: skip
+            convolution(shape.size, width, width, 3, stride=stride) for stride in strides(sizes)
+        )
         self.middle = Block(width, sizes[-1], hosted, shared)
         self.ups = nn.ModuleList(convolution(shape.size, width, width, 3) for _ in sizes[:-1])
         self.merges = nn.ModuleList(Pointwise(2 * width, width) for _ in sizes[:-1])

@@ -3,7 +3,6 @@ Recognition 2020)."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from probekit_plugins.structures.blocks import (
     convolution,
     resized,
 )
-from probekit_plugins.structures.unet import halved
+from probekit_plugins.structures.unet import halved, strides
 
 
 class Step(nn.Module):
@@ -33,13 +32,6 @@ class Step(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.gelu(self.norm(self.convolution(x)))
-
-
-def strides(sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Return how each size is brought to the next."""
-    return [
-        tuple(side // half for side, half in zip(one, other, strict=True)) for one, other in pairwise(sizes)
-    ]
 
 
 class Nested(nn.Module):

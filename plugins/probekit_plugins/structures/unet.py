@@ -72,15 +72,11 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         sizes = halved(shape.size, downs)
-        strides = [
-            tuple(side // half for side, half in zip(one, other, strict=True))
-            for one, other in pairwise(sizes)
-        ]
         shared: dict[str, Any] = {}
         self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
         self.descent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in strides
+            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in strides(sizes)
         )
         self.middle = Stage(width, sizes[-1], layer, shared)
         self.ups = nn.ModuleList(Up(width, size) for size in sizes[-2::-1])
@@ -125,3 +121,10 @@ def halved(size: tuple[int, ...], downs: int | None) -> list[tuple[int, ...]]:
             )
         sizes.append(tuple(side // 2 if side in chosen else side for side in last))
     return sizes
+
+
+def strides(sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return how each size is brought to the next."""
+    return [
+        tuple(side // half for side, half in zip(one, other, strict=True)) for one, other in pairwise(sizes)
+    ]
