@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -79,3 +79,14 @@ def probekit() -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Set float64 and a seed."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

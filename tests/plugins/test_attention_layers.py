@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import direct
@@ -25,13 +24,7 @@ CHANNELS, HEADS = 16, 4
 sizes = pytest.mark.parametrize("size", [(24,), (4, 6)], ids=["1-D", "2-D"])
 
 
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    """Set float64 and a seed."""
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def parts(layer: Attention, x: Tensor) -> list[Tensor]:

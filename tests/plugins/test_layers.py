@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import direct
@@ -29,6 +29,7 @@ from probekit_plugins.layers.nystrom import Nystrom
 from probekit_plugins.layers.reformer import Reformer
 from probekit_plugins.layers.transformer import Transformer
 
+pytestmark = pytest.mark.usefixtures("double")
 LAYERS = {
     "average": Average,
     "deformable": Deformable,
@@ -77,15 +78,6 @@ QUADRATIC = {"mixer", "gmlp", "criss-cross"}
 SIZES = [(7,), (3, 4)]
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 sizes = pytest.mark.parametrize("size", SIZES, ids=["1-D", "2-D"])
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    """Set float64 and a seed."""
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def randomise(layer: nn.Module) -> nn.Module:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,15 +14,8 @@ from probekit_plugins.layers.fnet import FNet
 from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.ssd import SSD
 
+pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = [1, 7, 31, 127]
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def assert_alike(layer: Any, other: Any, x: Tensor, **within: float) -> None:

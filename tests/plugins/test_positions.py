@@ -5,7 +5,6 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -20,16 +19,9 @@ from probekit_plugins.encodings.rotary import Rotary
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.transformer import Transformer
 
+pytestmark = pytest.mark.usefixtures("double")
 SIZES = pytest.mark.parametrize("size", [(7,), (3, 4)], ids=["1-D", "2-D"])
 ENCODINGS = [ALiBi, Conditional, partial(Fourier, features=6), Relative, Rotary]
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def attention(layer: Transformer, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, causal: bool) -> Tensor:

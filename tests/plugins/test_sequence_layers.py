@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -27,6 +27,7 @@ from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
 from probekit_plugins.structures.plain import Plain
 
+pytestmark = pytest.mark.usefixtures("double")
 LAYERS: dict[str, Callable[..., nn.Module]] = {
     "average": Average,
     "transformer": partial(Transformer, heads=2),
@@ -44,14 +45,6 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "ssd": partial(SSD, heads=2),
 }
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @layers
