@@ -13,6 +13,8 @@ from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.structures.hrnet import Arrival, HRNet
+from probekit_plugins.structures.lambda_unet import LambdaUNet, Twice
+from probekit_plugins.structures.nonlocal_unet import Aggregation, NonLocalUNet
 from probekit_plugins.structures.recurrent import Recurrent
 from probekit_plugins.structures.restormer import Gated, Restormer
 from probekit_plugins.structures.u2net import Nested, U2Net
@@ -20,7 +22,8 @@ from probekit_plugins.structures.vit import ViT
 
 SIZES = pytest.mark.parametrize("size", [(16,), (8, 16)], ids=["1-D", "2-D"])
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "hrnet": HRNet, "recurrent": Recurrent, "restormer": Restormer, "u2net": U2Net, "vit": ViT,
+    "hrnet": HRNet, "lambda-unet": LambdaUNet, "nonlocal-unet": NonLocalUNet, "recurrent": Recurrent,
+    "restormer": Restormer, "u2net": U2Net, "vit": ViT,
 }  # fmt: skip
 
 
@@ -134,9 +137,51 @@ def test_a_nested_block_sees_its_whole_map_and_adds_to_it(size: tuple[int, ...])
     assert [len(stage.downs) for stage in levels] == list(range(len(levels) - 1, -1, -1))
 
 
-@pytest.mark.parametrize(("build", "step"), [(ViT, 8), (Restormer, 4)])
+def test_a_step_up_of_the_nonlocal_unet_reads_all_of_a_smaller_map_at_each_position_of_a_larger() -> None:
+    torch.manual_seed(0)
+    block, x = Aggregation(3, (4, 6)).double(), torch.randn(2, 3, 2, 3, dtype=torch.float64)
+    asked = block.query(torch.nn.functional.interpolate(x, (4, 6), mode="bilinear"))
+    keys, values = block.maps(x).chunk(2, 1)
+    expected = torch.zeros(2, 3, 4, 6, dtype=torch.float64)
+    for item in range(2):
+        for row in range(4):
+            for column in range(6):
+                products = torch.einsum("c,chw->hw", asked[item, :, row, column], keys[item]) / 3**0.5
+                weights = products.exp() / products.exp().sum()
+                expected[item, :, row, column] = (weights * values[item]).sum((1, 2))
+    torch.testing.assert_close(block(x), block.out(expected))
+
+
+@SIZES
+def test_the_nonlocal_unet_sees_everything_though_it_halves_its_map_but_once(size: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    wide = tuple(4 * side for side in size)
+    assert reach(NonLocalUNet(Shape(2, 1, wide), width=6, downs=1), wide).all()
+
+
+@SIZES
+def test_the_lambda_unet_has_lambda_layers_and_no_convolution(size: tuple[int, ...]) -> None:
+    model = LambdaUNet(Shape(2, 1, size), width=8, downs=2)
+    kinds = [type(part).__name__ for part in model.modules()]
+    assert kinds.count("Lambda") == kinds.count("Local") == 2 * 5
+    assert not any(isinstance(part, nn.Conv1d | nn.Conv2d) for part in model.modules())
+
+
+def test_a_stage_of_the_lambda_unet_is_a_layer_and_a_norm_twice() -> None:
+    torch.manual_seed(0)
+    stage = Twice(3, 4, (5,), lambda channels, size, _: nn.Conv1d(channels, channels, 3, padding=1), {})
+    x = torch.randn(2, 3, 5)
+    expected = torch.einsum("oc,bcn->bon", stage.reduce.weight, x) + stage.reduce.bias[:, None]
+    for layer in stage.layers:
+        y = layer(expected)
+        y = (y - y.mean(1, keepdim=True)) / (y.var(1, keepdim=True, correction=0) + 1e-5).sqrt()
+        expected = y * (1 + torch.erf(y / 2**0.5)) / 2
+    torch.testing.assert_close(stage(x), expected)
+
+
+@pytest.mark.parametrize(("build", "step"), [(ViT, 8), (Restormer, 4), (LambdaUNet, 4)])
 def test_a_width_that_heads_do_not_divide_is_not_chosen(
-    build: type[ViT] | type[Restormer], step: int
+    build: type[ViT] | type[Restormer] | type[LambdaUNet], step: int
 ) -> None:
     assert build.width_step() == step
     assert build(Shape(1, 1, (16, 16)), width=step)(torch.randn(1, 1, 16, 16)).shape == (1, 1, 16, 16)

@@ -36,6 +36,18 @@ def probekit_components() -> list[Component]:
         ),
         Component(
             "structure",
+            "lambda-unet",
+            f"{HERE}.lambda_unet:LambdaUNet",
+            "a U-Net of local lambda layers in the place of convolutions (Ou et al. 2021)",
+        ),
+        Component(
+            "structure",
+            "nonlocal-unet",
+            f"{HERE}.nonlocal_unet:NonLocalUNet",
+            "a U-Net that goes up by attention to all of the smaller map (Wang et al. 2020)",
+        ),
+        Component(
+            "structure",
             "pretrained",
             f"{HERE}.pretrained:Pretrained",
             "a depth estimator as it is (Ranftl et al. 2022); pip install 'probekit-nn[pretrained]'",
