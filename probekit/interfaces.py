@@ -157,13 +157,13 @@ class Probe(Protocol):
     speaks of the same property, "equivariance_error" or "receptive_radius"; `certificates`, by scale what
     `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, or "turn" for
     turns and mirrors, under which the truth moves with the input: a network's departure from it is then
-    measured; `golden`, the hash of its data by version, which `probekit check` gives and from then on holds
-    it to; `focus`, the metric that controls are judged by, where it is not the headline; `published`, a tuple
-    of Published, and `claims`, a tuple of Claim, for `probekit reproduce`; `axis`, an Axis, along which
-    scores are stored and drawn; `harder`, a line that says how the items of a split of that name, of the same
-    shape, go beyond those of training: a second number beside the test's. And as methods: `answer(output)`,
-    in the target's form where outputs are not, as logits; for `probekit certify` `certified(inputs)`, the
-    rules that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what
+    measured; `golden`, the hash of its data by version, which `probekit check` gives; `focus`, the metric
+    that controls are judged by, if not the headline; `published`, a tuple of Published, and `claims`, a tuple
+    of Claim, for `probekit reproduce`; `axis`, an Axis, along which scores are stored and drawn; `harder`, a
+    line that says how the items of a split of that name, of the same shape, go beyond training: a second
+    number beside the test's. And as methods: `answer(output)`, in the target's form where outputs are not,
+    as logits; `drawn(outputs, targets)`, what cards draw instead; for `probekit certify` `certified(inputs)`,
+    the rules that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what
     there is in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
     """
 

@@ -16,7 +16,7 @@ from probekit.items import batch
 from probekit.pages.plots import Panel, deviation, panel, png_address
 from probekit.plans.budget import count
 from probekit.runs.network import together, trained
-from probekit.scores.cases import chosen
+from probekit.scores.cases import chosen, drawn
 from probekit.storage.folder import CASES, SCORES, WEIGHTS, Folder
 from probekit.storage.store import Store
 
@@ -163,14 +163,13 @@ def answered(networks: Sequence[Network], probe: Probe, metric: Metric, notes: l
     common = divided(networks, metric) if len(networks) > 1 else []
     wanted = sorted({i for _, i in common} | {i for one in networks for _, i in chosen(one.scores, metric)})
     inputs, targets = batch(probe.data("test", 0), wanted or [0])
-    answer = getattr(probe, "answer", None)
     answers: dict[str, Tensor] = {}
     for one in networks:
         with torch.no_grad():
             output = one.model(inputs.clone()).float()
         again = metric.score(output, targets, inputs).float()
         if torch.allclose(again, one.scores[wanted].float(), rtol=SAME, atol=1e-4, equal_nan=True):
-            answers[one.structure] = output if answer is None else answer(output)
+            answers[one.structure] = drawn(probe, output, targets)
         else:
             notes.append(f"{one.structure} is not drawn: it answers otherwise than when it was scored.")
     kept = [one for one in networks if one.structure in answers]

@@ -34,20 +34,23 @@ def said(score: float) -> str:
     return "" if finite(score) is None else f": {score:.4f}"
 
 
-def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device) -> bytes:
-    """Draw items chosen by their scores in the headline: input, truth, prediction, error; PNG bytes.
+def drawn(probe: Probe, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return what is drawn of outputs: what the probe's `drawn` makes of them, or its `answer`, or they."""
+    if hasattr(probe, "drawn"):
+        made: Tensor = probe.drawn(outputs, targets)
+        return made
+    return probe.answer(outputs) if hasattr(probe, "answer") else outputs
 
-    A probe whose outputs are not of the target's form has `answer(output)`, which is drawn instead.
-    """
+
+def picture(title: str, model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device) -> bytes:
+    """Draw items chosen by their scores in the headline: input, truth, prediction, error; PNG bytes."""
     import torch
 
     metric = probe.metrics[0]
     named = chosen(scores, metric)
     inputs, targets = batch(data, [index for _, index in named])
     with torch.no_grad():
-        outputs = model(inputs.to(device).clone()).float().cpu()
-    if hasattr(probe, "answer"):
-        outputs = probe.answer(outputs)
+        outputs = drawn(probe, model(inputs.to(device).clone()).float().cpu(), targets)
     strips = [
         Strip(f"{name}\n#{index}{said(float(scores[index]))}", (given, truth, answer, answer - truth))
         for (name, index), given, truth, answer in zip(named, inputs, targets, outputs, strict=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -45,15 +47,24 @@ class Indexed(Dataset[Item], ABC):
 
 
 class Kept(Indexed):
-    """A split of random items, item i a function of (seed, split, i) alone, kept once drawn."""
+    """A split of random items, item i a function of (seed, split, i) alone, kept once drawn.
+
+    parts: arrays with a row an item, what is kept of it.
+    """
+
+    parts: Sequence[NDArray[Any]]
 
     def __init__(self, split: str, seed: int, length: int) -> None:
         self.split, self.seed = split, seed
         self.drawn = np.zeros(length, np.bool_)
 
     @abstractmethod
-    def draw(self, some: Indices, keys: streams.Words) -> None:
-        """Draw items from their streams, one each, and keep them."""
+    def draw(self, keys: streams.Words) -> Sequence[NDArray[Any]]:
+        """Return the parts of items drawn from their streams, one each."""
+
+    @abstractmethod
+    def made(self, *parts: Tensor) -> Item:
+        """Return inputs and targets of some items from their parts, on the device where these are."""
 
     def __len__(self) -> int:
         return len(self.drawn)
@@ -67,9 +78,19 @@ class Kept(Indexed):
         missing = np.unique(wanted[~self.drawn[wanted]])
         for start in range(0, len(missing), BLOCK):
             some = missing[start : start + BLOCK]
-            self.draw(some, streams.key(self.seed, SPLITS.index(self.split), some))
+            drawn = self.draw(streams.key(self.seed, SPLITS.index(self.split), some))
+            for kept, part in zip(self.parts, drawn, strict=True):
+                kept[some] = part
             self.drawn[some] = True
         return wanted
+
+    def batch(self, indices: Sequence[int]) -> Item:
+        """Return inputs and targets of some items, channels last in memory.
+
+        Raises IndexError where an index lies outside the split.
+        """
+        some = self.ensure(indices)
+        return self.made(*(torch.from_numpy(part[some]) for part in self.parts))
 
     def materialise(self) -> Iterator[int]:
         """Draw what is left of the split, yielding how many items are there after each block."""
@@ -77,3 +98,26 @@ class Kept(Indexed):
             stop = min(start + BLOCK, len(self))
             self.ensure(range(start, stop))
             yield stop
+
+    def on(self, device: torch.device) -> Resident:
+        """Return the split, drawn to its end, with its parts in the device's memory."""
+        self.ensure(range(len(self)))
+        return Resident(self.made, *(torch.from_numpy(part).to(device) for part in self.parts))
+
+
+class Resident(Indexed):
+    """A split in a device's memory: the same items, made there without waiting for it."""
+
+    split = "resident"
+
+    def __init__(self, made: Callable[..., Item], *parts: Tensor) -> None:
+        self.made, self.parts = made, parts
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def batch(self, indices: Sequence[int]) -> Item:
+        """Return what the split it was made of does, on the device."""
+        wanted = torch.from_numpy(self.wanted(indices))
+        some = wanted.to(self.parts[0].device, non_blocking=True)
+        return self.made(*(part[some] for part in self.parts))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit import asked
-from probekit.interfaces import Dataset, Shape, Split, Value
-from probekit_probes.kept import Indices, Item, Kept
+from probekit.interfaces import Shape, Split, Value
+from probekit_probes.kept import Item, Kept
 from probekit_probes.streams import Words as Keys
 
 Bytes = NDArray[np.uint8]
@@ -70,52 +69,19 @@ class Words(Kept):
     def __init__(self, alphabet: Alphabet, write: Writer, split: str, seed: int, items: int) -> None:
         super().__init__(split, seed, items)
         self.alphabet, self.write = alphabet, write
-        self.tokens = np.empty((items, alphabet.length), np.uint8)
-        self.answers = np.empty((items, alphabet.length), np.uint8)
+        self.parts = [np.empty((items, alphabet.length), np.uint8) for _ in range(2)]
 
-    def draw(self, some: Indices, keys: Keys) -> None:
-        self.tokens[some], self.answers[some] = self.write(keys)
+    def draw(self, keys: Keys) -> tuple[Bytes, Bytes]:
+        return self.write(keys)
 
-    def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs (batch, tokens, *size) and targets (batch, classes, *size), channels last.
-
-        Raises IndexError where an index lies outside the split.
-        """
-        some = self.ensure(indices)
-        return spelt(self.alphabet, torch.from_numpy(self.tokens[some]), torch.from_numpy(self.answers[some]))
-
-    def on(self, device: torch.device) -> Dataset:
-        """Return the split, drawn to its end, with tokens and answers in the device's memory."""
-        self.ensure(range(len(self)))
-        return Resident(self.alphabet, *(torch.from_numpy(x).to(device) for x in (self.tokens, self.answers)))
-
-
-class Resident:
-    """A split of words in a device's memory: the same items, made there."""
-
-    def __init__(self, alphabet: Alphabet, tokens: Tensor, answers: Tensor) -> None:
-        self.alphabet, self.tokens, self.answers = alphabet, tokens, answers
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __getitem__(self, index: int) -> Item:
-        inputs, targets = self.batch([index])
-        return inputs[0], targets[0]
-
-    def batch(self, indices: Sequence[int]) -> Item:
-        """Return what `Words.batch` does, on the device."""
-        some = torch.as_tensor(np.asarray(indices, np.int64)).to(self.tokens.device, non_blocking=True)
-        return spelt(self.alphabet, self.tokens[some], self.answers[some])
-
-
-def spelt(alphabet: Alphabet, tokens: Tensor, answers: Tensor) -> Item:
-    """Return one-hot tokens and answers of uint8 (batch, length), channels first and last in memory."""
-    inputs = functional.one_hot(tokens.long(), alphabet.tokens).float()
-    given = answers.long().clamp(max=alphabet.classes)
-    targets = functional.one_hot(given, alphabet.classes + 1)[..., :-1].float()
-    rows = tokens.shape[:1]
-    return inputs.mT.view(*rows, -1, *alphabet.size), targets.mT.view(*rows, -1, *alphabet.size)
+    def made(self, *parts: Tensor) -> Item:
+        """Return inputs (batch, tokens, *size) and targets (batch, classes, *size) of tokens and answers."""
+        tokens, answers = parts
+        inputs = functional.one_hot(tokens.long(), self.alphabet.tokens).float()
+        given = answers.long().clamp(max=self.alphabet.classes)
+        targets = functional.one_hot(given, self.alphabet.classes + 1)[..., :-1].float()
+        shape = (len(tokens), -1, *self.alphabet.size)
+        return inputs.mT.view(shape), targets.mT.view(shape)
 
 
 class Spelt:

@@ -1,17 +1,25 @@
-"""What is guarded: sequence layers give what a public package gives with the same weights, gradients too."""
+"""What is guarded: layers give what a public package gives with the same weights, gradients too."""
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from probekit_plugins.layers.attention import Attention
+from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.deltanet import corrected
+from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fnet import FNet
+from probekit_plugins.layers.gmlp import GMLP
+from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.perceiver import Cross
 from probekit_plugins.layers.ssd import SSD
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -27,6 +35,17 @@ def assert_alike(layer: Any, other: Any, x: Tensor, **within: float) -> None:
     (y * weights).sum().backward()
     (z * weights).sum().backward()
     torch.testing.assert_close(one.grad, two.grad, **within)
+
+
+def assert_attending(layer: Attention, other: Callable[..., Tensor], parts: Tensor) -> None:
+    """Compare what a layer's heads read of three parts (batch, heads, positions, channels), and gradients."""
+    one, two = parts.clone().requires_grad_(), parts.clone().requires_grad_()
+    y, z = layer.attend(*one), other(*two)
+    torch.testing.assert_close(y, z)
+    weights = torch.randn_like(y)
+    (y * weights).sum().backward()
+    (z * weights).sum().backward()
+    torch.testing.assert_close(one.grad, two.grad)
 
 
 def copied(into: Any, **values: Tensor | None) -> None:
@@ -107,3 +126,83 @@ def test_fnet_is_that_of_transformers_but_for_a_factor(length: int) -> None:
     transform = FNetBasicFourierTransform(FNetConfig(use_tpu_fourier_optimizations=False))
     factor = (6 * length) ** 0.5
     assert_alike(FNet(6, (length,)), lambda rows: transform(rows)[0] / factor, torch.randn(2, 6, length))
+
+
+def test_axial_attention_is_that_of_its_package() -> None:
+    from axial_attention import AxialAttention
+
+    package = AxialAttention(16, num_dimensions=2, heads=4, dim_index=1, sum_axial_out=False)
+    layer = Axial(16, (5, 7), heads=4)
+    for along, part in zip(layer.along, package.axial_attentions, strict=True):
+        copied(
+            along,
+            maps__weight=torch.cat([part.fn.to_q.weight, part.fn.to_kv.weight]), maps__bias=None,
+            out__weight=part.fn.to_out.weight, out__bias=part.fn.to_out.bias,
+        )  # fmt: skip
+    # the package begins with the first axis, and is given maps with their sides exchanged
+    assert_alike(layer, package, torch.randn(2, 16, 5, 7))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("features", ["elu", "favor"])
+def test_linear_attention_is_that_of_performer_pytorch(
+    length: int, features: Literal["elu", "favor"]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the package's own
+        from performer_pytorch.performer_pytorch import linear_attention, softmax_kernel
+    layer = LinearAttention(32, (length,), heads=4, features=features, random=24)
+
+    def phi(x: Tensor, is_query: bool) -> Tensor:
+        if features == "elu":
+            return functional.elu(x) + 1
+        return softmax_kernel(x, projection_matrix=layer.directions, is_query=is_query, eps=0)
+
+    def package(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return linear_attention(phi(q, True), phi(k, False), v)
+
+    assert_attending(layer, package, torch.randn(3, 2, 4, length, 8))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_efficient_attention_is_that_of_linear_attention_transformer_but_for_a_factor(length: int) -> None:
+    from linear_attention_transformer.linear_attention_transformer import linear_attn
+
+    layer = EfficientAttention(32, (length,), heads=4)
+    parts = torch.randn(3, 2, 4, length, 8)
+    assert_attending(layer, lambda q, k, v: linear_attn(q, k, v) * 8**0.5, parts)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_spatial_gating_is_that_of_g_mlp_pytorch(length: int) -> None:
+    from g_mlp_pytorch.g_mlp_pytorch import gMLPBlock
+
+    package, layer = gMLPBlock(dim=12, dim_ff=24, seq_len=length), GMLP(12, (length,))
+    unit = package.sgu
+    copied(unit, weight=torch.randn(1, length, length), bias=torch.randn(1, length))
+    copied(
+        layer,
+        maps__weight=package.proj_in[0].weight, maps__bias=package.proj_in[0].bias,
+        spatial__weight=unit.weight[0], spatial__bias=unit.bias[0],
+        out__weight=package.proj_out.weight, out__bias=package.proj_out.bias,
+    )  # fmt: skip
+    assert_alike(layer, package, torch.randn(2, 12, length))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_latent_of_perceiver_reads_as_that_of_perceiver_pytorch(length: int) -> None:
+    from perceiver_pytorch import perceiver_io
+
+    package, layer = perceiver_io.Attention(12, 12, heads=3, dim_head=4), Cross(12, 3)
+    copied(
+        layer,
+        queries__weight=package.to_q.weight, queries__bias=None,
+        maps__weight=package.to_kv.weight, maps__bias=None,
+        out__weight=package.to_out.weight, out__bias=package.to_out.bias,
+    )  # fmt: skip
+    latents = torch.randn(2, 5, 12)
+    assert_alike(
+        lambda x: layer(latents, x.mT).mT,
+        lambda rows: package(latents, context=rows),
+        torch.randn(2, 12, length),
+    )

@@ -15,6 +15,7 @@ from torch.nn import functional
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit.storage.store import Store
+from probekit_plugins.structures.merging import SMOOTH, guided
 from probekit_plugins.structures.pretrained import Preparation, Pretrained
 
 SHAPE = Shape(3, 1, (24, 32))
@@ -29,7 +30,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 32}
     neck = {"neck_hidden_sizes": [8] * 4, "fusion_hidden_size": 8, "backbone_out_indices": [0, 1, 2, 3]}
-    config = DPTConfig(**sizes, **neck, num_hidden_layers=4, patch_size=8, is_hybrid=False)
+    # large weights, so that answers differ
+    config = DPTConfig(
+        **sizes, **neck, num_hidden_layers=4, patch_size=8, is_hybrid=False, initializer_range=0.5
+    )
     path = tmp_path_factory.mktemp("models") / "dpt"
     DPTForDepthEstimation(config).save_pretrained(path)
     (path / "preprocessor_config.json").write_text(json.dumps(SETTINGS))
@@ -52,6 +56,51 @@ def test_a_picture_is_resized_and_normalised_as_the_model_asks_and_the_answer_br
         model.metric = True
         inverse = functional.interpolate(1 / depth.clamp(min=1e-3), (24, 32), mode="bilinear")
         torch.testing.assert_close(model(x), inverse)
+
+
+def test_an_estimate_of_a_larger_picture_is_merged_into_the_model_s_own(folder: Path) -> None:
+    model, x = Pretrained(SHAPE, model=str(folder), detail=2).eval(), torch.rand(2, 3, 24, 32)
+    with torch.no_grad():
+        own, larger = model.estimate(x, (32, 32)), model.estimate(x, (64, 64))
+        assert larger.shape[2:] == (128, 128) == tuple(2 * side for side in own.shape[2:])
+        merged = guided(functional.interpolate(own, (128, 128), mode="bilinear"), larger, 4)
+        torch.testing.assert_close(model(x), functional.interpolate(merged, (24, 32), mode="bilinear"))
+
+
+def test_merging_fits_a_line_in_each_square_and_takes_their_mean() -> None:
+    torch.manual_seed(0)
+    base, detail = torch.rand(2, 1, 5, 6).double(), torch.rand(2, 1, 5, 6).double()
+    expected = torch.zeros_like(base)
+    for item in range(2):
+        lines = {}
+        for row in range(5):
+            for column in range(6):
+                here = (item, 0, slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2))
+                x, y = detail[here].flatten(), base[here].flatten()
+                slack = x.var(correction=0) + SMOOTH * detail[item].var()
+                slope = ((x - x.mean()) * (y - y.mean())).mean() / slack
+                lines[row, column] = slope, y.mean() - slope * x.mean()
+        for row in range(5):
+            for column in range(6):
+                near = [line for (r, c), line in lines.items() if abs(r - row) < 2 and abs(c - column) < 2]
+                here = detail[item, 0, row, column]
+                expected[item, 0, row, column] = sum(a * here + b for a, b in near) / len(near)
+    torch.testing.assert_close(guided(base, detail, 1), expected)
+
+
+def test_merging_takes_edges_from_one_and_levels_from_the_other_at_any_scale_and_shift() -> None:
+    truth = torch.zeros(1, 1, 64, 64)
+    truth[..., 20:40, 20:40] = 1
+    blurred = functional.avg_pool2d(truth, 9, stride=1, padding=4)
+    merged = guided(blurred, truth, 4)
+    step = torch.tensor([19, 20])
+    assert float(blurred[0, 0, 30, step].diff()) < 0.12 < 0.4 < float(merged[0, 0, 30, step].diff())
+    assert float(merged[0, 0, 30, 30]) > 0.95
+    for scale, shift in ((-3, 100), (1e-3, -7)):
+        again = guided(blurred, scale * truth + shift, 4)
+        torch.testing.assert_close(again, merged, atol=2e-3, rtol=0)
+    flat = torch.full((1, 1, 8, 8), 0.3)
+    torch.testing.assert_close(guided(flat, flat, 2), flat)
 
 
 @pytest.mark.parametrize(

@@ -153,10 +153,15 @@ def test_a_step_up_of_the_nonlocal_unet_reads_all_of_a_smaller_map_at_each_posit
 
 
 @SIZES
-def test_the_nonlocal_unet_sees_everything_though_it_halves_its_map_but_once(size: tuple[int, ...]) -> None:
+def test_every_step_up_of_the_nonlocal_unet_sees_all_of_what_it_enlarges(size: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     wide = tuple(4 * side for side in size)
-    assert reach(NonLocalUNet(Shape(2, 1, wide), width=6, downs=1), wide).all()
+    model = NonLocalUNet(Shape(2, 1, wide), width=6, downs=2)
+    assert len(model.ups) == 2
+    for up in model.ups:
+        assert reach(
+            nn.Sequential(nn.Conv1d(2, 6, 1) if len(size) == 1 else nn.Conv2d(2, 6, 1), up), size
+        ).all()
 
 
 @SIZES

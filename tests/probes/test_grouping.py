@@ -91,7 +91,7 @@ def test_inputs_and_targets_are_what_was_drawn() -> None:
     assert targets.shape == (40, 3, 32)
     assert inputs.dtype == targets.dtype == torch.float32
     for item, (given, truth) in enumerate(zip(inputs, targets, strict=True)):
-        palette, codes, colour, masked = (column[item] for column in data.kept)
+        palette, codes, colour, masked = (column[item] for column in data.parts)
         assert np.array_equal((given[:3] * 255).round().numpy().T, palette[colour])
         assert np.array_equal(truth.argmax(0).numpy(), codes[colour])
         assert torch.equal(truth.sum(0), torch.ones(32))

@@ -205,6 +205,9 @@ def test_an_answer_that_is_right_up_to_a_scale_and_a_shift_is_right_once_aligned
     answer = scale * targets.double() + shift
     for name in ("loss", "rmse", "ord", "delta", "wrong_level"):
         assert float(metrics[name].score(answer, targets, inputs).abs().max()) < 1e-5
+    torch.testing.assert_close(probe.drawn(answer, targets), targets)
+    along, far = probe.axis.score(answer, targets, inputs), probe.axis.of(inputs, targets)
+    torch.testing.assert_close(along[~far.isnan()], torch.zeros_like(along[~far.isnan()]), atol=1e-5, rtol=0)
     told = float(metrics["ord_unaligned"].score(answer, targets, inputs).mean())
     assert told == 0 if (scale, shift) == (1.0, 0.0) else told > 0.1
 

@@ -241,7 +241,7 @@ def test_every_scene_is_certified_its_lines_lie_apart_and_the_oracle_is_exact(
         "F1 no opposite sides coincide": True,
         "F2 overlapping boxes are ordered": True,
     }
-    for image in data.colours.astype(np.int64):
+    for image in data.parts[0].astype(np.int64):
         found = np.array(list(boxes(image).values()))
         assert count - 2 <= len(found) <= count
         for axis in (found[:, :2], found[:, 2:]):

@@ -75,7 +75,7 @@ def test_recall_asks_for_every_key_once_where_no_value_follows_and_harder_words_
     for split, least, most in (("test", 2, 4), ("harder", 5, 8)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
         data.ensure(range(500))
-        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+        for tokens, answers in zip(*data.parts, strict=True):
             known = dict(zip(tokens[0:16:2], tokens[1:16:2], strict=True))
             known.pop(0, None)
             assert least <= len(known) <= most
@@ -198,7 +198,7 @@ def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() 
         data = probe.data(split, 0)  # type: ignore[arg-type]
         data.ensure(range(300))
         sizes = set()
-        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+        for tokens, answers in zip(*data.parts, strict=True):
             pairs = tokens[:36].reshape(12, 3)
             assert (pairs[:, 2] == 0).all()
             follows = {int(a): int(b) for a, b, _ in pairs if a}
@@ -236,7 +236,7 @@ def test_what_stands_among_noise_is_asked_for_in_its_order() -> None:
     for split, least, most in (("test", 2, 3), ("harder", 4, 6)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
         data.ensure(range(300))
-        for tokens, answers in zip(data.tokens, data.answers, strict=True):
+        for tokens, answers in zip(*data.parts, strict=True):
             said = [int(token) - 2 for token in tokens[:20] if token]
             assert least <= len(said) <= most
             assert (tokens[20:] == 1).all()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import cast
 
 import pytest
 import torch
 from matplotlib.image import imread
 from torch import Tensor
 
-from probekit.interfaces import Metric
-from probekit.scores.cases import chosen
+from probekit.interfaces import Metric, Probe
+from probekit.scores.cases import chosen, drawn
 from probekit.scores.pictures import Strip, appearance, grid, isflat
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -94,3 +95,21 @@ def test_a_long_frame_is_drawn_with_pixels_higher_than_wide_and_no_other_is() ->
     assert appearance(picture[:, :, :32]).shape == (4, 32, 3)
     assert isflat(picture)
     assert not isflat(picture[:, :, :16])
+
+
+def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
+    outputs, targets = torch.tensor([[1.0]]), torch.tensor([[3.0]])
+
+    class Bare:
+        pass
+
+    class Answers:
+        def answer(self, outputs: Tensor) -> Tensor:
+            return -outputs
+
+    class Draws(Answers):
+        def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
+            return outputs + targets
+
+    found = [float(drawn(cast(Probe, probe()), outputs, targets)) for probe in (Bare, Answers, Draws)]
+    assert found == [1.0, -1.0, 4.0]

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
+from probekit_plugins.structures.merging import guided
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, where a model says nothing else."""
 LEAST = 1e-3
 """Metres: what is nearer counts as this far."""
 SETTINGS = "preprocessor_config.json"
+NEAR = 32
+"""Into how many parts the shorter side of an estimate is divided to see what is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class Pretrained(nn.Module):
     Such networks tell inverse depth up to a scale and a shift (Ranftl et al., "Towards Robust Monocular Depth
     Estimation", TPAMI 2022); of one that tells metres the inverse is taken. Put it to
     `nonlocality(aligned=true)` with the trainer `none`.
+    detail: from 2 on, the model also sees the picture that many times larger, and the edges of what it
+    tells then are merged into what it tells at its own size, as Miangoleh et al. do ("Boosting Monocular
+    Depth Estimation Models to High-Resolution via Content-Adaptive Multi-Resolution Merging", CVPR 2021,
+    "MergeNet"); by a guided filter, in the place of the network which they train for it, and without their
+    patches.
     model: a folder with config.json and model.safetensors, or the name of one on the hub; revision: which
     of the latter. Its own code, if it brings any, is not run. Raises UsageError where the probe asks
     for anything but one number of each pixel of colour pictures, where transformers is not installed, and
@@ -62,8 +71,9 @@ class Pretrained(nn.Module):
 
     dims = (2,)
 
-    def __init__(self, shape: Shape, *, model: str, revision: str = "main") -> None:
+    def __init__(self, shape: Shape, *, model: str, revision: str = "main", detail: PositiveInt = 1) -> None:
         super().__init__()
+        self.detail = detail
         asked = f"pretrained(model={model})"
         if (shape.inputs, shape.outputs) != (3, 1):
             found = f"it takes 3 channels and gives 1, and these are {shape.inputs} and {shape.outputs}"
@@ -76,17 +86,25 @@ class Pretrained(nn.Module):
         self.network = loaded(asked, model, revision, config)
 
     def forward(self, x: Tensor) -> Tensor:
-        ready, size = x, self.preparation.size
-        if size is not None and tuple(x.shape[2:]) != size:
+        own = self.preparation.size or (x.shape[2], x.shape[3])
+        depth = self.estimate(x, own)
+        if self.detail > 1:
+            larger = self.estimate(x, (own[0] * self.detail, own[1] * self.detail))
+            near = max(1, min(larger.shape[2:]) // NEAR)
+            depth = guided(functional.interpolate(depth, larger.shape[2:], mode="bilinear"), larger, near)
+        return functional.interpolate(depth, x.shape[2:], mode="bilinear")
+
+    def estimate(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return inverse depth (batch, 1, *any) of pictures brought to `size`."""
+        ready = x
+        if tuple(x.shape[2:]) != size:
             ready = functional.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
         mean, deviation = (
             torch.tensor(one, dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
             for one in (self.preparation.mean, self.preparation.deviation)
         )
-        depth = self.network(pixel_values=(ready - mean) / deviation).predicted_depth[:, None]
-        if self.metric:
-            depth = 1 / depth.clamp(min=LEAST)
-        return functional.interpolate(depth, x.shape[2:], mode="bilinear")
+        depth: Tensor = self.network(pixel_values=(ready - mean) / deviation).predicted_depth[:, None]
+        return 1 / depth.clamp(min=LEAST) if self.metric else depth
 
 
 def described(asked: str, model: str, revision: str) -> tuple[Any, Mapping[str, Any]]:

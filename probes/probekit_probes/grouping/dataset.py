@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from probekit_probes.grouping.assignments import LEVELS, Assignments, Design, draw
-from probekit_probes.kept import Indices, Item, Kept
+from probekit_probes.kept import Item, Kept
 from probekit_probes.streams import Words
 
 
@@ -25,25 +24,20 @@ class ColourCodes(Kept):
     def __init__(self, design: Design, split: str, seed: int, length: int) -> None:
         super().__init__(split, seed, length)
         self.design = design
-        self.kept = Assignments(
+        self.parts = Assignments(
             np.empty((length, design.colours, 3), np.uint8),
             np.empty((length, design.colours), np.uint8),
             np.empty((length, design.size), np.uint8),
             np.empty((length, design.size), np.bool_),
         )
 
-    def draw(self, some: Indices, keys: Words) -> None:
-        for column, part in zip(self.kept, draw(self.design, keys), strict=True):
-            column[some] = part
+    def draw(self, keys: Words) -> Assignments:
+        return draw(self.design, keys)
 
-    def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size).
-
-        Channels lie last in memory. Raises IndexError where an index lies outside the split.
-        """
-        some = self.ensure(indices)
-        palette, codes, colour, masked = (torch.from_numpy(column[some]) for column in self.kept)
-        row, place = torch.arange(len(some))[:, None], colour.long()
+    def made(self, *parts: Tensor) -> Item:
+        """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size) of assignments."""
+        palette, codes, colour, masked = parts
+        row, place = torch.arange(len(colour), device=colour.device)[:, None], colour.long()
         rgb = palette[row, place].float() / (LEVELS - 1)
         truth = functional.one_hot(codes[row, place].long(), self.design.classes).float()
         inputs = torch.cat([rgb, truth * ~masked[..., None]], dim=2)

@@ -22,6 +22,8 @@ SWEEPS = 32
 """How often each cell may change sides: after 16 nothing is left of where the tree had its nodes."""
 FOLDED = 1.0
 """By so much a curve one cell's side longer is likelier, in logarithms; at 0 corridors grow wide."""
+ALWAYS, AT_TIMES = (0, 1), (2, 3)
+"""Bits of a cell outside, and of one inside: it changes sides; it does where a shorter curve is likely."""
 RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 """The cells around a cell, in turn: rows and columns of a square of three."""
 
@@ -102,16 +104,20 @@ def spanning(keys: streams.Words, side: int) -> Mask:
     return tree
 
 
-def turnable() -> tuple[Mask, Bytes]:
-    """Return which of the 256 rings let their cell change sides, and how many of its neighbours are in each.
+def turnable() -> Bytes:
+    """Return what may come of a cell in each of the 256 rings: the bits of ALWAYS and AT_TIMES, by its side.
 
-    Those in which either side is one run of cells that holds a neighbour: then both sides stay in one piece,
-    and cells of a side never meet at a corner alone.
+    It may change sides where either side of its ring is one run of cells that holds a neighbour: then both
+    sides stay in one piece, and cells of a side never meet at a corner alone.
     """
     rings = np.arange(256)[:, None] >> np.arange(len(RING)) & 1
-    beside = rings[:, 1::2].sum(1).astype(np.uint8)
+    beside = rings[:, 1::2].sum(1)
     runs = (rings != np.roll(rings, 1, 1)).sum(1)
-    return (runs == 2) & (beside > 0) & (beside < 4), beside
+    can = (runs == 2) & (beside > 0) & (beside < 4)
+    shorter = np.stack([beside == 3, beside == 1], 1)  # of a cell outside, and of one inside
+    bits = np.where(shorter, 1 << np.array(AT_TIMES), 1 << np.array(ALWAYS))
+    table: Bytes = np.where(can, bits.sum(1), 0).astype(np.uint8)
+    return table
 
 
 def stirred(tree: Mask, keys: streams.Words) -> Mask:
@@ -120,24 +126,22 @@ def stirred(tree: Mask, keys: streams.Words) -> Mask:
 
     Each time a cell changes sides the curve between them stays one; a longer one is likelier (Metropolis).
     """
-    can, beside = turnable()
-    likely = np.exp(FOLDED * np.array([0, 2, 0, -2, 0])).clip(max=1)
-    cells = np.pad(tree, ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
-    last = cells.shape[1] - 2
+    table, likely = turnable(), np.exp(-2 * FOLDED)
+    # items lie last in memory, as each step is the same for all
+    cells = np.ascontiguousarray(np.pad(tree, ((0, 0), (2, 2), (2, 2))).transpose(1, 2, 0)).view(np.uint8)
+    last = len(cells) - 2
     for sweep in range(SWEEPS):
         # no two cells of a quarter touch, so that each can change whatever the others do
         for row, column in ((2, 2), (2, 3), (3, 2), (3, 3)):
-            some = cells[:, row:last:2, column:last:2]
-            code = np.zeros_like(some)
+            some = cells[row:last:2, column:last:2]
+            code = np.zeros(some.shape, np.uint8)
             for bit, (down, right) in enumerate(RING):
-                ring = cells[
-                    :, row - 1 + down : last - 1 + down : 2, column - 1 + right : last - 1 + right : 2
-                ]
-                code |= ring << bit
-            unlike = np.where(some, 4 - beside[code], beside[code])
-            numbers = streams.uniform(streams.key(keys, sweep, row, column), some[0].size)
-            some ^= can[code] & (numbers.reshape(some.shape) < likely[unlike])
-    return cells.astype(np.bool_)
+                rows, columns = row - 1 + down, column - 1 + right
+                code |= cells[rows : last - 1 + down : 2, columns : last - 1 + right : 2] << bit
+            lucky = streams.uniform(streams.key(keys, sweep, row, column), some[..., 0].size) < likely
+            may = table[code] >> some
+            some ^= (may >> ALWAYS[0] | may >> AT_TIMES[0] & lucky.T.reshape(some.shape)) & 1
+    return np.ascontiguousarray(cells.transpose(2, 0, 1)).view(np.bool_)
 
 
 def enclosed(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:

@@ -39,17 +39,17 @@ class Design:
             streams.words(streams.key(keys, COUNT), 1), self.most - self.least + 1
         )
         cycle = np.argsort(streams.words(streams.key(keys, NODES), self.nodes), axis=1)[:, : self.most]
+        used = np.arange(self.most) < size
         # a place's own number where a pair stands there, in a random order; blank pairs come last
         order = np.argsort(
             np.where(
-                np.arange(self.most) < size,
+                used,
                 streams.words(streams.key(keys, ORDER), self.most) >> np.uint64(1),
                 np.iinfo(np.uint64).max,
             ),
             axis=1,
             kind="stable",
         )
-        used = np.arange(self.most) < size
         tokens = np.full((count, self.alphabet.length), BLANK, np.uint8)
         answers = np.full((count, self.alphabet.length), UNASKED, np.uint8)
         asks = 3 * self.places

@@ -10,13 +10,14 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probekit.axis import Axis
 from probekit.errors import UsageError
 from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.certified import Certified
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.distance import DISTANCE
-from probekit_probes.nonlocality.metrics import depth_metrics, in_pieces
+from probekit_probes.nonlocality.metrics import Aligned, align, depth_metrics, in_pieces
 from probekit_probes.nonlocality.oracle import read
 from probekit_probes.nonlocality.published import CLAIMS, ROWS
 from probekit_probes.nonlocality.ranks import MOST
@@ -59,7 +60,7 @@ class Nonlocality:
     structure = "unet"
     symmetry: Symmetry = "shift"
     speaks = "receptive_radius"
-    axis = DISTANCE
+    axis: Axis = DISTANCE
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("nonlocality")
     scales: Mapping[str, Scale] = SCALES
@@ -121,6 +122,9 @@ class Nonlocality:
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3, 1, frame)
         self.metrics = depth_metrics(beyond, aligned)
+        self.aligned = aligned
+        if aligned:
+            self.axis = replace(DISTANCE, score=Aligned(DISTANCE.score))
         self.focus = self.metrics[0].name if beyond else "loss_foreground"
 
     def data(self, split: Split, seed: int) -> Rectangles:
@@ -133,6 +137,10 @@ class Nonlocality:
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean absolute error, a scalar."""
         return functional.l1_loss(output, target)
+
+    def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the answers as they are judged, (batch, 1, height, width)."""
+        return align(outputs, targets) if self.aligned else outputs
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact depth from the image alone, (batch, 1, height, width)."""
