@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,9 @@ def forward_flops(model: nn.Module, shape: Shape) -> int:
     trained = model.training
     model.eval()
     closed: set[str] = set()
-    counter = FlopCounterMode(display=False, custom_mapping=formulas())
-    watch = watching(closed)
+    known = formulas()
+    counter = FlopCounterMode(display=False, custom_mapping=known)
+    watch = watching(closed, known)
     try:
         with torch.no_grad(), opened(), watch, counter:
             model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32))
@@ -52,8 +53,8 @@ def forward_flops(model: nn.Module, shape: Shape) -> int:
     return int(counter.get_total_flops())
 
 
-def watching(closed: set[str]) -> Any:
-    """Return a mode that notes the operations that multiply unseen, by name."""
+def watching(closed: set[str], known: Container[Any]) -> Any:
+    """Return a mode that notes the operations that multiply unseen, by name, but for those that are known."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -61,7 +62,8 @@ def watching(closed: set[str]) -> Any:
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             space, name = func.name().split(".")[0].split("::")
-            if space not in OWN or any(part in name for part in CLOSED):
+            unseen = space not in OWN or any(part in name for part in CLOSED)
+            if unseen and func.overloadpacket not in known:
                 closed.add(f"{space}::{name}")
             return func(*args, **(kwargs or {}))
 
@@ -117,6 +119,12 @@ def formulas() -> dict[Any, Any]:
         sizes = [prod(shape) for shape in (one, other) if isinstance(shape, tuple | torch.Size)]
         return 2 * int(prod(out_shape)) if len(sizes) == 2 and prod(out_shape) > max(sizes) else 0
 
+    def triangular(_: Any, other: Any, *rest: Any, out_shape: Any, left: bool = True, **named: Any) -> int:
+        return int(prod(out_shape)) * int(other[-2 if left else -1])
+
+    def norm(*rest: Any, **named: Any) -> int:
+        return 0  # number by number
+
     return {
         aten._scaled_dot_product_flash_attention_for_cpu: attention,
         aten._fft_c2c: fourier,
@@ -127,4 +135,6 @@ def formulas() -> dict[Any, Any]:
         aten.addmv: added,
         aten.addbmm: batched,
         aten.mul: outer,
+        aten.linalg_solve_triangular: triangular,
+        aten.linalg_vector_norm: norm,
     }
