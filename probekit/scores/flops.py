@@ -41,7 +41,7 @@ def forward_flops(model: nn.Module, shape: Shape) -> int:
     counter = FlopCounterMode(display=False, custom_mapping=known)
     watch = watching(closed, known)
     try:
-        with torch.no_grad(), opened(), watch, counter:
+        with torch.no_grad(), fixed(model), opened(), watch, counter:
             model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32))
     except Exception as error:
         raise RunError("counting its operations on the CPU", reason(error)) from error
@@ -68,6 +68,19 @@ def watching(closed: set[str], known: Container[Any]) -> Any:
             return func(*args, **(kwargs or {}))
 
     return Watching()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def fixed(model: nn.Module) -> Iterator[None]:
+    """Keep weights from asking for gradients: a view of one, handed to a module, stops torch's counter."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 @contextlib.contextmanager

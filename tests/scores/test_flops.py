@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from probekit.catalog.expression import resolve
+from probekit.catalog.registry import registry
 from probekit.errors import RunError
 from probekit.interfaces import Shape
 from probekit.scores.flops import forward_flops
 from probekit_plugins.layers.deltanet import DeltaNet
 
 SIDE = 6
+KNOWN = registry()
 
 
 class Of(nn.Module):
@@ -60,6 +63,37 @@ def test_what_multiplies_unseen_is_not_counted_as_nothing(function: Callable[[Te
         forward_flops(Of(function), Shape(4, 4, (SIDE,)))
 
 
+class Latents(nn.Module):
+    """Hands a view of a weight to a module, as learned latents and class tokens are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latents, self.frozen = nn.Parameter(torch.ones(3, SIDE)), nn.Parameter(torch.ones(1), False)
+        self.map = nn.Linear(SIDE, SIDE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.map(self.latents.expand(len(x), -1, -1))
+        return y
+
+
+def test_a_view_of_a_weight_is_counted_and_weights_ask_for_gradients_as_before() -> None:
+    model = Latents()
+    assert forward_flops(model, Shape(4, 3, (SIDE,))) == 2 * 3 * SIDE * SIDE
+    assert {name: one.requires_grad for name, one in model.named_parameters()} == {
+        "latents": True, "frozen": False, "map.weight": True, "map.bias": True,
+    }  # fmt: skip
+
+
 def test_those_of_the_delta_rule_are_known_and_grow_with_the_map() -> None:
     short, long = (forward_flops(DeltaNet(16, (n,)), Shape(16, 16, (n,))) for n in (64, 128))
     assert 0 < 2 * short <= long < 2.2 * short
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [f"plain+{one.name}" for one in KNOWN.components("layer")]
+    + [one.name for one in KNOWN.components("structure") if one.name != "pretrained"],
+)
+def test_those_of_every_built_in_layer_and_network_are_known(structure: str) -> None:
+    shape = Shape(3, 2, (8, 8))
+    assert forward_flops(resolve(structure, "plain", KNOWN).build(shape, 16), shape) > 0
