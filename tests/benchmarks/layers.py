@@ -18,9 +18,13 @@ from functools import partial
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from axial_attention import AxialAttention
+from g_mlp_pytorch.g_mlp_pytorch import gMLPBlock
 from lambda_networks import LambdaLayer
+from linear_attention_transformer.linear_attention_transformer import SelfAttention as LinearSelfAttention
 from linformer import LinformerSelfAttention
 from nystrom_attention import NystromAttention
+from performer_pytorch.performer_pytorch import SelfAttention as PerformerAttention
 from reformer_pytorch import LSHSelfAttention
 from torch import Tensor, nn
 from transformers import Mamba2Config, MambaConfig
@@ -32,8 +36,12 @@ from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.encodings.pe import PE
+from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.deltanet import corrected
+from probekit_plugins.layers.efficient_attention import EfficientAttention
+from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.lambda_ import Lambda
+from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.linformer import Linformer
 from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.nystrom import Nystrom
@@ -133,6 +141,34 @@ def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]
             Rows(LSHSelfAttention(256, heads=8, bucket_size=32, n_hashes=4)),
         ),
         "mamba / transformers": (CODE, 256, batch, Mamba(256, CODE, causal=True), Rows(mamba(256))),
+        "axial / axial-attention": (
+            SQUARE,
+            128,
+            max(1, batch // 16),
+            Axial(128, SQUARE, heads=8),
+            AxialAttention(128, 2, heads=8, dim_index=1, sum_axial_out=False),
+        ),
+        "efficient / linear-attention-transformer": (
+            CODE,
+            256,
+            batch,
+            EfficientAttention(256, CODE, heads=8),
+            Rows(LinearSelfAttention(256, heads=8)),
+        ),
+        "gmlp / g-mlp-pytorch": (
+            CODE,
+            256,
+            batch,
+            GMLP(256, CODE),
+            Rows(gMLPBlock(dim=256, dim_ff=512, seq_len=128)),
+        ),
+        "linear(favor) / performer-pytorch": (
+            CODE,
+            256,
+            batch,
+            LinearAttention(256, CODE, heads=8, features="favor", random=64),
+            Rows(PerformerAttention(256, heads=8, dim_head=32, nb_features=64)),
+        ),
         "ssd / transformers": (CODE, 256, batch, SSD(256, CODE, causal=True), Rows(mamba_2(256))),
         "gated delta rule / transformers": (CODE, 256, batch, Delta(corrected), Delta(theirs)),
         **{

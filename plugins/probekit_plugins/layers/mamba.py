@@ -7,6 +7,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from probekit_plugins.layers.decayed import softplus_inverse
 from probekit_plugins.layers.scan import Scan, scanned, ways
@@ -56,9 +57,15 @@ class Mamba(nn.Module):
             keys, asks = (part.to(exact)[:, None].expand(-1, x.shape[1], -1, -1) for part in (b, c))
             decay = -steps[..., None] * self.rates.exp()[:, None]
             parts = (decay, (steps * values)[..., None] * keys, asks)
-            y = scanned(selected, parts, self.ways, x.shape[2:]) + self.skip[:, None] * values
+            y = scanned(remade, parts, self.ways, x.shape[2:]) + self.skip[:, None] * values
         z: Tensor = self.out(y.mT.to(gate.dtype) * functional.silu(gate))
         return z.mT.reshape_as(x)
+
+
+def remade(*parts: Tensor) -> Tensor:
+    """Return what `selected` does; its many states are made again on the way back, not kept till then."""
+    y: Tensor = checkpoint(selected, *parts, use_reentrant=False, preserve_rng_state=False)
+    return y
 
 
 def selected(decay: Tensor, taken: Tensor, asks: Tensor) -> Tensor:
