@@ -50,7 +50,7 @@ def alone(store: Path, *words: str) -> dict[str, str]:
 
 def begun(store: Path, process: subprocess.Popen[str], rows: int = 3) -> Path:
     """Wait until a run has saved a checkpoint and logged some rows; return its folder."""
-    for _ in range(1200):
+    for _ in range(3600):
         assert process.poll() is None, process.communicate()
         for path in store.glob("*/checkpoint.safetensors"):
             if (path.parent / "log.jsonl").read_text().count("\n") > rows:
