@@ -29,23 +29,22 @@ LENGTHS = [1, 7, 31, 127]
 def assert_alike(layer: Any, other: Any, x: Tensor, **within: float) -> None:
     """Compare answers to maps (batch, channels, length), and gradients that reach them."""
     one, two = x.clone().requires_grad_(), x.clone().requires_grad_()
-    y, z = layer(one), other(two.mT).mT
-    torch.testing.assert_close(y, z, **within)
-    weights = torch.randn_like(y)
-    (y * weights).sum().backward()
-    (z * weights).sum().backward()
-    torch.testing.assert_close(one.grad, two.grad, **within)
+    assert_same(layer(one), other(two.mT).mT, one, two, **within)
 
 
 def assert_attending(layer: Attention, other: Callable[..., Tensor], parts: Tensor) -> None:
     """Compare what a layer's heads read of three parts (batch, heads, positions, channels), and gradients."""
     one, two = parts.clone().requires_grad_(), parts.clone().requires_grad_()
-    y, z = layer.attend(*one), other(*two)
-    torch.testing.assert_close(y, z)
+    assert_same(layer.attend(*one), other(*two), one, two)
+
+
+def assert_same(y: Tensor, z: Tensor, one: Tensor, two: Tensor, **within: Any) -> None:
+    """Compare two answers, and the gradients that come from them to what each was made of."""
+    torch.testing.assert_close(y, z, **within)
     weights = torch.randn_like(y)
     (y * weights).sum().backward()
     (z * weights).sum().backward()
-    torch.testing.assert_close(one.grad, two.grad)
+    torch.testing.assert_close(one.grad, two.grad, **within)
 
 
 def copied(into: Any, **values: Tensor | None) -> None:
