@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from probekit.finite import LARGEST, finite
 from probekit.storage.folder import LOG, Folder
@@ -10,7 +11,7 @@ from probekit.storage.result import Result
 
 Points = list[tuple[float, float]]
 SPIKE = 2.0
-"""A loss that rises to more than this multiple of what it began at has lost what was learned."""
+"""A loss that rises to more than this multiple of what it began at has lost what was learned until then."""
 
 
 def logged(folder: Folder, result: Result | None = None) -> Points:
@@ -32,8 +33,16 @@ def logged(folder: Folder, result: Result | None = None) -> Points:
 
 
 def spike(points: Points) -> float | None:
-    """Return to what multiple of the first loss a later one rose; None where training kept its footing."""
-    if len(points) < 2 or points[0][1] <= 0:
+    """Return to what multiple of the first loss a later one rose, never to fall to where it had been.
+
+    None where training kept its footing or found it again: a spike in the middle of a course that then goes
+    on to lower losses leaves no trace in the score.
+    """
+    losses = [loss for _, loss in points]
+    if len(losses) < 2 or losses[0] <= 0:
         return None
-    highest = max(loss for _, loss in points[1:]) / points[0][1]
-    return min(highest, LARGEST) if highest > SPIKE else None
+    peak = max(range(1, len(losses)), key=losses.__getitem__)
+    highest = losses[peak] / losses[0]
+    if highest <= SPIKE or min(losses[peak + 1 :], default=math.inf) <= min(losses[:peak]):
+        return None
+    return min(highest, LARGEST)

@@ -55,11 +55,11 @@ class Result(BaseModel):
     name, of the other splits as train/NAME. intervals: 95 % of the test mean over items (one seed says
     nothing of the noise between seeds); counts: how many items each is over. measured: properties measured
     rather than learned; their maps are in measured.safetensors. spike: to what multiple of its first the
-    loss rose, None where training kept its footing. seconds: training alone, over all sittings. flops: of
-    one forward pass of one item. weights: sha256 over the final weights. missing: why something beside the
-    scores was not found, by what it is. put_back: what its code changed of the process and was put back, by
-    what was going on. along: scores along the probe's axis. error: why it failed. files: sha256 by name.
-    stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
+    loss rose without coming back, None where training kept its footing. seconds: training alone, over all
+    sittings. flops: of one forward pass of one item. weights: sha256 over the final weights. missing: why
+    something beside the scores was not found, by what it is. put_back: what its code changed of the process
+    and was put back, by what was going on. along: scores along the probe's axis. error: why it failed.
+    files: sha256 by name. stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -16,8 +16,13 @@ from probekit.storage.folder import LOG, Folder
 @pytest.mark.parametrize(
     ("losses", "found"),
     [
-        ([0.2, 0.1, 0.5, 0.1], pytest.approx(2.5)),
-        ([0.2, 0.1, 0.39, 0.1], None),
+        ([0.2, 0.1, 0.5, 0.11], pytest.approx(2.5)),
+        ([0.2, 0.1, 0.5], pytest.approx(2.5)),
+        ([0.2, 0.1, 0.5, 0.11, 0.5, 0.2], pytest.approx(2.5)),
+        ([0.2, 0.1, 0.5, 0.1], None),
+        ([0.2, 0.0, 3.0, 0.3, 0.0], None),
+        ([0.2, 0.5, 0.4, 0.3, 0.1], None),
+        ([0.2, 0.1, 0.39, 0.3], None),
         ([9.0, 0.1], None),
         ([0.2], None),
         ([], None),
@@ -25,7 +30,7 @@ from probekit.storage.folder import LOG, Folder
         ([1e-5, 1e308], 1e100),
     ],
 )
-def test_a_loss_far_above_the_first_is_a_spike(losses: list[float], found: float | None) -> None:
+def test_a_loss_that_rises_far_above_the_first_and_stays_above_what_was_reached_is_a_spike(losses: list[float], found: float | None) -> None:
     assert spike([(float(step), loss) for step, loss in enumerate(losses)]) == found
 
 
