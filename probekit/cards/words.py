@@ -106,7 +106,8 @@ def spiked(structure: str, seed: int, multiple: float) -> str:
     """Say that training lost its footing, and what that does to the score."""
     return (
         f"Training of {structure}, seed {seed}, blew up: the loss rose to {multiple:.3g} times where it "
-        "began and never came back to where it had been. Its score tells of the recipe as well as of the structure; a lower rate may hold."
+        "began and never came back to where it had been. Its score tells of the recipe as well as of the "
+        "structure; a lower rate may hold."
     )
 
 
