@@ -30,7 +30,7 @@ from probekit.storage.folder import LOG, Folder
         ([1e-5, 1e308], 1e100),
     ],
 )
-def test_a_loss_that_rises_far_and_never_comes_back_is_a_spike(losses: list[float], found: float | None) -> None:
+def test_a_loss_that_rises_and_never_comes_back_is_a_spike(losses: list[float], found: float | None) -> None:
     assert spike([(float(step), loss) for step, loss in enumerate(losses)]) == found
 
 
