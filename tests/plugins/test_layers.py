@@ -19,15 +19,22 @@ from probekit_plugins.encodings.cosine import Cosine
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.encodings.pe import PE
 from probekit_plugins.layers.average import Average
+from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.deformable import Deformable, DeformableDepthwise
+from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.global_context import GlobalContext
+from probekit_plugins.layers.headed import Headed
 from probekit_plugins.layers.lambda_ import Lambda
 from probekit_plugins.layers.lambda_tt import LambdaTT
 from probekit_plugins.layers.linformer import Linformer
 from probekit_plugins.layers.mixer import Mixer
 from probekit_plugins.layers.nystrom import Nystrom
+from probekit_plugins.layers.perceiver import Perceiver
 from probekit_plugins.layers.reformer import Reformer
+from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
+from probekit_plugins.layers.xca import XCA
 
 pytestmark = pytest.mark.usefixtures("double")
 LAYERS = {
@@ -255,6 +262,12 @@ def test_memory_for_the_backward_pass_is_linear_in_positions(name: str) -> None:
     assert kept(32) <= 4.5 * max(kept(16), 4096)
 
 
-def test_lambda_width_moves_in_steps_of_the_heads() -> None:
-    assert Lambda.width_step() == 1
-    assert LambdaTT.width_step(heads=8, keys=16) == 8
+@pytest.mark.parametrize(
+    "layer", [Axial, DeltaNet, GatedLinearAttention, Lambda, LambdaTT, Perceiver, SSD, Transformer, XCA]
+)
+def test_a_width_moves_in_steps_of_the_heads_a_layer_has_by_default_or_is_given(layer: type[Headed]) -> None:
+    heads = inspect.signature(layer).parameters["heads"].default
+    assert layer.width_step() == heads
+    assert layer.width_step(heads=heads + 1) == heads + 1
+    built: Callable[..., nn.Module] = layer
+    assert built(4 * heads, (8,))(torch.randn(1, 4 * heads, 8)).shape == (1, 4 * heads, 8)

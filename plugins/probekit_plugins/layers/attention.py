@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.errors import UsageError
+from probekit_plugins.layers.headed import Headed
 
 PAIRS = 4096**2
 
@@ -27,7 +28,7 @@ def refuse_dense(layer: str, size: tuple[int, ...], each: int, what: str) -> Non
         )
 
 
-class Attention(nn.Module, ABC):
+class Attention(Headed, nn.Module, ABC):
     """Linear maps of x, cut into heads, attend to each other: (batch, channels, *size) to the same shape.
 
     heads: must divide channels. maps: how many there are, as queries, keys and values; each has a bias, as
@@ -52,11 +53,6 @@ class Attention(nn.Module, ABC):
         self.out = nn.Linear(channels, channels) if out else nn.Identity()
         keys = channels // heads
         self.encoding: Any = None if encoding is None else encoding(channels, size, keys=keys, heads=heads)
-
-    @staticmethod
-    def width_step(*, heads: int = 8, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def forward(self, x: Tensor) -> Tensor:
         rows = self.mapped(x)

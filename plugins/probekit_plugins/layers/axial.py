@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
+from probekit_plugins.layers.headed import Headed
 
 
 class Along(Attention):
@@ -20,7 +19,7 @@ class Along(Attention):
         return functional.scaled_dot_product_attention(q, k, v)
 
 
-class Axial(nn.Module):
+class Axial(Headed, nn.Module):
     """Attention along the last axis, then along the one before: (batch, channels, *size) to the same shape.
 
     Every position reaches every other in two steps; of N positions of a square map N^1.5 pairs are compared.
@@ -30,11 +29,6 @@ class Axial(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8) -> None:
         super().__init__()
         self.along = nn.ModuleList(Along(channels, heads=heads, out=True) for _ in size)
-
-    @staticmethod
-    def width_step(*, heads: int = 8, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def forward(self, x: Tensor) -> Tensor:
         for axis, along in zip(reversed(range(2, x.ndim)), self.along, strict=True):

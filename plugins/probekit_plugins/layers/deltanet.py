@@ -4,20 +4,19 @@ gate as in their "Gated Delta Networks", 2025."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.decayed import Fading
+from probekit_plugins.layers.headed import Headed
 from probekit_plugins.layers.scan import Scan, scanned, ways
 
 CHUNK = 64
 
 
-class DeltaNet(nn.Module):
+class DeltaNet(Headed, nn.Module):
     """S <- a S + beta k (v - a S^T k)^T, y = S^T q: (batch, channels, *size) to the same shape.
 
     q, k and v are SiLU of linear maps, q and k of length one, cut into heads; beta is a sigmoid of a linear
@@ -46,11 +45,6 @@ class DeltaNet(nn.Module):
         self.fading = Fading(channels, heads) if gated else None
         self.scale = nn.Parameter(torch.ones(channels // heads))
         self.out = nn.Linear(channels, channels)
-
-    @staticmethod
-    def width_step(*, heads: int = 4, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT

@@ -9,10 +9,11 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from probekit_plugins.layers.headed import Headed
 from probekit_plugins.structures.blocks import append
 
 
-class Lambda(nn.Module):
+class Lambda(Headed, nn.Module):
     """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, head by head.
 
     (batch, channels, *size) to the same shape. Time and memory are linear in the number of positions.
@@ -39,11 +40,6 @@ class Lambda(nn.Module):
         extra = self.extra()
         if extra is not None:
             self.connect(channels + len(extra))
-
-    @staticmethod
-    def width_step(*, heads: int = 1, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def connect(self, inputs: int) -> None:
         """Make the maps q, k and v, which read this many channels."""

@@ -36,10 +36,10 @@ class LongShort(Window):
         self.near = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
         self.far = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
 
-    @staticmethod
-    def width_step(*, heads: int = 4, **_: Any) -> int:
+    @classmethod
+    def width_step(cls, *, heads: int | None = None, **_: Any) -> int:
         """Return what the width must be a multiple of: four channels a head."""
-        return 4 * heads
+        return 4 * super().width_step(heads=heads)
 
     def forward(self, x: Tensor) -> Tensor:
         made = self.laid(x)

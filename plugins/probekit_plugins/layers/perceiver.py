@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probekit_plugins.layers.headed import Headed
 
-class Perceiver(nn.Module):
+
+class Perceiver(Headed, nn.Module):
     """z = Attention(latents, x); z += Attention(z, z); y = Attention(x, z): linear in positions.
 
     (batch, channels, *size) to the same shape. `latents` learned vectors attend to all positions, then to
@@ -31,11 +31,6 @@ class Perceiver(nn.Module):
         self.read = Cross(channels, heads)
         self.think = Cross(channels, heads)
         self.write = Cross(channels, heads)
-
-    @staticmethod
-    def width_step(*, heads: int = 8, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT

@@ -3,18 +3,17 @@ State Space Duality", ICML 2024)."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.decayed import decayed, softplus_inverse
+from probekit_plugins.layers.headed import Headed
 from probekit_plugins.layers.scan import Scan, scanned, ways
 
 
-class SSD(nn.Module):
+class SSD(Headed, nn.Module):
     """h_t = exp(-a d_t) h_(t-1) + d_t B_t x_t, y_t = C_t h_t + D x_t, head by head, linear in positions.
 
     (batch, channels, *size) to the same shape. x, B and C are SiLU of linear maps of what comes in, B and C
@@ -43,11 +42,6 @@ class SSD(nn.Module):
         self.skip = nn.Parameter(torch.ones(heads))
         self.scale = nn.Parameter(torch.ones(channels))
         self.out = nn.Linear(channels, channels)
-
-    @staticmethod
-    def width_step(*, heads: int = 8, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def forward(self, x: Tensor) -> Tensor:
         rows, channels = x.flatten(2).mT, x.shape[1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -22,11 +20,6 @@ class XCA(Attention):
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 4) -> None:
         super().__init__(channels, heads=heads, out=True)
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-
-    @staticmethod
-    def width_step(*, heads: int = 4, **_: Any) -> int:
-        """Return what the width must be a multiple of: the number of heads."""
-        return heads
 
     def attend(self, *parts: Tensor) -> Tensor:
         """Return the values, each channel a mean of those that vary like it."""
