@@ -18,7 +18,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.grid import described
 from probekit.cli.live import Ahead
 from probekit.cli.messages import near, note, say
-from probekit.errors import StoreError
+from probekit.errors import StoreError, UsageError
 from probekit.executor import DONE, FAILED, Ended
 from probekit.plans.stored import code_in
 from probekit.stop import REQUEUE, stop
@@ -38,6 +38,14 @@ PAUSE = 5.0
 
 LOGS = ".detached"
 """Where, in the store, processes that outlive a command say what they do."""
+
+
+def either(executor: str | None, jobs: int | None) -> str | None:
+    """Return what --executor or --jobs says, None where neither does; raises UsageError where both do."""
+    if executor is not None and jobs is not None:
+        found = "they exclude each other"
+        raise UsageError("--executor and --jobs", found, 'Type --executor "local(jobs=4)".')
+    return executor if jobs is None else f"local(jobs={jobs})"
 
 
 def executor_of(text: str) -> Executor:

@@ -21,6 +21,17 @@ from probekit.plans.job import make_job
 from probekit.scores.interval import quantile
 from probekit.storage.result import Environment, Result
 
+KILLER = """
+import signal
+
+from probekit.executor import Ended
+
+
+class Killer:
+    def carry_out(self, folders, command):
+        for folder in folders:
+            yield Ended(folder, -signal.SIGKILL)
+"""
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
 ROWS = tuple(
     Published("table9", name, structure, 100, {"loss": loss}, width=4)
@@ -248,6 +259,37 @@ def test_minutes_that_end_leave_a_checkpoint_from_which_the_same_command_goes_on
         steps.append(json.loads(log.read_text().splitlines()[-1])["step"])
     assert "keys-16-pe-smoke" in log.parent.name
     assert 0 < steps[0] < steps[1]
+
+
+@pytest.mark.slow
+def test_tables_are_run_several_rows_at_a_time_and_found_again(probekit: Run, tmp_path: Path) -> None:
+    words = ("reproduce", "table2", "table3", "--scale", "smoke", "--store", str(tmp_path))
+    first = probekit(*words, "--jobs", "2", "--json")
+    assert first.returncode == 0, first.stderr
+    assert "14/14" in first.stderr
+    assert first.stdout == probekit(*words, "--dry-run", "--json").stdout
+    assert [len(table["lines"]) for table in json.loads(first.stdout)] == [7, 7]
+    assert len(list(tmp_path.glob("*/result.json"))) == 14
+
+
+def test_rows_whose_worker_was_killed_are_not_passed_over_in_silence(
+    probekit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "killer.py").write_text(KILLER)
+    words = ("reproduce", "table2", "--scale", "smoke", "--store", "runs", "--json")
+    done = probekit(*words, "--executor", "./killer.py:Killer")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("it was killed by SIGKILL") == 7
+    (table,) = json.loads(done.stdout)
+    assert all(line["found"] == {} for line in table["lines"])
+
+
+def test_minutes_and_several_at_a_time_exclude_each_other(probekit: Run) -> None:
+    for words in (("--jobs", "2"), ("--executor", "process")):
+        done = probekit("reproduce", "table2", "--minutes", "1", *words)
+        assert done.returncode == 2
+        assert "--minutes with --executor or --jobs" in done.stderr
 
 
 @pytest.mark.slow

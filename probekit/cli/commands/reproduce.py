@@ -10,14 +10,19 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note
+from probekit.cli.sent import either, executor_of, send_all
 from probekit.cli.table import print_json, print_tables
+from probekit.errors import UsageError
 from probekit.stop import Limit
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import Place, Source
+    from probekit.executor import Executor
     from probekit.plans.job import Job
     from probekit.storage.result import Result
     from probekit.storage.store import Store
+
+    Tables = list[tuple[Source, dict[Place, Job]]]
 
 
 def reproduce(
@@ -38,6 +43,12 @@ def reproduce(
     ] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long, best rows first; again goes on.")
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="As local(jobs=4, threads=1).  [default: here, one by one]")
+    ] = None,
+    many: Annotated[
+        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
@@ -60,14 +71,25 @@ def reproduce(
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
-    kept, within = Store(store), Limit(None if minutes is None else 60 * minutes)
-    found = []
-    for source in sources(registry(), names or []):
-        jobs = planned(source, scale, seeds, trainer)
-        if tune and not dry_run:
-            jobs = dict(zip(jobs, tuned(list(jobs.values()), device, kept), strict=True))
-        results = stored(jobs, kept) if dry_run else carried_out(source, jobs, device, kept, within)
-        found.append(reproduced(source, scale, {place: job.plan for place, job in jobs.items()}, results))
+    sender = either(executor, many)
+    if sender is not None and minutes is not None:
+        hint = "Type --jobs alone; Ctrl-C stops it, and the same command goes on."
+        raise UsageError("--minutes with --executor or --jobs", "they exclude each other", hint)
+    kept, within = Store(store), None if minutes is None else Limit(60 * minutes)
+    workers = None if sender is None else executor_of(sender)
+    jobs = [(source, planned(source, scale, seeds, trainer)) for source in sources(registry(), names or [])]
+    if tune and not dry_run:
+        jobs = [
+            (source, dict(zip(some, tuned(list(some.values()), device, kept), strict=True)))
+            for source, some in jobs
+        ]
+    results = stored(jobs, kept) if dry_run else carried_out(jobs, device, kept, within, workers)
+    found, lost = [], False
+    for source, some in jobs:
+        plans = {place: job.plan for place, job in some.items()}
+        here = {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
+        lost |= len(here) < len(plans)
+        found.append(reproduced(source, scale, plans, here))
     texts = [table for one in found for table in tables(one)]
     about = "Numbers of the paper beside ours: the order of the rows, and each of the paper's conclusions."
     write_tables(f"{', '.join(one.name for one in found)} at scale {scale}", about, texts, html, md)
@@ -75,7 +97,8 @@ def reproduce(
         print_json([one.model_dump(mode="json") for one in found])
     else:
         print_tables(texts)
-    if any(line.failed for one in found for line in one.lines):
+    asked_for_all = within is None and not dry_run
+    if any(line.failed for one in found for line in one.lines) or (lost and asked_for_all):
         raise typer.Exit(1)
 
 
@@ -89,29 +112,29 @@ def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place,
 
 
 def carried_out(
-    source: Source, jobs: dict[Place, Job], device: str | None, store: Store, within: Limit
-) -> dict[Place, Result]:
-    """Return the results, running what the store lacks as long as time is left, the paper's best rows first.
+    jobs: Tables, device: str | None, store: Store, within: Limit | None, workers: Executor | None
+) -> dict[str, Result]:
+    """Return the results by identity, running what the store lacks, each table's best rows first.
 
     Raises Interrupted at Ctrl-C.
     """
-    note(f"{source.name}: {len(jobs)} runs")
-    order = sorted(jobs, key=lambda place: (place[1], source.rank(place[0])))
-    limit = None if within.seconds is None else within
-    rows, outcomes, stopped = carry_out_all(
-        [jobs[place] for place in order], device, store, force=False, within=limit
-    )
+    order: list[Job] = []
+    for source, some in jobs:
+        note(f"{source.name}: {len(some)} runs")
+        order += [some[row, seed] for row, seed in sorted(some, key=lambda at: (at[1], source.rank(at[0])))]
+    if workers is None:
+        rows, outcomes, stopped = carry_out_all(order, device, store, force=False, within=within)
+    else:
+        rows, outcomes, stopped = send_all(order, workers, device, store, force=False)
     if stopped:
         raise interrupted(stopped)
     if left := sum(row["status"] == "planned" for row in rows):
-        note(f"{source.name}: the time is over; {left} of {len(rows)} runs are left for the same command.")
-    results = {outcome.result.plan.identity: outcome.result for outcome in outcomes}
-    return {
-        place: found for place, job in jobs.items() if (found := results.get(job.plan.identity)) is not None
-    }
+        note(f"The time is over; {left} of {len(rows)} runs are left for the same command.")
+    return {outcome.result.plan.identity: outcome.result for outcome in outcomes}
 
 
-def stored(jobs: dict[Place, Job], store: Store) -> dict[Place, Result]:
-    """Return the results that the store holds; raises StoreError where one is not whole."""
-    kept = {place: store.find(job.plan) for place, job in jobs.items()}
-    return {place: found[0] for place, found in kept.items() if found is not None}
+def stored(jobs: Tables, store: Store) -> dict[str, Result]:
+    """Return by identity the results that the store holds; raises StoreError where one is not whole."""
+    plans = [job.plan for _, some in jobs for job in some.values()]
+    kept = {plan.identity: store.find(plan) for plan in plans}
+    return {name: found[0] for name, found in kept.items() if found is not None}

@@ -12,7 +12,7 @@ import typer
 from probekit.cli.estimate import estimate
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
 from probekit.cli.messages import tell
-from probekit.cli.sent import detach_all, executor_of, send_all
+from probekit.cli.sent import detach_all, either, executor_of, send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
 from probekit.plans.study import Study, read_study
@@ -90,11 +90,7 @@ def run(
         )
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
-    if executor is not None and many is not None:
-        found = "they exclude each other"
-        raise UsageError("--executor and --jobs", found, 'Type --executor "local(jobs=4)".')
-    if many is not None:
-        executor = f"local(jobs={many})"
+    executor = either(executor, many)
     chosen_device(device)
     if study is not None:
         typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
