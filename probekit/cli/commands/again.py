@@ -9,6 +9,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note
+from probekit.cli.options import Device, Kept
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +21,8 @@ def again(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python files that the specification names.")
     ] = False,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    device: Device = None,
+    store: Kept = None,
     force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note, say, write
+from probekit.cli.options import Kept, Markdown
 from probekit.cli.table import print_json, print_tables
 from probekit.errors import UsageError
 
@@ -30,7 +31,7 @@ def card(
     ] = None,
     scale: Annotated[str | None, typer.Option(help="One scale alone.  [default: all stored]")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
-    md: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+    md: Markdown = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
     run: Annotated[bool, typer.Option("--run", help="First run what is missing.")] = False,
     seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: seeds 0 to K - 1.")] = 3,
@@ -41,9 +42,7 @@ def card(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="With --run: as for run.")
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    store: Kept = None,
 ) -> None:
     """Show structures x properties from the store: places between floor and perfect, with their intervals.
 

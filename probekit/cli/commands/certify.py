@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note, tell
+from probekit.cli.options import Kept
 from probekit.cli.progress import Progress
 from probekit.cli.table import print_json
 
@@ -27,9 +27,7 @@ def certify(
     device: Annotated[
         str | None, typer.Option(help="Where the controls are trained: cpu, cuda or mps.")
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    store: Kept = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of certificates.")] = False,
 ) -> None:
     """Check a probe: one label an input, an oracle that finds it, controls that lack the property and fail.

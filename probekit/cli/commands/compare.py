@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from probekit.catalog.registry import registry
+from probekit.cli.options import Kept, Markdown, Page
 from probekit.cli.table import print_json, print_tables
 
 
@@ -16,11 +16,9 @@ def compare(
     other: Annotated[str, typer.Argument(metavar="B", help="Another, as unet+lambda.")],
     probe: Annotated[str, typer.Option(metavar="PROBE", help="As nonlocality or nonlocality(size=64).")],
     scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page.")] = None,
-    md: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+    store: Kept = None,
+    html: Page = None,
+    md: Markdown = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all cases.")] = False,
 ) -> None:
     """Compare two structures on a probe from the store, seed by seed and test item by test item.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.grid import carry_out_all, interrupted, tuned
 from probekit.cli.messages import note
+from probekit.cli.options import AtATime, Device, Executed, Kept, Markdown, Page
 from probekit.cli.sent import either, executor_of, send_all
 from probekit.cli.table import print_json, print_tables
 from probekit.errors import UsageError
@@ -32,29 +32,21 @@ def reproduce(
     scale: Annotated[str, typer.Option(help="At paper, rows have the paper's widths.")] = "quick",
     seeds: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Run seeds 0 to K - 1.")] = 1,
     trainer: Annotated[str, typer.Option(help="As supervised(epochs=20).")] = "supervised",
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    device: Device = None,
+    store: Kept = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Choose each row's learning rate of three on the validation split.")
     ] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long, best rows first; again goes on.")
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="As local(jobs=4, threads=1).  [default: here, one by one]")
-    ] = None,
-    many: Annotated[
-        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
-    ] = None,
+    executor: Executed = None,
+    many: AtATime = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page.")] = None,
-    md: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+    html: Page = None,
+    md: Markdown = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of tables.")] = False,
 ) -> None:
     """Run what the store lacks of published tables; print their numbers beside ours, order and conclusions.

@@ -12,6 +12,7 @@ import typer
 from probekit.cli.estimate import estimate
 from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
 from probekit.cli.messages import tell
+from probekit.cli.options import AtATime, Device, Executed, Kept
 from probekit.cli.sent import detach_all, either, executor_of, send_all
 from probekit.cli.table import print_json
 from probekit.errors import UsageError
@@ -45,12 +46,8 @@ def run(
     study: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file that says all of the above.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or mps.  [default: the fastest there is]")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    device: Device = None,
+    store: Kept = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count parameters and width; train nothing.")
     ] = False,
@@ -62,12 +59,8 @@ def run(
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="As local(jobs=4, threads=1).  [default: here, one by one]")
-    ] = None,
-    many: Annotated[
-        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
-    ] = None,
+    executor: Executed = None,
+    many: AtATime = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave the runs to a process, or a queue, that outlives this.")
     ] = False,

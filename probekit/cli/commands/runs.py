@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from probekit.cards.words import NOTHING, duration, number
 from probekit.cli.messages import near, note, tell
+from probekit.cli.options import Kept
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
 
@@ -37,9 +37,7 @@ def runs(
         str | None,
         typer.Option(help="done, failed, running, queued, preempted, lost, or unread."),
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    store: Kept = None,
     yes: Annotated[bool, typer.Option("--yes", help="With rm: do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list of runs.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from probekit.cards.words import NOTHING, duration
 from probekit.cli.live import EVERY, Live, far
 from probekit.cli.messages import near, tell
+from probekit.cli.options import Kept
 from probekit.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ ORDER = ("running", "preempted", "lost", "queued", "failed", "unread")
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again until nothing runs or waits.")] = False,
-    store: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
-    ] = None,
+    store: Kept = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Show how many runs are done; of each other how far it is, who is at it, and how long it needs yet.

@@ -1,0 +1,24 @@
+"""Options are what several commands take in the same words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Kept = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
+]
+Device = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda or mps.  [default: the fastest there is]")
+]
+Executed = Annotated[
+    str | None,
+    typer.Option("--executor", help="As local(jobs=4, threads=1).  [default: here, one by one]"),
+]
+AtATime = Annotated[
+    int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
+]
+Page = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
+Markdown = Annotated[Path | None, typer.Option("--md", metavar="FILE", help="Write Markdown.")]
