@@ -40,12 +40,9 @@ class GatedLinearAttention(Attention):
         self.gate = nn.Sequential(nn.Linear(channels, RANK, bias=False), nn.Linear(RANK, channels))
         self.scale = nn.Parameter(torch.ones(channels // heads))
 
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(2).mT
-        parts = self.maps(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        gates = self.gate(rows).unflatten(2, (self.heads, -1)).transpose(1, 2)
-        z: Tensor = self.out(self.attend(*parts, gates).transpose(1, 2).flatten(2))
-        return z.mT.reshape_as(x)
+    def mapped(self, x: Tensor) -> Tensor:
+        """Return q, k, v and the gates' logits of each position, (batch, positions, 4 * channels)."""
+        return torch.cat([super().mapped(x), self.gate(x.flatten(2).mT)], 2)
 
     def attend(self, *parts: Tensor) -> Tensor:
         """Return what is read, normalised in each head; parts: q, k, v and the gates' logits."""
