@@ -30,20 +30,21 @@ PROBES = {
     "rotation": "convolution",
 }
 HOSTED = {"nonlocality": "unet", "translation": "lambda", "grouping": "lambda"}
+KEPT = [*((probe, "quick") for probe in PROBES), ("nonlocality", "laptop")]
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 
-@pytest.mark.parametrize("probe", PROBES)
-def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str) -> None:
-    found = Certificate.model_validate(Certified(probe)["quick"])
+@pytest.mark.parametrize(("probe", "scale"), KEPT)
+def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str, scale: str) -> None:
+    found = Certificate.model_validate(Certified(probe)[scale])
     plan = planned(
         probe=probe,
         structure=HOSTED.get(probe, "average"),
-        scale="quick",
+        scale=scale,
         trainer="supervised",
     )
     assert found.source == plan.asker.code, (
-        f"type probekit certify {probe} --scale quick, and keep what it finds"
+        f"type probekit certify {probe} --scale {scale}, and keep what it finds"
     )
     assert (found.passed, found.items, str(found.version)) == (
         True,
@@ -53,14 +54,14 @@ def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str)
     assert PROBES[probe] in found.networks
 
 
-@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize(("probe", "scale"), KEPT)
 def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_probe(
-    probe: str, tmp_path: Path
+    probe: str, scale: str, tmp_path: Path
 ) -> None:
     plan = planned(
         probe=probe,
         structure=HOSTED.get(probe, "average"),
-        scale="quick",
+        scale=scale,
         trainer="supervised",
     )
     result = Result(plan=plan, status="done", environment=HERE)
@@ -73,9 +74,8 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
 
 
 def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == [
-        f"{probe}-quick.json" for probe in sorted(PROBES)
-    ]
-    assert [list(Certified(probe)) for probe in PROBES] == [["quick"]] * len(PROBES)
+    kept = sorted(f"{probe}-{scale}" for probe, scale in KEPT)
+    assert sorted(path.stem for path in FOLDER.iterdir()) == kept
+    assert sorted(f"{probe}-{scale}" for probe in PROBES for scale in Certified(probe)) == kept
     with pytest.raises(KeyError):
         Certified("nonlocality")["paper"]
