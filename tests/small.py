@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +53,9 @@ def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
         typer.main.get_command(app).main(list(words), prog_name="probekit")
     printed = capsys.readouterr()
     return int(end.value.code or 0), printed.out, printed.err
+
+
+def first(count: int, members: Iterable[Any]) -> list[Any]:
+    """Return parameters of a test of which all but the first few members are slow."""
+    rest = pytest.mark.slow
+    return [pytest.param(one, marks=() if place < count else rest) for place, one in enumerate(members)]

@@ -25,6 +25,7 @@ from probekit.storage.store import Store
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.slow
 LAYERS = (
     "average", "global-context", "lambda", "lambda(heads=2)", "lambda(keys=8)", "lambda+pe", "lambda-tt",
     "transformer(heads=1)", "transformer(heads=2)",
