@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cli.messages import console, near, note, say, still, tell
+from probekit.cli.options import Kept
 from probekit.cli.table import print_json, print_table
 from probekit.errors import UsageError, did_you_mean
 
@@ -24,10 +25,7 @@ def store(
     other: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="With merge: the store to copy runs from.")
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option("--store", metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]"),
-    ] = None,
+    root: Kept = None,
     yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list.")] = False,
 ) -> None:
