@@ -120,10 +120,17 @@ def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: d
     assert Insideness(**{**words, "size": said}).side == said
 
 
-@pytest.mark.parametrize("probe", [Insideness(size=32, reach=3, near=90), Fill(size=8, near=60)])
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        (Insideness(size=32, reach=3, near=90), "ways of 91 to 1024 steps"),
+        (Insideness(size=32, reach=3, near=2000), "ways of 2001 or more steps"),
+        (Fill(size=8, near=60), "none is such a one"),
+    ],
+)
 def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
-    probe: Insideness | Fill, monkeypatch: pytest.MonkeyPatch
+    probe: Insideness | Fill, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maps, "ATTEMPTS", 16)
-    with pytest.raises(UsageError, match="none is such a one"):
+    with pytest.raises(UsageError, match=said):
         probe.data("harder", 0).batch([0])

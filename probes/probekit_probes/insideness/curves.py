@@ -60,8 +60,8 @@ class Design:
 
         Raises UsageError where images of this size have no such curves.
         """
-        ways = f"ways of {self.near} to {self.far} steps out of the middle"
-        asked = f"curves on {self.size} x {self.size} pixels with {ways}"
+        ways = f"{self.near} to {self.far}" if self.near <= self.far else f"{self.near} or more"
+        asked = f"curves on {self.size} x {self.size} pixels with ways of {ways} steps out of the middle"
         return redrawn(keys, self.draw, asked, "Type a lower near=, or a higher size=.")
 
     def draw(self, keys: streams.Words) -> tuple[Mask, Bytes, Bytes]:
