@@ -15,6 +15,7 @@ from probekit.plans.job import Job
 from probekit.runs import generators
 from probekit.runs.machine import environment
 from probekit.runs.network import apart, build, check, weights_hash
+from probekit.runs.room import sufficient
 from probekit.runs.sitting import Sitting, Watch
 from probekit.runs.splits import splits
 from probekit.scores.look import looked_at
@@ -91,6 +92,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         model = build(job.expression, probe.shape, plan, device)
     with sitting.of("answering first"):
         check(model, probe.shape, device)
+        sufficient(job, model, device)
     with sitting.of("training"):
         reached = train_model(job, folder, registry, model, train, device, sitting)
     model.eval()
