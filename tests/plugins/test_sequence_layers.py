@@ -61,7 +61,7 @@ def test_a_causal_layer_sees_the_positions_up_to_each_and_all_of_them(
     assert x.grad is not None
     moved = x.grad[0].flatten(1).abs().sum(0)
     assert (moved[: place + 1] > 0).all()
-    assert (moved[place + 1 :] < 1e-15).all()  # a Fourier transform rounds
+    assert (moved[place + 1 :] < 1e-12 * moved.max()).all()  # a Fourier transform rounds
 
 
 @layers
