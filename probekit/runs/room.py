@@ -49,12 +49,12 @@ def sufficient(job: Job, model: nn.Module, device: torch.device) -> None:
 def kept(model: nn.Module, shape: Shape, items: int, most: int) -> int:
     """Return the bytes that a network's answers to some items keep for the backward pass, on the CPU.
 
-    Counted is each piece of memory once, weights left out, until it is more than `most`. A copy answers, in
-    training mode: what a network keeps of what it was asked stays as it was.
+    Counted is each piece of memory once, weights left out, until it is more than `most`. A copy answers:
+    what a network keeps of what it was asked stays as it was.
     """
     import torch
 
-    model = copy.deepcopy(model).train()
+    model = copy.deepcopy(model)
     places = {one.untyped_storage().data_ptr() for one in (*model.parameters(), *model.buffers())}
     total = 0
 
