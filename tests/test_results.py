@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tarfile
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
+from probekit.cards.assemble import make_card
+from probekit.catalog.registry import registry
 from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Result
 from probekit.storage.store import Store
@@ -48,11 +49,17 @@ def test_rows_of_the_table_are_what_the_runs_scored(store: Store) -> None:
     page = (RESULTS / "sequences.md").read_text(encoding="utf-8")
     rows = {(probe, structure): cells for probe, structure, *cells in ROW.findall(page)}
     for asked, some in runs(store).items():
-        if asked in rows:
-            headline = next(iter(some[0].metrics))
-            scores = [[one.metrics[headline] for one in some], [one.metrics.get("exact") for one in some]]
-            scores.append([one.harder.get(headline) for one in some])
-            assert rows[asked] == [percents(column) for column in scores], asked
+        headline = next(iter(some[0].metrics))
+        scores = [[one.metrics[headline] for one in some], [one.metrics.get("exact") for one in some]]
+        scores.append([one.harder.get(headline) for one in some])
+        assert rows[asked] == [percents(column) for column in scores], asked
+
+
+def test_committed_runs_make_a_card_of_three_seeds_each(store: Store) -> None:
+    (column,) = make_card(store, registry()).columns
+    assert {(cell.structure, len(cell.done)) for cell in column.cells} == {
+        (structure, 3) for _, structure in runs(store)
+    }
 
 
 def percents(column: list[float | None]) -> str:
@@ -62,4 +69,4 @@ def percents(column: list[float | None]) -> str:
 
 def test_there_are_committed_runs() -> None:
     assert ARCHIVES
-    assert all(Path(path).stat().st_size < 2_000_000 for path in ARCHIVES)
+    assert all(path.stat().st_size < 2_000_000 for path in ARCHIVES)

@@ -64,16 +64,16 @@ def of_training(shape: Shape, trainer: Part, width: int | None, parameters: int)
     }
 
 
-def held(asked: str, needed: Mapping[str, int], most: int | None = None) -> None:
+def held(asked: str, needed: Mapping[str, int], most: int | None = None, hint: str = "Ask for less.") -> None:
     """Raise UsageError where what is needed, in bytes by what it is for, exceeds a limit.
 
-    most: the limit, by default what this machine has.
+    most: the limit, by default what this machine has. hint: what to type next.
     """
     limit = memory() if most is None else most
     if sum(needed.values()) > limit:
         parts = " and ".join(f"{human(size)} for {what}" for what, size in needed.items() if size)
         which = "this machine has" if most is None else "what is allowed here is"
-        raise UsageError(asked, f"it takes at least {parts}, and {which} {human(limit)}", "Ask for less.")
+        raise UsageError(asked, f"it takes at least {parts}, and {which} {human(limit)}", hint)
 
 
 def made(part: Part, most: int | None = None) -> Probe:

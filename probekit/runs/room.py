@@ -6,10 +6,9 @@ import contextlib
 import copy
 from typing import TYPE_CHECKING
 
-from probekit.errors import UsageError
 from probekit.interfaces import Shape
+from probekit.plans import size
 from probekit.plans.job import Job
-from probekit.plans.size import human, memory
 from probekit.runs import generators
 
 if TYPE_CHECKING:
@@ -30,20 +29,18 @@ def sufficient(job: Job, model: nn.Module, device: torch.device) -> None:
     items = job.trainer.params.get("batch")
     if device.type != "cpu" or not isinstance(items, int):
         return
-    limit, shape, first, each = memory(), job.probe.shape, 0, 0
+    limit, shape, first, each = size.memory(), job.probe.shape, 0, 0
     with generators.kept(), contextlib.suppress(Exception):
         first = kept(model, shape, 1, limit)
         if first * items > limit:  # tables are kept once, however many items there are
             each = first if first > limit else kept(model, shape, 2, limit) - first
-    needed = first + (items - 1) * each
-    if needed > limit:
-        fits = 1 + (limit - first) // each
-        smaller = f"Type --trainer '{job.trainer.name}(batch={fits})', or ask" if fits > 0 else "Ask"
-        raise UsageError(
-            f"training {job.plan.spec.structure} on {job.plan.spec.probe}",
-            f"a step of {items} items keeps at least {human(needed)}, and this machine has {human(limit)}",
-            f"{smaller} for less.",
-        )
+    fits = 1 + (limit - first) // each if each else items
+    smaller = f"Type --trainer '{job.trainer.name}(batch={fits})', or ask" if fits > 0 else "Ask"
+    size.held(
+        f"training {job.plan.spec.structure} on {job.plan.spec.probe}",
+        {f"what a step of {items} items keeps": first + (items - 1) * each},
+        hint=f"{smaller} for less.",
+    )
 
 
 def kept(model: nn.Module, shape: Shape, items: int, most: int) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
+from probekit.plans import size
 from probekit.runs import generators, room
 from probekit.runs.network import build
 
@@ -50,19 +51,20 @@ def test_a_batch_that_does_not_fit_is_refused_and_the_one_that_is_named_fits(
     structure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job(structure=structure)
+    less = job(structure=structure, trainer="supervised(batch=5,epochs=1)")
     model = build(asked.expression, asked.probe.shape, asked.plan, CPU).eval()
     with generators.kept():
         need = [room.kept(model, asked.probe.shape, items, 1 << 40) for items in (1, 2)]
     before = generators.state()
-    monkeypatch.setattr(room, "memory", lambda: need[0] + 15 * (need[1] - need[0]))
+    monkeypatch.setattr(size, "memory", lambda: need[0] + 15 * (need[1] - need[0]))
     room.sufficient(asked, model, CPU)
-    monkeypatch.setattr(room, "memory", lambda: need[0] + 4 * (need[1] - need[0]))
+    monkeypatch.setattr(size, "memory", lambda: need[0] + 4 * (need[1] - need[0]))
     with pytest.raises(UsageError, match="16 items") as caught:
         room.sufficient(asked, model, CPU)
     assert "--trainer 'supervised(batch=5)'" in str(caught.value)
     assert str(generators.state()) == str(before)
-    room.sufficient(job(structure=structure, trainer="supervised(batch=5,epochs=1)"), model, CPU)
-    monkeypatch.setattr(room, "memory", lambda: need[0] - 1)
+    room.sufficient(less, model, CPU)
+    monkeypatch.setattr(size, "memory", lambda: need[0] - 1)
     with pytest.raises(UsageError, match=r"Ask for less"):
         room.sufficient(asked, model, CPU)
 
@@ -104,14 +106,14 @@ class Breaking(nn.Module):
 def test_the_network_itself_is_not_asked_and_one_that_fails_is_let_by(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = Remembering().eval()
+    asked, model = job(), Remembering().eval()
     assert room.kept(model, SHAPE, 1, 1 << 40) > 0
     assert (model.asked, model.mask.requires_grad, model.training) == (0, False, False)
-    monkeypatch.setattr(room, "memory", lambda: 1)
-    room.sufficient(job(), Breaking(), CPU)
+    monkeypatch.setattr(size, "memory", lambda: 1)
+    room.sufficient(asked, Breaking(), CPU)
 
 
 def test_what_a_trainer_does_without_a_batch_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = job(trainer="none")
-    monkeypatch.setattr(room, "memory", lambda: 1)
+    monkeypatch.setattr(size, "memory", lambda: 1)
     room.sufficient(asked, build(asked.expression, asked.probe.shape, asked.plan, CPU), CPU)
