@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from small import job
 from torch import nn
 
+from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit.plans import size
 from probekit.runs import generators, room
 from probekit.runs.network import build
+from probekit.runs.run import carry_out
+from probekit.storage.folder import LOG
+from probekit.storage.store import Store
 
 CPU = torch.device("cpu")
 SHAPE = Shape(2, 1, (8, 8))
@@ -67,6 +73,17 @@ def test_a_batch_that_does_not_fit_is_refused_and_the_one_that_is_named_fits(
     monkeypatch.setattr(size, "memory", lambda: need[0] - 1)
     with pytest.raises(UsageError, match=r"Ask for less"):
         room.sufficient(asked, model, CPU)
+
+
+def test_a_run_without_room_is_failed_before_it_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = job()
+    monkeypatch.setattr(size, "memory", lambda: 1)
+    outcome = carry_out(asked, registry(), device="cpu", store=Store(tmp_path))
+    assert outcome.result.status == "failed"
+    assert "what a step of 16 items keeps" in outcome.result.error
+    assert not (outcome.folder.path / LOG).exists()
 
 
 def test_counting_ends_where_it_is_too_much() -> None:
