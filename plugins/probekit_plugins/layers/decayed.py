@@ -17,21 +17,21 @@ def decayed(q: Tensor, k: Tensor, v: Tensor, decay: Tensor | None = None) -> Ten
     less, of what is left at each position of the state before it, (batch, heads, positions); None: all is.
     """
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
+    parts = (q, k, v) if decay is None else (q, k, v, decay[..., None])
     found = []
-    for start in range(0, q.shape[2], CHUNK):
-        some = slice(start, start + CHUNK)
-        asks, keys, values = q[:, :, some], k[:, :, some], v[:, :, some]
-        scores = (asks @ keys.mT).tril()
-        if decay is None:
-            found.append(asks @ state + scores @ values)
-            state = state + keys.mT @ values
-        else:
-            passed = decay[:, :, some].cumsum(2)[..., None]
+    for asks, keys, values, *fading in zip(*(torch.split(part, CHUNK, 2) for part in parts), strict=True):
+        scores = asks @ keys.mT
+        if fading:
+            passed = fading[0].cumsum(2)
             # masked first: beyond the diagonal the exponent is positive, and may be huge
-            left = (passed - passed.mT).tril().exp()
+            later = passed.new_full(scores.shape[2:], -torch.inf).triu(1)
+            left = (passed - passed.mT).add_(later).exp_()
             found.append(asks @ state * passed.exp() + (scores * left) @ values)
             after = passed[:, :, -1:]
             state = state * after.exp() + (keys * (after - passed).exp()).mT @ values
+        else:
+            found.append(asks @ state + scores.tril() @ values)
+            state = state + keys.mT @ values
     return torch.cat(found, 2)
 
 

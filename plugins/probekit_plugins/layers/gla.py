@@ -61,12 +61,11 @@ def kept(q: Tensor, k: Tensor, v: Tensor, decay: Tensor) -> Tensor:
     the shape of k."""
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
     found = []
-    for start in range(0, q.shape[2], CHUNK):
-        some = slice(start, start + CHUNK)
-        asks, keys, values = q[:, :, some], k[:, :, some], v[:, :, some]
-        passed = decay[:, :, some].cumsum(2)
+    parts = (torch.split(part, CHUNK, 2) for part in (q, k, v, decay))
+    for asks, keys, values, fading in zip(*parts, strict=True):
+        passed = fading.cumsum(2)
         # of each pair and channel; no product of two of them is larger than one, as a quotient might be
-        left = (passed[:, :, :, None] - passed[:, :, None]).clamp(max=0).exp()
+        left = (passed[:, :, :, None] - passed[:, :, None]).clamp_(max=0).exp_()
         scores = torch.einsum("bhic,bhjc,bhijc->bhij", asks, keys, left).tril()
         found.append(asks * passed.exp() @ state + scores @ values)
         after = passed[:, :, -1:]

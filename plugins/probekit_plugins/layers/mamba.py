@@ -3,14 +3,16 @@ Spaces", 2023)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from probekit_plugins.layers.decayed import softplus_inverse
-from probekit_plugins.layers.scan import Scan, scanned, ways
+from probekit_plugins.layers.scan import Scan, shares, ways
 
 CHUNK = 32
 
@@ -48,47 +50,64 @@ class Mamba(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         wide, gate = self.maps(x.flatten(2).mT).chunk(2, 2)
         inner = functional.silu(wide)
-        narrow, b, c = self.reads(inner).split([self.widen.in_features, self.state, self.state], 2)
+        narrow, *shared = self.reads(inner).split([self.widen.in_features, self.state, self.state], 2)
         step = self.widen(narrow)
         with torch.autocast(x.device.type, enabled=False):
-            exact = self.rates.dtype
+            exact, size = self.rates.dtype, x.shape[2:]
             values = inner.to(exact).mT  # (batch, channels, positions)
             steps = -functional.logsigmoid(-(step.to(exact) + self.steps)).mT  # a softplus
-            keys, asks = (part.to(exact)[:, None].expand(-1, x.shape[1], -1, -1) for part in (b, c))
-            decay = -steps[..., None] * self.rates.exp()[:, None]
-            parts = (decay, (steps * values)[..., None] * keys, asks)
-            y = scanned(remade, parts, self.ways, x.shape[2:]) + self.skip[:, None] * values
+            b, c = (part.to(exact)[:, None] for part in shared)
+            found, heads = [], shares(len(self.rates), self.ways)
+            own = (steps, 1), (values, 1), (self.rates.exp(), 0)
+            split = (torch.split(part, heads, dim) for part, dim in own)
+            for way, some, given, rates in zip(self.ways, *split, strict=True):
+                read = (way.read(part, size) for part in (some, given, b, c))
+                found.append(way.restore(selected(rates, *read), size))
+            y = torch.cat(found, 1) + self.skip[:, None] * values
         z: Tensor = self.out(y.mT.to(gate.dtype) * functional.silu(gate))
         return z.mT.reshape_as(x)
 
 
-def remade(*parts: Tensor) -> Tensor:
-    """Return what `selected` does; its many states are made again on the way back, not kept till then."""
-    y: Tensor = checkpoint(selected, *parts, use_reentrant=False, preserve_rng_state=False)
-    return y
+def selected(rates: Tensor, steps: Tensor, values: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Return C h at each position, (batch, channels, positions).
 
-
-def selected(decay: Tensor, taken: Tensor, asks: Tensor) -> Tensor:
-    """Return C h at each position, (batch, channels, positions); decay: the logarithm of what is left of h,
-    taken: what is added to it, asks: C, (batch, channels, positions, state) each.
-
-    In chunks, within which states that lie 1, 2, 4 and so on positions apart are joined (Hillis and Steele),
-    all chunks at once; then each is given the state that the one before it ended with.
+    rates: -A, (channels, state). steps, values: d and x, (batch, channels, positions). b, c: what all
+    channels are given and asked, (batch, 1, positions, state).
     """
-    count = taken.shape[2]
-    chunk = min(CHUNK, count)
-    padded = (functional.pad(part, (0, 0, 0, -count % chunk)) for part in (decay, taken))
-    left, h = (part.view(*part.shape[:2], -1, chunk, part.shape[3]) for part in padded)
-    apart = 1
-    while apart < chunk:
-        joined = h[:, :, :, apart:] + left[:, :, :, apart:].exp() * h[:, :, :, :-apart]
-        h = torch.cat([h[:, :, :, :apart], joined], 3)
-        left = torch.cat([left[:, :, :, :apart], left[:, :, :, apart:] + left[:, :, :, :-apart]], 3)
-        apart *= 2
-    passed = left.exp()
-    before = [taken[:, :, 0] * 0]
-    for ends, kept in zip(h[:, :, :-1, -1].unbind(2), passed[:, :, :-1, -1].unbind(2), strict=True):
-        before.append(ends + kept * before[-1])
-    h = h + passed * torch.stack(before, 2)[:, :, :, None]
-    y: Tensor = (h.flatten(2, 3)[:, :, :count] * asks).sum(3)
-    return y
+    steps, values = (part.movedim(2, 0).contiguous() for part in (steps, values))
+    b, c = (part.movedim(2, 0) for part in (b, c))
+    left = (steps[..., None] * -rates).exp()
+    h: Tensor = Recurrence.apply(left, (steps * values)[..., None] * b)  # type: ignore[no-untyped-call]
+    return (h @ c.mT).squeeze(3).movedim(0, 2)
+
+
+class Recurrence(torch.autograd.Function):
+    """h_t = left_t h_(t-1) + taken_t from h = 0, number by number, along the first dimension of both."""
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, taken: Tensor) -> Tensor:
+        h = recur(left, taken)
+        ctx.save_for_backward(left, h)
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        left, h = ctx.saved_tensors
+        # what a state changes it changes in all after it, by as much as is left of it there
+        back = recur(left.roll(-1, 0).flip(0), gradient.flip(0)).flip(0)
+        return back * functional.pad(h, (0, 0) * (h.ndim - 1) + (1, -1)), back
+
+
+def recur(left: Tensor, taken: Tensor) -> Tensor:
+    """Return all h: of all chunks at once, each then given the state that the one before it ended with."""
+    short = -len(taken) % CHUNK
+    some, h = (functional.pad(part, (0, 0) * (part.ndim - 1) + (0, short)) for part in (left, taken))
+    some, h = (torch.unflatten(part, 0, (-1, CHUNK)) for part in (some, h if short else h.clone()))
+    for place in range(1, CHUNK):
+        h[:, place].addcmul_(some[:, place], h[:, place - 1])
+    passed = some.cumprod(1)
+    for chunk in range(1, len(h)):
+        h[chunk].addcmul_(passed[chunk], h[chunk - 1, -1])
+    found: Tensor = h.flatten(0, 1)[: len(taken)]
+    return found

@@ -69,9 +69,9 @@ class Reformer(Attention):
         rows = picked(rows, order.flatten(1), back)
         q, k, v = self.cut(torch.unflatten(rows, 1, (self.rounds, -1)), 0).chunk(3, -1)
         # a softmax over the keys of all rounds, kept as numerator, denominator and the highest score of each
-        scores = q @ self.look_back(k).mT + self.bias  # (items, rounds, chunks, bucket, keys seen)
+        scores = (q @ self.look_back(k).mT).add_(self.bias)  # (items, rounds, chunks, bucket, keys seen)
         highest = scores.detach().amax(-1, keepdim=True)
-        shares = (scores - highest).exp()
+        shares = scores.sub_(highest).exp_()
         found = torch.cat([shares @ self.look_back(v), shares.sum(-1, keepdim=True), highest], -1)
         found = found.flatten(2, 3)[:, :, : order.shape[-1]].flatten(1, 2)  # without what filled up
         found = picked(found, back, (order + rounds).flatten(1))
