@@ -68,23 +68,23 @@ def corrected(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, decay: Tensor | Non
     q, k, v, beta = (part.to(exact) for part in (q, k, v, beta))
     q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
+    parts = [q, k, v, beta[..., None]] if decay is None else [q, k, v, beta[..., None], decay[..., None]]
+    chunks = zip(*(torch.split(part, CHUNK, 2) for part in parts), strict=True)
     found = []
-    for start in range(0, q.shape[2], CHUNK):
-        some = slice(start, start + CHUNK)
-        asks, keys, values, rates = q[:, :, some], k[:, :, some], v[:, :, some], beta[:, :, some, None]
-        known, mixed, scores = rates * keys, (rates * keys) @ keys.mT, (asks @ keys.mT).tril()
-        if decay is not None:
-            passed = decay[:, :, some].to(exact).cumsum(2)[..., None]
+    for asks, keys, values, rates, *fading in chunks:
+        known = rates * keys
+        mixed, scores = known @ keys.mT, (asks @ keys.mT).tril()
+        if fading:
+            passed = fading[0].to(exact).cumsum(2)
             left = (passed - passed.mT).tril().exp()  # masked first: beyond the diagonal it may be huge
             mixed, scores = mixed * left, scores * left
             known, asks = known * passed.exp(), asks * passed.exp()
         # what a position writes depends on what those before it in the chunk wrote: one triangular solve
-        unit = torch.eye(mixed.shape[-1], dtype=q.dtype, device=q.device)
         right = torch.cat([rates * values, known], -1)
-        solved = torch.linalg.solve_triangular(mixed.tril(-1) + unit, right, upper=False, unitriangular=True)
+        solved = torch.linalg.solve_triangular(mixed, right, upper=False, unitriangular=True)
         written = solved[..., : v.shape[-1]] - solved[..., v.shape[-1] :] @ state
         found.append(asks @ state + scores @ written)
-        if decay is not None:
+        if fading:
             after = passed[:, :, -1:]
             state, keys = state * after.exp(), keys * (after - passed).exp()
         state = state + keys.mT @ written
