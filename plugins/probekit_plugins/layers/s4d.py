@@ -4,7 +4,7 @@ Models", NeurIPS 2022)."""
 from __future__ import annotations
 
 from functools import partial
-from math import log, pi, prod
+from math import ceil, log, pi, prod
 
 import torch
 from pydantic import PositiveInt
@@ -49,8 +49,13 @@ class S4D(nn.Module):
         poles = torch.complex(-self.damping.exp(), self.turning)
         moved = poles * self.step.exp()[:, None]
         weights = torch.view_as_complex(self.read) * (moved.exp() - 1) / poles
-        back = torch.arange(self.length, device=moved.device)
-        return 2 * torch.einsum("cn,cnl->cl", weights, (moved[..., None] * back).exp()).real
+        # l is a multiple of a stride and a rest: exponentials of both are few, and K is a product of them
+        stride = ceil(self.length**0.5)
+        back = torch.arange(stride, device=moved.device)
+        near = (moved[..., None] * back).exp()
+        far = weights[..., None] * (moved[..., None] * stride * back).exp()  # (channels, pairs, stride)
+        kernel = torch.cat([far.real, -far.imag], 1).mT @ torch.cat([near.real, near.imag], 1)
+        return 2 * kernel.flatten(1)[:, : self.length]
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
