@@ -39,8 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name: address of the function, whose docstring ends with `Example: ...`, and the line that --help shows."""
 
-# ClickException, from click or, in newer typers, from the copy of it within
-CLICK_ERROR = cast(type[Exception], typer.BadParameter.__mro__[2])
+# UsageError, from click or, in newer typers, from the copy of it within
+MISUSED = cast(type[Exception], typer.BadParameter.__mro__[1])
 
 
 class Commands(TyperGroup):
@@ -69,11 +69,22 @@ class Commands(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the words before a command; without any, help is shown."""
+        try:
+            return super().parse_args(ctx, args)
+        except MISUSED as error:
+            if not args:
+                raise
+            raise _corrected(error) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what it raises becomes one paragraph and an exit code."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError, CLICK_ERROR):
+        except MISUSED as error:
+            raise _corrected(error, ctx.invoked_subcommand) from None
+        except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except BaseException as error:  # SystemExit too: no plugin ends a command as if it were done
             if (stopped := behind(error)) is not None:
@@ -86,6 +97,14 @@ class Commands(TyperGroup):
             else:
                 say(f"{reason(error)}. Run again with --debug, as `probekit --debug ...`, for the traceback.")
             raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
+
+
+def _corrected(error: Any, *command: str) -> typer.Exit:
+    """Say in one paragraph which words cannot be meant, and return the end."""
+    said = error.format_message().rstrip(".")
+    asked = "".join(f"{name}: " for name in command)
+    say(f"{asked}{said[:1].lower()}{said[1:]}. Type {' '.join(['probekit', *command])} -h.")
+    return typer.Exit(error.exit_code)
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

@@ -52,6 +52,26 @@ def test_a_small_mistake_gets_a_sentence(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "-s"), "run: option '-s' requires an argument. Type probekit run -h."),
+        (("run", "nonlocality", "--seeds", "many"), "run: invalid value for '--seeds'"),
+        (("runs", "--forget"), "runs: no such option: --forget"),
+        (("compare", "unet"), "compare: missing "),
+        (("--frob", "list"), "no such option: --frob"),
+    ],
+)
+def test_words_that_cannot_be_meant_get_one_paragraph_as_all_errors_do(
+    words: tuple[str, ...], said: str, capsys: Capture
+) -> None:
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"probekit: {said}")
+    assert " ".join(err.split()).endswith(" -h.")
+    assert "Usage:" not in err
+
+
 @pytest.mark.parametrize("other", ["unet", "structures/unet", "unet(downs=none)"])
 def test_a_structure_is_not_compared_with_itself(other: str, tmp_path: Path, capsys: Capture) -> None:
     done(tmp_path, structure="unet")
