@@ -19,6 +19,7 @@ from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
 from probekit.pages.gallery import Gallery, gallery
+from probekit.pages.hues import Hues, hues
 from probekit.pages.maps import Maps, maps
 from probekit.pages.plots import climbs, curves
 from probekit.pages.strip import Strip, across, strip
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+MANY = 12
+"""Sentences of structures that are shown unfolded at the most."""
 TEMPLATES = Path(__file__).parent / "templates"
 SIGNS: dict[Word, str] = {
     "has it": "●",
@@ -47,13 +50,14 @@ SIGNS: dict[Word, str] = {
 class Section:
     """A column with its pictures; learned, climbed, costs: SVG elements of numbers alone, and names of axes.
 
-    strips: by structure; paper: whether there are published numbers; solved: what is told of how hard it may
-    be, "" where nothing is; notes: what is not drawn.
+    strips: by structure; hues: the colours of its plots; paper: whether there are published numbers; solved:
+    what is told of how hard it may be, "" where nothing is; notes: what is not drawn.
     """
 
     column: Column
     cells: tuple[Cell, ...]
     strips: dict[str, Strip | None]
+    hues: Hues
     learned: Markup | None
     climbed: Markup | None
     costs: tuple[Markup, ...]
@@ -102,7 +106,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {"colour": colour, "across": across}
+    found.globals |= {"colour": colour, "across": across, "MANY": MANY}
     found.filters["plain"] = plain
     return found
 
@@ -111,15 +115,17 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
     """Draw a column."""
     from markupsafe import Markup
 
-    lines: list[tuple[int, Points]] = []
+    lines: list[tuple[str, Points]] = []
     spoilt: list[str] = []
-    places = {name: place for place, name in enumerate(card.structures)}
-    for one in column.cells:
+    cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
+    told = hues(list(card.structures), cells)
+    rising = sorted(cells, key=lambda cell: cell.structure in told.own)
+    for one in rising:
         for run in one.runs:
             folder = Folder(store.root / run.folder)
             try:
                 if points := logged(folder, folder.read_result()):
-                    lines.append((places[one.structure], points))
+                    lines.append((told.of(one.structure), points))
             except StoreError as error:
                 spoilt.append(f"{run.folder}: {error.found}.")
     try:
@@ -127,13 +133,13 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
     except ProbekitError as error:
         drawn = Gallery(notes=[f"No cases are drawn: {error.found}."])
     missing = drawn.notes + spoilt
-    cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
-    climbed = [(places[one.structure], one.along) for one in cells if one.along and one.along.points]
+    climbed = [(told.of(one.structure), one.along) for one in rising if one.along and one.along.points]
     return Section(
         column=column,
         cells=cells,
         strips={cell.structure: strip(column, cell) for cell in cells},
+        hues=told,
         learned=Markup(curves(lines, f"curves{place}")) if lines else None,
         climbed=Markup(climbs(climbed, f"climbs{place}")) if climbed else None,
         costs=tuple(map(Markup, costs(column, numbers, f"costs{place}"))),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.finite import LARGEST
-from probekit.scores.pictures import appearance, banded, colour, new_figure
+from probekit.scores.pictures import appearance, banded, new_figure
 from probekit.storage.along import Along, Point
 from probekit.storage.curve import Points
 
@@ -36,20 +37,20 @@ class Panel:
     alt: str
 
 
-def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
-    """Draw learning curves as an SVG element: (step, loss) each, in the colour of its structure's place.
+def curves(lines: Sequence[tuple[str, Points]], salt: str) -> str:
+    """Draw learning curves as an SVG element: (step, loss) each, in its colour, the first lowest.
 
     salt: makes the names within the SVG its own in a page of several. No text but numbers and two words comes
     into it.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    drawn = [(place, thinned(points)) for place, points in lines]
+    drawn = [(hue, thinned(points)) for hue, points in lines]
     with styled(salt):
         figure = new_figure(4.6, 2.7)
         axes = figure.subplots()
-        for place, points in drawn:
-            axes.plot(*zip(*points, strict=True), color=colour(place), linewidth=1.1, alpha=0.85)
+        for hue, points in drawn:
+            axes.plot(*zip(*points, strict=True), color=hue, linewidth=1.1, alpha=0.85)
         losses = [loss for _, points in drawn for _, loss in points]
         if min(losses) > 0 and max(losses) > DECADE * min(losses):
             axes.set_yscale("log")
@@ -63,10 +64,11 @@ def curves(lines: Sequence[tuple[int, Points]], salt: str) -> str:
         return element(figure)
 
 
-def climbs(lines: Sequence[tuple[int, Along]], salt: str) -> str:
-    """Draw scores along an axis as an SVG element, a line a structure in the colour of its place.
+def climbs(lines: Sequence[tuple[str, Along]], salt: str) -> str:
+    """Draw scores along an axis as an SVG element, a line a structure in its colour, the first lowest.
 
-    Bands are 95 %; dashed are closed-form controls, of the first. salt: as for `curves`.
+    Bands are 95 %, of a colour that one line alone has; dashed are closed-form controls, of the first. salt:
+    as for `curves`.
     """
     with styled(salt):
         figure = new_figure(4.6, 2.7)
@@ -74,14 +76,15 @@ def climbs(lines: Sequence[tuple[int, Along]], salt: str) -> str:
         first = lines[0][1]
         for points in first.controls.values():
             axes.plot(*middles(points), color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        for place, found in lines:
+        shared = Counter(hue for hue, _ in lines)
+        for hue, found in lines:
             xs, ys = middles(found.points)
-            axes.plot(xs, ys, "o-", color=colour(place), linewidth=1.2, markersize=2.5)
+            axes.plot(xs, ys, "o-", color=hue, linewidth=1.2, markersize=2.5)
             ends = [(x, p.low, p.high) for x, p in zip(xs, found.points, strict=True)]
             known = [(x, low, high) for x, low, high in ends if low is not None and high is not None]
-            if known:
+            if known and shared[hue] == 1:
                 at, low, high = ([row[part] for row in known] for part in range(3))
-                axes.fill_between(at, low, high, color=colour(place), alpha=0.15, linewidth=0)
+                axes.fill_between(at, low, high, color=hue, alpha=0.15, linewidth=0)
         last = max(point.stop for _, found in lines for point in found.points)
         axes.set_xscale("symlog", linthresh=max(1.0, last / 64), base=2)
         axes.xaxis.set_major_formatter("{x:g}")

@@ -169,7 +169,7 @@ def test_a_structure_that_is_not_installed_is_a_line(tmp_path: Path) -> None:
 
 def test_plots_take_the_colours_of_the_page_and_ids_of_their_own() -> None:
     points = [(float(step), 1.0 / step) for step in range(1, 500)]
-    one, other = curves([(0, points)], "a"), curves([(0, points)], "b")
+    one, other = curves([("#3b7dd8", points)], "a"), curves([("#3b7dd8", points)], "b")
     assert INK not in one
     assert "currentColor" in one
     assert COLOURS[0] in one

@@ -37,7 +37,7 @@ def test_a_loss_that_rises_and_never_comes_back_is_a_spike(losses: list[float], 
 def test_losses_of_any_size_are_drawn() -> None:
     points = [(float(step), loss) for step, loss in enumerate([1e-3, 1e308, -1e308, 1.7e308] * 90)]
     for some in (points, points[1::2]):
-        drawn = curves([(0, some)], "salt")
+        drawn = curves([("#3b7dd8", some)], "salt")
         assert drawn.startswith("<svg")
         assert "inf" not in drawn
         assert "nan" not in drawn

@@ -1,0 +1,50 @@
+"""What is guarded: structures are told apart by colour, however many there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stores import card_of, put
+
+from probekit.catalog.registry import registry
+from probekit.pages.hues import hues
+from probekit.pages.page import page
+from probekit.scores.pictures import COLOURS
+from probekit.storage.store import Store
+
+MANY = (
+    "average", "axial", "criss-cross", "fnet", "glore", "gru", "hyena",
+    "lambda", "mamba", "mixer", "s4d", "window", "xca",
+)  # fmt: skip
+
+
+def stored(where: Path, names: tuple[str, ...]) -> Store:
+    """Return runs of these layers, each better than the one before it."""
+    store = Store(where)
+    for place, name in enumerate(names):
+        put(store, f"unet+{name}", {0: 0.9 - place / 20})
+    return store
+
+
+def test_of_few_structures_each_has_the_colour_of_its_place_in_the_card(tmp_path: Path) -> None:
+    card = card_of(stored(tmp_path, MANY[:10]))
+    (column,) = card.columns
+    told = hues(list(card.structures), column.cells[::2])
+    assert [told.of(name) for name in card.structures][::2] == list(COLOURS[::2])
+    assert [name for _, name in told.legend] == [cell.structure for cell in column.cells[::2]]
+    assert told.others == 0
+
+
+def test_of_many_structures_the_best_have_a_colour_each_and_the_rest_one(tmp_path: Path) -> None:
+    card = card_of(stored(tmp_path, MANY))
+    (column,) = card.columns
+    told = hues(list(card.structures), column.cells)
+    best = [f"unet+{name}" for name in reversed(MANY)]
+    assert [told.of(name) for name in best] == [*COLOURS[:-1], *[COLOURS[-1]] * 4]
+    assert list(told.legend)[-1] == (COLOURS[-1], "the other 4")
+
+
+def test_sentences_of_many_structures_are_folded(tmp_path: Path) -> None:
+    few, many = stored(tmp_path / "few", MANY[:12]), stored(tmp_path / "many", MANY)
+    assert "Each in a sentence" not in page(card_of(few), few, registry())
+    assert "Each in a sentence" in page(card_of(many), many, registry())
