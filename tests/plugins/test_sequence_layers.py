@@ -92,12 +92,19 @@ def test_deltanet_in_chunks_is_the_delta_rule_position_by_position(negative: boo
     torch.testing.assert_close(layer(x), y)
 
 
-def test_a_gru_that_is_not_causal_is_one_each_way() -> None:
-    layer, x = GRU(7, (6,)), torch.randn(2, 7, 6)
-    back, ahead = layer.units
-    assert (back.hidden_size, ahead.hidden_size) == (3, 4)
-    expected = torch.cat([back(x.mT.flip(1))[0].flip(1), ahead(x.mT)[0]], 2).mT
-    torch.testing.assert_close(layer(x), expected)
+@pytest.mark.parametrize("channels", [1, 7, 8])
+def test_a_gru_that_is_not_causal_is_one_of_torch_each_way(channels: int) -> None:
+    layer, x = GRU(channels, (70,)).double(), torch.randn(2, channels, 70).double().requires_grad_()
+    *back, ahead = layer.units
+    assert [unit.hidden_size for unit in back] == [channels // 2] * (channels > 1)
+    behind = [unit(x.mT.flip(1))[0].flip(1) for unit in back]
+    expected = torch.cat([*behind, ahead(x.mT)[0]], 2).mT
+    found, weights = layer(x), [x, *layer.parameters()]
+    torch.testing.assert_close(found, expected)
+    asked = torch.randn_like(found)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, weights, asked), torch.autograd.grad(expected, weights, asked)
+    )
 
 
 def test_a_causal_average_is_the_mean_so_far() -> None:
