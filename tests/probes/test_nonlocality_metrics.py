@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from probekit_probes.nonlocality.distance import distance
-from probekit_probes.nonlocality.metrics import PAIRS, align, depth_metrics, in_pieces, pairs
+from probekit_probes.nonlocality.metrics import align, depth_metrics, in_pieces
+from probekit_probes.nonlocality.ordinal import PAIRS, pairs
 from probekit_probes.nonlocality.palette import PALETTE, indices
 from probekit_probes.nonlocality.probe import Nonlocality
 

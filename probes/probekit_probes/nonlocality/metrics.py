@@ -14,12 +14,11 @@ from torch import Tensor
 from probekit.interfaces import Metric
 from probekit_probes.nonlocality.distance import distance
 from probekit_probes.nonlocality.extended import extended
+from probekit_probes.nonlocality.ordinal import LEAST, TAU, ordinal
 from probekit_probes.nonlocality.palette import RGB, indices
 
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
-PAIRS, TAU, SLACK, LEAST = 50_000, 0.03, 1e-6, 1e-6
-SITTING = 1_000
-"""Pairs that are looked at together, so that all of them stay in the processor's cache."""
+SLACK = 1e-6
 
 
 def everywhere(inputs: Tensor) -> Tensor:
@@ -51,32 +50,6 @@ def delta(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
     """Share of pixels more than a factor of 1.25 off; 4/11 to 5/11 is exactly 1.25 and not counted."""
     y, truth = output.flatten(1).double().clamp(min=LEAST), target.flatten(1).double()
     return mean_over((torch.maximum(y / truth, truth / y) > 1.25 + SLACK).double(), among).float()
-
-
-def ordinal(output: Tensor, target: Tensor, among: Tensor) -> Tensor:
-    """Share of 50,000 fixed pairs of pixels whose order (above, below, within 3 %) is told wrongly."""
-    rows = [values.flatten(1).clamp(min=LEAST).t().contiguous() for values in (output, target)]
-    among = among.t().contiguous()  # whole rows are picked: fast
-    wrong, counted = torch.zeros(2, len(output), dtype=torch.int64, device=output.device)
-    for first, second in torch.split(pairs(len(among)).to(output.device), SITTING, 1):
-        (up, down), (truly_up, truly_down) = (order(pixels, first, second) for pixels in rows)
-        both = among[first] & among[second]
-        wrong += (((up ^ truly_up) | (down ^ truly_down)) & both).sum(0)
-        counted += both.sum(0)
-    shares: Tensor = wrong.float() / counted
-    return shares
-
-
-def order(pixels: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return of each pair whether the first is above the second by 3 %, and whether it is below by 3 %."""
-    one, other = pixels[first], pixels[second]
-    return one >= other * (1 + TAU), other >= one * (1 + TAU)
-
-
-def pairs(pixels: int) -> Tensor:
-    """Return the pairs, (2, 50000) int64: the same for every network."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(pixels, (2, PAIRS), generator=generator)
 
 
 def per_colour(index: Tensor, values: Tensor) -> Tensor:
