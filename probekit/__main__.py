@@ -11,9 +11,15 @@ def main() -> None:
         from probekit.cli import main as run
 
         run()
-    except KeyboardInterrupt as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        from probekit.stop import behind
+
+        if (stopped := behind(error)) is None:
+            raise
         print("probekit: stopped.", file=sys.stderr)
-        sys.exit(getattr(error, "code", 130))
+        sys.exit(getattr(stopped, "code", 130))
 
 
 if __name__ == "__main__":
