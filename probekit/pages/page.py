@@ -24,7 +24,7 @@ from probekit.pages.maps import Maps, maps
 from probekit.pages.plots import climbs, curves
 from probekit.pages.strip import Strip, across, strip
 from probekit.plain import plain
-from probekit.scores.pictures import colour
+from probekit.scores.pictures import COLOURS
 from probekit.storage.curve import Points, logged
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -106,7 +106,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {"colour": colour, "across": across, "MANY": MANY}
+    found.globals |= {"COLOURS": COLOURS, "across": across, "MANY": MANY}
     found.filters["plain"] = plain
     return found
 
@@ -142,7 +142,7 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
         hues=told,
         learned=Markup(curves(lines, f"curves{place}")) if lines else None,
         climbed=Markup(climbs(climbed, f"climbs{place}")) if climbed else None,
-        costs=tuple(map(Markup, costs(column, numbers, f"costs{place}"))),
+        costs=tuple(map(Markup, costs(column, numbers, told, f"costs{place}"))),
         gallery=drawn,
         maps=maps(column.cells, store, missing),
         paper=any(cell.headline.published is not None for cell in cells),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from stores import card_of, put
 
 from probekit.catalog.registry import registry
+from probekit.pages.cost import costs
 from probekit.pages.hues import hues
 from probekit.pages.page import page
 from probekit.scores.pictures import COLOURS
@@ -42,6 +44,22 @@ def test_of_many_structures_the_best_have_a_colour_each_and_the_rest_one(tmp_pat
     best = [f"unet+{name}" for name in reversed(MANY)]
     assert [told.of(name) for name in best] == [*COLOURS[:-1], *[COLOURS[-1]] * 4]
     assert list(told.legend)[-1] == (COLOURS[-1], "the other 4")
+
+
+def test_costs_have_the_colours_of_their_column_and_repeat_none(tmp_path: Path) -> None:
+    few, many = stored(tmp_path / "few", MANY[:10]), stored(tmp_path / "many", MANY)
+    swatches = [
+        re.findall(r'<li>(?:<svg.*?fill="(#\w+)".*?</svg>)?\d+ ', page(card_of(store), store, registry()))
+        for store in (few, many)
+    ]
+    assert swatches == [list(COLOURS), [""] * len(MANY)]
+    (column,) = card_of(many).columns
+    names = [cell.structure for cell in column.cells]
+    told = hues(names, column.cells)
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    (parameters, *_) = costs(column, numbers, told, "costs")
+    assert {hue: parameters.count(f"fill: {hue}") for hue in COLOURS[:-1]} == dict.fromkeys(COLOURS[:-1], 1)
+    assert parameters.count(f"fill: {COLOURS[-1]}") == 4
 
 
 def test_sentences_of_many_structures_are_folded(tmp_path: Path) -> None:
