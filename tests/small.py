@@ -16,6 +16,7 @@ from probekit.plans.job import Job, make_job
 from probekit.plans.plan import Plan
 from probekit.plans.spec import make_spec
 from probekit.runs.run import Outcome, carry_out
+from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 
 PROBE = "nonlocality(test=16,train=64,validation=8)"
@@ -59,3 +60,8 @@ def first(count: int, members: Iterable[Any]) -> list[Any]:
     """Return parameters of a test of which all but the first few members are slow."""
     rest = pytest.mark.slow
     return [pytest.param(one, marks=() if place < count else rest) for place, one in enumerate(members)]
+
+
+def rows(store: Path) -> int:
+    """Return how many rows the logs of a store have."""
+    return sum(path.read_bytes().count(b"\n") for path in store.glob(f"*/{LOG}"))

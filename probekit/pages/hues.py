@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from probekit.cards.card import Cell
-from probekit.scores.pictures import COLOURS, colour
+from probekit.scores.pictures import COLOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,18 @@ class Hues:
             yield COLOURS[-1], f"the other {self.others}"
 
 
+def throughout(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour that each structure of a card has throughout; none where they are too many."""
+    return dict(zip(names, COLOURS, strict=False)) if len(names) <= len(COLOURS) else {}
+
+
 def hues(names: Sequence[str], cells: Sequence[Cell]) -> Hues:
     """Return the colours of a column's cells; names: of all structures of the card, in its order.
 
     A structure has one colour throughout a card, unless there are more structures than colours.
     """
-    if len(names) <= len(COLOURS):
-        places = {name: place for place, name in enumerate(names)}
-        return Hues({cell.structure: colour(places[cell.structure]) for cell in cells})
+    if own := throughout(names):
+        return Hues({cell.structure: own[cell.structure] for cell in cells})
     best = sorted(cells, key=lambda cell: inf if cell.headline.place is None else -cell.headline.place)
     own = dict(zip((cell.structure for cell in best), COLOURS[:-1], strict=False))
     return Hues(own, len(cells) - len(own))

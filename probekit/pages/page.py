@@ -19,12 +19,11 @@ from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
 from probekit.pages.gallery import Gallery, gallery
-from probekit.pages.hues import Hues, hues
+from probekit.pages.hues import Hues, hues, throughout
 from probekit.pages.maps import Maps, maps
 from probekit.pages.plots import climbs, curves
 from probekit.pages.strip import Strip, across, strip
 from probekit.plain import plain
-from probekit.scores.pictures import COLOURS
 from probekit.storage.curve import Points, logged
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -106,7 +105,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {"COLOURS": COLOURS, "across": across, "MANY": MANY}
+    found.globals |= {"throughout": throughout, "across": across, "MANY": MANY}
     found.filters["plain"] = plain
     return found
 

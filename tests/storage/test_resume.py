@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import environment
-from small import PROBE, done, first, job, planned
+from small import PROBE, done, first, job, planned, rows
 
 from probekit.catalog.registry import registry
 from probekit.errors import StoreError
@@ -140,11 +140,6 @@ def begin(store: Path, asked: tuple[str, ...] = LONGER) -> subprocess.Popen[str]
     return subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(None, {})
     )
-
-
-def rows(store: Path) -> int:
-    """Return how many rows the log of the one run has."""
-    return sum(path.read_bytes().count(b"\n") for path in store.glob(f"*/{LOG}"))
 
 
 def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, before: int) -> None:
