@@ -22,6 +22,10 @@ from probekit_probes.nonlocality.scales import SCALES
 IMG = "<img src=x onerror=alert(1)>"
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 FLOOR = 1.0
+THIRTEEN = (
+    "average", "axial", "criss-cross", "fnet", "glore", "gru", "hyena",
+    "lambda", "mamba", "mixer", "s4d", "window", "xca",
+)  # fmt: skip
 
 
 class Noisy(Nonlocality):
@@ -67,3 +71,11 @@ def real(folder: Path, structures: tuple[str, ...], seeds: int = 1, **asked: Any
         for seed in range(seeds):
             done(folder, structure=structure, seed=seed, **{"trainer": "supervised", **asked})
     return Store(folder)
+
+
+def ranked(where: Path, names: tuple[str, ...]) -> Store:
+    """Return a store of runs of these layers, each better than the one before it."""
+    store = Store(where)
+    for place, name in enumerate(names):
+        put(store, f"unet+{name}", {0: 0.9 - place / 20})
+    return store

@@ -5,31 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stores import card_of, put
+from stores import THIRTEEN, card_of, ranked
 
 from probekit.catalog.registry import registry
 from probekit.pages.cost import costs
 from probekit.pages.hues import hues
 from probekit.pages.page import page
 from probekit.scores.pictures import COLOURS
-from probekit.storage.store import Store
-
-MANY = (
-    "average", "axial", "criss-cross", "fnet", "glore", "gru", "hyena",
-    "lambda", "mamba", "mixer", "s4d", "window", "xca",
-)  # fmt: skip
-
-
-def stored(where: Path, names: tuple[str, ...]) -> Store:
-    """Return runs of these layers, each better than the one before it."""
-    store = Store(where)
-    for place, name in enumerate(names):
-        put(store, f"unet+{name}", {0: 0.9 - place / 20})
-    return store
 
 
 def test_of_few_structures_each_has_the_colour_of_its_place_in_the_card(tmp_path: Path) -> None:
-    card = card_of(stored(tmp_path, MANY[:10]))
+    card = card_of(ranked(tmp_path, THIRTEEN[:10]))
     (column,) = card.columns
     told = hues(list(card.structures), column.cells[::2])
     assert [told.of(name) for name in card.structures][::2] == list(COLOURS[::2])
@@ -38,21 +24,21 @@ def test_of_few_structures_each_has_the_colour_of_its_place_in_the_card(tmp_path
 
 
 def test_of_many_structures_the_best_have_a_colour_each_and_the_rest_one(tmp_path: Path) -> None:
-    card = card_of(stored(tmp_path, MANY))
+    card = card_of(ranked(tmp_path, THIRTEEN))
     (column,) = card.columns
     told = hues(list(card.structures), column.cells)
-    best = [f"unet+{name}" for name in reversed(MANY)]
+    best = [f"unet+{name}" for name in reversed(THIRTEEN)]
     assert [told.of(name) for name in best] == [*COLOURS[:-1], *[COLOURS[-1]] * 4]
     assert list(told.legend)[-1] == (COLOURS[-1], "the other 4")
 
 
 def test_costs_have_the_colours_of_their_column_and_repeat_none(tmp_path: Path) -> None:
-    few, many = stored(tmp_path / "few", MANY[:10]), stored(tmp_path / "many", MANY)
+    few, many = ranked(tmp_path / "few", THIRTEEN[:10]), ranked(tmp_path / "many", THIRTEEN)
     swatches = [
         re.findall(r'<li>(?:<svg.*?fill="(#\w+)".*?</svg>)?\d+ ', page(card_of(store), store, registry()))
         for store in (few, many)
     ]
-    assert swatches == [list(COLOURS), [""] * len(MANY)]
+    assert swatches == [list(COLOURS), [""] * len(THIRTEEN)]
     (column,) = card_of(many).columns
     names = [cell.structure for cell in column.cells]
     told = hues(names, column.cells)
@@ -60,9 +46,3 @@ def test_costs_have_the_colours_of_their_column_and_repeat_none(tmp_path: Path) 
     (parameters, *_) = costs(column, numbers, told, "costs")
     assert {hue: parameters.count(f"fill: {hue}") for hue in COLOURS[:-1]} == dict.fromkeys(COLOURS[:-1], 1)
     assert parameters.count(f"fill: {COLOURS[-1]}") == 4
-
-
-def test_sentences_of_many_structures_are_folded(tmp_path: Path) -> None:
-    few, many = stored(tmp_path / "few", MANY[:12]), stored(tmp_path / "many", MANY)
-    assert "Each in a sentence" not in page(card_of(few), few, registry())
-    assert "Each in a sentence" in page(card_of(many), many, registry())

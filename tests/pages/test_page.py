@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from small import knowing, planned
 from stores import IMG, KNOWN, card_of, put, real
+from tabs import opened
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
@@ -23,7 +23,7 @@ from probekit.storage.folder import CASES, RESULT, WEIGHTS
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 LAYERS = (
@@ -55,35 +55,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def text(store: Store) -> str:
     return page(make_card(store, registry()), store, registry())
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, the system's or Playwright's own."""
-    api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with api.sync_playwright() as playwright:
-        try:
-            opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except api.Error as error:
-            pytest.skip(f"no Chromium opens here: {str(error).splitlines()[0]}")
-        yield opened
-        opened.close()
-
-
-def opened(browser: Browser, folder: Path, text: str, **given: Any) -> tuple[Page, list[str]]:
-    """Open a page from a file; return it and what it complained of or asked for."""
-    (folder / "card.html").write_text(text, encoding="utf-8")
-    tab = browser.new_context(**given).new_page()
-    heard: list[str] = []
-    tab.on("console", lambda message: heard.append(message.text))
-    tab.on("pageerror", lambda error: heard.append(str(error)))
-    tab.on("dialog", lambda dialog: (heard.append(f"dialog {dialog.message}"), dialog.dismiss())[0])
-    tab.on("request", lambda request: heard.append(request.url) if ":///" not in request.url[:12] else None)
-    tab.goto((folder / "card.html").as_uri())
-    tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    tab.wait_for_timeout(200)
-    return tab, [one for one in heard if not one.startswith("data:")]
 
 
 @pytest.mark.slow

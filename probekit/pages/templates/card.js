@@ -24,6 +24,7 @@ for (const button of document.querySelectorAll("button.unfold")) {
     const folds = [...document.querySelectorAll("details")];
     const open = folds.some((one) => !one.open);
     for (const one of folds) one.open = open;
+    for (const one of document.querySelectorAll(".many")) one.classList.toggle("folded", !open);
     said.textContent = open ? "All is unfolded." : "All is folded.";
   });
 }
