@@ -33,6 +33,7 @@ def main() -> int:
     asked = parser.parse_args()
 
     from probekit.catalog.registry import registry
+    from probekit.denormals import start_threads
     from probekit.errors import ProbekitError
     from probekit.executor import DONE, FAILED
     from probekit.runs.work import work
@@ -41,6 +42,7 @@ def main() -> int:
 
     if asked.tied:
         threading.Thread(target=tied, daemon=True).start()
+    start_threads()
     given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():

@@ -82,9 +82,11 @@ def carry_out_all(
     carried out again: it has its row, and is no second outcome. within: what all of them may take; one that
     is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
+    from probekit.denormals import start_threads
     from probekit.runs.run import carry_out, kept
     from probekit.storage.claim import Claimed
 
+    start_threads()
     rows: dict[int, dict[str, Any]] = {}
     outcomes: dict[int, Outcome] = {}
     before: dict[str, int] = {}

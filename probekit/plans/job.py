@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from probekit.catalog.expression import Expression, resolve
 from probekit.catalog.files import PLUGIN
+from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Probe
-from probekit.isolation import Isolation
 from probekit.plans import size
 from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of

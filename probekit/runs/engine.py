@@ -7,10 +7,11 @@ import traceback
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from probekit.catalog.isolation import Isolation
 from probekit.catalog.registry import Registry
+from probekit.denormals import flushed
 from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Trainer
-from probekit.isolation import Isolation
 from probekit.plans.job import Job
 from probekit.runs import generators
 from probekit.runs.machine import environment
@@ -93,7 +94,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with sitting.of("answering first"):
         check(model, probe.shape, device)
         sufficient(job, model, device)
-    with sitting.of("training"):
+    with sitting.of("training"), flushed():
         reached = train_model(job, folder, registry, model, train, device, sitting)
     model.eval()
     state = model.state_dict()
@@ -101,7 +102,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
     held = data.validation
     scored: list[dict[str, Tensor]] = []
-    with sitting.of("scoring"):
+    with sitting.of("scoring"), flushed():
         for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
             tell("score", {"step": len(scored), "steps": 4})
             scored.append(score(model, probe, split, count, device))

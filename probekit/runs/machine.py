@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
+from probekit.denormals import flushable
 from probekit.errors import UsageError
 from probekit.storage.result import Environment
 
@@ -40,4 +41,5 @@ def environment(device: torch.device) -> Environment:
         python=platform.python_version(),
         device=device.type,
         threads=torch.get_num_threads(),
+        denormals="flushed" if flushable() else "kept",
     )

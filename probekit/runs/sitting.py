@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from probekit.catalog.isolation import Isolation
 from probekit.interfaces import Row
-from probekit.isolation import Isolation
 from probekit.stop import Limit, stop
 from probekit.storage.attempt import Attempt
 

@@ -30,12 +30,16 @@ class Environment(BaseModel):
     python: str
     device: str
     threads: int
+    denormals: Literal["kept", "flushed"] = "kept"
 
     def changes(self, was: Mapping[str, Any]) -> list[str]:
         """Return in words how this environment differs from the fields of another, which came before."""
         fields = self.model_dump()
+        before = {"denormals": "kept", **was}
         return [
-            f"{key} was {was.get(key)}, here {fields[key]}" for key in fields if was.get(key) != fields[key]
+            f"{key} was {before.get(key)}, here {fields[key]}"
+            for key in fields
+            if before.get(key) != fields[key]
         ]
 
 

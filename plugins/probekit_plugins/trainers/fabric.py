@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
+from probekit.denormals import flushed, flushing, start_threads
 from probekit.errors import RunError, UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit_plugins.trainers.supervised import Supervised
@@ -94,7 +95,8 @@ class Fabric(Supervised):
         here, there = context.Pipe()
         self.model, self.first = model, here
         joined = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
-        given = (self.recipe, self.devices, self.precision, model, probe, data, seed, state, joined, there)
+        same = (self.recipe, self.devices, self.precision, flushing())
+        given = (*same, model, probe, data, seed, state, joined, there)
         try:
             ranks = start_processes(  # type: ignore[no-untyped-call]
                 rank, given, self.devices, join=False, start_method="spawn"
@@ -169,6 +171,7 @@ def rank(
     recipe: Mapping[str, Any],
     devices: int,
     precision: Any,
+    flush: bool,
     model: nn.Module,
     probe: Probe,
     data: Dataset,
@@ -181,6 +184,8 @@ def rank(
     from lightning_fabric import Fabric as Joined
     from lightning_fabric.strategies.ddp import DDPStrategy
 
+    if flush:
+        start_threads()
     os.environ.update({**joined, "LOCAL_RANK": str(number), "WORLD_SIZE": str(devices)})
     # what is sent lies in memory that all processes share: each works on its own
     model, state = copy.deepcopy(model), copy.deepcopy(state)
@@ -192,10 +197,11 @@ def rank(
         fabric.launch()
         trainer = Part(fabric, **recipe)
         model.train()
-        for row in trainer.fit(model, probe, data, seed=seed, device=fabric.device, state=state):
-            if number == 0:
-                told.send(("row", row))
-                answer(told, model, trainer)
+        with flushed() if flush else contextlib.nullcontext():
+            for row in trainer.fit(model, probe, data, seed=seed, device=fabric.device, state=state):
+                if number == 0:
+                    told.send(("row", row))
+                    answer(told, model, trainer)
         if number == 0:
             told.send(("row", None))
             answer(told, model, trainer)

@@ -39,9 +39,11 @@ def certify(
     """
     from probekit.catalog.grammar import Term, parse_term
     from probekit.catalog.part import part
+    from probekit.denormals import start_threads
     from probekit.evidence.certify import certify as look
     from probekit.storage.store import Store
 
+    start_threads()
     bare = part("probe", Term(parse_term(probe).name, ()), registry())
     found = []
     with Progress() as progress:

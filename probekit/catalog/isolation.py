@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from probekit.denormals import flushing
 from probekit.stop import SIGNALS
 
 
@@ -136,12 +137,6 @@ def put_device(was: Any) -> None:
     torch.set_default_device(None)
     if torch.get_default_device() != was:
         torch.set_default_device(was)
-
-
-def flushing() -> bool:
-    """Tell whether numbers below the least normal one become zero; torch sets it, and does not tell."""
-    least = sys.float_info.min
-    return least / 4 == 0.0
 
 
 def deterministic() -> tuple[bool, bool]:

@@ -18,9 +18,9 @@ from small import PROBE, call, done, knowing
 from torch import Tensor, nn
 
 from probekit.catalog.expression import resolve
+from probekit.catalog.isolation import Isolation, members
 from probekit.errors import ProbekitError
 from probekit.interfaces import Shape
-from probekit.isolation import Isolation, members
 from probekit.plans.budget import count
 from probekit.storage.store import Store
 
