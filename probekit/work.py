@@ -42,10 +42,10 @@ def main() -> int:
 
     if asked.tied:
         threading.Thread(target=tied, daemon=True).start()
-    start_threads()
     given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():
+            start_threads()
             try:
                 found = work(asked.folder.absolute(), registry(), *given)
             except Claimed as claim:  # perhaps by somebody who looked at it for an instant, or is dead

@@ -41,7 +41,7 @@ def test_reasons_of_many_structures_are_shown_when_all_is_unfolded(browser: Brow
 
 
 @pytest.mark.slow
-def test_heads_and_names_of_a_large_table_stay_when_it_is_scrolled(browser: Browser, tmp_path: Path) -> None:
+def test_heads_of_a_large_table_stay_when_it_is_scrolled(browser: Browser, tmp_path: Path) -> None:
     tab, _ = opened(browser, tmp_path, text_of(tmp_path, THIRTEEN), viewport={"width": 700, "height": 500})
     table = tab.locator(".scroll:has(> .many)")
     table.scroll_into_view_if_needed()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import environment
+from conftest import Run, environment
 from small import done, knowing
 from torch import nn
 
 from probekit.denormals import flushed, flushing, halves
+from probekit.storage.folder import RESULT
 from probekit.storage.result import Environment
 
 HERE = {"probekit": "0", "torch": "2", "python": "3", "device": "cpu", "threads": 1}
@@ -91,6 +92,18 @@ def test_all_threads_take_them_as_zero_or_none_and_those_of_others_stay_as_they_
     assert told == said
     assert (False in seen) == (said == "flushed")  # False: no thread kept any
     assert kept == (1.0 if how == "theirs" else 0.5)
+
+
+@pytest.mark.parametrize("executor", [(), ("--executor", "local(jobs=1,threads=2)")], ids=["run", "work"])
+def test_our_own_processes_start_their_threads_so(
+    executor: tuple[str, ...], probekit: Run, tmp_path: Path
+) -> None:
+    asked = ("grouping(test=4,train=32,validation=4)", "-s", "average", "--scale", "smoke", *executor)
+    ended = probekit("run", *asked, "--device", "cpu", "--store", str(tmp_path), OMP_NUM_THREADS="2")
+    assert ended.returncode == 0, ended.stderr
+    (stored,) = tmp_path.glob(f"*/{RESULT}")
+    here = json.loads(stored.read_text())["environment"]
+    assert (here["threads"], here["denormals"]) == (2, "flushed")
 
 
 def test_what_was_set_before_is_set_again() -> None:

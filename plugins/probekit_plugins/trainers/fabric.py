@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
-from probekit.denormals import flushed, flushing, start_threads
+from probekit.denormals import flushing
 from probekit.errors import RunError, UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit_plugins.trainers.supervised import Supervised
@@ -95,8 +95,8 @@ class Fabric(Supervised):
         here, there = context.Pipe()
         self.model, self.first = model, here
         joined = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
-        same = (self.recipe, self.devices, self.precision, flushing())
-        given = (*same, model, probe, data, seed, state, joined, there)
+        recipe = (self.recipe, self.devices, self.precision, flushing())
+        given = (*recipe, model, probe, data, seed, state, joined, there)
         try:
             ranks = start_processes(  # type: ignore[no-untyped-call]
                 rank, given, self.devices, join=False, start_method="spawn"
@@ -184,8 +184,7 @@ def rank(
     from lightning_fabric import Fabric as Joined
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    if flush:
-        start_threads()
+    torch.set_flush_denormal(flush)  # first of all: its threads start as it is
     os.environ.update({**joined, "LOCAL_RANK": str(number), "WORLD_SIZE": str(devices)})
     # what is sent lies in memory that all processes share: each works on its own
     model, state = copy.deepcopy(model), copy.deepcopy(state)
@@ -197,11 +196,10 @@ def rank(
         fabric.launch()
         trainer = Part(fabric, **recipe)
         model.train()
-        with flushed() if flush else contextlib.nullcontext():
-            for row in trainer.fit(model, probe, data, seed=seed, device=fabric.device, state=state):
-                if number == 0:
-                    told.send(("row", row))
-                    answer(told, model, trainer)
+        for row in trainer.fit(model, probe, data, seed=seed, device=fabric.device, state=state):
+            if number == 0:
+                told.send(("row", row))
+                answer(told, model, trainer)
         if number == 0:
             told.send(("row", None))
             answer(told, model, trainer)
