@@ -2,397 +2,58 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from unittest import SkipTest
 
 import pytest
 import torch
 from conftest import install, plugin_text
-from pydantic import Field, PositiveInt
+from sinners.layers import (
+    Boastful,
+    Dividing,
+    Exact,
+    Forgetful,
+    Good,
+    Hostile,
+    Idle,
+    Linear,
+    Mixed,
+    Placed,
+    Planar,
+    Ranked,
+    Related,
+    Seedless,
+    Sly,
+    Unranked,
+    Viewed,
+)
+from sinners.probes import (
+    Bare,
+    Beyond,
+    Captured,
+    Changed,
+    Halved,
+    Leaking,
+    Probe,
+    Still,
+    Sure,
+    Telling,
+    Torn,
+    Twofold,
+    Undrawn,
+    Unreachable,
+    Unreached,
+    Wrong,
+)
+from sinners.structures import Encoding, Hookless, Lonely, Rigid, Silent, Structure
+from sinners.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
 from small import call
-from torch import Tensor, nn
 
-from probekit import Constant, Items, Metric, Scale, Shape
 from probekit.authors.check import PROMISES, CheckFailed, Finding, checks
-from probekit.axis import Axis
 from probekit.catalog.registry import Registry, registry
 from probekit.components import Component, Kind
 from probekit.errors import UsageError
-
-
-class Good(nn.Module):
-    """A layer that keeps every promise."""
-
-    hooks: frozenset[str] = frozenset()
-
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__()
-        self.mix = nn.Linear(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.use(x, self.mix(x.flatten(2).mT).mT.reshape(x.shape))
-
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y
-
-
-class Planar(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        _, _, height, width = x.shape
-        return y.reshape(*y.shape[:2], height, width)
-
-
-class Linear(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y if x.ndim == 3 else y[..., :-1]
-
-
-class Idle(Good):
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__(channels, size)
-        self.idle = nn.Linear(channels, 3)
-
-
-class Mixed(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y - y.mean(0)
-
-
-class Seedless(Good):
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__(channels, size)
-        self.bias = nn.Parameter(torch.full((1,), random.random()))
-
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y + self.bias
-
-
-class Forgetful(Good):
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__(channels, size)
-        self.noise = torch.randn(channels)
-
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y + self.noise.view(-1, *[1] * (x.ndim - 2))
-
-
-class Viewed(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y + x.view(len(x), -1).mean(1).view(-1, *[1] * (x.ndim - 1))
-
-
-class Placed(Good):
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__(channels, size)
-        self.register_buffer("one", torch.ones((), device="cpu"))
-
-
-class Exact(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.zeros_like(x).scatter_add(2, torch.zeros_like(x).long(), y)
-
-
-class Sly(Good):
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return 2 * y if torch.compiler.is_compiling() else y
-
-
-class Boastful(Good):
-    hooks = frozenset({"position"})
-
-
-class Encoding(nn.Module):
-    """An encoding that keeps every promise."""
-
-    def __init__(self, channels: int, size: tuple[int, ...], *, keys: int, heads: int) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.randn(channels, *size))
-
-    def mix(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return x + self.table, x + self.table, x + self.table
-
-
-class Silent(Encoding):
-    def mix(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return x, x, x
-
-
-class Hookless(nn.Module):
-    def __init__(self, channels: int, size: tuple[int, ...], *, keys: int, heads: int) -> None:
-        super().__init__()
-
-
-class Structure(nn.Module):
-    """A structure that keeps every promise."""
-
-    def __init__(self, shape: Shape, *, width: int, layer: Callable[..., nn.Module] | None = None) -> None:
-        super().__init__()
-        inside = self.inside(width)
-        convolution = nn.Conv1d if len(shape.size) == 1 else nn.Conv2d
-        self.first = convolution(shape.inputs, inside, 1)
-        self.hosted = nn.Identity() if layer is None else self.host(layer(inside, shape.size, {}))
-        self.last = convolution(inside, shape.outputs, 1)
-
-    def inside(self, width: int) -> int:
-        return width
-
-    def host(self, layer: nn.Module) -> nn.Module:
-        return layer
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.last(self.hosted(self.first(x)))
-        return y
-
-
-class Lonely(Structure):
-    def host(self, layer: nn.Module) -> nn.Module:
-        return nn.Identity()
-
-
-class Rigid(Structure):
-    def inside(self, width: int) -> int:
-        return 8
-
-
-class Trainer:
-    """A trainer that keeps every promise."""
-
-    def __init__(self, *, steps: int = 6) -> None:
-        self.steps, self.step = steps, 0
-
-    def fit(
-        self, model: nn.Module, probe: Any, data: Any, *, seed: int, device: Any, state: Any = None
-    ) -> Iterator[Mapping[str, float]]:
-        inputs, targets = (torch.stack(column) for column in zip(*(data[i] for i in range(16)), strict=True))
-        for step in range(self.begun(state) + 1, self.steps + 1):
-            loss = probe.loss(model(inputs), targets)
-            model.zero_grad()
-            loss.backward()
-            with torch.no_grad():
-                for weight in model.parameters():
-                    weight.sub_(self.rate() * weight.grad)
-            self.step = step
-            yield {"step": step, "steps": self.steps, "loss": loss.item()}
-
-    def begun(self, state: Any) -> int:
-        return 0 if state is None else int(state["step"])
-
-    def rate(self) -> float:
-        return 0.05
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step}
-
-
-class Endless(Trainer):
-    def fit(self, *args: Any, **given: Any) -> Iterator[Mapping[str, float]]:
-        for row in super().fit(*args, **given):
-            yield {**row, "steps": 99}
-
-
-class Lazy(Trainer):
-    def rate(self) -> float:
-        return 0.0
-
-
-class Moody(Trainer):
-    def rate(self) -> float:
-        return 0.05 * random.random()
-
-
-class Restarting(Trainer):
-    def begun(self, state: Any) -> int:
-        return 0
-
-
-def bits(split: str, seed: int, index: int) -> tuple[Tensor, Tensor]:
-    draw = random.Random(f"{split} {seed} {index}")
-    inputs = torch.tensor([[draw.getrandbits(1) for _ in range(32)] for _ in range(2)]).float()
-    return inputs, (inputs[:1] == inputs[1:]).float()
-
-
-def zeros(shape: Shape, *, width: int) -> nn.Module:
-    return nn.Conv1d(shape.inputs, shape.outputs, 1)
-
-
-def share(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    return ((output > 0.5) == (target > 0.5)).float().mean((1, 2))
-
-
-class Probe:
-    """A probe that keeps every promise: tell where two rows of bits agree."""
-
-    property, version, structure = "agreement", 1, "plain"
-    golden: Mapping[int, str] = {1: "6329e4da798b4ac4"}
-    scales: Mapping[str, Scale] = {"quick": Scale("seconds", {}, {}, width=4)}
-    chance, perfect = 0.5, 1.0
-
-    def __init__(self, *, train: int = 64) -> None:
-        self.shape = Shape(2, 1, (32,))
-        self.metrics = (
-            Metric("share", "higher", self.perfect, share, "agreements told", chance=self.chance),
-        )
-
-    def data(self, split: str, seed: int) -> Items:
-        return Items(64, partial(bits, split, seed if split == "train" else 0))
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output - target).square().mean()
-
-    def oracle(self, inputs: Tensor) -> Tensor:
-        return 1 - (inputs[:, :1] - inputs[:, 1:]).abs()
-
-    def controls(self) -> Mapping[str, Any]:
-        return {"constant": Constant(), "pointwise": zeros}
-
-
-class Twofold(Probe):
-    scales: Mapping[str, Scale] = {"quick": Scale("seconds", {}, {}, width=4, budget=100)}
-
-
-class Captured(Probe):
-    def data(self, split: str, seed: int) -> Items:
-        draw = random.Random(f"{split} {seed if split == 'train' else 0}")
-        return Items(64, lambda index: bits(split, 0, draw.getrandbits(20)))
-
-
-class Still(Probe):
-    def data(self, split: str, seed: int) -> Items:
-        return super().data(split, 0)
-
-
-class Leaking(Probe):
-    def data(self, split: str, seed: int) -> Items:
-        return super().data("train" if split == "train" else "test", seed)
-
-
-class Wrong(Probe):
-    def oracle(self, inputs: Tensor) -> Tensor:
-        return super().oracle(inputs).round().flip(2)
-
-
-class Unreached(Probe):
-    perfect = 2.0
-
-
-class Sure(Probe):
-    chance = 0.9
-
-
-class Torn(Probe):
-    def data(self, split: str, seed: int) -> Items:
-        return Items(64, lambda index: (torch.zeros(2, 32), bits(split, seed, index)[1]))
-
-
-class Beyond(Probe):
-    def __init__(self) -> None:
-        super().__init__()
-        self.metrics = (Metric("share", "higher", 1.0, share, "agreements told", bounds=(0.0, 0.9)),)
-
-
-class Undrawn(Probe):
-    """Its inputs are said to be what matplotlib cannot draw."""
-
-    def data(self, split: Any, seed: int) -> Any:
-        return Items(8, lambda index: (torch.zeros(2, 0), torch.zeros(1, 0)))
-
-
-class Unreachable(Probe):
-    axis = Axis(
-        "length",
-        "positions",
-        "",
-        lambda inputs, targets: torch.zeros(len(inputs)),
-        lambda output, target, inputs: torch.zeros(len(inputs)),
-        "higher",
-        (1.0, 2.0),
-    )
-
-
-class Bare(Probe):
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output - target).square()
-
-
-class Hostile(nn.Module):
-    """Keeps its shape alone, and not in the network of a probe: it caches what cannot carry gradients."""
-
-    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
-        super().__init__()
-        self.map = nn.Linear(channels, channels)
-        self.kept: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1] < 16:
-            raise ValueError("so few channels as a small scale has")
-        y: Tensor = self.map(x.flatten(2).mT).mT.reshape_as(x)
-        return y
-
-
-class Telling(Probe):
-    def controls(self) -> Mapping[str, Any]:
-        class Oracle(Constant):
-            def __call__(self, inputs: Tensor) -> Tensor:
-                return (inputs[:, :1] == inputs[:, 1:]).float()
-
-        return {"constant": Constant(), "a shortcut": Oracle()}
-
-
-class Changed(Probe):
-    def data(self, split: str, seed: int) -> Items:
-        return Items(64, partial(bits, f"{split} anew", seed if split == "train" else 0))
-
-
-class Ranked(Good):
-    """A layer whose rank may be 1 to 9, and is in fact checked otherwise."""
-
-    def __init__(
-        self, channels: int, size: tuple[int, ...], *, rank: Annotated[int, Field(ge=1, le=9)] = 4
-    ) -> None:
-        super().__init__(channels, size)
-        self.check(rank)
-
-    def check(self, rank: int) -> None:
-        if rank > 8:
-            raise ValueError("rank must be at most 8")
-
-
-class Related(Ranked):
-    def check(self, rank: int) -> None:
-        if rank > 8:
-            raise UsageError(f"related(rank={rank})", "these channels are too few", "Type rank=8.")
-
-
-class Dividing(Ranked):
-    """Built at each end, it fails when it answers."""
-
-    def check(self, rank: int) -> None:
-        self.rank = rank
-
-    def use(self, x: Tensor, y: Tensor) -> Tensor:
-        return y.unflatten(1, (self.rank, -1)).flatten(1, 2)
-
-
-class Unranked(Good):
-    def __init__(self, channels: int, size: tuple[int, ...], *, rank: PositiveInt = 0) -> None:
-        super().__init__(channels, size)
-
-
-class Timid(Trainer):
-    def __init__(self, *, momentum: Annotated[float, Field(ge=0, le=1)] = 0.9) -> None:
-        super().__init__()
-        self.span = 1 / (1 - momentum)
-
-
-class Halved(Probe):
-    def __init__(self, *, size: Annotated[int, Field(ge=0)] = 4) -> None:
-        super().__init__()
-        self.share = 1 / size
-
 
 SINNERS: dict[tuple[Kind, str], Any] = {
     ("layer", "keeps-shape-and-dtype-in-1d"): Planar,
@@ -540,7 +201,7 @@ def test_the_command_says_each_check_and_ends_with_1_where_one_fails(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     trainer = "class Lazy(trainer.Trainer):\n    def rate(self):\n        return 0.0\n"
-    (tmp_path / "lazy.py").write_text(f"import test_check as trainer\n{trainer}")
+    (tmp_path / "lazy.py").write_text(f"import sinners.trainers as trainer\n{trainer}")
     code, out, _ = call(capsys, "check", "trainer", "./lazy.py:Lazy")
     assert code == 1
     (line,) = [line for line in out.splitlines() if "FAILS" in line]
