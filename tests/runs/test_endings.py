@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, environment
-from small import PROBE, first, job, knowing, rows
+from conftest import Run
+from small import PROBE, job, knowing
 from torch import Tensor, nn
 
 from probekit.interfaces import Shape
 from probekit.runs.run import Outcome, carry_out
 from probekit.runs.sitting import Watch
-from probekit.stop import SIGNALS, Limit, Stop, Stopped, TimedOut
+from probekit.stop import Limit, Stopped, TimedOut
 from probekit.storage.attempt import ATTEMPT
 from probekit.storage.folder import CHECKPOINT, LOG
 from probekit.storage.store import Store
@@ -124,6 +124,7 @@ class Leaves(nn.Module):
             END
         return self.mix(x)
 """
+
 WORDS = ("--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)", "--device", "cpu", "--json")
 
 
@@ -196,159 +197,3 @@ def test_a_step_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(TimedOut):
         Limit(0).check()
     Limit(None).check()
-
-
-def test_a_signal_waits_for_the_step_to_end_and_a_second_does_not() -> None:
-    stop = Stop()
-    with pytest.raises(Stopped, match="SIGTERM"):
-        stop(signal.SIGTERM, None)
-    with pytest.raises(Stopped, match="SIGTERM"):  # as somebody caught it
-        stop.check()
-    stop = Stop()
-    with stop.later():
-        stop(signal.SIGHUP, None)
-        assert stop.asked is signal.SIGHUP
-        with pytest.raises(Stopped, match="SIGTERM"):
-            stop(signal.SIGTERM, None)
-    before = [signal.getsignal(one) for one in SIGNALS]
-    with stop.heard():
-        # what is ignored, as SIGHUP is after nohup, stays so
-        heard = [stop if was is signal.SIG_DFL else was for was in before]
-        assert [signal.getsignal(one) for one in SIGNALS] == heard
-    assert [signal.getsignal(one) for one in SIGNALS] == before
-
-
-ENDS = """
-import signal, sys
-from probekit.cli import Commands, main
-
-def resolve(*args):
-    signal.raise_signal(signal.{name})
-    return resolved(*args)
-
-resolved, Commands.resolve_command = Commands.resolve_command, resolve
-sys.argv = ["probekit", "list"]
-main()
-"""
-
-
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR2", 75)])
-def test_a_signal_that_comes_while_words_are_read_ends_by_its_own_code(name: str, code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ENDS.format(name=name)],
-        capture_output=True,
-        text=True,
-        env=environment(None, {}),
-        preexec_fn=unheard,
-    )
-    assert done.returncode == code, done.stderr
-    assert f"stopped by {name}." in done.stderr
-
-
-LONG = (
-    "run",
-    PROBE,
-    "-s",
-    "unet",
-    "--scale",
-    "smoke",
-    "--trainer",
-    "supervised(batch=8,epochs=30)",
-    "--json",
-)
-
-
-def begin(store: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "probekit", *LONG, "--device", "cpu", "--store", str(store)]
-    return subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(None, {}),
-        preexec_fn=unheard,
-    )
-
-
-def unheard() -> None:
-    """Ignore no signal, as tests that nohup started would."""
-    for one in SIGNALS:
-        signal.signal(one, signal.SIG_DFL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "codes",
-    [
-        {signal.SIGTERM: 143},
-        {signal.SIGHUP: 129, signal.SIGUSR2: 75, signal.SIGTERM: 143},
-    ],
-    ids=["SIGTERM", "several"],
-)
-def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had_not_come(
-    codes: dict[signal.Signals, int], tmp_path: Path
-) -> None:
-    whole = put_whole(tmp_path / "whole")
-    store, seen = tmp_path / "store", 0
-    for one, code in codes.items():
-        process = begin(store)
-        while process.poll() is None and rows(store) <= seen + 5:
-            time.sleep(0.01)
-        process.send_signal(one)
-        printed, said = process.communicate(timeout=60)
-        assert process.returncode == code, said
-        assert f"probekit: {one.name}: stopped; what was done is kept. Type the same command" in said
-        assert json.loads(printed)[0]["status"] == "interrupted"
-        (folder,) = store.glob("*-smoke-*")
-        assert (folder / CHECKPOINT).exists()
-        assert not (folder / ATTEMPT).exists()
-        assert rows(store) > seen
-        seen = rows(store)
-    assert put_whole(store) == whole
-
-
-def put_whole(store: Path) -> tuple[str, bytes]:
-    """Run to the end; return the hash of the weights, and the log."""
-    process = begin(store)
-    printed, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    folder = Path(json.loads(printed)[0]["folder"])
-    weights = json.loads((folder / "result.json").read_text())["weights"]
-    return weights, (folder / LOG).read_bytes()
-
-
-@pytest.mark.parametrize("seconds", first(1, [0.6, 0.25, 1.2, 2.0]))
-def test_ctrl_c_before_the_first_step_ends_with_130_and_no_traceback(seconds: float, tmp_path: Path) -> None:
-    process = begin(tmp_path)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    # before our `main` it is Python that ends: silently by the signal, or with a traceback of its own
-    silent = process.returncode == -signal.SIGINT and not said
-    if seconds > 1 or not (silent or ("Traceback" in said and "__main__.py" not in said)):
-        assert process.returncode == 130, said
-        assert "Traceback" not in said
-
-
-SLIPS = """
-import builtins, sys
-
-def struck(name, *args):
-    if name == "probekit.cli":
-        builtins.__import__ = imported
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as error:
-            raise RuntimeError("Error calling __set_name__") from error
-    return imported(name, *args)
-
-imported = builtins.__import__
-from probekit.__main__ import main
-builtins.__import__ = struck
-main()
-"""
-
-
-def test_ctrl_c_that_an_import_makes_another_error_of_ends_with_130_and_no_traceback() -> None:
-    done = subprocess.run([sys.executable, "-c", SLIPS], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, "probekit: stopped.\n")

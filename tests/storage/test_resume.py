@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import environment
-from small import PROBE, done, first, job, planned, rows
+from begun import begin, words
+from small import done, first, job, planned, rows
 
 from probekit.catalog.registry import registry
 from probekit.errors import StoreError
@@ -130,18 +129,6 @@ def test_a_spoilt_checkpoint_is_named_and_force_runs_beside_it(
     assert done(tmp_path, **EPOCHS).stored
 
 
-LONGER = ("run", PROBE, "-s", "unet+lambda", "--scale", "smoke", "--trainer", "supervised(batch=8,epochs=7)")
-LONGEST = (*LONGER[:-1], "supervised(batch=8,epochs=100)")
-
-
-def begin(store: Path, asked: tuple[str, ...] = LONGER) -> subprocess.Popen[str]:
-    """Start a run of some seconds in a process of its own."""
-    words = [sys.executable, "-m", "probekit", *asked, "--device", "cpu", "--json", "--store", str(store)]
-    return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(None, {})
-    )
-
-
 def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, before: int) -> None:
     """Wait until there is a checkpoint and the log goes beyond what it had before the process began."""
     while process.poll() is None:
@@ -155,12 +142,12 @@ def wait_for_checkpoint(process: subprocess.Popen[str], store: Path, before: int
 def test_killed_twice_a_run_ends_with_the_same_weights_and_log(tmp_path: Path) -> None:
     for _ in range(2):
         before = rows(tmp_path)
-        process = begin(tmp_path)
+        process = begin(tmp_path, words("unet+lambda", 7))
         wait_for_checkpoint(process, tmp_path, before)
         process.kill()
         process.communicate()
         assert not list(tmp_path.glob(f"*/{RESULT}"))
-    printed, said = begin(tmp_path).communicate()
+    printed, said = begin(tmp_path, words("unet+lambda", 7)).communicate()
     (row,) = json.loads(printed)
     assert row["status"] == "done", said
     folder = Folder(Path(row["folder"]))
@@ -171,7 +158,7 @@ def test_killed_twice_a_run_ends_with_the_same_weights_and_log(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_ends_with_130_in_run_and_in_again(tmp_path: Path) -> None:
-    asked = LONGEST
+    asked = words("unet+lambda", 100)
     for _ in range(2):
         before = rows(tmp_path)
         process = begin(tmp_path, asked)
