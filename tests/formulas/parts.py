@@ -1,12 +1,11 @@
-"""What several formulas of layers share: linear maps, gates and attention as loops over positions."""
+"""What several formulas of layers share: linear maps, gates, attention within heads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
-from direct import Weights, per_position, softmax
+from direct import Weights, per_position, weighed
 from torch import Tensor
 
 
@@ -32,14 +31,9 @@ def in_heads(maps: Tensor, count: int, heads: int) -> list[list[Tensor]]:
     return [list(part.chunk(heads)) for part in maps.chunk(count)]
 
 
-def dense(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]] | None = None) -> Tensor:
+def dense(q: Tensor, k: Tensor, v: Tensor, seen: list[list[int]] | None = None) -> Tensor:
     """Return attention of (d, positions) to those seen by each, all by default."""
-    columns = []
-    for n in range(q.shape[1]):
-        some = range(k.shape[1]) if seen is None else seen[n]
-        shares = softmax([q[:, n] @ k[:, m] / math.sqrt(len(q)) for m in some])
-        columns.append(sum(share * v[:, m] for share, m in zip(shares, some, strict=True)))
-    return torch.stack(columns, 1)
+    return weighed(q.T, k.T, v.T, seen).T
 
 
 def normed(column: Tensor, scale: Tensor) -> Tensor:

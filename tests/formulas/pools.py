@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from direct import Size, Weights, sites, softmax
+from direct import Size, Weights, attention, sites, softmax
 from torch import Tensor
 
 from formulas.parts import dense, in_heads, linear, sigmoid
@@ -32,7 +32,7 @@ def gather_excite(x: Tensor, weights: Weights, size: Size, extent: int = 0) -> T
 
 def double_attention(x: Tensor, weights: Weights, size: Size) -> Tensor:
     features, hands = linear("maps", x, weights).chunk(2)
-    shares = torch.stack([torch.stack(softmax(list(row))) for row in linear("gather", x, weights)])
+    shares = attention(linear("gather", x, weights))
     descriptors = [sum(shares[m, n] * features[:, n] for n in range(x.shape[1])) for m in range(len(shares))]
     columns = []
     for n in range(x.shape[1]):
@@ -59,7 +59,7 @@ def glore(x: Tensor, weights: Weights, size: Size) -> Tensor:
 def efficient_attention(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
     found = []
     for q, k, v in zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True):
-        shares = torch.stack([torch.stack(softmax(list(row))) for row in k])
+        shares = attention(k)
         columns = []
         for n in range(x.shape[1]):
             asks = softmax(list(q[:, n]))
