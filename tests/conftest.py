@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from probekit.storage.store import Store
+
 ROOT = Path(__file__).parent.parent
 
 # a shell that runs the tests in the background ignores Ctrl-C, and so would each process started here
@@ -83,6 +85,14 @@ def probekit() -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    from probekit.storage.store import Store
+
+    return Store(tmp_path / "store")
 
 
 @pytest.fixture

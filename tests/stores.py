@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from small import done, planned
 
 from probekit.cards.assemble import make_card
-from probekit.cards.card import Card
+from probekit.cards.card import Card, Cell
 from probekit.catalog.registry import registry
 from probekit.components import Component
 from probekit.storage.folder import Folder
@@ -63,6 +63,14 @@ def put(store: Store, structure: str, scores: Mapping[int, float | None], **aske
 def card_of(store: Store, *structures: str, **asked: Any) -> Card:
     """Make a card with the noisy probe known."""
     return make_card(store, KNOWN, structures, **asked)
+
+
+def only(card: Card, structure: str) -> Cell:
+    """Return a structure's cell in the one column of a card."""
+    (column,) = card.columns
+    cell = column.cell(structure)
+    assert cell is not None
+    return cell
 
 
 def real(folder: Path, structures: tuple[str, ...], seeds: int = 1, **asked: Any) -> Store:

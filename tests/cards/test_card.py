@@ -1,146 +1,24 @@
-"""What is guarded: a card counts each seed once, mixes nothing, claims no order it cannot, leaves out nothing
-unsaid."""
+"""What is guarded: a card mixes nothing, and says the same as text, as JSON and in the terminal."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
-from small import done, planned
-from stores import KNOWN, card_of, put
+from small import planned
+from stores import KNOWN, card_of, only, put
 
-from probekit.cards.assemble import make_card
-from probekit.cards.card import Card, Cell
+from probekit.cards.card import Card
 from probekit.cards.markdown import markdown
 from probekit.cards.names import Names
 from probekit.cards.tables import tables
-from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.certify import Certificate
-from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN, paired
 from probekit.interfaces import Published
 from probekit.storage.folder import RESULT
 from probekit.storage.sealed import digest
 from probekit.storage.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
-def only(card: Card, structure: str) -> Cell:
-    (column,) = card.columns
-    cell = column.cell(structure)
-    assert cell is not None
-    return cell
-
-
-def test_a_mean_has_a_small_sample_interval_over_seeds_and_a_place(store: Store) -> None:
-    put(store, "unet", {0: 0.1, 1: 0.2, 2: 0.3})
-    score = only(card_of(store), "unet").headline
-    assert score.mean == pytest.approx(0.2)
-    assert score.interval is not None
-    assert (score.interval.over, score.interval.count) == ("seeds", 3)
-    assert score.interval.high - 0.2 == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
-    assert score.place == pytest.approx(0.8)
-    assert score.reach == pytest.approx((1 - score.interval.high, 1 - score.interval.low))
-
-
-def test_one_seed_has_the_interval_over_test_items_that_its_run_stored(tmp_path: Path) -> None:
-    outcome = done(tmp_path, structure="unet")
-    card = make_card(Store(tmp_path), registry(), ("unet",))
-    interval = card.columns[0].cells[0].headline.interval
-    assert interval is not None
-    assert (interval.over, interval.count) == ("items", 16)
-    assert (interval.low, interval.high) == outcome.result.intervals["loss"]
-    assert "Student's t over 16 test items; it holds no noise between seeds" in markdown(card)
-
-
-def test_a_verdict_is_open_where_the_interval_reaches_over_a_threshold(store: Store) -> None:
-    put(store, "unet", {0: 0.05, 1: 0.06, 2: 0.05})
-    put(store, "unet+average", {0: 0.05, 1: 0.12, 2: 0.05})
-    card = card_of(store)
-    assert [str(c.verdict) for c in card.columns[0].cells] == [
-        "has it",
-        "undecided (the interval reaches over 90%)",
-    ]
-    assert "undecided (the interval reaches over 90%)" in markdown(card)
-
-
-def test_the_best_is_marked_and_what_is_behind_is_paired_over_seeds(store: Store) -> None:
-    put(store, "unet", {0: 0.50, 1: 0.60, 2: 0.70})
-    put(store, "unet+average", {0: 0.40, 1: 0.51, 2: 0.60})
-    card = card_of(store)
-    # the seeds vary by 0.1 and the intervals of the means overlap: paired, the difference is 0.097 +- 0.014
-    assert only(card, "unet+average").standing == BEST
-    behind = only(card, "unet")
-    assert behind.standing == BEHIND
-    assert behind.difference is not None
-    assert behind.difference.mean == pytest.approx(0.0967, abs=1e-3)
-    assert behind.difference.interval is not None
-    assert behind.difference.interval.low > 0
-
-
-def test_structures_that_cannot_be_told_apart_are_not_ordered(store: Store) -> None:
-    put(store, "unet", {0: 0.5, 1: 0.7, 2: 0.6}, scale="calm")
-    put(store, "unet+average", {0: 0.6, 1: 0.5, 2: 0.5}, scale="calm")
-    card = card_of(store)
-    assert [cell.standing for cell in card.columns[0].cells] == [INSEPARABLE, INSEPARABLE]
-    assert list(card.structures) == ["unet", "unet+average"]  # by name, not by mean
-    assert "best" not in markdown(card).split("Places lie")[0].replace("to the best", "")
-
-
-def test_a_difference_within_the_noise_is_not_separable_whatever_the_seeds_say(store: Store) -> None:
-    put(store, "unet", {0: 0.500, 1: 0.501, 2: 0.500})
-    put(store, "unet+average", {0: 0.510, 1: 0.511, 2: 0.510})
-    assert [cell.standing for cell in card_of(store).columns[0].cells] == [INSEPARABLE, INSEPARABLE]
-
-
-@pytest.mark.parametrize("scale", ["calm", "smoke"])
-@pytest.mark.parametrize("seeds", [1, 2])
-def test_with_fewer_than_three_seeds_no_order_is_claimed(store: Store, scale: str, seeds: int) -> None:
-    put(store, "unet", {seed: 0.5 + seed / 1000 for seed in range(seeds)}, scale=scale)
-    put(store, "unet+average", {seed: 0.9 + seed / 900 for seed in range(seeds)}, scale=scale)
-    assert [cell.standing for cell in card_of(store).columns[0].cells] == [UNKNOWN, UNKNOWN]
-
-
-def test_a_paired_test_has_the_effect_and_the_p_of_the_textbook() -> None:
-    found = paired({0: 1.0, 1: 2.0, 2: 4.0, 9: 7.0}, {0: 0.0, 1: 0.5, 2: 1.0})
-    assert found is not None
-    assert (found.seeds, found.mean) == (3, pytest.approx(5.5 / 3))
-    assert found.effect == pytest.approx(1.7614, abs=1e-3)
-    assert found.p == pytest.approx(0.0926, abs=1e-3)
-    assert paired({0: 1.0}, {1: 1.0}) is None
-
-
-def test_failed_seeds_are_counted_and_said(store: Store) -> None:
-    put(store, "unet", {0: 0.5, 1: None, 2: None})
-    put(store, "unet+average", {0: None})
-    card = card_of(store)
-    cell, none = only(card, "unet"), only(card, "unet+average")
-    assert (len(cell.done), len(cell.failed), cell.headline.mean) == (1, 2, 0.5)
-    assert (str(none.verdict), none.headline.mean) == ("not measured", None)
-    assert "2 of 3 seeds failed" in markdown(card)
-
-
-def test_a_twin_made_by_force_is_no_second_seed_and_the_newest_counts(store: Store) -> None:
-    put(store, "unet", {0: 0.5, 1: 0.5})
-    put(store, "unet", {0: 0.7})
-    cell = only(card_of(store), "unet")
-    assert [(run.seed, run.score) for run in cell.runs] == [(0, 0.7), (1, 0.5)]
-    assert cell.runs[0].folder.endswith("-2")
-
-
-def test_a_truncated_twin_leaves_the_older_one_and_a_line(store: Store) -> None:
-    put(store, "unet", {0: 0.5})
-    (newest,) = put(store, "unet", {0: 0.7})
-    (newest.path / RESULT).write_text("{")
-    card = card_of(store)
-    assert only(card, "unet").headline.mean == 0.5
-    assert f"{newest.path.name}: it is not whole JSON (JSONDecodeError)" in card.left_out
 
 
 def test_other_scales_parameters_and_versions_are_columns_of_their_own(
@@ -226,59 +104,6 @@ def test_published_scores_stand_at_the_papers_scale_alone(
     card = card_of(store)
     assert only(card, "unet").headline.published == 0.0033
     assert "0.0033" in markdown(card)
-
-
-def test_truncated_foreign_and_newer_results_are_each_a_line_and_the_rest_a_card(store: Store) -> None:
-    put(store, "unet", {0: 0.5, 1: 0.6})
-    truncated, edited, newer, moved, unfinished = put(store, "unet+average", dict.fromkeys(range(5), 0.4))
-    (truncated.path / RESULT).write_bytes((truncated.path / RESULT).read_bytes()[:100])
-    fields = json.loads((edited.path / RESULT).read_text())
-    (edited.path / RESULT).write_text(json.dumps({**fields, "seconds": 9.0}))
-    fields = json.loads((newer.path / RESULT).read_text())
-    (newer.path / RESULT).write_text(json.dumps({**fields, "format": 99}))
-    moved.path.rename(store.root / "elsewhere")
-    (unfinished.path / RESULT).unlink()
-    foreign = store.root / "foreign"
-    foreign.mkdir()
-    (foreign / RESULT).write_text('{"digest": "x", "format": 1, "model": [1, 2]}')
-    (store.root / "notes").mkdir()
-    card = card_of(store)
-    assert [len(cell.done) for cell in card.columns[0].cells] == [2]
-    said = dict(line.split(": ", 1) for line in card.left_out)
-    assert len(said) == len(card.left_out) == 6
-    assert said[truncated.path.name].startswith("it is not whole JSON")
-    assert said[edited.path.name] == "it was changed after it was stored"
-    assert said[newer.path.name].startswith("a newer probekit wrote it (format 99")
-    assert said["elsewhere"] == "it holds another run's result"
-    assert said[unfinished.path.name].startswith("it has not finished")
-    assert said["foreign"] == "it was changed after it was stored"
-
-
-def test_a_probe_that_is_not_installed_is_a_line(store: Store) -> None:
-    put(store, "unet", {0: 0.5})
-    put(store, "unet", {0: 0.5}, probe="nonlocality")
-    from probekit.cards.assemble import make_card
-    from probekit.catalog.registry import registry
-
-    card = make_card(store, registry())
-    assert [column.probe for column in card.columns] == ["nonlocality"]
-    assert [line for line in card.left_out if "there is no such probe" in line]
-
-
-def test_a_file_that_a_store_names_is_not_run(store: Store, tmp_path: Path) -> None:
-    ran = tmp_path / "ran"
-    evil = tmp_path / "evil.py"
-    evil.write_text(f"open({str(ran)!r}, 'w')\nclass Net: pass\n")
-    (folder,) = put(store, "unet", {0: 0.5})
-    result = folder.read_result()
-    shutil.rmtree(folder.path)
-    for field in ("structure", "probe"):
-        forged = result.plan.model_copy(update={field: f"{evil}:Net", "seed": len(field)})
-        store.new(forged).write_result(result.model_copy(update={"plan": forged}))
-    card = card_of(store)
-    assert card.structures["unet"] == "not installed here"
-    assert any("what a store names is not run unasked" in line for line in card.left_out)
-    assert not ran.exists()
 
 
 def test_json_holds_the_whole_card_and_reads_back(store: Store) -> None:

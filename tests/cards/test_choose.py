@@ -28,11 +28,6 @@ OLD = Path(__file__).parent.parent / "storage" / "v0.1.0"
 PROBE = (OLD / "agree.py").read_text()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
 def restored(store: Store, folder: Folder, kinds: tuple[str, ...] = ("probe",), **changes: Any) -> Folder:
     """Store a result anew as if components of these kinds had been of another source."""
     result = folder.read_result()

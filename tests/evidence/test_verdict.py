@@ -23,11 +23,6 @@ LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
 FULL = Evidence(at=0.95, reach=(0.92, 0.97), trained=0.99)
 
 
-@pytest.fixture
-def store(tmp_path: Any) -> Store:
-    return Store(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("evidence", "word"),
     [

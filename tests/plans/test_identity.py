@@ -10,10 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import environment, install, plugin_text
+from conftest import environment
 from small import planned
 
-from probekit.catalog.registry import Registry
 from probekit.plans.plan import Plan
 
 NET = """
@@ -29,7 +28,6 @@ class Net(nn.Module):
     def forward(self, x):
         return self.out(x)
 """
-COUNT = itertools.count()
 Plans = Callable[..., Plan]
 
 
@@ -58,6 +56,7 @@ def plan(here: Path, monkeypatch: pytest.MonkeyPatch) -> Plans:
 
 
 HELPER = "import sys\nCHOSEN = sys.argv[1]\nheld = {'act': sys.argv[1]}\nclass Act:\n    name = sys.argv[1]\n"
+
 READ = {
     "a global": ("import sys\nACT = sys.argv[1]", "ACT"),
     "in a container": ("import sys\nACTS = [{'act': (sys.argv[1], 1)}]", "ACTS[0]"),
@@ -185,49 +184,6 @@ def test_a_value_is_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert len(digests) == 1
-
-
-IMPORTS = [
-    "import {0}",
-    "from {0} import side",
-    "def late():\n    import {0}.inner",
-    "from {0}.inner import deep",
-]
-
-
-def library(folder: Path, name: str, version: str, code: str) -> None:
-    """Install a distribution as pip would, with its record."""
-    files = {f"{name}/__init__.py": f"side = 1  # {code}\n", f"{name}/inner.py": "deep = 2\n"}
-    install(folder, f"dist-{name}", {}, files)
-    (folder / f"dist_{name}-1.2.dist-info").rename(folder / f"dist_{name}-{version}.dist-info")
-    info = folder / f"dist_{name}-{version}.dist-info"
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: {version}\n")
-    (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
-
-
-@pytest.mark.parametrize("statement", IMPORTS)
-def test_the_version_of_what_a_plugin_imports_is_part_of_the_identity(
-    statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = f"wrapped{next(COUNT)}"
-    plugin = tmp_path / "plugin"
-    text = f"{statement.format(name)}\nfrom torch.nn import Identity\n"
-    text += "def few(channels, size):\n    return Identity()\n"
-    files = {"wrap_plugin.py": plugin_text("'layer', 'wrap', 'wrap_layer:few', ''"), "wrap_layer.py": text}
-    install(plugin, "probekit-wrap", {"wrap": "wrap_plugin"}, files)
-    found = []
-    for version, code in (("0.4.0", "a"), ("0.4.0", "b"), ("0.9.9", "a")):
-        folder = tmp_path / f"{version}{code}"
-        library(folder, name, version, code)
-        with monkeypatch.context() as patch:
-            patch.syspath_prepend(str(plugin))
-            patch.syspath_prepend(str(folder))
-            found.append(planned(Registry.load(), structure="unet+wrap"))
-            for loaded in ("wrap_plugin", "wrap_layer", name, f"{name}.inner"):
-                sys.modules.pop(loaded, None)
-    assert found[0].components[2].imports[f"dist-{name}"] == "0.4.0"
-    assert "torch" in found[0].components[2].imports
-    assert found[0].identity == found[1].identity != found[2].identity
 
 
 def test_versions_of_torch_and_numpy_are_recorded_and_not_hashed(plan: Plans) -> None:
