@@ -12,6 +12,7 @@ from probekit.cards.cells import Stored, average, cell, scored
 from probekit.cards.choose import Code, asking, of_one_code, of_one_probe, seeds
 from probekit.cards.names import CONTROL, Names
 from probekit.cards.rebuild import rebuild
+from probekit.cards.words import narrow
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError
 from probekit.evidence.certify import Certificate
@@ -140,6 +141,8 @@ def column(
     cautions = [] if installed in (None, asking(plan)) else [OTHER_SOURCE]
     cautions += bounds[headline.name].cautions(f"floor of the {headline.name}")
     cautions += best.cautions(f"ceiling of the {headline.name}")
+    budgeted = {one.structure: one.width for one in cells if one.width and one.budget_gap is not None}
+    cautions += narrow(dict(sorted(budgeted.items())))
     about, scale_about = names.abouts(plan, probe)
     asked = names.typed_probe(plan) or min((one.plan.spec.probe for one in several), key=len)
     return Column(

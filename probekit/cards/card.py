@@ -120,11 +120,11 @@ class Column(BaseModel):
     probe: as asked; resolved: with all its parameters. decides: whether the scale can tell anything. better,
     perfect, floor, noise: of the headline metric, perfect None where no number is; controls: all of them,
     floor: the best; of closed-form ones means over the seeds counted; ceiling: what the best of solvers
-    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs
-    disagree; noise: measured between seeds, None where it was not. harder: how the items of that split go
-    beyond those of training, "" where there is none. tags: words of theory for what it takes. thresholds:
-    the places from which a structure has the property, and partly. source: what stands for the probe's code.
-    rebuild: the commands that run it all again.
+    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs disagree,
+    or that a budget left a structure few channels; noise: measured between seeds, None where it was not.
+    harder: how the items of that split go beyond those of training, "" where there is none. tags: words of
+    theory for what it takes. thresholds: the places from which a structure has the property, and partly.
+    source: what stands for the probe's code. rebuild: the commands that run it all again.
     """
 
     model_config = ConfigDict(frozen=True)

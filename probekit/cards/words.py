@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median_high
 
 from probekit.evidence.verdict import said
 from probekit.finite import finite
@@ -10,6 +11,8 @@ from probekit.storage.along import Along
 
 BAR = 20
 NOTHING = "-"
+FEW = 3
+"""Channels of width below which a network has hardly a choice."""
 
 
 def number(value: float | None) -> str:
@@ -56,6 +59,21 @@ def width(chosen: int | None, wished: int | None) -> str:
 def moved(chosen: int | None, wished: int | None) -> str:
     """Say that a width is another than the scale's, where it is."""
     return "" if wished is None else f" (width {chosen}, the nearest to the scale's {wished})"
+
+
+def narrow(widths: Mapping[str, int]) -> Iterator[str]:
+    """Say which of the widths that were chosen for a budget are below half of the median, or below FEW.
+
+    A layer that has many parameters a channel is left few of them, and its network little to answer with.
+    """
+    middle = median_high(widths.values()) if widths else 0
+    few = [f"{name} {chosen}" for name, chosen in widths.items() if chosen < max(FEW, middle / 2)]
+    if few:
+        most = f", where the median is {middle}" if middle >= FEW else ""
+        yield (
+            f"Channels of width that the budget leaves: {', '.join(few)}{most}. A low score tells of the "
+            "budget as well as of the structure; `--width` sets one width for all."
+        )
 
 
 def bar(place: float, signs: int = BAR) -> str:

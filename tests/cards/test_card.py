@@ -172,3 +172,17 @@ def test_a_card_of_a_thousand_results_holds_them_all(store: Store) -> None:
     text = markdown(card)
     assert sum(len(cell.runs) for cell in card.columns[0].cells) == 1000
     assert text.count("\n| unet(downs=") > 600
+
+
+def test_structures_that_a_budget_leaves_few_channels_are_named_and_those_of_a_typed_width_are_not(
+    store: Store,
+) -> None:
+    for name in ("unet", "unet+average", "unet+large-kernel", "unet+deformable"):
+        put(store, name, {0: 0.9}, budget=20_000)
+    put(store, "unet+lambda", {0: 0.5}, width=1)
+    (caution,) = card_of(store).columns[0].cautions
+    named = "unet+deformable (budget 20000) 1, unet+large-kernel (budget 20000) 3, where the median is 9."
+    assert caution.startswith(f"Channels of width that the budget leaves: {named} A low score")
+    (alone,) = card_of(store, "unet+deformable").columns[0].cautions
+    assert "leaves: unet+deformable (budget 20000) 1. A low" in alone
+    assert card_of(store, "unet", "unet+average", "unet+lambda").columns[0].cautions == ()
