@@ -161,7 +161,6 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("how", UNREADABLE)
 def test_what_cannot_be_read_off_or_is_drawn_is_never_reused(how: str, plan: Plans) -> None:
     first, second = plan(*UNREADABLE[how]), plan(*UNREADABLE[how])
