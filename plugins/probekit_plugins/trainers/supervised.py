@@ -16,6 +16,7 @@ from torch.nn import functional
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch, resident
+from probekit.steps import FIRST, watch_step
 from probekit_plugins.trainers.muon import muon
 from probekit_plugins.trainers.optimisers import Optimisers
 
@@ -39,9 +40,9 @@ class Supervised:
     "huber", linear beyond 0.1 (Huber 1964), both for probes that regress. bf16: autocast to bfloat16.
     compile: torch.compile the network. Both by default on CUDA alone, where nothing waits for the device but
     a row, and where kernels add in no fixed order: there a run that was stopped ends with other last bits.
-    Batch order is a function of (seed, epoch). A row every ten steps at most: step, steps, epoch, items (seen
-    so far), loss (mean since the row before), lr. Raises UsageError for Muon where torch has none, and in
-    `fit` for a loss that the probe does not take.
+    Batch order is a function of (seed, epoch). A row for each of the first three steps, then one every ten
+    steps at most: step, steps, epoch, items (seen so far), loss (mean since the row before), lr. Raises
+    UsageError for Muon where torch has none, and in `fit` for a loss that the probe does not take.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Supervised:
                 loss = measure(run(inputs), targets)
             model.zero_grad()
             self.backward(loss)
+            watch_step(model, loss)
             nn.utils.clip_grad_norm_(weights, self.clip)
             optimisers.step(share)
             self.step = step + 1
@@ -126,7 +128,7 @@ class Supervised:
                 self.follow(weights, last=self.step == steps)
             total += loss.detach()
             seen += 1
-            if self.step % every == 0 or self.step == steps:
+            if self.step % every == 0 or self.step == steps or self.step <= FIRST:
                 mean = self.mean(total).item() / seen
                 seen, total = 0, torch.zeros((), device=device)
                 rate = self.lr * share

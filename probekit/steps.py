@@ -1,0 +1,66 @@
+"""Training steps are reported one by one, so that a run can be held to its first ones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+FIRST = 3
+"""How many first steps a run is held to."""
+Listener = Callable[[float, dict[str, float]], None]
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+def is_watched() -> bool:
+    """Return whether anyone listens to the steps of this training."""
+    return _listener.get() is not None
+
+
+def report_step(loss: float, gradients: dict[str, float]) -> None:
+    """Report one step: its loss, and the norm of each parameter's gradient by the parameter's name."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(loss, gradients)
+
+
+def watch_step(model: Module, loss: Tensor) -> None:
+    """Report a step to whoever listens; a trainer calls it after the backward pass, before it clips.
+
+    It costs nothing once nobody listens, which is after a run's first steps.
+
+    Args:
+        model: the network, with the gradients of this step.
+        loss: the loss of this step's batch, a scalar.
+    """
+    if is_watched():
+        report_step(float(loss.detach()), gradient_norms(model))
+
+
+def gradient_norms(model: Module) -> dict[str, float]:
+    """Return the norm of each parameter's gradient by the parameter's name, for those that have one."""
+    return {
+        name: float(parameter.grad.detach().norm())
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+@contextlib.contextmanager
+def listen(listener: Listener) -> Iterator[None]:
+    """Call `listener` with each step's loss and gradient norms, until the block ends or `stop_listening`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def stop_listening() -> None:
+    """Report no further step of this training, so that the steps cost nothing from here on."""
+    _listener.set(None)
