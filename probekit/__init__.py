@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from probekit.hookspecs import hookimpl
     from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
-    from probekit.runs.data import data
+    from probekit.plans.data import data
     from probekit.storage.result import Result
 
 HOMES = {
@@ -32,7 +32,7 @@ HOMES = {
     "card": "probekit.api.evidence",
     "certify": "probekit.api.evidence",
     "compare": "probekit.api.evidence",
-    "data": "probekit.runs.data",
+    "data": "probekit.plans.data",
     "hookimpl": "probekit.hookspecs",
     "load": "probekit.api.load",
     "results": "probekit.api.results",

@@ -11,8 +11,12 @@ from small import done, planned
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card, Cell
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
 from probekit.catalog.registry import registry
 from probekit.components import Component
+from probekit.runs.question import observe_probe
+from probekit.storage.behaviour import Behaviour
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
@@ -48,11 +52,22 @@ def put(store: Store, structure: str, scores: Mapping[int, float | None], **aske
         spec = first.spec.model_copy(update={"seed": seed})
         plan = first.model_copy(update={"seed": seed, "spec": spec})
         folder = store.new(plan)
+        known = Behaviour(
+            probe=observe_probe(Noisy, plan.probe, part("probe", parse_term(plan.probe), KNOWN).make())
+            if plan.spec.probe.startswith("noisy")
+            else {"data of test": plan.probe},
+            structure={"structure": plan.structure},
+        )
         failed = {"status": "failed", "error": f"RuntimeError: {IMG}"}
         scored = {"status": "done", "metrics": {"loss": loss}, "floors": {"loss": FLOOR}, "seconds": 2.0}
         folder.write_result(
             Result.model_validate(
-                {"plan": plan, "environment": HERE, **(failed if loss is None else scored)},
+                {
+                    "plan": plan,
+                    "environment": HERE,
+                    "behaviour": known,
+                    **(failed if loss is None else scored),
+                },
                 from_attributes=True,
             )
         )

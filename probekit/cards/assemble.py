@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from probekit.cards.beside import certificate_of, rejected_rates, stored_certificates
 from probekit.cards.card import Card, Column, Line
 from probekit.cards.cells import Stored, average, cell, scored
-from probekit.cards.choose import Code, asking, of_one_code, of_one_probe, seeds
+from probekit.cards.choose import of_one_code, of_one_probe, seeds
 from probekit.cards.names import CONTROL, Names
 from probekit.cards.rebuild import rebuild
 from probekit.cards.words import narrow
@@ -23,13 +23,16 @@ from probekit.evidence.verdict import HAS, PARTLY
 from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
 from probekit.plans.noise import noises_now
+from probekit.storage.alike import asks_as
+from probekit.storage.behaviour import Numbers
 from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Scores, place
 from probekit.storage.store import Store
 
 OTHER_SOURCE = (
-    "All runs here are of another source of the probe than is installed; the foot says how to run them."
+    "All runs here are of other code of the probe than is installed; the foot says how to run them."
 )
+UNKNOWN_CODE = "These runs were made by probekit 0.1, which stored nothing by which to check their code."
 
 
 def make_card(
@@ -65,12 +68,12 @@ def make_card(
     certificates = list(stored_certificates(store, left_out))
     made = []
     for _, found_all in sorted(questions.items()):
-        installed = names.asking_now(found_all[0].plan.question[0])
+        installed = names.question_now(found_all[0].plan.question[0])
         several = of_one_probe(found_all, installed, left_out)
         plan = several[0].plan
         try:
             probe = names.probe(plan.probe)
-            certificate = certificate_of(plan, certificates, names, left_out)
+            certificate = certificate_of(several[0].result, certificates, names, left_out)
             made.append(column(several, probe, certificate, names, left_out, installed))
         except ProbekitError as error:
             left_out += [f"{one.folder.path.name}: {error.asked}: {error.found}" for one in several]
@@ -104,9 +107,9 @@ def column(
     certificate: Certificate | None,
     names: Names,
     left_out: list[str],
-    installed: Code | None,
+    installed: Numbers | None,
 ) -> Column:
-    """Return the column of runs that may be compared; installed: what stands for the probe's code here."""
+    """Return the column of runs that may be compared; installed: the numbers of the probe that is here."""
     plan = several[0].plan
     headline = probe.metrics[0]
     rows: dict[str, list[Stored]] = defaultdict(list)
@@ -114,7 +117,7 @@ def column(
         rows[label].append(one)
     by_seed = {}
     for label, found in rows.items():
-        by_seed[label] = seeds(of_one_code(found, names, probe.structure, left_out), left_out)
+        by_seed[label] = seeds(of_one_code(found, names, left_out), left_out)
     controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL)}
     counted = [one for found in by_seed.values() for one in found.values()]
     done = [one.result for one in counted if one.result.status == "done"]
@@ -138,7 +141,11 @@ def column(
         drawn = cell(label, seeded, probe, floors, thresholds, published, noise, decides)
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
-    cautions = [] if installed in (None, asking(plan)) else [OTHER_SOURCE]
+    cautions = []
+    if not several[0].result.behaviour.probe:
+        cautions.append(UNKNOWN_CODE)
+    elif installed is not None and not asks_as(several[0].result, installed):
+        cautions.append(OTHER_SOURCE)
     cautions += bounds[headline.name].cautions(f"floor of the {headline.name}")
     cautions += best.cautions(f"ceiling of the {headline.name}")
     budgeted = {one.structure: one.width for one in cells if one.width and one.budget_gap is not None}
@@ -152,7 +159,6 @@ def column(
         probe=asked,
         resolved=plan.probe,
         version=plan.question[1],
-        source=plan.asker.code,
         scale=plan.scale,
         scale_about=scale_about,
         decides=decides,
@@ -179,10 +185,10 @@ def column_of(several: Sequence[Stored], store: Store, known: Registry) -> Colum
     names = Names(
         known, [one.plan.spec.structure for one in several], [one.plan.spec.probe for one in several]
     )
-    plan, left_out = several[0].plan, list[str]()
-    probe = names.probe(plan.probe)
-    certificate = certificate_of(plan, stored_certificates(store, left_out), names, left_out)
-    return column(several, probe, certificate, names, left_out, asking(plan))
+    result, left_out = several[0].result, list[str]()
+    probe = names.probe(result.plan.probe)
+    certificate = certificate_of(result, stored_certificates(store, left_out), names, left_out)
+    return column(several, probe, certificate, names, left_out, result.behaviour.probe)
 
 
 def networks_of(

@@ -11,9 +11,9 @@ from probekit.cards.names import Names
 from probekit.cards.rebuild import certifying
 from probekit.errors import StoreError
 from probekit.evidence.certify import CERTIFICATE, Certificate
-from probekit.plans.plan import Plan
 from probekit.runs.tune import CHOICE, Choice
 from probekit.storage.folder import Folder
+from probekit.storage.result import Result
 from probekit.storage.store import Store
 
 
@@ -40,20 +40,24 @@ def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str
 
 
 def certificate_of(
-    plan: Plan, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
+    result: Result, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
 ) -> Certificate | None:
-    """Return the certificate of a column's probe; one of another source of it is left out.
+    """Return the certificate of a run's probe; one of a probe that asks otherwise is left out.
 
-    Where the store holds none it is the one that the probe came with, if that is of its source.
+    Where the store holds none it is the one that the probe came with, if that holds. A run of probekit 0.1,
+    of which nothing is known, has that of the probe that is installed.
     """
-    kept = names.shipped(plan)
-    for name, one in certificates:
-        if not names.certifies(one, plan):
+    plan = result.plan
+    question = result.behaviour.probe or names.question_now(plan.question[0]) or {}
+    shipped = names.shipped(plan)
+    chosen = shipped if shipped is not None and shipped.certifies(question) else None
+    for name, certificate in certificates:
+        if not names.certifies(certificate, plan):
             continue
-        if one.source == plan.asker.code:
-            kept = one
+        if certificate.certifies(question):
+            chosen = certificate
         else:
-            which = "an unknown" if one.source is None else "another"
-            again = certifying(one.probe, one.scale)
-            left_out.append(f"{name}: it is of {which} source of the probe; `{again}` makes it anew")
-    return kept
+            which = "another probe" if certificate.question else "an unknown probe"
+            again = certifying(certificate.probe, certificate.scale)
+            left_out.append(f"{name}: it is of {which} of that name; `{again}` makes it anew")
+    return chosen

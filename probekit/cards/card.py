@@ -124,7 +124,7 @@ class Column(BaseModel):
     or that a budget left a structure few channels; noise: measured between seeds, None where it was not.
     harder: how the items of that split go beyond those of training, "" where there is none. tags: words of
     theory for what it takes. thresholds: the places from which a structure has the property, and partly.
-    source: what stands for the probe's code. rebuild: the commands that run it all again.
+    rebuild: the commands that run it all again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -135,7 +135,6 @@ class Column(BaseModel):
     probe: str
     resolved: str
     version: str
-    source: str = ""
     scale: str
     scale_about: str
     decides: bool = True

@@ -1,70 +1,69 @@
-"""Choosing leaves on a card what may be counted together: runs of one source, and of a seed one run."""
+"""Choosing leaves on a card what may be counted together: runs of one code, and of a seed one run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from probekit.cards.cells import Stored
 from probekit.cards.names import Names, is_control
 from probekit.cards.rebuild import certifying, rebuild
 from probekit.plans.plan import Plan
-
-Code = tuple[str, ...]
-"""What stands for the code of several components."""
-
-
-def asking(plan: Plan) -> Code:
-    """Return what stands for the code of a run's probe; a file's hash is in its text."""
-    return plan.probe, plan.asker.code
+from probekit.storage.alike import answer_difference, answers_alike, asks_alike, asks_as, group_alike
+from probekit.storage.behaviour import Numbers
+from probekit.storage.result import Result
 
 
-def answering(plan: Plan) -> Code:
-    """Return what stands for the code of a run's structure, its layers and encodings, and its trainer."""
-    return tuple(used.code for used in plan.components if used.kind != "probe")
+def of_one_probe(runs: Sequence[Stored], now: Numbers | None, left_out: list[str]) -> list[Stored]:
+    """Return the runs that were asked alike: as the installed probe asks, or else as the newest was.
 
-
-def of_one_probe(several: Sequence[Stored], now: Code | None, left_out: list[str]) -> list[Stored]:
-    """Return the runs of one source of their probe, given which is installed; of none of it the newest's.
-
-    The others are left out, each with the command that runs it again.
+    The others are left out, each with the command that runs it again. now: the numbers of the probe that is
+    installed, None where it is not.
     """
-    return _of_one([asking(one.plan) for one in several], several, now, left_out)
+    groups, unknown = _group(runs, asks_alike)
+    installed = [group for group in groups if now is not None and asks_as(group[0].result, now)]
+    counted = (installed[0] if installed else _newest(groups)) + unknown
+    for run in _others(runs, counted):
+        left_out.append(_leave_out(run, f"probe {run.plan.asker.name}", ""))
+    return counted
 
 
-def of_one_code(several: Sequence[Stored], names: Names, host: str, left_out: list[str]) -> list[Stored]:
-    """Return the runs of a row that were answered by one code, likewise; host: the probe's structure."""
-    codes = [answering(one.plan) for one in several]
-    if len(set(codes)) == 1:  # what is installed is read from files
-        return list(several)
-    plan = several[0].plan
-    return _of_one(codes, several, names.answering_now(plan.structure, plan.trainer, host), left_out)
+def of_one_code(runs: Sequence[Stored], names: Names, left_out: list[str]) -> list[Stored]:
+    """Return the runs of a row whose structures and trainers act alike, likewise."""
+    groups, unknown = _group(runs, answers_alike)
+    installed = [group for group in groups if len(groups) > 1 and names.acts_as(group[0].result)]
+    counted = (installed[0] if installed else _newest(groups)) + unknown
+    for run in _others(runs, counted):
+        differing = answer_difference(counted[0].result, run.result)
+        used = (used for used in run.plan.components if used.kind != "probe")
+        terms = ", ".join(f"{one.kind} {one.name}" for one in used)
+        left_out.append(_leave_out(run, terms, f" ({differing})"))
+    return counted
 
 
-def _of_one(
-    codes: Sequence[Code], several: Sequence[Stored], now: Code | None, left_out: list[str]
-) -> list[Stored]:
-    if len(set(codes)) < 2:
-        return list(several)
-    newest = max(range(len(several)), key=lambda place: several[place].made)
-    counted = codes.index(now) if now in codes else newest
-    for code, one in zip(codes, several, strict=True):
-        if code != codes[counted]:
-            what = changed(one.plan, several[counted].plan)
-            again = f"`{run_again(one.plan)}` runs it again"
-            left_out.append(f"{one.folder.path.name}: it is of another source of the {what}; {again}")
-    return [one for code, one in zip(codes, several, strict=True) if code == codes[counted]]
+def _group(
+    runs: Sequence[Stored], alike: Callable[[Result, Result], bool]
+) -> tuple[list[list[Stored]], list[Stored]]:
+    """Return groups of runs that are alike, and those that failed before anything was known of their code."""
+    unknown = [run for run in runs if run.result.status == "failed" and not run.result.behaviour.probe]
+    known = _others(runs, unknown)
+    if not known:
+        known, unknown = unknown, []
+    return group_alike(known, lambda run, other: alike(run.result, other.result)), unknown
 
 
-def changed(plan: Plan, counted: Plan) -> str:
-    """Return which component of a plan is of another source than in the plan that is counted."""
-    if asking(plan) != asking(counted):
-        return f"probe {plan.asker.name}"
-    there = {(used.kind, used.name, used.code) for used in counted.components}
-    return ", ".join(
-        f"{used.kind} {used.name}"
-        for used in plan.components
-        if (used.kind, used.name, used.code) not in there
-    )
+def _others(runs: Sequence[Stored], left: Sequence[Stored]) -> list[Stored]:
+    """Return the runs that are none of these, told by their folders."""
+    paths = {run.folder.path for run in left}
+    return [run for run in runs if run.folder.path not in paths]
+
+
+def _newest(groups: Sequence[list[Stored]]) -> list[Stored]:
+    return max(groups, key=lambda group: max(run.made for run in group))
+
+
+def _leave_out(run: Stored, names: str, differing: str) -> str:
+    again = f"`{run_again(run.plan)}` runs it again"
+    return f"{run.folder.path.name}: it is of other code of the {names}{differing}; {again}"
 
 
 def run_again(plan: Plan) -> str:

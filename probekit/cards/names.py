@@ -16,10 +16,16 @@ from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
 from probekit.plans import size
-from probekit.plans.origin import origin
+from probekit.plans.job import make_job
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
+from probekit.runs.first_steps import observe_structure
+from probekit.runs.machine import chosen_device, environment
+from probekit.runs.question import observe_probe
+from probekit.storage.alike import answers_alike
+from probekit.storage.behaviour import Behaviour, Numbers
+from probekit.storage.result import Result
 
 CONTROL = "control-"
 """How the structures are called that certify makes of controls."""
@@ -41,8 +47,7 @@ class Names:
         self.probe = functools.cache(self._probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
-        self.asking_now = functools.cache(self._asking_now)
-        self.answering_now = functools.cache(self._answering_now)
+        self.question_now = functools.cache(self._question_now)
         self.about = functools.cache(self._about)
 
     def refuse_files(self, text: str) -> None:
@@ -71,27 +76,33 @@ class Names:
         except ProbekitError:
             return None
 
-    def _asking_now(self, text: str) -> tuple[str, str] | None:
-        """Return the text of a probe and what stands for its code as installed, None where it is not."""
+    def _question_now(self, text: str) -> Numbers | None:
+        """Return the numbers of a probe as it is installed, None where it is not, or cannot be looked at."""
         try:
-            self.refuse_files(text)
-            found = part("probe", parse_term(text), self.known)
+            probe = self.probe(text)
+            target = part("probe", parse_term(text), self.known).target
         except ProbekitError:
             return None
-        return found.text, origin(found, self.known)[0].code
+        return observe_probe(target, text, probe)
 
-    def _answering_now(self, structure: str, trainer: str, host: str) -> tuple[str, ...] | None:
-        """Return what stands for the code of structure and trainer as installed, None where one is not."""
+    def acts_as(self, result: Result) -> bool:
+        """Return whether the structure and the trainer that are installed act as those of a run did."""
+        plan = result.plan
         try:
-            for text in (structure, trainer):
+            for text in (plan.probe, plan.structure, plan.trainer):
                 self.refuse_files(text)
-            parts = (
-                *resolve(structure, host, self.known).parts,
-                part("trainer", parse_term(trainer), self.known),
+            job = make_job(plan.spec, self.known)
+            here = chosen_device("cpu")
+            now = result.model_copy(
+                update={
+                    "plan": job.plan,
+                    "behaviour": Behaviour(structure=observe_structure(job, here)),
+                    "environment": environment(here),
+                }
             )
         except ProbekitError:
-            return None
-        return tuple(origin(found, self.known)[0].code for found in parts)
+            return False
+        return answers_alike(result, now)
 
     def _about(self, kind: str, plugin: str, name: str) -> str:
         return next(
@@ -197,12 +208,12 @@ class Names:
         ) == plan.probe
 
     def shipped(self, plan: Plan) -> Certificate | None:
-        """Return the certificate that a run's probe came with, None where there is none of its source."""
+        """Return the certificate that a run's probe came with, None where there is none."""
         found: Mapping[str, Any] = getattr(self.probe(plan.probe), "certificates", {})
         if plan.scale not in found:
             return None
-        one = Certificate.model_validate(found[plan.scale])
-        return one if self.certifies(one, plan) and one.source == plan.asker.code else None
+        certificate = Certificate.model_validate(found[plan.scale])
+        return certificate if self.certifies(certificate, plan) else None
 
     def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
         """Return the published scores by structure as resolved, where the scale is the paper's."""

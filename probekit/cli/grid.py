@@ -83,7 +83,9 @@ def carry_out_all(
     is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
     from probekit.denormals import start_threads
-    from probekit.runs.run import carry_out, kept
+    from probekit.runs.machine import chosen_device
+    from probekit.runs.replay import Replay
+    from probekit.runs.run import carry_out, find_stored
     from probekit.storage.claim import Claimed
 
     start_threads()
@@ -97,7 +99,8 @@ def carry_out_all(
             place, job, waiting = queue.popleft()
             if stopped or (within is not None and within.over):
                 rows[place] = described(job, "planned")
-                if not (stopped or force) and (outcome := kept(job, store)) is not None:
+                replay = Replay(job, chosen_device(device))
+                if not (stopped or force) and (outcome := find_stored(job, store, replay)) is not None:
                     outcomes[place] = outcome
                     rows[place] = described(job, "stored", outcome.folder, outcome.result)
                 continue

@@ -65,7 +65,7 @@ def send_all(
     """Carry out by an executor what the store lacks; return what `carry_out_all` does."""
     from probekit.runs.run import Outcome
 
-    rows, outcomes, sent = laid_out(jobs, store, force)
+    rows, outcomes, sent = laid_out(jobs, device, store, force)
     stopped: KeyboardInterrupt | None = None
     try:
         for event in quietly(ended(workers, sent, device, timeout)):
@@ -100,23 +100,32 @@ def send_all(
 
 
 def laid_out(
-    jobs: list[Job], store: Store, force: bool
+    jobs: list[Job], device: str | None, store: Store, force: bool
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Outcome], dict[Path, Job]]:
     """Lay specifications of what is missing into the store; return by identity each run's row and what is
     stored, and by folder what is to be done."""
-    from probekit.runs.run import kept
+    from probekit.runs.machine import chosen_device
+    from probekit.runs.replay import Replay
+    from probekit.runs.run import Outcome, find_or_open
 
     rows: dict[str, dict[str, Any]] = {}
     outcomes: dict[str, Outcome] = {}
     sent: dict[Path, Job] = {}
+    try:
+        where = chosen_device(device)
+    except UsageError:  # the workers may have it
+        where = chosen_device(None)
     for job in jobs:
         name = job.plan.identity
         if name in rows:
             continue
-        if not force and (outcome := kept(job, store)) is not None:
-            rows[name], outcomes[name] = described(job, "stored", outcome.folder, outcome.result), outcome
+        if force:
+            folder = store.new(job.plan)
+        elif isinstance(found := find_or_open(job, store, Replay(job, where)), Outcome):
+            rows[name], outcomes[name] = described(job, "stored", found.folder, found.result), found
             continue
-        folder = store.new(job.plan) if force else store.newest_or_new(job.plan)
+        else:
+            folder = found
         folder.hold_spec(job.plan)
         rows[name], sent[folder.path] = described(job, "planned", folder), job
     return rows, outcomes, sent
@@ -132,7 +141,7 @@ def detach_all(
 ) -> list[dict[str, Any]]:
     """Leave what the store lacks to an executor that outlives this process; return a row each run."""
     workers = executor_of(typed)
-    rows, _, sent = laid_out(jobs, store, force)
+    rows, _, sent = laid_out(jobs, device, store, force)
     if sent:
         command, folders = command_of(sent, device, timeout), list(sent)
         if submit := getattr(workers, "submit", None):

@@ -17,12 +17,14 @@ from probekit.interfaces import Metric, Probe
 from probekit.items import batches
 from probekit.plans import size
 from probekit.plans.job import make_job
-from probekit.plans.origin import origin
 from probekit.plans.scale import at_scale, probe_at
 from probekit.plans.spec import make_spec
+from probekit.runs.question import observe_probe
 from probekit.runs.run import carry_out
 from probekit.scores.pictures import Strip, grid
 from probekit.scores.score import BATCH, closed_form, expected
+from probekit.storage.alike import ELSEWHERE
+from probekit.storage.behaviour import Numbers, difference
 from probekit.storage.result import Scores
 from probekit.storage.store import Store
 
@@ -47,15 +49,17 @@ class Check(BaseModel):
 class Certificate(BaseModel):
     """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
 
-    version, source: the probe's, source as in its plan, None in certificates of version 0.1.0. A certificate
-    of another version or source says nothing of this one.
+    version: the probe's. question: the numbers by which the probe is known, empty in certificates of
+    probekit 0.1. first_steps: of each control that is a network, the numbers of its first training steps. A
+    certificate says nothing of a probe of another version, or with other numbers.
     """
 
     model_config = ConfigDict(frozen=True)
 
     probe: str
     version: int
-    source: str | None = None
+    question: Numbers = {}
+    first_steps: dict[str, Numbers] = {}
     scale: str
     items: int
     checks: tuple[Check, ...]
@@ -72,6 +76,10 @@ class Certificate(BaseModel):
         held = {True: "holds", False: "FAILS", None: "-"}
         rows = [[check.name, held[check.holds], check.evidence] for check in self.checks]
         return table(repr(self), ["check", "", "evidence"], rows)
+
+    def certifies(self, question: Numbers) -> bool:
+        """Return whether it is of the probe that these numbers are of."""
+        return bool(self.question) and not difference(self.question, question, ELSEWHERE)
 
     @property
     def passed(self) -> bool:
@@ -106,11 +114,13 @@ def certify(
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
     networks: dict[str, Scores] = {}
+    first_steps: dict[str, Numbers] = {}
     if focus:
-        check, networks = focused(text, scale, known, store, device, tell)
+        check, networks, first_steps = focused(text, scale, known, store, device, tell)
         checks.append(check)
     else:
         checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
+    at = at_scale(text, scale, known)[1]
     folder = store.loose(f"certificate-{text}-{scale}")
     where = ""
     if picture:
@@ -119,12 +129,13 @@ def certify(
     found = Certificate(
         probe=text,
         version=probe.version,
-        source=origin(source, known)[0].code,
+        question=observe_probe(at.target, at.text, at.make()),
         scale=scale,
         items=items,
         checks=tuple(checks),
         counterexample=where,
         networks=networks,
+        first_steps=first_steps,
     )
     folder.write_json(CERTIFICATE, found.model_dump(mode="json"))
     return found
@@ -196,8 +207,9 @@ def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -
 
 def focused(
     text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch
-) -> tuple[Check, dict[str, Scores]]:
-    """Fit the controls and check that none comes near perfect; return what the networks among them score.
+) -> tuple[Check, dict[str, Scores], dict[str, Numbers]]:
+    """Fit the controls and check that none comes near perfect; return what the networks among them score, and
+    their first steps.
 
     The metric is the probe's `focus`, by default its headline.
     """
@@ -207,6 +219,7 @@ def focused(
     metric: Metric = next(m for m in probe.metrics if m.name == name)
     closed: dict[str, float | None] = {}
     networks: dict[str, Scores] = {}
+    first_steps: dict[str, Numbers] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
             closed[title] = closed_form(control, probe, train, test, len(test))[name]
@@ -218,6 +231,7 @@ def focused(
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
         outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
         networks[title] = outcome.result.metrics
+        first_steps[title] = outcome.result.behaviour.training
     found = controls(metric, closed, {title: scores.get(name) for title, scores in networks.items()})
     parts = [
         f"{what} at most {most:.0%}: " + ", ".join(f"{title} {placed(found[title])}" for title in several)
@@ -232,7 +246,7 @@ def focused(
         holds=all(control.holds for control in found.values()),
         evidence=f"place of the controls (and their score) in {name}; {'; '.join(parts)}",
     )
-    return check, networks
+    return check, networks, first_steps
 
 
 def placed(control: Control) -> str:

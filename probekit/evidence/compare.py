@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.interfaces import Metric
 from probekit.scores.interval import OPEN, Bounds, Interval, Over, of_mean, quantile
 from probekit.scores.interval import apart as apart_by
+from probekit.storage.alike import asks_alike, group_alike
 from probekit.storage.result import Result
 
 FREEDOM = 4
@@ -205,10 +206,8 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
     That takes three seeds of each. Results of another probe, source or version of it, or scale must not be
     among them. Raises ValueError where they are.
     """
-    if len({result.plan.comparable for result in results}) > 1:
-        raise ValueError(
-            "results of different probes, sources or versions of one, or scales are not compared"
-        )
+    if len(group_alike(results, asks_alike)) > 1:
+        raise ValueError("results of different probes, code or versions of one, or scales are not compared")
     noises = {result.plan.noise.get(metric.name) for result in results}
     noise = noises.pop() if len(noises) == 1 else None
     seeds: dict[str, dict[int, float]] = defaultdict(dict)

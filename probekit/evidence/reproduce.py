@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -17,6 +18,7 @@ from probekit.evidence.conclude import Conclusion, Order, conclusion, order
 from probekit.interfaces import Claim, Metric, Published
 from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
+from probekit.storage.alike import asks_alike, group_alike
 from probekit.storage.result import Environment, Result
 
 PUBLISHED_SCALE = "paper"
@@ -123,10 +125,13 @@ def reproduced(
 
     Raises ValueError where a result is of another source or version of the probe, or scale, than its plan.
     """
-    if any(one.plan.comparable[1:] != plans[place].comparable[1:] for place, one in results.items()):
-        raise ValueError(
-            "results of another source or version of the probe, or scale, stand in no such table"
-        )
+    rows: dict[str, list[Result]] = defaultdict(list)
+    for (row, seed), result in results.items():
+        rows[row].append(result)
+        if result.plan.question[1:] != plans[row, seed].question[1:]:
+            raise ValueError("results of another version of the probe, or scale, stand in no such table")
+    if any(len(group_alike(row, asks_alike)) > 1 for row in rows.values()):
+        raise ValueError("results of other code of the probe stand in no such table")
     lines = tuple(line(row, plans, results) for row in source.rows)
     noise = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from probekit.catalog.expression import Expression, resolve
@@ -12,12 +11,13 @@ from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
+from probekit.catalog.releases import pinned_versions
 from probekit.interfaces import Probe
 from probekit.plans import size
 from probekit.plans.budget import count, width_of
 from probekit.plans.noise import noise_of
 from probekit.plans.origin import origin
-from probekit.plans.plan import Plan
+from probekit.plans.plan import Plan, Used
 from probekit.plans.scale import at_scale, trained
 from probekit.plans.spec import RunSpec
 
@@ -65,6 +65,17 @@ class Job:
                 yield f"{check} may tell what is wrong with that {used.kind}{whose}."
 
 
+def pins_of(components: Iterable[Used]) -> dict[str, str]:
+    """Return the versions that components are pinned by; none where one of them is of no release."""
+    pins: dict[str, str] = {}
+    for distribution in sorted({used.distribution for used in components}):
+        versions = pinned_versions(distribution) if distribution else None
+        if versions is None:
+            return {}
+        pins |= versions
+    return pins
+
+
 def make_job(spec: RunSpec, registry: Registry) -> Job:
     """Resolve a specification.
 
@@ -91,7 +102,7 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
         f"{expression.text} on {source.shown}",
         {**data, **size.of_training(probe.shape, trainer, width.chosen, parameters)},
     )
-    origins = [origin(one, registry) for one in (source, *expression.parts, trainer)]
+    components = tuple(origin(part, registry) for part in (source, *expression.parts, trainer))
     plan = Plan(
         spec=spec,
         probe=source.text,
@@ -107,8 +118,8 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
         inputs=probe.shape.inputs,
         outputs=probe.shape.outputs,
         size=probe.shape.size,
-        components=tuple(used for used, _ in origins),
+        components=components,
         noise=noise_of(spec, scale, source, trainer, registry),
-        nonce="" if all(told for _, told in origins) else uuid.uuid4().hex,
+        pins=pins_of(components),
     )
     return Job(plan, source, probe, expression, trainer)

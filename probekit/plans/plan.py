@@ -18,16 +18,16 @@ PIN = re.compile(r"(\.py:[A-Za-z_]\w*)@[0-9a-f]{16}")
 """A file's name with the hash of what was run."""
 
 
-RECORDED = ("torch", "numpy", "probekit-nn")
-"""Distributions whose versions are recorded and not hashed: results outlive their updates."""
+OWN = "probekit-nn"
+"""The distribution whose version is no part of an identity: runs outlive its updates, where they replay."""
 
 
 class Used(BaseModel):
-    """A component a run rests on: where it came from, and the hash of its source (None where it has none).
+    """A component that a run rests on, and where it came from.
 
-    imports: the versions of the distributions that its code imports. values: the sha256 of what its code
-    reads in its process that its source does not decide, by where it lies. files: the sha256 of each
-    parameter that names a file.
+    version: of a probe's data or of a trainer, as its class says. files: the sha256 of each parameter that
+    names a file. syntax: the digest of a trainer's code. source: the hash by which probekit 0.1 told code
+    apart, None since.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,31 +38,15 @@ class Used(BaseModel):
     distribution: str
     distribution_version: str
     version: int | None
-    source: str | None
-    imports: dict[str, str] = {}
-    values: dict[str, str] = {}
     files: dict[str, str] = {}
-
-    @property
-    def seen(self) -> dict[str, object]:
-        """What 0.1.0 did not see of its code: versions imported, values read, files named."""
-        imports = {name: version for name, version in self.imports.items() if name not in RECORDED}
-        found = {"imports": imports, "values": self.values, "files": self.files}
-        return {name: value for name, value in found.items() if value}
+    syntax: str = ""
+    source: str | None = None
 
     @property
     def hashed(self) -> list[object]:
         """What of it is part of a run's identity."""
-        known = [self.kind, self.plugin, self.name, self.version, self.source or self.distribution_version]
-        return [*known, self.seen] if self.seen else [*known]
-
-    @property
-    def code(self) -> str:
-        """What stands for its code: the hash of its source, where it has none its distribution's version."""
-        own = self.source or self.distribution_version
-        if not self.seen:
-            return own
-        return hashlib.sha256(json.dumps([own, self.seen], sort_keys=True).encode()).hexdigest()
+        release = [] if self.distribution == OWN else [self.distribution, self.distribution_version]
+        return [self.kind, self.plugin, self.name, self.version, *release, sorted(self.files.items())]
 
 
 class Plan(BaseModel):
@@ -71,8 +55,9 @@ class Plan(BaseModel):
     probe, structure, trainer: canonical texts. width: None where the structure has none; width_wished: the
     scale's, where it is another, and no part of the identity. budget_gap: parameters over budget, minus one.
     noise: the scale's measured noise between seeds by metric, empty
-    where what was typed differs from the scale. nonce: set where a callable given from Python is not all in
-    its source, so that its result is never reused.
+    where what was typed differs from the scale. pins: the versions of all distributions that its components
+    come from and require, where these are releases; empty where one is not, so that its code may change
+    unseen.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,16 +78,17 @@ class Plan(BaseModel):
     size: tuple[int, ...]
     components: tuple[Used, ...]
     noise: Annotated[dict[str, float], AfterValidator(finite_alone)]
-    nonce: str = ""
+    pins: dict[str, str] = {}
 
     @property
     def identity(self) -> str:
-        """Return the sha256 of all that a result depends on but the machine."""
-        texts = {"probe", "structure", "trainer", "scale"}
-        hashed = self.model_dump(include={*texts, "seed", "width", "parameters", "nonce"})
-        hashed["engine"] = ENGINE
-        hashed["components"] = [used.hashed for used in self.components]
-        return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
+        """Return the sha256 of what was asked, in canonical form; not of the code, which a replay tries."""
+        texts = ("probe", "structure", "trainer", "scale")
+        hashed = {name: PIN.sub(r"\1", getattr(self, name)) for name in texts}
+        numbers = self.model_dump(include={"seed", "width", "parameters"})
+        components = [used.hashed for used in self.components]
+        fields = {**hashed, **numbers, "engine": ENGINE, "components": components}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @property
     def folder(self) -> str:
@@ -114,11 +100,6 @@ class Plan(BaseModel):
     def question(self) -> tuple[str, str, str]:
         """Return what was asked: the probe as resolved, a file's whatever it held, its version, the scale."""
         return PIN.sub(r"\1", self.probe), str(self.asker.version), self.scale
-
-    @property
-    def comparable(self) -> tuple[str, str, str, str]:
-        """Return what plans share whose scores may be compared: the question, and the code that puts it."""
-        return self.probe, *self.question[1:], self.asker.code
 
     @property
     def asker(self) -> Used:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from math import isfinite
@@ -14,6 +15,14 @@ from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Trainer
 from probekit.plans.job import Job
 from probekit.runs import generators
+from probekit.runs.behaviour import (
+    observe_start,
+    read_behaviour,
+    repeat_start,
+    store_answers,
+    write_training,
+)
+from probekit.runs.first_steps import FirstSteps
 from probekit.runs.machine import environment
 from probekit.runs.network import apart, build, check, weights_hash
 from probekit.runs.room import sufficient
@@ -21,12 +30,13 @@ from probekit.runs.sitting import Sitting, Watch
 from probekit.runs.splits import splits
 from probekit.scores.look import looked_at
 from probekit.scores.score import floors, intervals, means, score, unscored
+from probekit.steps import listen
 from probekit.stop import Limit, behind, stop
 from probekit.storage import checkpoint
 from probekit.storage.attempt import attempted
 from probekit.storage.checkpoint import Reached
 from probekit.storage.curve import logged, spike
-from probekit.storage.folder import LOG, SCORES, WEIGHTS, Folder
+from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, LOG, SCORES, WEIGHTS, Folder
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
@@ -74,11 +84,19 @@ def perform(
         files = {TRACE: folder.write(TRACE, trace)}
         if (folder.path / LOG).exists():
             files[LOG] = folder.sync_log()
-        result = Result(plan=plan, status="failed", environment=environment(device), error=said, files=files)
+        result = Result(
+            plan=plan,
+            status="failed",
+            environment=environment(device),
+            error=said,
+            files=files,
+            behaviour=read_behaviour(folder),
+        )
     result = result.model_copy(update={"put_back": isolation.put_back, "stored": time.time()})
     folder.write_result(result)
     if result.status == "done":
-        checkpoint.remove(folder)
+        folder.remove(CHECKPOINT)
+        folder.remove(BEHAVIOUR)  # which the result holds
     registry.notify("probekit_run_finished", result=result)
     return result
 
@@ -94,12 +112,17 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with sitting.of("answering first"):
         check(model, probe.shape, device)
         sufficient(job, model, device)
+        observe_start(job, folder, device)
     with sitting.of("training"), flushed():
         reached = train_model(job, folder, registry, model, train, device, sitting)
     model.eval()
     state = model.state_dict()
     weights = weights_hash(state)
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
+    behaviour = read_behaviour(folder)
+    with sitting.of("loading it again"), flushed():
+        restored = store_answers(job, model, test, folder, files, device)
+        unrepeatable = repeat_start(job, behaviour, device)
     held = data.validation
     scored: list[dict[str, Tensor]] = []
     with sitting.of("scoring"), flushed():
@@ -145,6 +168,9 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
         missing=beside.missing,
         weights=weights,
         environment=environment(device),
+        behaviour=behaviour,
+        restored=restored,
+        unrepeatable=unrepeatable,
         files={**files, **beside.files},
     )
 
@@ -168,7 +194,7 @@ def train_model(
     before = checkpoint.restore(folder, model, here)
     if before.generators is not None:
         generators.restore(before.generators)
-    steps, rows = before.steps, before.rows
+    steps, rows, noted = before.steps, before.rows, False
     start = saved = time.monotonic()
     pause = FIRST
 
@@ -178,14 +204,19 @@ def train_model(
         checkpoint.save(folder, model, trainer, reached, here)
         return reached
 
+    first = FirstSteps()
     model.train()
-    with stop.later():
+    with stop.later(), listen(first) if before.trainer is None else contextlib.nullcontext():
         for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
                 raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
             folder.append(row)
             rows += 1
+            if before.trainer is None:
+                first.note_row(row)
+                if first.complete and not noted:
+                    noted = write_training(folder, first, here)
             registry.notify("probekit_run_progress", plan=plan, row=row)
             sitting.tell("train", row)
             now = time.monotonic()
@@ -195,4 +226,6 @@ def train_model(
                 pause = (saved - now) / SHARE
                 stop.check()
                 sitting.limit.check()
+        if before.trainer is None and not noted:
+            write_training(folder, first, here)
         return save()

@@ -42,4 +42,5 @@ def environment(device: torch.device) -> Environment:
         device=device.type,
         threads=torch.get_num_threads(),
         denormals="flushed" if flushable() else "kept",
+        machine=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     )

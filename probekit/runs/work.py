@@ -41,10 +41,12 @@ def work(
     if job.plan.identity != plan.identity:
         what = ", ".join(changed(plan, job.plan)) or "what it rests on"
         raise StoreError(f"working at {path}", f"{what} has changed since it was planned", "Plan it again.")
-    store = Store(path.parent)
-    newest = store.newest(job.plan)
-    if newest is None or newest.path != Folder(path).path:
+    store, folder = Store(path.parent), Folder(path)
+    if folder.path not in {twin.path for twin in store.twins(job.plan)}:
         raise StoreError(
             f"working at {path}", "its name is not that of its run", "Name the folder as it was."
         )
-    return carry_out(job, known, device=device, store=store, patience=patience, timeout=timeout).result
+    outcome = carry_out(
+        job, known, device=device, store=store, patience=patience, timeout=timeout, only=folder
+    )
+    return outcome.result

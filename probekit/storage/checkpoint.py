@@ -74,8 +74,3 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
     folder.cut_log(reached.rows, log)
     model.load_state_dict(weights)
     return reached
-
-
-def remove(folder: Folder) -> None:
-    """Remove the checkpoint of a run that is done."""
-    (folder.path / CHECKPOINT).unlink(missing_ok=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 SCORES, MEASURED, CASES = "scores.safetensors", "measured.safetensors", "cases.png"
+ANSWERS, BEHAVIOUR = "answers.safetensors", "behaviour.json"
 SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
 OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
 """What a folder holds one of, or it is no run's."""
@@ -59,6 +60,10 @@ class Folder:
         self.held()
         disk.write(self.path / name, content)
         return hashlib.sha256(content).hexdigest()
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
 
     def write_json(self, name: str, fields: Mapping[str, Any]) -> str:
         """Write JSON with a digest of itself, so that an edited one is noticed; return the file's sha256."""
@@ -156,6 +161,10 @@ class Folder:
                 return Result.model_validate(unseal(fields))
         except ValidationError as error:
             raise StoreError(asked, f"it is no whole result ({error.error_count()} faults)", ANEW) from error
+
+    def is_done(self) -> bool:
+        """Return whether the folder holds the result of a run that did not fail."""
+        return (self.path / RESULT).is_file() and self.read_result().status == "done"
 
     def check_files(self, result: Result, but: str = "") -> None:
         """Raise StoreError where a file the result names is missing or not as it was stored.

@@ -11,17 +11,18 @@ from probekit.finite import finite, finite_alone
 from probekit.html import table
 from probekit.plans.plan import Plan
 from probekit.storage.along import Along
+from probekit.storage.behaviour import Behaviour
 
 Number = Annotated[float | None, AfterValidator(finite)]
 """None where it is not finite, whoever wrote it."""
 Scores = dict[str, Number]
 Ends = dict[str, tuple[float, float]]
-FORMAT = 2
+FORMAT = 3
 """Raised when the fields of a result change."""
 
 
 class Environment(BaseModel):
-    """Where a run happened: recorded, not part of its identity."""
+    """Where a run happened: recorded, not part of its identity. machine: the kind of its processor."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,10 +32,14 @@ class Environment(BaseModel):
     device: str
     threads: int
     denormals: Literal["kept", "flushed"] = "kept"
+    machine: str = ""
 
     def changes(self, was: Mapping[str, Any]) -> list[str]:
-        """Return in words how this environment differs from the fields of another, which came before."""
-        fields = self.model_dump()
+        """Return in words how this environment differs from the fields of another, which came before.
+
+        The kind of processor is left out: a run may go on on another.
+        """
+        fields = self.model_dump(exclude={"machine"})
         before = {"denormals": "kept", **was}
         return [
             f"{key} was {before.get(key)}, here {fields[key]}"
@@ -92,6 +97,9 @@ class Result(BaseModel):
     put_back: dict[str, tuple[str, ...]] = {}
     along: Along | None = None
     error: str = ""
+    behaviour: Behaviour = Behaviour()
+    restored: str = ""
+    unrepeatable: str = ""
     files: dict[str, str] = {}
     stored: FiniteFloat = 0.0
 

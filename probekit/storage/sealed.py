@@ -61,13 +61,18 @@ def seal_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> byt
 
     # cloned, as weights tied to each other share their memory, which safetensors refuses
     plain = {
-        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        key: plain_tensor(value).clone(memory_format=torch.contiguous_format)
         for key, value in tensors.items()
     }
     # one entry, as several come in any order, and the same tensors are to be the same bytes
     said = as_json({DIGEST: BLANK, **about})
     blank = save(plain, metadata={ABOUT: said})
     return blank.replace(BLANK.encode(), hashlib.sha256(blank).hexdigest().encode(), 1)
+
+
+def plain_tensor(tensor: Tensor) -> Tensor:
+    """Return a tensor as it is stored: on the CPU, detached, with no conjugation or sign left to be done."""
+    return tensor.detach().cpu().resolve_conj().resolve_neg()
 
 
 def unseal_tensors(content: bytes, *, checked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from probekit.errors import StoreError
 from probekit.plans.plan import Plan, readable
+from probekit.storage.alike import group_alike, is_rerun
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import OF_A_RUN, RESULT, Folder
 from probekit.storage.result import Result
+
+OLD = re.compile(r"-([0-9a-f]{12})(?:-\d+)?$")
+"""How the name of a folder of probekit 0.1 ends."""
 
 
 def default_root() -> Path:
@@ -63,13 +69,15 @@ class Store:
         with self._alone():
             return self._new(plan)
 
-    def newest_or_new(self, plan: Plan) -> Folder:
+    def newest_or_new(self, plan: Plan, rejected: Container[Path] = ()) -> Folder:
         """Return the folder of this plan that was made last, else a new one, though several ask at once.
 
-        Raises StoreError where the root is not a folder or cannot be written.
+        rejected: folders that are left out, as what they hold came of other code. Raises StoreError where the
+        root is not a folder or cannot be written.
         """
         with self._alone():
-            return self.newest(plan) or self._new(plan)
+            usable = [folder for folder in self.twins(plan) if folder.path not in rejected]
+            return usable[-1] if usable else self._new(plan)
 
     def _new(self, plan: Plan) -> Folder:
         folder = self._made(self._next(plan))
@@ -146,10 +154,10 @@ class Store:
     def results(self) -> Iterator[tuple[Folder, Result | StoreError]]:
         """Yield each run of the root, by name: its folder and result, or why that cannot be read.
 
-        Of runs of one identity the newest whole one alone is yielded. The files beside a result are not
-        checked. Folders that hold no run are passed over.
+        Of several reruns of one request the newest whole one alone is yielded. The files beside a result are
+        not checked. Folders that hold no run are passed over.
         """
-        whole: dict[str, tuple[tuple[int, float], Folder, Result]] = {}
+        requests: dict[str, list[tuple[tuple[int, float], Folder, Result]]] = defaultdict(list)
         for path in sorted(self.root.iterdir()) if self.root.is_dir() else []:
             folder, held = Folder(path), frozenset(OF_A_RUN)
             try:
@@ -157,10 +165,9 @@ class Store:
                 if not held:
                     continue
                 result = folder.read_result()
-                place = place_of(path.name, result.plan.identity[:12])
+                place = place_in_store(path.name, result.plan)
                 if place is None:
                     raise StoreError(f"reading {path}", "it holds another run's result", ANEW)
-                made = (place, result.stored)
             except NotADirectoryError:
                 continue
             except StoreError as error:
@@ -171,11 +178,13 @@ class Store:
             except OSError as error:
                 yield folder, StoreError(f"reading {path}", error.strerror or str(error), ANEW)
                 continue
-            identity = result.plan.identity
-            if identity not in whole or made > whole[identity][0]:
-                whole[identity] = made, folder, result
-        for _, folder, result in sorted(whole.values(), key=lambda one: one[1].path):
-            yield folder, result
+            requests[result.plan.identity].append(((place, result.stored), folder, result))
+        newest: list[tuple[Folder, Result]] = []
+        for runs in requests.values():
+            runs.sort(key=lambda run: run[0], reverse=True)
+            reruns = group_alike(runs, lambda run, other: is_rerun(run[2], other[2]))
+            newest += [(group[0][1], group[0][2]) for group in reruns]
+        yield from sorted(newest, key=lambda run: run[0].path)
 
     def find(self, plan: Plan) -> tuple[Result, Folder] | None:
         """Return the stored result of this plan, all of its files checked; None where it is not done.
@@ -183,7 +192,13 @@ class Store:
         Raises StoreError where it was edited, truncated or written by a newer probekit.
         """
         folder = self.newest(plan)
-        if folder is None or not (folder.path / RESULT).is_file():
+        result = None if folder is None else self.read_done(folder, plan)
+        return None if folder is None or result is None else (result, folder)
+
+    def read_done(self, folder: Folder, plan: Plan) -> Result | None:
+        """Return the result that a folder of this plan holds, all of its files checked; None where it is not
+        done. Raises as `find`."""
+        if not (folder.path / RESULT).is_file():
             return None
         result = folder.read_result()
         if result.plan.identity != plan.identity:
@@ -191,7 +206,16 @@ class Store:
         if result.status != "done":
             return None
         folder.check_files(result)
-        return result, folder
+        return result
+
+
+def place_in_store(name: str, plan: Plan) -> int | None:
+    """Return which rerun of its plan a folder is, the first being 0; None where it is of another plan.
+
+    Folders of probekit 0.1 end in digits that were made otherwise, and may be any.
+    """
+    old = any(used.source for used in plan.components) and OLD.search(name)
+    return place_of(name, old.group(1) if old else plan.identity[:12])
 
 
 def place_of(name: str, ending: str) -> int | None:

@@ -75,13 +75,15 @@ def test_controls_are_lines_and_never_rows(store: Store) -> None:
 
 def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store: Store) -> None:
     put(store, "unet", {0: 0.1})
-    source = planned(KNOWN, probe="noisy", trainer="supervised").asker.code
+    (folder,) = store.folders()
+    question = folder.read_result().behaviour.probe
     for name, scale, version, items in (
         ("calm", "calm", 1, 6),
         ("smoke", "smoke", 1, 5),
         ("old", "smoke", 0, 9),
     ):
-        one = Certificate(probe="noisy", version=version, source=source, scale=scale, items=items, checks=())
+        of = {"probe": "noisy", "version": version, "question": question, "scale": scale}
+        one = Certificate.model_validate({**of, "items": items, "checks": ()})
         store.loose(f"certificate-noisy-{name}").write_json("certificate.json", one.model_dump(mode="json"))
     store.loose("certificate-x").write("certificate.json", b"{}")
     card = card_of(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from probekit.cli.table import print_tables
 from probekit.components import Component
 from probekit.errors import StoreError, UsageError
 from probekit.evidence.certify import Certificate
+from probekit.storage.behaviour import Numbers
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
@@ -28,17 +30,18 @@ OLD = Path(__file__).parent.parent / "storage" / "v0.1.0"
 PROBE = (OLD / "agree.py").read_text()
 
 
-def restored(store: Store, folder: Folder, kinds: tuple[str, ...] = ("probe",), **changes: Any) -> Folder:
-    """Store a result anew as if components of these kinds had been of another source."""
+def restored(store: Store, folder: Folder, of: str = "probe", **changes: Any) -> Folder:
+    """Store a result anew as if other code had made it: of the probe, the structure or the trainer."""
     result = folder.read_result()
-    used = tuple(
-        one.model_copy(update={"source": "f" * 64}) if one.kind in kinds else one
-        for one in result.plan.components
-    )
+    plan, behaviour = result.plan, result.behaviour
+    if of == "trainer":
+        components = (*plan.components[:-1], plan.components[-1].model_copy(update={"syntax": "f" * 16}))
+        plan = plan.model_copy(update={"components": components})
+    else:
+        behaviour = behaviour.model_copy(update={of: {"loss of wild answers": 0.5}})
     shutil.rmtree(folder.path)
-    plan = result.plan.model_copy(update={"components": used})
     made = store.new(plan)
-    made.write_result(result.model_copy(update={"plan": plan, **changes}))
+    made.write_result(result.model_copy(update={"plan": plan, "behaviour": behaviour, **changes}))
     return made
 
 
@@ -52,7 +55,7 @@ def test_runs_of_another_source_of_the_probe_are_left_out_with_the_command_that_
     assert [cell.structure for column in card.columns for cell in column.cells] == ["unet"]
     assert card.columns[0].floor == 1.0
     (line,) = card.left_out
-    assert line.startswith(f"{older.path.name}: it is of another source of the probe noisy; ")
+    assert line.startswith(f"{older.path.name}: it is of other code of the probe noisy; ")
     assert "`probekit run noisy -s unet+average --scale smoke --seeds 1` runs it again" in line
 
 
@@ -67,26 +70,33 @@ def test_of_sources_none_of_which_is_installed_the_newest_is_counted_and_said_to
     assert OTHER_SOURCE in markdown(card_of(store))
 
 
-@pytest.mark.parametrize("kind", ["layer", "structure", "trainer"])
-def test_seeds_of_another_source_of_what_answers_are_no_seeds_of_one_row(store: Store, kind: str) -> None:
-    first, _, _ = put(store, "unet+average", {0: 0.9, 1: 0.1, 2: 0.1})
-    older = restored(store, first, (kind,))
+@pytest.mark.parametrize(
+    ("of", "differing"),
+    [("structure", "loss of wild answers|structure: "), ("trainer", "the code of trainer supervised")],
+)
+def test_seeds_of_two_codes_never_share_a_row(store: Store, of: str, differing: str) -> None:
+    first, *later = put(store, "unet+average", {0: 0.9, 1: 0.1, 2: 0.1})
+    older = restored(store, first, of, stored=1.0)
+    for folder in later:
+        folder.write_result(folder.read_result().model_copy(update={"stored": 2.0}))
     card = card_of(store)
     assert [run.seed for run in card.columns[0].cells[0].runs] == [1, 2]
     (line,) = card.left_out
-    assert line.startswith(f"{older.path.name}: it is of another source of the {kind} ")
+    assert line.startswith(f"{older.path.name}: it is of other code of the structure unet, ")
+    assert re.search(differing, line)
     assert "--seeds 1` runs it again" in line
 
 
-def test_a_certificate_of_another_or_an_unknown_source_is_left_out(store: Store) -> None:
+def test_a_certificate_of_another_or_an_unknown_probe_is_left_out(store: Store) -> None:
     put(store, "unet", {0: 0.1})
-    for name, source in (("other", "f" * 64), ("old", None)):
-        one = Certificate(probe="noisy", version=1, source=source, scale="smoke", items=1, checks=())
+    questions: dict[str, Numbers] = {"other": {"data of test": "f" * 16}, "old": {}}
+    for name, question in questions.items():
+        one = Certificate(probe="noisy", version=1, question=question, scale="smoke", items=1, checks=())
         fields = one.model_dump(mode="json", exclude_none=True)
         store.loose(f"certificate-{name}").write_json("certificate.json", fields)
     card = card_of(store)
     assert card.columns[0].certificate is None
-    again = "source of the probe; `probekit certify noisy --scale smoke` makes it anew"
+    again = "probe of that name; `probekit certify noisy --scale smoke` makes it anew"
     assert set(card.left_out) == {
         f"certificate-other: it is of another {again}",
         f"certificate-old: it is of an unknown {again}",
@@ -119,7 +129,7 @@ def test_compare_says_what_was_left_out_where_nothing_else_is_stored(store: Stor
     put(store, "unet", {0: 0.1})
     (other,) = put(store, "unet+average", {0: 0.2})
     restored(store, other)
-    with pytest.raises(StoreError, match=r"no scored run of unet\+average .*another source of the probe"):
+    with pytest.raises(StoreError, match=r"no scored run of unet\+average .*other code of the probe"):
         contrast(store, KNOWN, "unet", "unet+average", "noisy", "smoke")
 
 

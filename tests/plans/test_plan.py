@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from conftest import install, plugin_text
 from small import knowing, planned
 from torch import nn
 
-from probekit.catalog.registry import Registry, registry
+from probekit.catalog.registry import registry
 from probekit.components import Component
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
@@ -68,13 +64,20 @@ def test_a_plan_survives_json_with_all_its_fields() -> None:
         assert [used.kind for used in again.components] == ["probe", "structure", "layer", "trainer"]
 
 
-def test_the_identity_moves_with_version_and_source_and_not_with_what_was_asked() -> None:
+def test_the_identity_moves_with_versions_and_files_and_not_with_words() -> None:
     plan = planned()
-    for field, value in (("version", 99), ("source", "0" * 64), ("plugin", "other")):
+    others = {"version": 99, "plugin": "other", "distribution": "other", "files": {"table": "0" * 64}}
+    for field, value in others.items():
         changed = [plan.components[0].model_copy(update={field: value}), *plan.components[1:]]
         assert plan.model_copy(update={"components": tuple(changed)}).identity != plan.identity
     spec = plan.spec.model_copy(update={"structure": "lambda"})
     assert plan.model_copy(update={"spec": spec}).identity == plan.identity
+    newer = tuple(used.model_copy(update={"distribution_version": "99"}) for used in plan.components)
+    assert plan.model_copy(update={"components": newer}).identity == plan.identity  # our own: it is replayed
+    theirs = tuple(used.model_copy(update={"distribution": "acme"}) for used in plan.components)
+    theirs_newer = tuple(used.model_copy(update={"distribution_version": "99"}) for used in theirs)
+    identities = {plan.model_copy(update={"components": used}).identity for used in (theirs, theirs_newer)}
+    assert len(identities) == 2
 
 
 class Noisy(Nonlocality):
@@ -130,46 +133,6 @@ def single(shape: Shape) -> nn.Module:
 SIDE = 1
 
 
-class Sized:
-    """Builds networks of a size it keeps."""
-
-    def __init__(self, side: int) -> None:
-        self.side = side
-
-    def build(self, shape: Shape) -> nn.Module:
-        return nn.Conv2d(shape.inputs, shape.outputs, self.side, padding="same")
-
-    __call__ = build
-
-
-def closure(side: int) -> Callable[..., nn.Module]:
-    @functools.wraps(single)
-    def build(shape: Shape) -> nn.Module:
-        return nn.Conv2d(shape.inputs, shape.outputs, side, padding="same")
-
-    return build
-
-
-def of_side(shape: Shape, side: int) -> nn.Module:
-    return nn.Conv2d(shape.inputs, shape.outputs, side, padding="same")
-
-
-@pytest.mark.parametrize(
-    "structure",
-    [
-        Sized(3),
-        Sized(3).build,
-        closure(3),
-        functools.partial(of_side, side=3),
-        lambda shape: of_side(shape, 3),
-    ],
-    ids=["instance", "bound method", "closure in another's name", "partial", "lambda"],
-)
-def test_a_callable_that_holds_more_than_its_source_is_never_reused(structure: Callable[..., Any]) -> None:
-    known = knowing("mine", structure)
-    assert planned(known, structure="mine").identity != planned(known, structure="mine").identity
-
-
 def test_a_function_in_a_file_is_reused_until_what_it_builds_has_other_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,23 +141,6 @@ def test_a_function_in_a_file_is_reused_until_what_it_builds_has_other_parameter
     assert planned(known, structure="mine").identity == before
     monkeypatch.setattr(sys.modules[__name__], "SIDE", 3)
     assert planned(known, structure="mine").identity != before
-
-
-def test_a_partial_in_a_plugin_is_known_by_the_plugin_s_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (
-        "from functools import partial\nfrom probekit_plugins.layers.lambda_ import Lambda\n"
-        "few = partial(Lambda, keys={keys})\n"
-    )
-    files = {"few_plugin.py": plugin_text("'layer', 'few', 'few_layer:few', ''")}
-    install(tmp_path, "probekit-few", {"few": "few_plugin"}, {**files, "few_layer.py": text.format(keys=4)})
-    monkeypatch.syspath_prepend(str(tmp_path))
-    known = Registry.load()
-    before = planned(known, structure="unet+few").identity
-    assert planned(known, structure="unet+few").identity == before
-    (tmp_path / "few_layer.py").write_text(text.format(keys=4) + "# edited\n")
-    assert planned(known, structure="unet+few").identity != before
 
 
 def test_noise_that_was_measured_after_a_run_is_known_of_it() -> None:

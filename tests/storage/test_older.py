@@ -23,15 +23,24 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return there
 
 
-def test_runs_of_code_that_has_not_changed_are_taken_from_the_store(
+def test_the_same_command_trains_anew_and_leaves_them_as_they_are(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
-    code, out, err = call(capsys, "run", *FILES, "--seeds", "2", "--json", "--store", "runs")
+    code, out, err = call(capsys, "run", *FILES, "--seeds", "1", "--json", "--store", "runs")
     assert code == 0, err
-    assert [row["status"] for row in json.loads(out)] == ["stored", "stored"]
-    after = {path: path.read_bytes() for path in here.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    assert after == before
+    assert [row["status"] for row in json.loads(out)] == ["done"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_replay_says_that_they_hold_by_their_first_row(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = call(capsys, "store", "replay", "--json", "--store", "runs", "--allow-code")
+    assert code == 0, err
+    rows = json.loads(out)
+    assert {row["state"] for row in rows} == {"holds"}
+    assert all(row["why"] == "by its first row, as probekit 0.1 made it" for row in rows)
 
 
 def test_a_card_is_drawn_of_them_with_their_scores_cases_and_curves(

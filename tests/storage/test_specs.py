@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import torch
 from small import call, done, first, job, planned
-from stores import card_of, put
+from stores import KNOWN, card_of, put
 from torments.spoil import WORDS, unfinished
 
 from probekit.catalog.registry import registry
 from probekit.errors import StoreError
+from probekit.runs.first_steps import observe_structure
+from probekit.runs.machine import environment
 from probekit.runs.run import carry_out
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
 from probekit.storage.sealed import seal
@@ -117,10 +120,16 @@ def test_newest_is_what_was_stored_last_whatever_the_times_of_files_say(tmp_path
         assert {line.split(":")[0] for line in card.left_out} == {folders["a"], folders["c"]}
 
 
-def test_what_is_of_the_installed_sources_counts_though_other_was_stored_later(tmp_path: Path) -> None:
+def test_the_installed_code_counts_though_other_was_stored_later(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     of_sources(store, {"a": 100.0, "b": 4e9})
-    put(store, "unet", {0: 0.5})
+    (folder,) = put(store, "unet", {0: 0.5})
+    known = job(KNOWN, probe="noisy", structure="unet", trainer="supervised")
+    result, device = folder.read_result(), torch.device("cpu")
+    structure = observe_structure(known, device)
+    behaviour = result.behaviour.model_copy(update={"structure": structure})
+    update = {"behaviour": behaviour, "environment": environment(device)}
+    folder.write_result(result.model_copy(update=update))
     (cell,) = card_of(store).columns[0].cells
     assert cell.headline.mean == 0.5
 

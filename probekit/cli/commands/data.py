@@ -45,8 +45,8 @@ def data(
 
     Example: probekit data nonlocality --scale paper --count 6
     """
+    from probekit.plans.data import data as split_of
     from probekit.plans.plan import readable
-    from probekit.runs.data import data as split_of
 
     found = split_of(probe, split=split, scale=scale, seed=seed)  # type: ignore[arg-type]
     target = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -159,12 +158,10 @@ def report(
         print_json(rows)
         return
     from probekit.cli.report import print_outcomes, print_rows
+    from probekit.storage.alike import asks_alike, group_alike
 
-    groups: dict[tuple[str, ...], list[Outcome]] = defaultdict(list)
-    for outcome in outcomes or []:
-        if outcome.result.status == "done":
-            groups[outcome.result.plan.comparable].append(outcome)
-    for group in groups.values():
+    done = [outcome for outcome in outcomes or [] if outcome.result.status == "done"]
+    for group in group_alike(done, lambda one, other: asks_alike(one.result, other.result)):
         print_outcomes(group, store, everything, known)
     if not outcomes or len(rows) > 1:
         print_rows(rows)

@@ -1,4 +1,4 @@
-"""`probekit store` verifies what is stored, merges another store into it, removes what is left over."""
+"""`probekit store` verifies or replays what is stored, merges another store into it, removes what is left."""
 
 from __future__ import annotations
 
@@ -17,24 +17,32 @@ from probekit.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from probekit.storage.store import Store
 
-ACTIONS = ("verify", "merge", "gc")
+ACTIONS = ("verify", "replay", "merge", "gc")
 
 
 def store(
-    action: Annotated[str, typer.Argument(metavar="verify|merge|gc")],
+    action: Annotated[str, typer.Argument(metavar="verify|replay|merge|gc")],
     other: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="With merge: the store to copy runs from.")
     ] = None,
     root: Kept = None,
     yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With replay: runs of released components too.")
+    ] = False,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="With replay: run the Python files that runs name.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one list.")] = False,
 ) -> None:
-    """Verify that every stored file is as it was written; merge the runs of another store into this one; or
-    remove, after asking, what no command reads again (gc): drafts of a crash, runs of which a newer one is
-    done.
+    """Verify that every stored file is as it was written; replay the first steps of every run, to see whether
+    it would come out the same with what is installed now, as after an upgrade; merge the runs of another
+    store into this one; or remove, after asking, what no command reads again (gc): drafts of a crash, runs of
+    which a newer one is done.
 
     Example: probekit store merge ../from-the-cluster/probekit-runs
     """
+    from probekit.cli.replayed import replay_store
     from probekit.storage.store import Store
 
     if action not in ACTIONS:
@@ -45,6 +53,8 @@ def store(
     here = Store(root)
     if action == "verify":
         verify(here, as_json)
+    elif action == "replay":
+        replay_store(here, everything, allow_code, as_json)
     elif other is not None:
         merge(here, other, as_json)
     else:

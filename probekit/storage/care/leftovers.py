@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probekit.errors import StoreError
+from probekit.storage.alike import group_alike, is_rerun
 from probekit.storage.care.merge import DRAFT
 from probekit.storage.folder import CHECKPOINT, RESULT, Folder
-from probekit.storage.store import Store, place_of
+from probekit.storage.result import Result
+from probekit.storage.store import Store, place_in_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Leftover:
 
 def leftovers(store: Store) -> Iterator[Leftover]:
     """Yield what may be removed of a store, looking at runs that no process holds alone."""
-    plans: dict[str, list[tuple[int, Folder]]] = defaultdict(list)
+    requests: dict[str, list[tuple[int, Folder, Result]]] = defaultdict(list)
     for path in sorted(store.root.glob(f"{DRAFT}*")):
         yield Leftover(path, "a copy that a merge did not finish", size(path))
     for folder in store.folders():
@@ -39,15 +41,17 @@ def leftovers(store: Store) -> Iterator[Leftover]:
                     checkpoint = folder.path / CHECKPOINT
                     if result.status == "done" and checkpoint.exists():
                         yield Leftover(checkpoint, "the checkpoint of a run that is done", size(checkpoint))
-                    place = place_of(folder.path.name, result.plan.identity[:12])
+                    place = place_in_store(folder.path.name, result.plan)
                     if result.status == "done" and place is not None:
                         folder.check_files(result)
-                        plans[result.plan.identity].append((place, folder))
+                        requests[result.plan.identity].append((place, folder, result))
         except StoreError:
             continue
-    for twins in plans.values():
-        for _, folder in sorted(twins, key=lambda one: one[0])[:-1]:
-            yield Leftover(folder.path, "a run of which a newer one is done", size(folder.path))
+    for runs in requests.values():
+        runs.sort(key=lambda run: run[0], reverse=True)
+        for group in group_alike(runs, lambda run, other: is_rerun(run[2], other[2])):
+            for _, folder, _ in group[1:]:
+                yield Leftover(folder.path, "a run of which a newer one is done", size(folder.path))
 
 
 def size(path: Path) -> int:

@@ -10,7 +10,7 @@ from probekit.errors import StoreError
 from probekit.storage.claim import Claimed
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
-from probekit.storage.store import place_of
+from probekit.storage.store import place_in_store
 
 NAMED_BY_RESULT = frozenset({RESULT, LOG, CHECKPOINT})
 
@@ -37,7 +37,7 @@ def faults(folder: Folder) -> Iterator[StoreError]:
     try:
         if SPEC in names or RESULT in names or CHECKPOINT in names:
             plan = folder.read_spec()
-            if place_of(folder.path.name, plan.identity[:12]) is None:
+            if place_in_store(folder.path.name, plan) is None:
                 yield StoreError(f"reading {folder.path}", "its name is of another run", ANEW)
     except StoreError as error:
         yield error

@@ -1,1 +1,0 @@
-"""The code room: what a component rests on, read from sources and from the process."""

@@ -1,0 +1,107 @@
+"""First steps are the numbers by which a structure and its training are told from others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING, cast
+
+from probekit.denormals import flushed
+from probekit.interfaces import Row
+from probekit.plans.job import Job
+from probekit.runs import generators
+from probekit.runs.network import build, check
+from probekit.runs.question import answer, first_items, number
+from probekit.steps import FIRST, gradient_norms, listen, stop_listening
+from probekit.storage.behaviour import Numbers
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Enough(BaseException):
+    """Ends a training whose first steps alone were wanted; no trainer catches it as a failure."""
+
+
+class FirstSteps:
+    """Listens to a training's first steps, or to its first row where the trainer reports no steps.
+
+    count: how many steps. only: whether to end the training by `Enough` once they are known.
+    """
+
+    def __init__(self, count: int = FIRST, *, only: bool = False) -> None:
+        self.count, self.only, self.steps, self.complete = count, only, 0, False
+        self.numbers: Numbers = {}
+        self.seconds = 0.0
+        self._start = time.monotonic()
+
+    def __call__(self, loss: float, gradients: dict[str, float]) -> None:
+        """Note a step."""
+        self.steps += 1
+        self.numbers[f"loss of step {self.steps}"] = number(loss)
+        if self.steps == 1:
+            self.numbers |= {f"gradient of {name} at step 1": number(g) for name, g in gradients.items()}
+        if self.steps == self.count:
+            self._finish()
+
+    def note_row(self, row: Row) -> None:
+        """Note the first row, if no step was reported before it."""
+        if not self.complete and not self.steps:
+            self.numbers |= {f"{name} of the first row": number(value) for name, value in row.items()}
+            self._finish()
+
+    def _finish(self) -> None:
+        self.complete, self.seconds = True, time.monotonic() - self._start
+        if self.only:
+            raise Enough
+        stop_listening()
+
+
+def observe_training(job: Job, device: torch.device, count: int = FIRST) -> Numbers:
+    """Return the numbers of a run's first `count` steps, taken anew on a network that is built for it.
+
+    Of the data those items alone are drawn that these steps need.
+    """
+    plan, trainer = job.plan, job.trainer.make()
+    steps = FirstSteps(count, only=True)
+    with generators.kept(), flushed(), listen(steps):
+        model = build(job.expression, job.probe.shape, plan, device)
+        check(model, job.probe.shape, device)
+        model.train()
+        data = job.probe.data("train", plan.seed)
+        rows = trainer.fit(model, job.probe, data, seed=plan.seed, device=device)
+        try:
+            with closing(cast("Generator[Row, None, None]", rows)):
+                for row in rows:
+                    steps.note_row(row)
+        except Enough:
+            pass
+    return steps.numbers
+
+
+def observe_structure(job: Job, device: torch.device) -> Numbers:
+    """Return the outputs and gradient norms of the network that is built from seed 0, whatever the run's."""
+    probe, numbers = job.probe, Numbers()
+    inputs, targets = (part.to(device) for part in first_items(probe, "test"))
+    with generators.kept():
+        try:
+            model = build(job.expression, probe.shape, job.plan.model_copy(update={"seed": 0}), device)
+            check(model, probe.shape, device)
+            outputs = answer(model, probe, inputs).double().flatten(1).cpu()
+            model.train()
+            probe.loss(model(inputs.clone()), targets).backward()  # type: ignore[no-untyped-call]
+        except Exception as error:  # training fails too, and says why
+            return {"structure": f"raises {type(error).__name__}"}
+    numbers |= {f"output {place}, norm": number(float(row.norm())) for place, row in enumerate(outputs)}
+    numbers |= {f"output {place}, projection": number(project(row)) for place, row in enumerate(outputs)}
+    numbers |= {f"gradient of {name}": number(norm) for name, norm in gradient_norms(model).items()}
+    return numbers
+
+
+def project(values: Tensor) -> float:
+    """Return a sum of values with a weight for each place, so that an order shows as well as a size."""
+    import torch
+
+    return float((values * torch.arange(len(values), dtype=values.dtype).cos()).sum())
