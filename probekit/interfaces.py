@@ -6,8 +6,7 @@ probekit's version: what goes is told in CHANGELOG.md and warns (DeprecationWarn
 before. A plugin whose module says `requires_probekit = "0.2"` is set aside, with a hint, by an older one.
 
 The type of a number may state its range, as pydantic's `PositiveInt` or `Annotated[float, Field(ge=0, le=1)]`
-do: what lies beyond is refused, and `probekit show` says it.
-A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
+do. A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
 `probekit check` that it is known not to pass.
 """
 
@@ -69,10 +68,10 @@ class Metric:
 class Scale:
     """A size at which a probe is put: parameters of the probe, recipe of the trainer, width or budget.
 
-    recipe: keyword parameters of the trainer. Exactly one of width and budget (in parameters) is set.
-    noise: the standard deviation between seeds, measured, for each metric it was measured for. decides:
-    whether its scores can decide anything; those of a scale for tests cannot. seconds: about how long a run
-    takes on two cores, None where nobody measured it.
+    recipe: keyword parameters of the trainer. Exactly one of width and budget (in parameters) is set. noise:
+    the measured standard deviation between seeds by metric; noise_question: the numbers of the probe that it
+    was measured on, empty for any. decides: whether its scores can decide anything; those of a scale for
+    tests cannot. seconds: about how long a run takes on two cores, None where nobody measured it.
     """
 
     about: str
@@ -81,6 +80,7 @@ class Scale:
     width: int | None = None
     budget: int | None = None
     noise: Mapping[str, float] = field(default_factory=dict)
+    noise_question: dict[str, float | str] = field(default_factory=dict)
     decides: bool = True
     seconds: float | None = None
 
@@ -226,7 +226,9 @@ class Layer(Protocol):
 
 
 class Trainer(Protocol):
-    """Changes weights, and nothing else; its recipe is its constructor's keyword parameters."""
+    """Changes weights, and nothing else; its recipe is its constructor's keyword parameters.
+
+    Raise its class attribute `version`, an int, when it trains otherwise."""
 
     def fit(
         self,

@@ -32,8 +32,8 @@ def main() -> int:
     parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
     asked = parser.parse_args()
 
+    from probekit.catalog.denormals import start_threads
     from probekit.catalog.registry import registry
-    from probekit.denormals import start_threads
     from probekit.errors import ProbekitError
     from probekit.executor import DONE, FAILED
     from probekit.runs.work import work

@@ -127,11 +127,13 @@ def column(
     best = ceiling(done)
     noises = (found.get(headline.name) for found in noises_now((r.plan for r in done), names.known))
     noise = next((found for found in noises if found is not None), None)
+    at, first = probe.scales.get(plan.scale), several[0].result
+    if at is not None and at.noise_question and first.behaviour.probe:
+        noise = noise if asks_as(first, at.noise_question) else None  # of another probe it says nothing
     scores = {
         label: {seed: score for seed, one in found.items() if (score := scored(one, headline)) is not None}
         for label, found in by_seed.items()
     }
-    at = probe.scales.get(plan.scale)
     decides = at is None or at.decides
     standing = ranks({label: found for label, found in scores.items() if found}, headline, noise, decides)
     thresholds = getattr(probe, "thresholds", (HAS, PARTLY))
@@ -142,9 +144,9 @@ def column(
         stands, difference = standing.get(label, ("", None))
         cells.append(drawn.model_copy(update={"standing": stands, "difference": difference}))
     cautions = []
-    if not several[0].result.behaviour.probe:
+    if not first.behaviour.probe:
         cautions.append(UNKNOWN_CODE)
-    elif installed is not None and not asks_as(several[0].result, installed):
+    elif installed is not None and not asks_as(first, installed):
         cautions.append(OTHER_SOURCE)
     cautions += bounds[headline.name].cautions(f"floor of the {headline.name}")
     cautions += best.cautions(f"ceiling of the {headline.name}")

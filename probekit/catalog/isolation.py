@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from probekit.denormals import flushing
+from probekit.catalog.denormals import flushing
 from probekit.stop import SIGNALS
 
 

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": (".runs:runs", "List what is stored, or remove some of it."),
     "status": (".status:status", "Show how far runs are, whoever carries them out."),
     "store": (".store:store", "Verify or replay what is stored, merge another store, tidy up."),
-    "why": (".why:why", "Say why a stored run is or is not reused."),
+    "why": ("..replay:why", "Say why a stored run is or is not reused."),
     "again": (".again:again", "Run a stored specification again."),
     "new": (".new:new", "Write a package with a layer, a probe, ... of your own."),
     "check": (".check:check", "Hold a component to what its kind promises."),

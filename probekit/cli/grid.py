@@ -82,7 +82,7 @@ def carry_out_all(
     carried out again: it has its row, and is no second outcome. within: what all of them may take; one that
     is cut short keeps its checkpoint, and is planned again like those that were not begun.
     """
-    from probekit.denormals import start_threads
+    from probekit.catalog.denormals import start_threads
     from probekit.runs.machine import chosen_device
     from probekit.runs.replay import Replay
     from probekit.runs.run import carry_out, find_stored

@@ -25,7 +25,7 @@ from probekit.scores.pictures import Strip, grid
 from probekit.scores.score import BATCH, closed_form, expected
 from probekit.storage.alike import ELSEWHERE
 from probekit.storage.behaviour import Numbers, difference
-from probekit.storage.result import Scores
+from probekit.storage.result import Result, Scores
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -113,10 +113,9 @@ def certify(
     size.held(f"certifying {text}", size.of_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = examine(probe, items, tell)
-    networks: dict[str, Scores] = {}
-    first_steps: dict[str, Numbers] = {}
+    networks: dict[str, Result] = {}
     if focus:
-        check, networks, first_steps = focused(text, scale, known, store, device, tell)
+        check, networks = focused(text, scale, known, store, device, tell)
         checks.append(check)
     else:
         checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
@@ -134,8 +133,8 @@ def certify(
         items=items,
         checks=tuple(checks),
         counterexample=where,
-        networks=networks,
-        first_steps=first_steps,
+        networks={title: result.metrics for title, result in networks.items()},
+        first_steps={title: result.behaviour.training for title, result in networks.items()},
     )
     folder.write_json(CERTIFICATE, found.model_dump(mode="json"))
     return found
@@ -207,9 +206,8 @@ def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -
 
 def focused(
     text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch
-) -> tuple[Check, dict[str, Scores], dict[str, Numbers]]:
-    """Fit the controls and check that none comes near perfect; return what the networks among them score, and
-    their first steps.
+) -> tuple[Check, dict[str, Result]]:
+    """Fit the controls and check that none comes near perfect; return the runs of the networks among them.
 
     The metric is the probe's `focus`, by default its headline.
     """
@@ -218,8 +216,7 @@ def focused(
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
     closed: dict[str, float | None] = {}
-    networks: dict[str, Scores] = {}
-    first_steps: dict[str, Numbers] = {}
+    networks: dict[str, Result] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
             closed[title] = closed_form(control, probe, train, test, len(test))[name]
@@ -230,9 +227,8 @@ def focused(
         with_control = known.with_components(component)
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
         outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
-        networks[title] = outcome.result.metrics
-        first_steps[title] = outcome.result.behaviour.training
-    found = controls(metric, closed, {title: scores.get(name) for title, scores in networks.items()})
+        networks[title] = outcome.result
+    found = controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
     parts = [
         f"{what} at most {most:.0%}: " + ", ".join(f"{title} {placed(found[title])}" for title in several)
         for what, most, several in (
@@ -246,7 +242,7 @@ def focused(
         holds=all(control.holds for control in found.values()),
         evidence=f"place of the controls (and their score) in {name}; {'; '.join(parts)}",
     )
-    return check, networks, first_steps
+    return check, networks
 
 
 def placed(control: Control) -> str:

@@ -8,9 +8,9 @@ import traceback
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from probekit.catalog.denormals import flushed
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.registry import Registry
-from probekit.denormals import flushed
 from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Trainer
 from probekit.plans.job import Job

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
-from probekit.denormals import flushed
+from probekit.catalog.denormals import flushed
 from probekit.interfaces import Row
 from probekit.plans.job import Job
 from probekit.runs import generators

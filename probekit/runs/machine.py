@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from probekit.denormals import flushable
+from probekit.catalog.denormals import flushable
 from probekit.errors import UsageError
 from probekit.storage.result import Environment
 

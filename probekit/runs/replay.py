@@ -1,4 +1,4 @@
-"""A replay takes a run's first steps again and asks its weights again: would it come out the same?"""
+"""A replay takes a run's first steps again and asks its weights for answers, to tell whether it holds."""
 
 from __future__ import annotations
 

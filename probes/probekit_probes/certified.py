@@ -1,5 +1,5 @@
 """Certified is what `probekit certify` found of a built-in probe at a scale: kept as data, so that cards know
-what the controls score that are networks. Each holds the hash of the source that it is of."""
+what the controls score that are networks. Each holds the numbers of the probe that it is of."""
 
 from __future__ import annotations
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from small import planned
-from stores import KNOWN, card_of, only, put
+from stores import KNOWN, Noisy, card_of, only, put
 
 from probekit.cards.card import Card
 from probekit.cards.markdown import markdown
@@ -188,3 +189,11 @@ def test_structures_that_a_budget_leaves_few_channels_are_named_and_those_of_a_t
     (alone,) = card_of(store, "unet+deformable").columns[0].cautions
     assert "leaves: unet+deformable (budget 20000) 1. A low" in alone
     assert card_of(store, "unet", "unet+average", "unet+lambda").columns[0].cautions == ()
+
+
+def test_noise_of_another_probe_is_not_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, "unet", {0: 0.5})
+    assert card_of(store).columns[0].noise == 0.01
+    other = replace(Noisy.scales["smoke"], noise_question={"data of test": "f" * 16})
+    monkeypatch.setattr(Noisy, "scales", {**Noisy.scales, "smoke": other})
+    assert card_of(store).columns[0].noise is None

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import torch
 from small import planned
 
 from probekit.cards.assemble import column_of
 from probekit.cards.cells import Stored
 from probekit.catalog.registry import registry
+from probekit.components import Component
 from probekit.evidence.certify import Certificate
+from probekit.plans.job import make_job
+from probekit.plans.scale import at_scale, probe_at
+from probekit.plans.spec import make_spec
+from probekit.runs.first_steps import observe_training
+from probekit.runs.question import observe_probe
+from probekit.storage.alike import ELSEWHERE
+from probekit.storage.behaviour import difference
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
 from probekit_probes.certified import FOLDER, Certified
+from probekit_probes.noise import MEASURED
 
 PROBES = {
     "nonlocality": "window",
@@ -35,23 +46,29 @@ HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 
 @pytest.mark.parametrize(("probe", "scale"), KEPT)
-def test_a_certificate_is_of_the_source_that_is_installed_and_passed(probe: str, scale: str) -> None:
+def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: str) -> None:
     found = Certificate.model_validate(Certified(probe)[scale])
-    plan = planned(
-        probe=probe,
-        structure=HOSTED.get(probe, "average"),
-        scale=scale,
-        trainer="supervised",
-    )
-    assert found.source == plan.asker.code, (
+    _, source = at_scale(probe, scale, registry())
+    made = source.make()
+    now = observe_probe(source.target, source.text, made)
+    assert difference(found.question, now, ELSEWHERE) == "", (
         f"type probekit certify {probe} --scale {scale}, and keep what it finds"
     )
-    assert (found.passed, found.items, str(found.version)) == (
-        True,
-        {"translation": 121, "rotation": 110}.get(probe, 10_000),
-        plan.question[1],
-    )
+    items = {"translation": 121, "rotation": 110}.get(probe, 10_000)
+    assert (found.passed, found.items, found.version) == (True, items, made.version)
     assert PROBES[probe] in found.networks
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_the_controls_of_a_certificate_replay(probe: str) -> None:
+    found = Certificate.model_validate(Certified(probe)["quick"])
+    controls = probe_at(probe, "quick", registry()).controls()
+    assert found.first_steps
+    for title, numbers in found.first_steps.items():
+        name = f"control-{title.replace(' ', '-')}"
+        known = registry().with_components(Component("structure", name, cast("Any", controls[title]), ""))
+        job = make_job(make_spec(probe=probe, structure=name, scale="quick"), known)
+        assert difference(numbers, observe_training(job, torch.device("cpu")), ELSEWHERE) == ""
 
 
 @pytest.mark.parametrize(("probe", "scale"), KEPT)
@@ -79,3 +96,13 @@ def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
     assert sorted(f"{probe}-{scale}" for probe in PROBES for scale in Certified(probe)) == kept
     with pytest.raises(KeyError):
         Certified("nonlocality")["paper"]
+
+
+def test_noise_is_of_the_installed_probes() -> None:
+    for probe, scales in MEASURED.items():
+        for scale, measurement in scales.items():
+            if scale == "laptop":
+                continue  # its items are drawn in the slow tests
+            _, source = at_scale(probe, scale, registry())
+            now = observe_probe(source.target, source.text, source.make())
+            assert difference(measurement["question"], now, ELSEWHERE) == "", f"measure {probe} anew"

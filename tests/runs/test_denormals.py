@@ -13,7 +13,7 @@ from conftest import Run, environment
 from small import done, knowing
 from torch import nn
 
-from probekit.denormals import flushed, flushing, halves
+from probekit.catalog.denormals import flushed, flushing, halves
 from probekit.storage.folder import RESULT
 from probekit.storage.result import Environment
 
@@ -22,7 +22,7 @@ OURS = """
 import json, sys
 import torch
 import probekit
-from probekit.denormals import halves, start_threads
+from probekit.catalog.denormals import halves, start_threads
 
 how, store = sys.argv[1:]
 seen = []

@@ -149,8 +149,9 @@ def test_a_log_or_a_checkpoint_alone_is_a_run_that_lost_its_plan(tmp_path: Path)
 @pytest.mark.parametrize("value", ["-0.1", "NaN", "Infinity", '"much"', "null", "1e400"])
 def test_noise_is_finite_and_not_negative(value: str) -> None:
     with pytest.raises(ValueError, match="the noise of loss on nonlocality at quick"):
-        read(f'{{"nonlocality": {{"quick": {{"loss": {value}}}}}}}')
-    assert read('{"nonlocality": {"quick": {"loss": 0}}}')["nonlocality"]["quick"]["loss"] == 0
+        read(f'{{"nonlocality": {{"quick": {{"noise": {{"loss": {value}}}}}}}}}')
+    none = '{"nonlocality": {"quick": {"noise": {"loss": 0}}}}'
+    assert read(none)["nonlocality"]["quick"]["noise"]["loss"] == 0
 
 
 def test_the_folder_holds_the_plan_with_a_digest(tmp_path: Path) -> None:

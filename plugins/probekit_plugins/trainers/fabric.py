@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
-from probekit.denormals import flushing
+from probekit.catalog.denormals import flushing
 from probekit.errors import RunError, UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit_plugins.trainers.supervised import Supervised

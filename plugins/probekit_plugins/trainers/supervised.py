@@ -45,6 +45,8 @@ class Supervised:
     UsageError for Muon where torch has none, and in `fit` for a loss that the probe does not take.
     """
 
+    version = 1
+
     def __init__(
         self,
         *,

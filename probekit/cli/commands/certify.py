@@ -37,9 +37,9 @@ def certify(
 
     Example: probekit certify nonlocality
     """
+    from probekit.catalog.denormals import start_threads
     from probekit.catalog.grammar import Term, parse_term
     from probekit.catalog.part import part
-    from probekit.denormals import start_threads
     from probekit.evidence.certify import certify as look
     from probekit.storage.store import Store
 

@@ -42,7 +42,7 @@ def store(
 
     Example: probekit store merge ../from-the-cluster/probekit-runs
     """
-    from probekit.cli.replayed import replay_store
+    from probekit.cli.replay import replay_store
     from probekit.storage.store import Store
 
     if action not in ACTIONS:
