@@ -1,9 +1,9 @@
 """The interfaces: what a probe, a structure, a layer, an encoding and a trainer promise each other.
 
-A plugin may rely on what is here, on the names that `import probekit` offers, on the hooks in
-probekit.hookspecs and on probekit.check; all else may change. These change only with the second number of
-probekit's version: what goes is told in CHANGELOG.md and warns (DeprecationWarning) for one such version
-before. A plugin whose module says `requires_probekit = "0.2"` is set aside, with a hint, by an older one.
+A plugin may rely on what is here, on the names that `import probekit` offers, on probekit.hookspecs and
+probekit.check. These change only with the second number of probekit's version: what goes is told in
+CHANGELOG.md and warns (DeprecationWarning) for one such version before. A plugin whose module says
+`requires_probekit = "0.2"` is set aside, with a hint, by an older one.
 
 The type of a number may state its range, as pydantic's `PositiveInt` or `Annotated[float, Field(ge=0, le=1)]`
 do. A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
@@ -226,9 +226,8 @@ class Layer(Protocol):
 
 
 class Trainer(Protocol):
-    """Changes weights, and nothing else; its recipe is its constructor's keyword parameters.
-
-    Raise its class attribute `version`, an int, when it trains otherwise."""
+    """Changes weights alone; its recipe is its constructor's keyword parameters. Raise its class attribute
+    `version`, an int, when it trains otherwise."""
 
     def fit(
         self,

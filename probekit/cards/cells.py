@@ -159,6 +159,7 @@ def run(one: Stored, headline: Metric, floor: float | None) -> Run:
         unscored={
             name: why for name, why in {**result.unscored, **result.missing}.items() if "/" not in name
         },
+        caution=result.caution,
         environment=result.environment,
     )
 

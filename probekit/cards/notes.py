@@ -60,6 +60,7 @@ def reading(column: Column) -> Iterator[str]:
             yield f"{cell.structure} minus the best, over {gap.seeds} seeds: {gap.mean:+.4f} ({ends})."
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)
+        yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
         yield from (spiked(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from lacking(cell, [column.metric])
 

@@ -197,6 +197,8 @@ def print_reservations(results: Sequence[Result]) -> None:
         who = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
             tell_wrapped(spiked(*who, result.spike))
+        if result.caution:
+            tell_wrapped(f"{who[0]}, seed {who[1]}: {result.caution}.")
         for doing, what in result.put_back.items():
             tell_wrapped(put_back(*who, doing, what))
         for name, why in {**result.unscored, **result.missing}.items():

@@ -11,7 +11,7 @@ from probekit.interfaces import Dataset
 from probekit.plans.job import Job
 from probekit.runs.first_steps import FirstSteps, observe_structure, observe_training
 from probekit.runs.machine import environment
-from probekit.runs.network import compare_answers, load_trained
+from probekit.runs.network import compare_answers, load_trained, unstored_state
 from probekit.runs.question import answer_test_items, observe_probe
 from probekit.storage.alike import CLOSE, ELSEWHERE
 from probekit.storage.behaviour import Behaviour, difference
@@ -74,8 +74,9 @@ def store_answers(
     if not compare_answers(outputs, loaded, SAME):
         return ""
     metric = job.probe.metrics[0].name
+    names = ", ".join(unstored_state(model, again))
     lost = f"{metric} of {len(outputs)} test items is {scores[metric]} as trained, {scored[metric]} as loaded"
-    return f"the network keeps state that its state_dict does not hold: {lost}"
+    return f"the network keeps state that its state_dict does not hold{names and f' ({names})'}: {lost}"
 
 
 def repeat_start(job: Job, behaviour: Behaviour, device: torch.device) -> str:

@@ -147,6 +147,26 @@ def hold_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
         raise RunError("storing the network's state", f"{doing} {change}", hint)
 
 
+def unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
+    """Return the names of attributes and buffers that differ though both have the same state_dict."""
+    import torch
+
+    names = []
+    for (path, one), (_, other) in zip(trained.named_modules(), loaded.named_modules(), strict=False):
+        plain = {name for name in vars(one) if not name.startswith("_") and name != "training"}
+        for name in sorted(plain | one._non_persistent_buffers_set):
+            value, twin = getattr(one, name, None), getattr(other, name, None)
+            if isinstance(value, torch.Tensor) and isinstance(twin, torch.Tensor):
+                same = value.shape == twin.shape and bool((value == twin).all())
+            elif isinstance(value, str | int | float | complex | tuple | list | dict | type(None)):
+                same = repr(value) == repr(twin)
+            else:
+                continue
+            if not same:
+                names.append(f"{path}.{name}".lstrip("."))
+    return names
+
+
 def apart(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a network's state by name, and JSON about what else there is in it.
 
@@ -174,7 +194,7 @@ def weights_hash(state: Mapping[str, Any]) -> str:
     tensors, about = apart(state)
     for name, tensor in sorted(tensors.items()):
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        whole.update(plain_tensor(tensor).contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        whole.update(plain_tensor(tensor).view(-1).view(torch.uint8).numpy().tobytes())
     if about:
         whole.update(json.dumps(about, sort_keys=True).encode())
     return whole.hexdigest()

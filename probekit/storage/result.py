@@ -124,6 +124,12 @@ class Result(BaseModel):
             repr(self), ["metric", "test", "training", "floor"], rows, [self.error] if self.error else []
         )
 
+    @property
+    def caution(self) -> str:
+        """Why the stored network is not the one that was scored, or the run does not repeat; "" where neither."""
+        repeats = f"it does not repeat itself ({self.unrepeatable})" if self.unrepeatable else ""
+        return "; ".join(filter(None, (self.restored, repeats)))
+
     def place(self, metric: str, perfect: float) -> float | None:
         """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""
         return place(self.metrics.get(metric), self.floors.get(metric), perfect)

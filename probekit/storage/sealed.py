@@ -56,14 +56,10 @@ def unseal(fields: dict[str, Any]) -> dict[str, Any]:
 
 def seal_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
     """Return tensors, and JSON about them, as safetensors with the digest of the whole in the header."""
-    import torch
     from safetensors.torch import save
 
-    # cloned, as weights tied to each other share their memory, which safetensors refuses
-    plain = {
-        key: plain_tensor(value).clone(memory_format=torch.contiguous_format)
-        for key, value in tensors.items()
-    }
+    # copies, as weights tied to each other share their memory, which safetensors refuses
+    plain = {key: plain_tensor(value) for key, value in tensors.items()}
     # one entry, as several come in any order, and the same tensors are to be the same bytes
     said = as_json({DIGEST: BLANK, **about})
     blank = save(plain, metadata={ABOUT: said})
@@ -71,8 +67,11 @@ def seal_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> byt
 
 
 def plain_tensor(tensor: Tensor) -> Tensor:
-    """Return a tensor as it is stored: on the CPU, detached, with no conjugation or sign left to be done."""
-    return tensor.detach().cpu().resolve_conj().resolve_neg()
+    """Return a copy of a tensor as files hold it: on the CPU, in C order, no conjugation left to be done."""
+    import torch
+
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return plain.clone(memory_format=torch.contiguous_format)
 
 
 def unseal_tensors(content: bytes, *, checked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from probekit.authors.check.bench import Bench, size_of, state
 from probekit.authors.check.kit import fail, place
+from probekit.authors.check.storing import near, seeded, survives_safetensors
 from probekit.errors import reason
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module
+    pass
 
 NOTHING = 1e-7
 """A gradient is nothing where it is smaller than the largest by this factor."""
@@ -107,26 +107,6 @@ def same_seed_gives_same_weights(bench: Bench) -> None:
         fail("in eval mode it answers differently twice", "Draw once, when it is built, into a buffer.")
 
 
-def survives_safetensors(bench: Bench) -> None:
-    """Its state, written to safetensors and read back into another, gives the same answer."""
-    from safetensors.torch import load, save
-
-    module, other = bench.build(bench.size, 0).eval(), bench.build(bench.size, 1).eval()
-    try:
-        kept = load(save(state(module)))
-    except (AttributeError, ValueError, TypeError) as error:
-        fail(
-            f"its state is not all tensors ({error})", "Keep plain values as attributes, not as extra state."
-        )
-    other.load_state_dict(kept)
-    maps = bench.maps(bench.size)
-    if not near(seeded(module, maps), seeded(other, maps)):
-        fail(
-            "read back, it answers differently",
-            "What is drawn when it is built belongs in a parameter or a persistent buffer.",
-        )
-
-
 def takes_channels_last(bench: Bench) -> None:
     """A 2-D map whose channels lie last in memory gives the same answer."""
     import torch
@@ -190,22 +170,6 @@ def compiles(bench: Bench) -> None:
         torch.compiler.reset()
     if not near(expected, found):
         fail("compiled, it answers differently", "Let forward depend on its input and its weights alone.")
-
-
-def seeded(module: Module, maps: Tensor) -> Tensor:
-    """Return an answer, torch's generator set before, so that what draws draws the same."""
-    import torch
-
-    torch.manual_seed(0)
-    answer: Tensor = module(maps)
-    return answer
-
-
-def near(one: Tensor, other: Tensor) -> bool:
-    """Tell whether two answers are the same up to rounding."""
-    import torch
-
-    return torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.detach().abs().max()))
 
 
 MODULE = (
