@@ -16,6 +16,7 @@ from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.components import Component
+from probekit.runs.process import environment
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -167,7 +168,7 @@ def imports_nothing_heavy(component: Component, registry: Registry) -> None:
 @functools.cache
 def loaded(module: str) -> tuple[str, ...]:
     """Return which heavy packages the import of a module loads, in a process of its own."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    env = environment(PYTHONPATH=os.pathsep.join(sys.path))
     program = [sys.executable, "-c", WATCHED, module, *HEAVY]
     done = subprocess.run(program, capture_output=True, text=True, check=True, env=env)
     return tuple(done.stdout.rpartition("loaded")[2].split())
