@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from probekit.hookspecs import hookimpl
     from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
+    from probekit.runs.auxiliary import auxiliary_loss, collect_auxiliary_losses
     from probekit.runs.data import data
     from probekit.storage.result import Result
 
@@ -29,8 +30,10 @@ HOMES = {
     "Scale": "probekit.interfaces",
     "Shape": "probekit.interfaces",
     "UsageError": "probekit.errors",
+    "auxiliary_loss": "probekit.runs.auxiliary",
     "card": "probekit.api.evidence",
     "certify": "probekit.api.evidence",
+    "collect_auxiliary_losses": "probekit.runs.auxiliary",
     "compare": "probekit.api.evidence",
     "data": "probekit.runs.data",
     "hookimpl": "probekit.hookspecs",
@@ -50,8 +53,10 @@ __all__ = [
     "Scale",
     "Shape",
     "UsageError",
+    "auxiliary_loss",
     "card",
     "certify",
+    "collect_auxiliary_losses",
     "compare",
     "data",
     "hookimpl",
