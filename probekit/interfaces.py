@@ -246,5 +246,5 @@ class Trainer(Protocol):
         ...
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return tensors and JSON values, valid between two rows: optimiser, step, generators."""
+        """Return tensors and JSON values, valid between two rows: generators, moments by weights' names."""
         ...

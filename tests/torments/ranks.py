@@ -48,7 +48,7 @@ def await_ranks(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_one(process: subprocess.Popen[bytes], seconds: float, chance: random.Random) -> int | None:
-    """Kill one of a run's ranks so many seconds after the first was started; return which, None if none was."""
+    """Kill a rank so many seconds after the first was started; return which, None where there was none."""
     await_ranks(process)
     time.sleep(seconds)
     ranks = ranks_of(process.pid)
