@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from probekit.api.load import load
     from probekit.api.results import Results, results
     from probekit.api.run import run
+    from probekit.auxiliary import auxiliary_loss, collect_auxiliary_losses
     from probekit.components import Component
     from probekit.controls import Constant
     from probekit.errors import ProbekitError, UsageError
@@ -29,8 +30,10 @@ HOMES = {
     "Scale": "probekit.interfaces",
     "Shape": "probekit.interfaces",
     "UsageError": "probekit.errors",
+    "auxiliary_loss": "probekit.auxiliary",
     "card": "probekit.api.evidence",
     "certify": "probekit.api.evidence",
+    "collect_auxiliary_losses": "probekit.auxiliary",
     "compare": "probekit.api.evidence",
     "data": "probekit.plans.data",
     "hookimpl": "probekit.hookspecs",
@@ -50,8 +53,10 @@ __all__ = [
     "Scale",
     "Shape",
     "UsageError",
+    "auxiliary_loss",
     "card",
     "certify",
+    "collect_auxiliary_losses",
     "compare",
     "data",
     "hookimpl",

@@ -8,6 +8,17 @@ import sys
 def main() -> None:
     """Run it; Ctrl-C while it is still being imported ends with 130 as well."""
     try:
+        from probekit.catalog.process import ending
+
+        with ending():
+            _run()
+    except KeyboardInterrupt:
+        print("probekit: stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
+    try:
         from probekit.cli import main as run
 
         run()

@@ -32,4 +32,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from probekit.catalog.process import ending
+
+    with ending():
+        sys.exit(main())

@@ -226,8 +226,7 @@ class Layer(Protocol):
 
 
 class Trainer(Protocol):
-    """Changes weights alone; its recipe is its constructor's keyword parameters. Raise its class attribute
-    `version`, an int, when it trains otherwise."""
+    """Changes weights alone; its recipe is its constructor's parameters. Its code has a `version`, an int."""
 
     def fit(
         self,
@@ -247,5 +246,5 @@ class Trainer(Protocol):
         ...
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return tensors and JSON values, valid between two rows: optimiser, step, generators."""
+        """Return tensors and JSON values, valid between two rows: generators, moments by weights' names."""
         ...

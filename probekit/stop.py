@@ -19,6 +19,15 @@ REQUEUE = 75
 """The exit code by which a queue knows that the same command is to be started again: EX_TEMPFAIL."""
 
 
+def signal_name(number: int) -> str:
+    """Return what a signal is called, with what sends it most often."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name}, perhaps as memory ran out" if name == "SIGKILL" else name
+
+
 class Stopped(KeyboardInterrupt):
     """A signal asked for an end; code: what the process then exits with."""
 

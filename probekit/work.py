@@ -68,4 +68,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from probekit.catalog.process import ending, restart_with_fixed_hashes
+
+    restart_with_fixed_hashes()
+    with ending():
+        sys.exit(main())

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import cards, crowd, disks, kills, sizes, spoil, studies, words
+from torments import cards, crowd, disks, kills, ranks, sizes, spoil, studies, words
 from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
     "kills": (kills.of_runs, 0.5),
     "grids": (kills.of_grids, 0.15),
     "signals": (kills.of_signals, 0.1),
+    "ranks": (ranks.of_ranks, 0.1),
     "finished": (spoil.of_finished, 1),
     "unfinished": (spoil.of_unfinished, 0.34),
     "crowds": (crowd.of_crowds, 0.02),

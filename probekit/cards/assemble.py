@@ -20,8 +20,8 @@ from probekit.evidence.compare import ranks
 from probekit.evidence.floor import Floor, ceiling, floor
 from probekit.evidence.floor import controls as closed_form
 from probekit.evidence.verdict import HAS, PARTLY
-from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
+from probekit.plans.finite import finite
 from probekit.plans.noise import noises_now
 from probekit.storage.alike import asks_as
 from probekit.storage.behaviour import Numbers

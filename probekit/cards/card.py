@@ -42,8 +42,8 @@ class Run(BaseModel):
     """One seed: its folder in the store, and what makes it found and made again.
 
     score: in the headline metric; place, trained: where it lies on the test items, and on those of training.
-    unscored: why a metric has no score, or something beside the scores was not found, by name. caution: "", or
-    why the stored network is not the one that was scored, or the run does not repeat itself.
+    unscored: why a metric has no score, or something beside the scores was not found, by name. caution: why
+    the stored network is not the one that was scored, or the run does not repeat itself; or "".
     """
 
     model_config = ConfigDict(frozen=True)

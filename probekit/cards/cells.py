@@ -8,8 +8,8 @@ from statistics import mean
 
 from probekit.cards.card import Cell, Run, Score
 from probekit.evidence.verdict import Evidence, beside, judge, reach
-from probekit.finite import finite
 from probekit.interfaces import Metric, Probe
+from probekit.plans.finite import finite
 from probekit.plans.plan import Plan
 from probekit.scores.interval import Interval, apart, kept, of_mean
 from probekit.storage.along import Along, Point

@@ -14,9 +14,9 @@ from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
-from probekit.finite import LARGEST
 from probekit.html import table
 from probekit.interfaces import Metric
+from probekit.plans.finite import LARGEST
 from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store
 

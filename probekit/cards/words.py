@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median_high
 
 from probekit.evidence.verdict import said
-from probekit.finite import finite
+from probekit.plans.finite import finite
 from probekit.storage.along import Along
 
 BAR = 20

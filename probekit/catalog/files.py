@@ -87,7 +87,12 @@ def source_of(path: str) -> tuple[bytes, str]:
     except OSError as error:
         found = error.strerror or str(error)
         raise UsageError(f"the file {path}", found, "A relative path starts where you are.") from error
-    return source, hashlib.sha256(source).hexdigest()[:16]
+    return source, digest(source)
+
+
+def digest(source: bytes) -> str:
+    """Return the first digits of a content's sha256."""
+    return hashlib.sha256(source).hexdigest()[:16]
 
 
 def digest_of(name: str) -> str:
@@ -100,10 +105,31 @@ def opened(path: str, pin: str = "") -> ModuleType:
     if pin and PREFIX + pin in sys.modules:  # a file that is edited while runs wait leaves them as planned
         return sys.modules[PREFIX + pin]
     path = os.path.expanduser(path)
-    source, digest = source_of(path)
-    if pin and digest != pin:
+    source, found = source_of(path)
+    if pin and found != pin:
         raise UsageError(f"the file {path}@{pin}", "it was changed since", "Name it without the @.")
-    name = PREFIX + digest
+    return run_source(path, source)
+
+
+def list_sources() -> list[tuple[str, bytes]]:
+    """Return path and content of each file that was run here, so that another process can run them."""
+    loaders = [
+        getattr(module, "__loader__", None) for name, module in sys.modules.items() if name.startswith(PREFIX)
+    ]
+    return [(loader.path, loader.source) for loader in loaders if isinstance(loader, Kept)]
+
+
+def run_source(path: str, source: bytes) -> ModuleType:
+    """Return the module that a file's content makes, run once in a process.
+
+    Args:
+        path: where the file lies or lay.
+        source: its content.
+
+    Raises:
+        ProbekitError: it raises.
+    """
+    name = PREFIX + digest(source)
     if name in sys.modules:
         return sys.modules[name]
     loader = Kept(str(Path(path).resolve()), source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
+from probekit.catalog.process import environment
 from probekit.catalog.registry import registry
 from probekit.cli.grid import described
 from probekit.cli.live import Ahead
@@ -21,7 +21,7 @@ from probekit.cli.messages import near, note, say
 from probekit.errors import StoreError, UsageError
 from probekit.executor import DONE, FAILED, Ended
 from probekit.plans.stored import code_in
-from probekit.stop import REQUEUE, stop
+from probekit.stop import REQUEUE, signal_name, stop
 from probekit.storage.folder import Folder
 from probekit.storage.phase import unfinished
 
@@ -83,7 +83,7 @@ def send_all(
                 if result.status == "failed":
                     say(f"{job.name} failed: {result.error} See {near(folder.path)}.")
             else:
-                why = event.said if code == REQUEUE else f"it was killed by {name_of(-code)}"
+                why = event.said if code == REQUEUE else f"it was killed by {signal_name(-code)}."
                 say(f"{job.name}: {why} The same command goes on from its checkpoint.")
                 rows[name] = described(job, "interrupted", folder)
     except KeyboardInterrupt as error:
@@ -166,6 +166,7 @@ def detached(executor: str, folders: list[Path], command: list[str]) -> tuple[in
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
+            env=environment(),
             start_new_session=True,
         )
     fields = {"executor": executor, "folders": [str(one) for one in folders], "command": command}
@@ -225,12 +226,3 @@ def at_it(folder: Path) -> bool:
 def iterator(workers: Executor, folders: list[Path], command: list[str]) -> Generator[Ended, None, None]:
     """Return the executor's events as a generator, which ends its workers when it is closed."""
     yield from workers.carry_out(folders, command)
-
-
-def name_of(number: int) -> str:
-    """Return what a signal is called, with what sends it most often."""
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-    return f"{name}, perhaps as memory ran out." if name == "SIGKILL" else f"{name}."

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from probekit.cli.messages import tell
-from probekit.finite import as_json, nulled
 from probekit.plain import plain
+from probekit.plans.finite import as_json, nulled
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table

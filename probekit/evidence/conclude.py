@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.compare import separable, width
-from probekit.finite import finite
 from probekit.interfaces import Claim, Metric
+from probekit.plans.finite import finite
 from probekit.scores.interval import Interval, of_mean
 
 POINT, TENTH = 0.01, 0.1

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from probekit.finite import LARGEST
+from probekit.plans.finite import LARGEST
 from probekit.scores.pictures import appearance, banded, new_figure
 from probekit.storage.along import Along, Point
 from probekit.storage.curve import Points

@@ -9,8 +9,8 @@ from probekit.catalog.grammar import file_names
 from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError
-from probekit.finite import finite_alone
 from probekit.interfaces import Scale
+from probekit.plans.finite import finite_alone
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale, trained
 from probekit.plans.spec import RunSpec

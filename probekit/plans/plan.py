@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from probekit.finite import finite_alone
+from probekit.plans.finite import finite_alone
 from probekit.plans.spec import RunSpec
 
 ENGINE = 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probekit.finite import finite
 from probekit.interfaces import Dataset, Metric, Probe
 from probekit.items import batch
+from probekit.plans.finite import finite
 from probekit.scores.pictures import Strip, grid
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.finite import finite
+from probekit.plans.finite import finite
 
 SHARE = 0.95
 Over = Literal["seeds", "items"]

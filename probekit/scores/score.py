@@ -7,9 +7,9 @@ from math import prod
 from typing import TYPE_CHECKING, cast
 
 from probekit.errors import RunError
-from probekit.finite import LARGEST, finite
 from probekit.interfaces import Control, Dataset, Metric, Probe
 from probekit.items import batches
+from probekit.plans.finite import LARGEST, finite
 from probekit.scores.interval import OPEN, Interval, of_mean
 from probekit.storage.result import Scores
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from probekit.errors import StoreError
+from probekit.errors import StoreError, reason
 from probekit.interfaces import Trainer
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, Folder
@@ -52,8 +52,8 @@ def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, h
 def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
     """Load the folder's checkpoint into the model and cut the log to it; start afresh where there is none.
 
-    Raises StoreError where it is not whole, or where another environment made it: what follows would then
-    not be the run that began.
+    Raises StoreError where it is not whole, where its weights do not fit the network, or where another
+    environment made it: what follows would then not be the run that began.
     """
     path = folder.path / CHECKPOINT
     if not os.path.lexists(path):
@@ -71,6 +71,10 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
     if changed:
         found = f"it was begun elsewhere ({'; '.join(changed)})"
         raise StoreError(f"going on in {folder.path}", found, f"Go on there. {ANEW}")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        found = f"the weights of its checkpoint do not fit the network ({reason(error)})"
+        raise StoreError(f"going on in {folder.path}", found, ANEW) from error
     folder.cut_log(reached.rows, log)
-    model.load_state_dict(weights)
     return reached

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from probekit.finite import LARGEST, finite
+from probekit.plans.finite import LARGEST, finite
 from probekit.storage.folder import LOG, Folder
 from probekit.storage.result import Result
 

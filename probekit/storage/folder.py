@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from probekit.errors import StoreError
-from probekit.finite import as_json
+from probekit.plans.finite import as_json
 from probekit.plans.plan import Plan
 from probekit.storage import disk
 from probekit.storage.claim import Claim, claimed

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
-from probekit.finite import finite, finite_alone
 from probekit.html import table
+from probekit.plans.finite import finite, finite_alone
 from probekit.plans.plan import Plan
 from probekit.storage.along import Along
 from probekit.storage.behaviour import Behaviour
@@ -126,7 +126,7 @@ class Result(BaseModel):
 
     @property
     def caution(self) -> str:
-        """Why the stored network is not the one that was scored, or the run does not repeat; "" where neither."""
+        """Why the stored network is not the one that was scored, or the run does not repeat; or ""."""
         repeats = f"it does not repeat itself ({self.unrepeatable})" if self.unrepeatable else ""
         return "; ".join(filter(None, (self.restored, repeats)))
 

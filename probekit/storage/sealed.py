@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from probekit.finite import as_json
+from probekit.plans.finite import as_json
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,16 +15,21 @@ from sinners.layers import (
     Exact,
     Forgetful,
     Good,
+    Hashed,
+    HashNamed,
+    HashWide,
     Hostile,
     Idle,
     Linear,
     Mixed,
+    Ordered,
     Placed,
     Planar,
     Ranked,
     Related,
     Seedless,
     Sly,
+    Unordered,
     Unranked,
     Viewed,
 )
@@ -34,6 +39,7 @@ from sinners.probes import (
     Captured,
     Changed,
     Halved,
+    HashDrawn,
     Leaking,
     Probe,
     Still,
@@ -61,6 +67,7 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("layer", "gradient-reaches-every-parameter"): Idle,
     ("layer", "batch-items-are-independent"): Mixed,
     ("layer", "same-seed-gives-same-weights"): Seedless,
+    ("layer", "is-built-alike-elsewhere"): Unordered,
     ("layer", "survives-safetensors"): Forgetful,
     ("layer", "takes-channels-last"): Viewed,
     ("layer", "builds-on-the-meta-device"): Placed,
@@ -78,6 +85,7 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("trainer", "resume-equals-no-interruption"): Restarting,
     ("probe", "says-what-cards-need"): Twofold,
     ("probe", "same-seed-gives-same-data-whatever-the-workers"): Captured,
+    ("probe", "is-drawn-alike-elsewhere"): HashDrawn,
     ("probe", "seed-moves-training-alone"): Still,
     ("probe", "splits-never-meet"): Leaking,
     ("probe", "oracle-is-exact"): Wrong,
@@ -146,6 +154,31 @@ def test_every_check_is_shown_to_fail() -> None:
 def test_a_range_that_does_not_hold_is_told_with_the_number(kind: Kind, target: Any, said: str) -> None:
     found = looked_at(kind, target, "ranges-hold")["ranges-hold"]
     assert (found.state, found.reason[: len(said)]) == ("fails", said)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (Unordered, "another process lists its parameters in another order: branches.branch"),
+        (Hashed, "in another process bias has other values from one seed"),
+        (HashWide, "in another process wide is ("),
+        (HashNamed, "another process has other parameters: bias"),
+    ],
+)
+def test_what_another_process_builds_otherwise_is_told(target: Any, said: str) -> None:
+    found = looked_at("layer", target, "is-built-alike-elsewhere")["is-built-alike-elsewhere"]
+    assert (found.state, found.reason[: len(said)]) == ("fails", said)
+
+
+def test_what_another_process_does_not_find_is_not_looked_for_there() -> None:
+    class Inside(Good):
+        pass
+
+    found = looked_at("layer", Inside, "is-built-alike-elsewhere")["is-built-alike-elsewhere"]
+    assert found.state == "does not apply"
+    assert (
+        looked_at("layer", Ordered, "is-built-alike-elsewhere")["is-built-alike-elsewhere"].state == "holds"
+    )
 
 
 def test_an_end_that_another_parameter_forbids_may_be_refused_in_a_sentence() -> None:

@@ -11,7 +11,15 @@ from probekit.authors.check import PROMISES, Check, checks
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import registry
 
-LONG = frozenset({"compiles", "fabric", "same-seed-gives-same-data-whatever-the-workers"})
+LONG = frozenset(
+    {
+        "compiles",
+        "fabric",
+        "is-built-alike-elsewhere",
+        "is-drawn-alike-elsewhere",
+        "same-seed-gives-same-data-whatever-the-workers",
+    }
+)
 ELSEWHERE = frozenset({"pretrained"})
 """What takes colour pictures alone, and is held to its promises in tests/plugins/test_pretrained.py."""
 

@@ -12,8 +12,8 @@ from small import planned
 from probekit.catalog.registry import registry
 from probekit.errors import UsageError
 from probekit.evidence.reproduce import Source, reproduced, sources, specs
-from probekit.finite import as_json
 from probekit.interfaces import Claim, Metric, Published
+from probekit.plans.finite import as_json
 from probekit.plans.job import make_job
 from probekit.scores.interval import quantile
 from probekit.storage.result import Environment, Result

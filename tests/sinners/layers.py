@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Annotated
 
 import torch
@@ -53,10 +54,64 @@ class Mixed(Good):
 class Seedless(Good):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__(channels, size)
-        self.bias = nn.Parameter(torch.full((1,), random.random()))
+        self.bias = nn.Parameter(torch.full((1,), self.draw()))
+
+    def draw(self) -> float:
+        return random.random()
 
     def use(self, x: Tensor, y: Tensor) -> Tensor:
         return y + self.bias
+
+
+NAMES = {f"branch{number}" for number in range(9)}
+
+
+class Unordered(Good):
+    """Its branches are named by a set, which each process goes through in an order of its own."""
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__(channels, size)
+        self.branches = nn.ParameterDict()
+        for name in self.names():
+            self.branches[name] = nn.Parameter(torch.randn(channels))
+
+    def names(self) -> Iterable[str]:
+        return NAMES
+
+    def use(self, x: Tensor, y: Tensor) -> Tensor:
+        for name in sorted(NAMES):
+            y = y + self.branches[name].view(-1, *[1] * (x.ndim - 2))
+        return y
+
+
+class Ordered(Unordered):
+    def names(self) -> Iterable[str]:
+        return sorted(NAMES)
+
+
+class Hashed(Seedless):
+    """Its bias is one that no seed decides, but the hash of a text."""
+
+    def draw(self) -> float:
+        return (hash("bias") % 1000) / 1000
+
+
+class HashWide(Good):
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__(channels, size)
+        self.wide = nn.Parameter(torch.zeros(hash("width") % 997 + 1))
+
+    def use(self, x: Tensor, y: Tensor) -> Tensor:
+        return y + self.wide.sum()
+
+
+class HashNamed(Good):
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__(channels, size)
+        self.register_parameter(f"bias{hash('name') % 997}", nn.Parameter(torch.zeros(())))
+
+    def use(self, x: Tensor, y: Tensor) -> Tensor:
+        return y + sum(weight for name, weight in self.named_parameters() if name.startswith("bias"))
 
 
 class Forgetful(Good):

@@ -66,6 +66,13 @@ class Captured(Probe):
         return Items(64, lambda index: bits(split, 0, draw.getrandbits(20)))
 
 
+class HashDrawn(Probe):
+    """Its items are drawn from the hash of a text, another in each process."""
+
+    def data(self, split: str, seed: int) -> Items:
+        return Items(64, partial(bits, str(hash(split)), seed if split == "train" else 0))
+
+
 class Still(Probe):
     def data(self, split: str, seed: int) -> Items:
         return super().data(split, 0)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from probekit.catalog.process import environment
 from probekit.storage import disk
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -26,7 +27,7 @@ def start(command: Sequence[str], folder: Path, threads: int) -> subprocess.Pope
     threads: told to the libraries in its environment, as that must be done before they are loaded. Its
     standard input is a pipe of this process, which closes when this process ends, in whatever way.
     """
-    env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    env = environment(**dict.fromkeys(THREADS, str(threads)))
     with disk.fresh(folder / SAID) as said:
         return subprocess.Popen(
             [*command, "--tied", str(folder)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +24,15 @@ class Optimisers:
     """
 
     def __init__(
-        self, model: nn.Module, optimiser: str, *, lr: float, matrix_lr: float, weight_decay: float
+        self,
+        weights: Mapping[str, Tensor],
+        hidden: Sequence[str],
+        *,
+        lr: float,
+        matrix_lr: float,
+        weight_decay: float,
     ) -> None:
-        hidden = matrices(model) if optimiser == "muon" else []
-        taken = {id(weight) for weight in hidden}
-        rest = [weight for weight in model.parameters() if id(weight) not in taken]
+        rest = [weight for name, weight in weights.items() if name not in hidden]
         groups: list[dict[str, Any]] = [
             {"params": [weight for weight in rest if weight.ndim > 1]},
             {"params": [weight for weight in rest if weight.ndim <= 1], "weight_decay": 0.0},
@@ -37,8 +41,11 @@ class Optimisers:
         self.own: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, fused=fused), lr)
         ]
-        if hidden:
-            self.own.append((muon.muon(hidden, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
+        self.hidden = [name for name in weights if name in hidden]
+        self.names = {id(weight): name for name, weight in weights.items()}
+        if self.hidden:
+            turned = [weights[name] for name in self.hidden]
+            self.own.append((muon.muon(turned, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
 
     def step(self, share: float) -> None:
         """Take a step at this share of the highest rates."""
@@ -51,21 +58,31 @@ class Optimisers:
             muon.step(optimiser)
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """Return the moments that each optimiser keeps, by the number of the parameter."""
+        """Return the moments that each optimiser keeps, by the name of the parameter."""
         return [
-            {str(number): kept for number, kept in optimiser.state_dict()["state"].items()}
+            {names[number]: moments for number, moments in optimiser.state_dict()["state"].items()}
+            for optimiser, names in self.named()
+        ]
+
+    def load_state_dict(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from what state_dict gave, for weights of the same names."""
+        for (optimiser, names), kept in zip(self.named(), state, strict=True):
+            moments = {number: kept[name] for number, name in enumerate(names) if name in kept}
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+
+    def named(self) -> list[tuple[torch.optim.Optimizer, list[str]]]:
+        """Return each optimiser with its parameters' names in the order in which it numbers them."""
+        return [
+            (
+                optimiser,
+                [self.names[id(weight)] for group in optimiser.param_groups for weight in group["params"]],
+            )
             for optimiser, _ in self.own
         ]
 
-    def load_state_dict(self, state: list[Mapping[str, Any]]) -> None:
-        """Go on from what state_dict gave."""
-        for (optimiser, _), kept in zip(self.own, state, strict=True):
-            moments = {int(number): of for number, of in kept.items()}
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
 
-
-def matrices(model: nn.Module) -> list[Tensor]:
-    """Return the hidden matrices: the weights of linear maps, among them `Pointwise`, but the head's.
+def matrices(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the hidden matrices: weights of linear maps, as of `Pointwise`, but the head's.
 
     The head is the last linear map or convolution; its few rows are not to be made orthogonal. Kernels of
     convolutions stay with AdamW: a depthwise one is no matrix between channels, and with the others flattened
@@ -73,6 +90,5 @@ def matrices(model: nn.Module) -> list[Tensor]:
     all that no linear map holds, and the whole of a network of convolutions alone.
     """
     found = [module.weight for module in model.modules() if isinstance(module, (nn.Linear, *CONVOLUTIONS))]
-    return list(
-        {id(weight): weight for weight in found if weight.ndim == 2 and weight is not found[-1]}.values()
-    )
+    hidden = {id(weight) for weight in found if weight.ndim == 2 and weight is not found[-1]}
+    return [name for name, weight in weights.items() if id(weight) in hidden]

@@ -13,12 +13,14 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probekit.auxiliary import collect_auxiliary_losses
 from probekit.errors import UsageError
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.items import batch, resident
-from probekit.steps import FIRST, watch_step
+from probekit.steps import FIRST, is_watched, watch_step
 from probekit_plugins.trainers.muon import muon
-from probekit_plugins.trainers.optimisers import Optimisers
+from probekit_plugins.trainers.names import NAMES, name_weights
+from probekit_plugins.trainers.optimisers import Optimisers, matrices
 
 LOG = logging.getLogger(__name__)
 ROWS = 200
@@ -70,7 +72,8 @@ class Supervised:
         self.warmup, self.clip, self.average, self.loss = warmup, clip, average, loss
         self.bf16, self.compile = bf16, compile
         self.step = 0
-        self.averages: list[Tensor] = []
+        self.names: list[str] = []
+        self.averages: dict[str, Tensor] = {}
         self.optimisers: Optimisers | None = None
 
     def rate(self, step: int, steps: int) -> float:
@@ -101,12 +104,16 @@ class Supervised:
         measure = probe.loss if self.loss == "probe" else regression(self.loss, probe, data)
         run = self.wrapped(model, device)
         bf16 = device.type == "cuda" if self.bf16 is None else self.bf16
-        weights: list[Tensor] = list(model.parameters())
-        optimisers = Optimisers(
-            model, self.optimiser, lr=self.lr, matrix_lr=self.matrix_lr, weight_decay=self.weight_decay
+        named = name_weights(model, state)
+        weights: list[Tensor] = list(named.values())
+        hidden: list[str] = []
+        if self.optimiser == "muon":  # its head is the last of a list, whose order may be another here
+            hidden = matrices(model, named) if state is None else state["hidden"]
+        self.optimisers = Optimisers(
+            named, hidden, lr=self.lr, matrix_lr=self.matrix_lr, weight_decay=self.weight_decay
         )
-        self.optimisers, self.step = optimisers, 0
-        self.averages = [weight.detach().clone() for weight in weights] if self.average else []
+        optimisers, self.step, self.names = self.optimisers, 0, list(named)
+        self.averages = {name: one.detach().clone() for name, one in named.items()} if self.average else {}
         if state is not None:
             self.load(state)
         data, order = resident(data, device), list[int]()
@@ -118,11 +125,14 @@ class Supervised:
             items = batch(data, self.share(order[place * size : (place + 1) * size]))
             inputs, targets = (column.to(device, non_blocking=True) for column in items)
             share = self.rate(step, steps)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            model.zero_grad()  # before the forward pass: a layer may add to gradients of its own there
+            autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+            with autocast, collect_auxiliary_losses(model) as auxiliary:
                 loss = measure(run(inputs), targets)
-            model.zero_grad()
+            loss = auxiliary.add_to(loss)
             self.backward(loss)
-            watch_step(model, loss)
+            if is_watched():
+                watch_step(model, self.mean(loss.detach()))
             nn.utils.clip_grad_norm_(weights, self.clip)
             optimisers.step(share)
             self.step = step + 1
@@ -159,9 +169,10 @@ class Supervised:
         # however long the average, the first weights are soon forgotten: of t steps the last t / 9 count
         decay = min(self.average, self.step / (self.step + 9))
         with torch.no_grad():
-            torch._foreach_lerp_(self.averages, weights, 1 - decay)
+            averages = list(self.averages.values())
+            torch._foreach_lerp_(averages, weights, 1 - decay)
             if last:
-                torch._foreach_copy_(weights, self.averages)
+                torch._foreach_copy_(weights, averages)
 
     @staticmethod
     def shuffled(length: int, seed: int, epoch: int) -> list[int]:
@@ -171,11 +182,13 @@ class Supervised:
         return order
 
     def state_dict(self) -> dict[str, Any]:
-        """Return step, the optimisers' moments, the averaged weights, and torch's generators."""
+        """Return step, moments and averages by the parameters' names, and torch's generators."""
         assert self.optimisers is not None
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
             "step": self.step,
+            NAMES: self.names,
+            "hidden": self.optimisers.hidden,
             "moments": self.optimisers.state_dict(),
             "averages": self.averages,
             "generators": [torch.get_rng_state(), *cuda],
@@ -186,8 +199,8 @@ class Supervised:
         assert self.optimisers is not None
         self.step = int(state["step"])
         self.optimisers.load_state_dict(state["moments"])
-        for average, kept in zip(self.averages, state["averages"], strict=True):
-            average.copy_(kept)
+        for name, average in self.averages.items():
+            average.copy_(state["averages"][name])
         own, *cuda = state["generators"]
         torch.set_rng_state(own)
         if cuda:

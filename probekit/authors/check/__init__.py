@@ -42,23 +42,31 @@ def checks(
     that is declared to fail, or does not apply, is skipped; one that is declared to fail and holds, fails.
     Raises UsageError for an unknown kind or name, and for a check that there is none of.
     """
-    found = next((one for one in KINDS if one == kind and one in PROMISES), None)
-    if found is None:
-        raise UsageError(f"checking a {kind}", "there is nothing to check", did_you_mean(kind, PROMISES))
-    known = known or registry()
-    made = part(found, parse_term(name), known)
-    bench, promises = PROMISES[found]
-    declared = {**getattr(made.target, "expected_failures", {}), **(expected or {})}
+    subject = subject_of(kind, name, known or registry())
+    _, promises = PROMISES[subject.part.component.kind]
+    declared = {**getattr(subject.part.target, "expected_failures", {}), **(expected or {})}
     names = [name_of(promise) for promise in promises]
     for stray in declared.keys() - set(names):
         raise UsageError(
             f"the expected failure {stray!r}", "there is no such check", did_you_mean(stray, names)
         )
-    subject = bench(made, known, name)
     return [
         Check(f"{kind} {name}", name_of(one), about(one), one, subject, declared.get(name_of(one), ""))
         for one in promises
     ]
+
+
+def subject_of(kind: str, name: str, known: Registry) -> Any:
+    """Put a component on the bench of its kind.
+
+    Raises:
+        UsageError: the kind or the name is unknown, or there is nothing to check of that kind.
+    """
+    found = next((one for one in KINDS if one == kind and one in PROMISES), None)
+    if found is None:
+        raise UsageError(f"checking a {kind}", "there is nothing to check", did_you_mean(kind, PROMISES))
+    bench, _ = PROMISES[found]
+    return bench(part(found, parse_term(name), known), known, name)
 
 
 def about(promise: Promise) -> str:

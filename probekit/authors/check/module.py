@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.authors.check.bench import Bench, size_of, state
+from probekit.authors.check.elsewhere import is_built_alike_elsewhere
 from probekit.authors.check.kit import fail, place
 from probekit.authors.check.storing import near, seeded, survives_safetensors
 from probekit.errors import reason
@@ -178,6 +179,7 @@ MODULE = (
     gradient_reaches_every_parameter,
     batch_items_are_independent,
     same_seed_gives_same_weights,
+    is_built_alike_elsewhere,
     survives_safetensors,
     takes_channels_last,
     builds_on_the_meta_device,

@@ -14,6 +14,7 @@ from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.catalog.expression import HOOKS, Expression
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
+from probekit.catalog.process import environment
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 
@@ -167,7 +168,7 @@ def imports_nothing_heavy(component: Component, registry: Registry) -> None:
 @functools.cache
 def loaded(module: str) -> tuple[str, ...]:
     """Return which heavy packages the import of a module loads, in a process of its own."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    env = environment(PYTHONPATH=os.pathsep.join(sys.path))
     program = [sys.executable, "-c", WATCHED, module, *HEAVY]
     done = subprocess.run(program, capture_output=True, text=True, check=True, env=env)
     return tuple(done.stdout.rpartition("loaded")[2].split())

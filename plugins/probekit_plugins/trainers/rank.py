@@ -1,0 +1,86 @@
+"""A rank is one process of a training: it takes its part, works, and ends with its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection, wait
+
+from probekit.catalog.files import run_source
+from probekit.catalog.process import ending
+from probekit.errors import reason
+from probekit.stop import SIGNALS
+from probekit_plugins.trainers.message import FAILED, READY, Gone, pack, receive, send
+
+LOOK = 1.0
+"""Seconds between two looks at who the parent is."""
+PR_SET_PDEATHSIG = 1
+
+
+def run_rank(number: int, pipe: Connection, tied: bool) -> None:
+    """Work as one process of a training, until the parent closes the pipe or is gone.
+
+    What goes wrong is said through the pipe; the process then stays, so that its end breaks no connection of
+    another rank before the parent has heard of it.
+
+    Args:
+        number: which rank this is.
+        pipe: to the parent, which sends what `part.train` is given.
+        tied: whether Linux may end this process with the thread that started it.
+    """
+    with ending():
+        end_with_parent(tied)
+        ignore_signals()
+        os.dup2(2, 1)  # what a plugin prints is no answer
+        with contextlib.suppress(Gone):
+            work(number, pipe)
+            while True:
+                receive(pipe)
+
+
+def work(number: int, pipe: Connection) -> None:
+    """Train, and say what fails."""
+    send(pipe, READY)
+    try:
+        for path, source in receive(pipe)[1]:
+            run_source(path, source)
+        from probekit_plugins.trainers.part import train
+
+        train(number, pipe, **receive(pipe)[1])
+    except Gone:
+        raise
+    except BaseException as error:  # an exit is said like an error
+        traceback.print_exc()
+        send(pipe, FAILED, pack(reason(error)))
+
+
+def end_with_parent(tied: bool) -> None:
+    """See to it that this process is killed when its parent ends, in whatever way."""
+    parent = os.getppid()
+    if tied and sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=follow_parent, args=(parent,), name="follow_parent", daemon=True).start()
+
+
+def follow_parent(parent: int) -> None:
+    """Kill this process once its parent is gone."""
+    started_by = multiprocessing.parent_process()
+    sentinels = [] if started_by is None else [started_by.sentinel]
+    while os.getppid() == parent and not wait(sentinels, LOOK):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ignore_signals() -> None:
+    """Leave signals to the parent: a terminal, or a queue, sends them to all processes at once."""
+    signals = (signal.SIGINT, *SIGNALS)
+    for one in signals:
+        signal.signal(one, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
