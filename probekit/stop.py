@@ -12,9 +12,13 @@ from types import FrameType
 from probekit.errors import RunError
 
 SIGNALS = tuple(
-    found for name in ("SIGTERM", "SIGHUP", "SIGUSR2") if (found := getattr(signal, name, None)) is not None
+    found
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR2", "SIGXCPU")
+    if (found := getattr(signal, name, None)) is not None
 )
-"""What schedulers and closed terminals send; some time later they kill."""
+"""What schedulers, closed terminals and limits of processor time send; some time later they kill."""
+REPEATED = "SIGXCPU"
+"""What the system sends again each second until it kills: the second asks for nothing more."""
 REQUEUE = 75
 """The exit code by which a queue knows that the same command is to be started again: EX_TEMPFAIL."""
 
@@ -40,6 +44,8 @@ class Stop:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal; the second is not waited with."""
         first, self.asked = self.asked is None, signal.Signals(number)
+        if self.asked.name == REPEATED:
+            signal.signal(number, signal.SIG_IGN)
         if not (self.waits and first) or number == signal.SIGINT:
             self.check()
 
@@ -77,7 +83,8 @@ class Stop:
             yield
         finally:
             for one, was in before.items():
-                signal.signal(one, was)
+                if not (one.name == REPEATED and signal.getsignal(one) is signal.SIG_IGN):
+                    signal.signal(one, was)
 
 
 stop = Stop()

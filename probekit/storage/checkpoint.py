@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.errors import StoreError
 from probekit.interfaces import Trainer
+from probekit.storage import disk
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, Folder
 from probekit.storage.result import Environment
@@ -77,5 +78,5 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
 
 
 def remove(folder: Folder) -> None:
-    """Remove the checkpoint of a run that is done."""
-    (folder.path / CHECKPOINT).unlink(missing_ok=True)
+    """Remove the checkpoint of a run that is done; raises StoreError where the disk refuses."""
+    disk.remove(folder.path / CHECKPOINT)

@@ -102,6 +102,14 @@ def append(path: Path, content: bytes) -> None:
         raise refused(path, error) from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file if it is there; raises StoreError where the disk refuses."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"removing {path}", *explain_refusal(error, ROOM, path)) from error
+
+
 def sync(path: Path) -> None:
     """See to it that what was appended outlives a loss of power."""
     try:

@@ -103,6 +103,11 @@ def discard(path: Path, root: Path) -> None:
     remove_tree(trash)
 
 
+def trash_of(root: Path) -> list[Path]:
+    """Return what removals that were interrupted, or are at work, have left of a root's folders."""
+    return sorted(root.glob(f"{TRASH}*"))
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder or a file that no command lists, though another process may remove it too.
 

@@ -13,7 +13,7 @@ from probekit.storage import disk
 from probekit.storage.care.verify import faults
 from probekit.storage.claim import Claimed
 from probekit.storage.folder import Folder
-from probekit.storage.root import MERGING, discard, hold_root, refused
+from probekit.storage.root import MERGING, discard, hold_root, refused, remove_tree, trash_of
 from probekit.storage.store import Store
 
 OLDER = ".merging-"
@@ -105,11 +105,13 @@ def claimed_draft(store: Store, path: Path) -> Iterator[None]:
 
 
 def settle_drafts(store: Store) -> None:
-    """Complete each draft that no process is filling, or drop it.
+    """Complete each draft that no process is filling, or drop it; finish removals that were interrupted.
 
     Raises:
         StoreError: The store cannot be read or written.
     """
+    for path in trash_of(store.root):
+        remove_tree(path)
     for path in drafts(store):
         with contextlib.suppress(Claimed):
             settle_draft(store, path)

@@ -14,7 +14,7 @@ from probekit.errors import StoreError
 from probekit.storage.care.draft import abandoned_drafts, settle_draft
 from probekit.storage.claim import held_to_read
 from probekit.storage.folder import CHECKPOINT, RESULT, Folder
-from probekit.storage.root import TRASH, UNREMOVED, discard, remove_tree
+from probekit.storage.root import UNREMOVED, discard, remove_tree, trash_of
 from probekit.storage.store import Store, place_of
 
 Kind = Literal["trash", "copy", "draft", "checkpoint", "replaced"]
@@ -48,7 +48,7 @@ class Leftover:
 def leftovers(store: Store) -> Iterator[Leftover]:
     """Yield what may be removed of a store, looking at runs that no process holds alone."""
     plans: dict[str, list[tuple[int, Folder]]] = defaultdict(list)
-    for path in sorted(store.root.glob(f"{TRASH}*")):
+    for path in trash_of(store.root):
         yield Leftover(path, "trash", size(path))
     for path in abandoned_drafts(store):
         yield Leftover(path, "copy", size(path))
