@@ -1,4 +1,4 @@
-"""Merges and removals are ended at random moments: each run is whole then, none is lost, the next one ends."""
+"""Merges and removals are ended at random moments: each run stays whole, none is lost, the next one ends."""
 
 from __future__ import annotations
 
