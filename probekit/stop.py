@@ -40,12 +40,16 @@ class Stop:
         self.asked: signal.Signals | None = None
         self.raised: Stopped | None = None
         self.waits = False
+        self.repeats = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal; the second is not waited with."""
-        first, self.asked = self.asked is None, signal.Signals(number)
-        if self.asked.name == REPEATED:
-            signal.signal(number, signal.SIG_IGN)
+        one = signal.Signals(number)
+        if one.name == REPEATED:
+            if self.repeats:
+                return
+            self.repeats = True
+        first, self.asked = self.asked is None, one
         if not (self.waits and first) or number == signal.SIGINT:
             self.check()
 
@@ -75,7 +79,7 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.raised = None
+        self.raised, self.repeats = None, False
         usual = (signal.SIG_DFL, signal.default_int_handler)  # what is ignored, as after nohup, stays so
         heard = [one for one in (*SIGNALS, signal.SIGINT) if signal.getsignal(one) in usual]
         before = {one: signal.signal(one, self) for one in heard}
@@ -83,8 +87,7 @@ class Stop:
             yield
         finally:
             for one, was in before.items():
-                if not (one.name == REPEATED and signal.getsignal(one) is signal.SIG_IGN):
-                    signal.signal(one, was)
+                signal.signal(one, signal.SIG_IGN if self.repeats and one.name == REPEATED else was)
 
 
 stop = Stop()

@@ -59,6 +59,8 @@ class Claim:
     def take(self, timeout: float) -> None:
         """Take both locks; raises Timeout where another holds one after so many seconds, OSError where the
         disk refuses. Once it is taken, the system's lock is kept between two tries."""
+        if not self.path.is_dir():  # it would be made anew by who locks it
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
         if not self.mine:
             # a disk that has no such lock is left to the lease
             with contextlib.suppress(NotImplementedError):

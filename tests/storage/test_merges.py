@@ -368,6 +368,7 @@ def test_gc_keeps_a_run_whose_newer_twin_is_gone_or_spoilt_meanwhile(tmp_path: P
         with pytest.raises(StoreError):
             remove(store, found)
         assert (run / RESULT).exists()
+    assert not newer.exists()
 
 
 def spoilers(newer: Path) -> list[Callable[[], object]]:

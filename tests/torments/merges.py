@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from probekit.errors import ProbekitError
+from probekit.storage.care.leftovers import leftovers, remove
+from probekit.storage.care.merge import LEFT, merged
 from probekit.storage.care.verify import verified
 from probekit.storage.folder import RESULT, SPEC
 from probekit.storage.store import Store
@@ -24,6 +26,8 @@ RUNS = 20
 """Runs of a store, each a copy of a real one under a seed of its own."""
 BY = (signal.SIGKILL, signal.SIGINT)
 SHOWN = 300
+GLANCE = 0.003
+"""Seconds between two looks at whether a command has begun."""
 Ended = tuple[int, str]
 
 
@@ -73,7 +77,7 @@ def interrupted(store: Path, words: tuple[str, ...], seconds: float, by: signal.
     before = seen(store)
     process = start(*words, "--store", str(store))
     while process.poll() is None and seen(store) == before:
-        time.sleep(0.001)
+        time.sleep(GLANCE)
     time.sleep(seconds)
     if process.poll() is None:
         process.send_signal(by)
@@ -86,7 +90,7 @@ def took(store: Path, words: tuple[str, ...]) -> float:
     before = seen(store)
     process = start(*words, "--store", str(store))
     while process.poll() is None and seen(store) == before:
-        time.sleep(0.001)
+        time.sleep(GLANCE)
     begun = time.monotonic()
     said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
@@ -109,12 +113,17 @@ def held(store: Path) -> Counter[tuple[int, str]]:
     return found
 
 
-def completed(store: Path, words: tuple[str, ...]) -> None:
-    """Run a command to its end; raises where it fails."""
-    process = start(*words, "--store", str(store))
-    said, _ = process.communicate(timeout=600)
-    if process.returncode:
-        raise RuntimeError(f"exit {process.returncode}: {said}")
+def merge_all(store: Path, other: Path) -> None:
+    """Merge to the end; raises where a run does not come in."""
+    for folder, fate, why in merged(Store(store), Store(other)):
+        if fate in LEFT:
+            raise RuntimeError(f"{folder.path.name}: {fate}, {why}")
+
+
+def collect_all(store: Path) -> None:
+    """Remove all that is left over."""
+    for one in list(leftovers(Store(store))):
+        remove(Store(store), one)
 
 
 def of_merges(folder: Path, times: int, seed: int) -> Iterator[Trial]:
@@ -126,7 +135,7 @@ def of_merges(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     def check(store: Path) -> bool:
         if any(count > 1 or run not in whole for run, count in held(store).items()):
             return False
-        completed(store, words)
+        merge_all(store, other)
         return held(store) == held(other) == whole and not hidden(store)
 
     yield from ended("merges", folder, times, seed, longest, words, lambda store: None, check)
@@ -142,7 +151,7 @@ def of_collections(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     def check(store: Path) -> bool:
         if set(held(store)) != set(whole):
             return False
-        completed(store, words)
+        collect_all(store)
         return held(store) == whole and not hidden(store)
 
     yield from ended(
@@ -161,7 +170,7 @@ def of_removals(folder: Path, times: int, seed: int) -> Iterator[Trial]:
         left = held(store)
         if not left <= whole:
             return False
-        completed(store, ("store", "gc", "--yes"))
+        collect_all(store)
         return held(store) == left and not hidden(store)
 
     yield from ended(
