@@ -125,6 +125,18 @@ def test_a_draft_of_a_run_that_is_here_is_dropped(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [only(tmp_path).path.name]
 
 
+@pytest.mark.parametrize("left", [MERGING, f"{MERGING}/0123", f"{MERGING}/0123/run", f"{TRASH}0123/run"])
+def test_what_a_kill_leaves_between_two_steps_of_a_merge_is_gone_after_the_next(
+    left: str, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    real(there, ("unet",))
+    real(here, ("unet",))
+    (here / left).mkdir(parents=True)
+    assert fates(here, there) == Counter(here=1)
+    assert [path.name for path in here.iterdir()] == [only(there).path.name]
+
+
 def test_a_draft_that_a_live_process_fills_is_left_alone(tmp_path: Path) -> None:
     real(tmp_path / "there", ("unet",))
     here, run = Store(tmp_path / "here"), only(tmp_path / "there").path

@@ -179,8 +179,10 @@ def of_removals(folder: Path, times: int, seed: int) -> Iterator[Trial]:
 
 
 def hidden(store: Path) -> list[str]:
-    """Return what of a store no command lists."""
-    return [path.name for path in store.iterdir() if path.name.startswith(".")]
+    """Return what of a store no command lists; raises where there is any, as all was settled."""
+    if found := [path.name for path in store.iterdir() if path.name.startswith(".")]:
+        raise RuntimeError(f"it was not settled: {found}")
+    return found
 
 
 def ended(

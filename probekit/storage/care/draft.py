@@ -71,8 +71,14 @@ def make_nest(store: Store) -> Path:
 def remove_nest(store: Store, nest: Path) -> None:
     """Remove the folder of a draft with all that is in it, and the folder of drafts where it was the last."""
     discard(nest, store.root)
-    with held_store(store), contextlib.suppress(OSError):
-        nest.parent.rmdir()
+    remove_empty(store)
+
+
+def remove_empty(store: Store) -> None:
+    """Remove the folder of drafts where it is there and holds none."""
+    if os.path.lexists(store.root / MERGING):
+        with held_store(store), contextlib.suppress(OSError):
+            (store.root / MERGING).rmdir()
 
 
 def abandoned_drafts(store: Store) -> list[Path]:
@@ -115,6 +121,7 @@ def settle_drafts(store: Store) -> None:
     for path in drafts(store):
         with contextlib.suppress(Claimed):
             settle_draft(store, path)
+    remove_empty(store)
 
 
 def settle_draft(store: Store, path: Path) -> None:
