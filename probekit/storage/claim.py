@@ -24,6 +24,8 @@ from probekit.storage.disk import ROOM, SAFE
 LOCK, LEASE = ".lock", ".lease"
 LIFE, BEAT = 120.0, 20.0
 """Seconds after which an untouched lease may be taken over, and between two touches."""
+UNWRITTEN = 1.0
+"""Seconds that a lease may be empty; who makes one writes into it at once."""
 PATIENCE = 0.5
 """Seconds between two looks at how far another process is."""
 NO_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
@@ -66,7 +68,18 @@ class Claim:
             with contextlib.suppress(NotImplementedError):
                 self.lock.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
             self.mine = True
+        self.drop_empty_lease()
         self.lease.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
+
+    def drop_empty_lease(self) -> None:
+        """Remove a lease whose holder was killed before it wrote who it is: nothing else ever would."""
+        path, begun, first = self.path / LEASE, time.monotonic(), None
+        with contextlib.suppress(FileNotFoundError):
+            while (found := path.lstat()).st_size == 0 and first in (None, found.st_ino):
+                first = found.st_ino
+                if time.monotonic() - begun > UNWRITTEN:
+                    path.unlink()
+                time.sleep(PATIENCE / 5)
 
     def check(self) -> None:
         """Raise StoreError where another process took the lease, as this one was not heard of for long."""

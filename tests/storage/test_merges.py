@@ -466,3 +466,18 @@ def test_a_run_trained_where_a_draft_lies_is_the_same_run(tmp_path: Path) -> Non
     assert again.result.weights == whole.result.weights
     assert again.result.plan.identity == job(structure="unet", trainer="supervised").plan.identity
     assert sorted((tmp_path / "here" / f".merging-{whole.folder.path.name}").iterdir()) == before
+
+
+@pytest.mark.parametrize("use", ["claim", "verify", "merge"])
+def test_a_lease_whose_holder_was_killed_before_it_wrote_it_holds_nothing(use: str, tmp_path: Path) -> None:
+    real(tmp_path / "there", ("unet",))
+    run = only(tmp_path / "there")
+    (run.path / LEASE).touch()
+    if use == "claim":
+        with run.claimed():
+            assert (run.path / LEASE).stat().st_size
+    elif use == "verify":
+        assert faults(tmp_path / "there") == []
+    else:
+        assert fates(tmp_path / "here", tmp_path / "there") == Counter(copied=1)
+    assert not (run.path / LEASE).exists()
