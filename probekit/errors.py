@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 from probekit.plain import plain
 
 PAGE = 2000
+REFUSALS = {
+    errno.ENAMETOOLONG: (
+        "the name is too long: a disk takes 255 bytes for a name and 4,096 for a path",
+        "Choose a shorter name.",
+    ),
+    errno.EMFILE: (
+        "this process has as many files open as it may",
+        "Raise the limit (`ulimit -n 4096`), or run fewer at a time (--jobs); then type the same command.",
+    ),
+    errno.ENFILE: (
+        "this machine has as many files open as it may",
+        "End other programs, or run fewer at a time (--jobs); then type the same command.",
+    ),
+    errno.ENOMEM: (
+        "memory does not suffice for it",
+        "End other programs, or run fewer at a time (--jobs); then type the same command.",
+    ),
+}
+"""What a disk or the memory refuses with a cause of its own: what was found, and what to do next."""
+GONE = (
+    "its folder is gone, as if it was moved or deleted meanwhile",
+    "Put it back and the same command goes on; without it the same command begins anew.",
+)
+STARVED = ("not enough memory", "can't allocate memory", "out of memory")
+"""How torch says that memory does not suffice."""
 
 
 class ProbekitError(Exception):
@@ -66,3 +93,31 @@ def missing(error: BaseException) -> str:
     """Return a sentence that says what to install, where the error is that a package is missing, else ""."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     return f"Install {name}, which it needs." if name else ""
+
+
+def explain_refusal(error: BaseException, hint: str, path: Path | None = None) -> tuple[str, str]:
+    """Explain why the disk or the memory did not give or take a file.
+
+    Args:
+        error: What the system raised.
+        hint: What to type next where the error has no advice of its own.
+        path: The file or folder that was asked for. Where the folder it lies in is gone, that is said.
+
+    Returns:
+        What was found, without a final stop, and what to type next.
+    """
+    if is_starved(error):
+        return REFUSALS[errno.ENOMEM]
+    number = error.errno if isinstance(error, OSError) else None
+    if number in REFUSALS:
+        return REFUSALS[number]
+    if number == errno.ENOENT and path is not None and not path.parent.is_dir():
+        return GONE
+    return (error.strerror if isinstance(error, OSError) else "") or reason(error), hint
+
+
+def is_starved(error: BaseException) -> bool:
+    """Tell whether an error says that memory does not suffice, as Python or torch says it."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in STARVED)

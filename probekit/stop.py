@@ -12,9 +12,13 @@ from types import FrameType
 from probekit.errors import RunError
 
 SIGNALS = tuple(
-    found for name in ("SIGTERM", "SIGHUP", "SIGUSR2") if (found := getattr(signal, name, None)) is not None
+    found
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR2", "SIGXCPU")
+    if (found := getattr(signal, name, None)) is not None
 )
-"""What schedulers and closed terminals send; some time later they kill."""
+"""What schedulers, closed terminals and limits of processor time send; some time later they kill."""
+REPEATED = "SIGXCPU"
+"""What the system sends again each second until it kills: the second asks for nothing more."""
 REQUEUE = 75
 """The exit code by which a queue knows that the same command is to be started again: EX_TEMPFAIL."""
 
@@ -45,10 +49,16 @@ class Stop:
         self.asked: signal.Signals | None = None
         self.raised: Stopped | None = None
         self.waits = False
+        self.repeats = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal; the second is not waited with."""
-        first, self.asked = self.asked is None, signal.Signals(number)
+        one = signal.Signals(number)
+        if one.name == REPEATED:
+            if self.repeats:
+                return
+            self.repeats = True
+        first, self.asked = self.asked is None, one
         if not (self.waits and first) or number == signal.SIGINT:
             self.check()
 
@@ -78,7 +88,7 @@ class Stop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.raised = None
+        self.raised, self.repeats = None, False
         usual = (signal.SIG_DFL, signal.default_int_handler)  # what is ignored, as after nohup, stays so
         heard = [one for one in (*SIGNALS, signal.SIGINT) if signal.getsignal(one) in usual]
         before = {one: signal.signal(one, self) for one in heard}
@@ -86,7 +96,7 @@ class Stop:
             yield
         finally:
             for one, was in before.items():
-                signal.signal(one, was)
+                signal.signal(one, signal.SIG_IGN if self.repeats and one.name == REPEATED else was)
 
 
 stop = Stop()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import cards, crowd, disks, kills, ranks, sizes, spoil, studies, words
+from torments import cards, crowd, disks, kills, merges, ranks, sizes, spoil, studies, words
 from torments.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
@@ -28,6 +28,9 @@ PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] =
     "mutants": (cards.of_mutants, 5),
     "links": (disks.of_links, 1),
     "disks": (disks.of_full, 0.1),
+    "merges": (merges.of_merges, 0.5),
+    "collections": (merges.of_collections, 0.5),
+    "removals": (merges.of_removals, 0.25),
     "sizes": (sizes.of_sizes, 0.05),
     **studies.ALL,
     "grammar": (lambda folder, times, seed: words.of_grammar(times, seed), 5),

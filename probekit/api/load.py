@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,16 +63,15 @@ def load(
 
 def found(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, Result]:
     """Return the folder of a run and its result. Raises UsageError where there is none."""
+    root = Store(store)
     if isinstance(run, Result):
-        kept = Store(store).find(run.plan)
+        kept = root.find(run.plan)
         if kept is None:
             asked = f"loading {run.plan.spec.structure} on {run.plan.spec.probe}"
-            raise UsageError(
-                asked, f"{Store(store).root} does not hold it", "Give store=, or the run's folder."
-            )
+            raise UsageError(asked, f"{root.root} does not hold it", "Give store=, or the run's folder.")
         return kept[1], kept[0]
     folder = Folder(Path(run).expanduser().absolute())
-    if not folder.path.is_dir():
+    if not os.path.isdir(folder.path):
         raise UsageError(
             f"loading {run}", "there is no such folder", "`probekit runs` lists those there are."
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.components import NAME
-from probekit.errors import ProbekitError, UsageError, did_you_mean
+from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal
 
 ABOUT: Mapping[str, str] = {
     "layer": "every position receives a mix of the mean over all positions",
@@ -72,8 +72,8 @@ def new(kind: str, name: str, into: Path, known: Registry) -> Path:
             f"writing {folder}", "there is something of that name", "Choose another name or --into DIR."
         ) from None
     except OSError as error:
-        found = error.strerror or str(error)
-        raise ProbekitError(f"writing {folder}", found, "Name another place with --into DIR.") from error
+        found, hint = explain_refusal(error, "Name another place with --into DIR.")
+        raise ProbekitError(f"writing {folder}", found, hint) from error
     return folder
 
 

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from probekit.catalog.guest import hosted
 from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
+from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal, missing, reason
 
 FILE = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
 ANY_FILE = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
@@ -85,8 +85,8 @@ def source_of(path: str) -> tuple[bytes, str]:
     try:
         source = Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
-        found = error.strerror or str(error)
-        raise UsageError(f"the file {path}", found, "A relative path starts where you are.") from error
+        found, hint = explain_refusal(error, "A relative path starts where you are.")
+        raise UsageError(f"the file {path}", found, hint) from error
     return source, digest(source)
 
 

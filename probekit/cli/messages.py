@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from probekit.errors import ProbekitError
+from probekit.errors import ProbekitError, explain_refusal
 from probekit.plain import lines
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ProbekitError(
-            f"writing {path}", error.strerror or str(error), "Make room, or name another place."
-        ) from error
+        found, hint = explain_refusal(error, "Make room, or name another place.")
+        raise ProbekitError(f"writing {path}", found, hint) from error
     size = len(text.encode())
     note(f"wrote {path}, {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}")

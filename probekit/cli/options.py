@@ -7,8 +7,19 @@ from typing import Annotated
 
 import typer
 
+
+def store_named(text: str) -> Path:
+    """Return the place of a store as it is typed; raises UsageError where it is none, as an empty text."""
+    from probekit.storage.root import checked_root
+
+    return checked_root(text)
+
+
 Kept = Annotated[
-    Path | None, typer.Option("--store", metavar="DIR", help="[default: $PROBEKIT_HOME or ./probekit-runs]")
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", parser=store_named, help="[default: $PROBEKIT_HOME or ./probekit-runs]"
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda or mps.  [default: the fastest there is]")

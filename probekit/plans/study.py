@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from probekit.errors import UsageError, did_you_mean
+from probekit.errors import UsageError, did_you_mean, explain_refusal
 
 MOST = 1 << 20
 """Bytes of a study file."""
@@ -53,7 +53,7 @@ def read_study(path: Path) -> Study:
         with path.open("rb") as file:
             content = file.read(MOST + 1)
     except OSError as error:
-        raise UsageError(asked, error.strerror or str(error), "Name a TOML file.") from error
+        raise UsageError(asked, *explain_refusal(error, "Name a TOML file.")) from error
     if len(content) > MOST:
         raise UsageError(asked, "it is larger than a megabyte", "Name a TOML file of a study.")
     try:

@@ -74,7 +74,7 @@ def attempted(folder: Folder) -> Iterator[Attempt]:
         yield Attempt(folder, place, deaths)
     finally:
         if not deaths >= DEATHS:
-            (folder.path / ATTEMPT).unlink(missing_ok=True)
+            disk.remove(folder.path / ATTEMPT)
 
 
 def death(folder: Folder) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from probekit.errors import StoreError
+from probekit.errors import StoreError, explain_refusal, is_starved
 from probekit.plans.finite import as_json
 from probekit.plans.plan import Plan
 from probekit.storage import disk
@@ -63,7 +63,7 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        (self.path / name).unlink(missing_ok=True)
+        disk.remove(self.path / name)
 
     def write_json(self, name: str, fields: Mapping[str, Any]) -> str:
         """Write JSON with a digest of itself, so that an edited one is noticed; return the file's sha256."""
@@ -91,7 +91,13 @@ class Folder:
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
     ) -> str:
         """Write tensors and JSON about them, with a digest of both; return the file's sha256."""
-        return self.write(name, seal_tensors(tensors, about or {}))
+        try:
+            content = seal_tensors(tensors, about or {})
+        except (MemoryError, RuntimeError) as error:
+            if not is_starved(error):
+                raise
+            raise disk.refused(self.path / name, error) from error
+        return self.write(name, content)
 
     def read_tensors(
         self, name: str, result: Result | None = None
@@ -111,6 +117,10 @@ class Folder:
             yield
         except Broken as error:
             raise StoreError(f"reading {self.path / name}", str(error), ANEW) from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_starved(error):
+                raise
+            raise StoreError(f"reading {self.path / name}", *explain_refusal(error, ANEW)) from error
 
     def append(self, row: Mapping[str, float]) -> None:
         """Append a row to the log. Raises StoreError where the disk does not take it."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
+import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
-from probekit.errors import StoreError
+from probekit.errors import StoreError, explain_refusal
 from probekit.plans.plan import Plan, readable
 from probekit.storage.alike import group_alike, is_rerun
-from probekit.storage.disk import ANEW
+from probekit.storage.disk import ANEW, sync_folder
 from probekit.storage.folder import OF_A_RUN, RESULT, Folder
 from probekit.storage.result import Result
+from probekit.storage.root import ELSEWHERE, checked_root, hold_root, listed, refused
 
 OLD = re.compile(r"-([0-9a-f]{12})(?:-\d+)?$")
 """How the name of a folder of probekit 0.1 ends."""
@@ -30,31 +32,38 @@ class Store:
     """Folders under one root; of those of one plan the newest is the run, done or to be gone on with."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        given = Path(root) if root is not None else default_root()
+        given = checked_root(root) if root is not None else default_root()
         try:
             # once: a component may change the working directory
             self.root = given.expanduser().absolute()
-        except (RuntimeError, OSError) as error:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                self.root.lstat()  # a name that is too long is refused before anything is done
+        except OSError as error:
+            raise refused(given, error) from error
+        except RuntimeError as error:
             hint = "Name another place with --store DIR."
             raise StoreError(f"keeping runs in {given}", str(error).rstrip("."), hint) from error
 
     def twins(self, plan: Plan) -> list[Folder]:
         """Return the folders of this plan, whatever it was called: the oldest first.
 
-        Of folders of one number, made under two names, what is done comes last.
+        Of folders of one number, made under two names, what is done comes last. Raises StoreError where one
+        cannot be looked into: a new run would be begun in its place.
         """
         ending = plan.identity[:12]
-        try:
-            names = [name for name in os.listdir(self.root) if ending in name]
-        except OSError:
-            return []
         found = []
-        for name in names:
-            place, path = place_of(name, ending), self.root / name
-            with contextlib.suppress(OSError):
-                if place is not None and (held := OF_A_RUN.intersection(os.listdir(path))):
+        for name in listed(self.root):
+            if (place := place_of(name, ending)) is None:
+                continue
+            path = self.root / name
+            try:
+                if held := OF_A_RUN.intersection(os.listdir(path)):
                     made = (path / min(held)).lstat().st_mtime
                     found.append(((place, RESULT in held, made, name), Folder(path)))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise StoreError(f"reading {path}", *explain_refusal(error, ELSEWHERE)) from error
         return [folder for _, folder in sorted(found, key=lambda one: one[0])]
 
     def newest(self, plan: Plan) -> Folder | None:
@@ -80,47 +89,52 @@ class Store:
             return usable[-1] if usable else self._new(plan)
 
     def _new(self, plan: Plan) -> Folder:
-        folder = self._made(self._next(plan))
+        folder = self._made(next(self._next(plan)))
         folder.write_spec(plan)
+        sync_folder(self.root)
         return folder
 
-    def _next(self, plan: Plan) -> str:
-        """Return the name of the next folder of a plan."""
+    def _next(self, plan: Plan) -> Iterator[str]:
+        """Yield the name of the next folder of a plan, then those after it."""
         ending = plan.identity[:12]
         last = max((place_of(one.path.name, ending) or 0 for one in self.twins(plan)), default=-1)
-        return plan.folder if last < 0 else f"{plan.folder}-{last + 2}"
+        for place in itertools.count(last + 1):
+            yield f"{plan.folder}-{place + 1}" if place else plan.folder
 
-    @contextlib.contextmanager
-    def adopting(self, plan: Plan, draft: str) -> Iterator[Path]:
-        """Give the path of a draft to be filled with a run of this plan, then make it the newest of its plan.
+    def adopt(self, plan: Plan, draft: Path, is_wanted: Callable[[], bool]) -> bool:
+        """Make a draft the newest run of its plan, unless it is not wanted any more.
 
-        Raises StoreError where the root is not a folder or cannot be written.
+        Args:
+            plan: What the draft is a run of.
+            draft: A whole folder, on the disk of the root.
+            is_wanted: Called while no other process can adopt anything.
+
+        Returns:
+            Whether it was adopted.
+
+        Raises:
+            StoreError: The root is not a folder or cannot be written.
         """
-        self._made("")
-        yield self.root / draft
         with self._alone():
-            try:
-                (self.root / draft).rename(self.root / self._next(plan))
-            except OSError as error:
-                raise self._refused(error) from error
+            names = self._next(plan) if is_wanted() else iter(())
+            for name in names:
+                try:
+                    draft.rename(self.root / name)
+                except OSError as error:
+                    # a file, or a folder that holds no run, has the name
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                        continue
+                    raise refused(self.root, error) from error
+                sync_folder(self.root)
+                return True
+        return False
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the root while a folder is looked for and made, which takes no time.
-
-        Where the disk locks no folders, as some that are reached over a network, nothing is held.
-        """
+        """Hold the root, made if need be, as `hold_root` says."""
         self._made("")
-        try:
-            handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise self._refused(error) from error
-        try:
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        with hold_root(self.root):
             yield
-        finally:
-            os.close(handle)
 
     def loose(self, name: str) -> Folder:
         """Return a folder for what is not a run, made if need be; raises StoreError where that cannot be."""
@@ -131,24 +145,17 @@ class Store:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._refused(error) from error
+            raise refused(self.root, error) from error
         return Folder(path)
-
-    def _refused(self, error: OSError) -> StoreError:
-        found = "there is a file of that name" if self.root.is_file() else error.strerror or str(error)
-        return StoreError(f"keeping runs in {self.root}", found, "Name another place with --store DIR.")
 
     def folders(self) -> Iterator[Folder]:
         """Yield the folders of the root by name, hidden ones left out; none where there is no root yet.
 
         Raises StoreError where the root cannot be read.
         """
-        if not self.root.exists():
-            return
-        try:
-            paths = sorted(path for path in self.root.iterdir() if not path.name.startswith("."))
-        except OSError as error:
-            raise self._refused(error) from error
+        if os.path.isfile(self.root):
+            raise refused(self.root, NotADirectoryError())
+        paths = [self.root / name for name in listed(self.root)]
         yield from (Folder(path) for path in paths if path.is_dir() and not path.is_symlink())
 
     def results(self) -> Iterator[tuple[Folder, Result | StoreError]]:
@@ -158,7 +165,7 @@ class Store:
         not checked. Folders that hold no run are passed over.
         """
         requests: dict[str, list[tuple[tuple[int, float], Folder, Result]]] = defaultdict(list)
-        for path in sorted(self.root.iterdir()) if self.root.is_dir() else []:
+        for path in [self.root / name for name in listed(self.root)]:
             folder, held = Folder(path), frozenset(OF_A_RUN)
             try:
                 held = OF_A_RUN.intersection(os.listdir(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -53,7 +54,9 @@ main()
 """
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR2", 75)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR2", 75), ("SIGXCPU", 152)]
+)
 def test_a_signal_that_comes_while_words_are_read_ends_by_its_own_code(name: str, code: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ENDS.format(name=name)],
@@ -75,8 +78,9 @@ LONG = words("unet", 30)
     [
         {signal.SIGTERM: 143},
         {signal.SIGHUP: 129, signal.SIGUSR2: 75, signal.SIGTERM: 143},
+        {signal.SIGXCPU: 152},
     ],
-    ids=["SIGTERM", "several"],
+    ids=["SIGTERM", "several", "SIGXCPU"],
 )
 def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had_not_come(
     codes: dict[signal.Signals, int], tmp_path: Path
@@ -98,6 +102,52 @@ def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had
         assert rows(store) > seen
         seen = rows(store)
     assert put_whole(store) == whole
+
+
+def test_the_signal_that_the_system_repeats_asks_once() -> None:
+    before = signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    try:
+        stop = Stop()
+        with stop.heard():
+            with stop.later():
+                for _ in range(3):  # it is to save meanwhile
+                    signal.raise_signal(signal.SIGXCPU)
+                assert stop.asked is signal.SIGXCPU
+                with pytest.raises(Stopped, match="SIGXCPU"):
+                    stop.check()
+            signal.raise_signal(signal.SIGXCPU)
+        signal.raise_signal(signal.SIGXCPU)  # it still ends in its own time
+    finally:
+        signal.signal(signal.SIGXCPU, before)
+
+
+@pytest.mark.slow
+def test_processor_time_that_runs_out_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """The system sends SIGXCPU each second from a soft limit on; a hard one would kill."""
+    asked, seen = words("unet", 100_000), 0
+
+    def limit() -> None:
+        unheard()
+        resource.setrlimit(resource.RLIMIT_CPU, (8, 60))
+
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "probekit", *asked, "--json", "--store", str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(None, {}),
+            preexec_fn=limit,
+        )
+        printed, said = process.communicate(timeout=600)
+        assert process.returncode == 128 + signal.SIGXCPU, said
+        assert "SIGXCPU: stopped; what was done is kept" in said
+        assert json.loads(printed)[0]["status"] == "interrupted"
+        (folder,) = tmp_path.glob("*-smoke-*")
+        assert (folder / CHECKPOINT).exists()
+        assert not (folder / ATTEMPT).exists()
+        assert rows(tmp_path) > seen
+        seen = rows(tmp_path)
 
 
 def put_whole(store: Path) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ import pytest
 from stores import real
 from torments.spoil import unfinished
 
+from probekit.storage.care import merge
 from probekit.storage.care.leftovers import leftovers, remove
 from probekit.storage.care.merge import merged
 from probekit.storage.care.verify import verified
@@ -81,13 +82,16 @@ def test_a_merge_copies_what_is_missing_once_and_both_stores_stay_whole(tmp_path
     assert list(here.glob(".merging*")) == []
 
 
-def test_a_run_with_other_weights_comes_beside_and_one_that_is_held_or_broken_stays(tmp_path: Path) -> None:
+def test_a_run_with_other_weights_comes_beside_and_one_that_is_held_or_broken_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     real(here, ("unet",))
     shutil.copytree(here, there)
     folder = only(there)
     result = folder.read_result()
     folder.write_result(result.model_copy(update={"weights": "f" * 64}))
+    monkeypatch.setattr(merge, "PATIENCE", 0.1)
     with folder.claimed():
         assert fates(here, there) == Counter(busy=1)
     assert fates(here, there) == Counter(beside=1)
@@ -121,7 +125,7 @@ def test_what_is_left_over_is_drafts_copies_and_runs_that_were_replaced(tmp_path
     assert len(found) == 6  # of the older twin its draft, its checkpoint, and itself
     for one in reversed(found):
         if one.path.exists():
-            remove(one)
+            remove(Store(tmp_path), one)
     assert list(leftovers(Store(tmp_path))) == []
     assert [folder.path.name for folder in Store(tmp_path).folders()] == [f"{first.path.name}-2"]
     assert faults(tmp_path) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,8 +64,8 @@ def specification(stored: Path) -> Plan:
     """Return the plan that a run's folder, or its spec.json, holds."""
     from probekit.storage.folder import SPEC, plan_in
 
-    path = stored / SPEC if stored.is_dir() else stored
-    if not path.exists():
-        held = f"the folder holds no {SPEC}" if stored.is_dir() else "there is no such file or folder"
+    path = stored / SPEC if os.path.isdir(stored) else stored
+    if not os.path.exists(path):
+        held = f"the folder holds no {SPEC}" if os.path.isdir(stored) else "there is no such file or folder"
         raise UsageError(f"running {stored} again", held, "`probekit run` says where it keeps each run.")
     return plan_in(path)

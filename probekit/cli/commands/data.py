@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from probekit.cli.messages import note
 from probekit.cli.progress import Progress
-from probekit.errors import ProbekitError, UsageError
+from probekit.errors import ProbekitError, UsageError, explain_refusal
 from probekit.items import batch
 
 if TYPE_CHECKING:
@@ -62,17 +63,14 @@ def data(
         if target is not None:
             draw(f"{probe}, scale {scale}, {split} split, seed {seed}", found, count, target)
     except OSError as error:
-        raise ProbekitError(
-            f"writing {error.filename or 'the split'}",
-            error.strerror or str(error),
-            "Make room, or name another place.",
-        ) from error
+        found_out, hint = explain_refusal(error, "Make room, or name another place.")
+        raise ProbekitError(f"writing {error.filename or 'the split'}", found_out, hint) from error
 
 
 def free(*paths: Path) -> None:
     """Raise UsageError where there is something already."""
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise UsageError(f"writing {path}", "it is there already", "Name another place, or move it away.")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from probekit.cards.words import NOTHING, duration, number
-from probekit.cli.messages import near, note, tell
+from probekit.cli.messages import near, note, say, tell
 from probekit.cli.options import Kept
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from probekit.plans.plan import Plan
     from probekit.storage.folder import Folder
     from probekit.storage.result import Result
+    from probekit.storage.store import Store
 
 HEADS = ("probe", "structure", "scale", "seed", "status", "headline", "score", "seconds", "folder")
 
@@ -72,7 +72,7 @@ def runs(
     else:
         tell(f"{near(root.root)} holds no such run.")
     if action == "rm" and rows:
-        remove([folder for folder, _ in found], yes)
+        remove(root, [folder for folder, _ in found], yes)
 
 
 def described(folder: Folder, one: Result | StoreError) -> dict[str, Any]:
@@ -114,12 +114,15 @@ LONGEST = 200
 """Signs of a cell: an error may be a page."""
 
 
-def remove(folders: list[Folder], yes: bool) -> None:
-    """Remove folders of runs, each held alone meanwhile; what another process is at stays.
+def remove(root: Store, folders: list[Folder], yes: bool) -> None:
+    """Remove folders of runs, each held alone meanwhile; what another process is at is named and stays.
 
     Raises UsageError where there is nobody to ask.
     """
     import sys
+
+    from probekit.storage.claim import held_to_read
+    from probekit.storage.root import discard
 
     if not yes:
         if not sys.stdin.isatty():
@@ -129,7 +132,14 @@ def remove(folders: list[Folder], yes: bool) -> None:
         if not typer.confirm(f"Remove these {len(folders)} runs? They cannot be had back", err=True):
             note("nothing was removed.")
             return
+    removed = 0
     for folder in folders:
-        with folder.claimed():
-            shutil.rmtree(folder.path)
-    note(f"removed {len(folders)} runs.")
+        try:
+            with held_to_read(folder.path):
+                discard(folder.path, root.root)
+            removed += 1
+        except StoreError as error:
+            say(str(error))
+    note(f"removed {removed} runs.")
+    if removed < len(folders):
+        raise typer.Exit(1)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cli.messages import console, near, note, say, still, tell
-from probekit.cli.options import Kept
+from probekit.cli.options import Kept, store_named
 from probekit.cli.table import print_json, print_table
-from probekit.errors import UsageError, did_you_mean
+from probekit.errors import StoreError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store
@@ -23,7 +23,8 @@ ACTIONS = ("verify", "replay", "merge", "gc")
 def store(
     action: Annotated[str, typer.Argument(metavar="verify|replay|merge|gc")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="With merge: the store to copy runs from.")
+        Path | None,
+        typer.Argument(metavar="[DIR]", parser=store_named, help="With merge: the store to copy runs from."),
     ] = None,
     root: Kept = None,
     yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask.")] = False,
@@ -88,8 +89,8 @@ def verify(here: Store, as_json: bool) -> None:
 
 
 def merge(here: Store, other: Path, as_json: bool) -> None:
-    """Copy another store's runs; exit 1 where one of them is not whole."""
-    from probekit.storage.care.merge import Fate, is_store, merged, summary
+    """Copy another store's runs; exit 1 where one of them is not whole, or a process does not leave it."""
+    from probekit.storage.care.merge import LEFT, Fate, is_store, merged, summary
     from probekit.storage.store import Store
 
     if not is_store(other):
@@ -102,13 +103,13 @@ def merge(here: Store, other: Path, as_json: bool) -> None:
     for folder, fate, why in merged(here, Store(other)):
         fates[fate] += 1
         rows.append({"folder": str(near(folder.path)), "fate": fate, "why": why})
-        if fate == "broken":
+        if fate in LEFT:
             say(f"{near(folder.path)}: {why}.")
     if as_json:
         print_json(rows)
     else:
         tell(f"{near(other)}: {summary(fates)}.")
-    if fates["broken"]:
+    if any(fates[fate] for fate in LEFT):
         raise typer.Exit(1)
 
 
@@ -136,6 +137,14 @@ def collect(here: Store, yes: bool, as_json: bool) -> None:
         if not typer.confirm(f"Remove these {len(found)}? They cannot be had back", err=True):
             note("nothing was removed.")
             return
+    removed, left = 0, False
     for one in found:
-        remove(one)
-    note(f"removed {sum(one.size for one in found) / 1e6:.1f} MB.")
+        try:
+            remove(here, one)
+            removed += one.size
+        except StoreError as error:
+            say(str(error))
+            left = True
+    note(f"removed {removed / 1e6:.1f} MB.")
+    if left:
+        raise typer.Exit(1)

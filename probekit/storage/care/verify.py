@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from probekit.errors import StoreError
-from probekit.storage.claim import Claimed
+from probekit.errors import StoreError, explain_refusal
+from probekit.storage.claim import held_to_read
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
 from probekit.storage.store import place_in_store
@@ -18,20 +19,19 @@ NAMED_BY_RESULT = frozenset({RESULT, LOG, CHECKPOINT})
 def verified(folder: Folder) -> list[StoreError]:
     """Return what is wrong in a folder, of a run or with sealed JSON, while nobody writes in it.
 
-    Raises Claimed where a process is at it.
+    Raises Claimed where a process is at it, StoreError where the disk refuses.
     """
-    try:
-        with folder.claimed():
-            return list(faults(folder))
-    except Claimed:
-        raise
-    except StoreError:  # a store that may be read alone
+    with held_to_read(folder.path):
         return list(faults(folder))
 
 
 def faults(folder: Folder) -> Iterator[StoreError]:
     """Yield what is wrong with the files of one run: edited, truncated, missing, or of another run."""
-    names = {path.name for path in folder.path.iterdir()}
+    try:
+        names = set(os.listdir(folder.path))
+    except OSError as error:
+        yield StoreError(f"reading {folder.path}", *explain_refusal(error, ANEW, folder.path))
+        return
     named: set[str] = set()
     plan = None
     try:

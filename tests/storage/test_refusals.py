@@ -1,0 +1,258 @@
+"""What is guarded: what disk or memory refuse is said in a sentence of its own, with what to do next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from begun import begin, words
+from conftest import environment
+from small import call, planned, rows
+
+import probekit
+from probekit.errors import ProbekitError, StoreError, UsageError
+from probekit.storage import disk
+from probekit.storage.folder import LOG, RESULT, SPEC, Folder
+from probekit.storage.store import Store
+
+Capture = pytest.CaptureFixture[str]
+LONG = "n" * 260
+TOO_LONG = "the name is too long: a disk takes 255 bytes for a name"
+MANY = "this process has as many files open as it may. Raise the limit (`ulimit -n 4096`)"
+GONE = "its folder is gone, as if it was moved or deleted meanwhile. Put it back"
+STARVED = "memory does not suffice for it. End other programs"
+
+USES: dict[str, Callable[[Path], object]] = {
+    "read": lambda folder: disk.read(folder / SPEC, 1 << 20),
+    "tail": lambda folder: disk.tail(folder / LOG, 64),
+    "write": lambda folder: disk.write(folder / RESULT, b"{}"),
+    "append": lambda folder: Folder(folder).append({"step": 1}),
+    "sync": lambda folder: disk.sync(folder / LOG),
+    "copy": lambda folder: disk.copy(folder / SPEC, folder / "copy"),
+    "claim": lambda folder: Folder(folder).claimed().__enter__(),
+}
+
+
+def laid(store: Path) -> Path:
+    """Lay a run that has begun."""
+    folder = Store(store).new(planned())
+    folder.append({"step": 0})
+    return folder.path
+
+
+def crowded(use: Callable[[], object]) -> str:
+    """Use the disk in a process of its own that may open no file more; return what is said."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            handles = []
+            try:
+                while True:
+                    handles.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                pass
+            try:
+                use()
+                said = "nothing was refused"
+            except StoreError as error:
+                said = str(error)
+            except BaseException as error:
+                said = f"{type(error).__name__} {error}"
+            os.write(writing, said.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as told:
+        said = told.read().decode()
+    os.waitpid(child, 0)
+    return said
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_too_many_open_files_are_said(use: Callable[[Path], object], tmp_path: Path) -> None:
+    folder = laid(tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert MANY in crowded(lambda: use(folder))
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"} == before
+
+
+@pytest.mark.parametrize("asked", ["newest", "new", "newest_or_new", "find"])
+def test_a_store_that_cannot_be_looked_into_begins_no_run_anew(asked: str, tmp_path: Path) -> None:
+    """A run that is not seen would be begun again in its own folder, and its log cut."""
+    folder = laid(tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert MANY in crowded(lambda: getattr(Store(tmp_path), asked)(planned()))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_a_folder_that_was_deleted_meanwhile_is_said(use: Callable[[Path], object], tmp_path: Path) -> None:
+    folder = laid(tmp_path)
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError) as found:
+        use(folder)
+    assert GONE in str(found.value)
+    assert not folder.exists()
+
+
+def test_a_store_that_is_deleted_during_a_run_ends_it_with_1_and_a_sentence(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    process = begin(store, words("unet", 200))
+    while process.poll() is None and rows(store) < 3:
+        time.sleep(0.01)
+    store.rename(tmp_path / "elsewhere")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert GONE in " ".join(said.split())
+    assert "Traceback" not in said
+    assert not list(store.glob("*/*"))
+
+
+STARVING = """
+import resource, sys
+from pathlib import Path
+import torch
+from safetensors.torch import save
+from probekit.errors import StoreError
+from probekit.storage.folder import Folder
+from probekit.storage import disk
+tensors = {{"a": torch.zeros(60_000_000)}}
+now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + (100 << 20), -1))
+try:
+    {use}
+except StoreError as error:
+    print(error)
+"""
+STARVED_USES = {
+    "read": "disk.read(Path({path!r}), 8 << 30)",
+    "read tensors": "Folder(Path({path!r}).parent).read_tensors(Path({path!r}).name)",
+    "write tensors": "Folder(Path({path!r}).parent).write_tensors('it', tensors)",
+}
+
+
+@pytest.mark.parametrize("use", STARVED_USES.values(), ids=STARVED_USES.keys())
+def test_memory_that_does_not_suffice_is_said(use: str, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)
+    program = STARVING.format(use=use.format(path=str(large)))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(None, {})
+    )
+    assert STARVED in done.stdout, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+
+
+def test_little_memory_is_enough_for_a_small_file(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"content")
+    program = STARVING.format(use=f"print(disk.read(Path({str(tmp_path / 'small')!r}), 8 << 30))")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(None, {})
+    )
+    assert done.stdout.strip() == "b'content'", done.stderr
+
+
+WITH_STORE = (
+    ("run", "nonlocality", "-s", "unet", "--scale", "smoke"),
+    ("run", "nonlocality", "-s", "unet", "--scale", "smoke", "--dry-run"),
+    ("runs",),
+    ("status",),
+    ("store", "verify"),
+    ("store", "gc"),
+    ("store", "merge", "other"),
+    ("card", "unet"),
+    ("compare", "unet", "unet+average", "--probe", "nonlocality"),
+    ("certify", "nonlocality", "--scale", "smoke", "--items", "4"),
+    ("reproduce", "table2", "--scale", "smoke"),
+)
+names = pytest.mark.parametrize("asked", WITH_STORE, ids=[" ".join(one) for one in WITH_STORE])
+
+
+@names
+@pytest.mark.parametrize("store", ["", " "], ids=["empty", "blank"])
+def test_an_empty_store_is_refused(
+    asked: tuple[str, ...], store: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(capsys, *asked, "--store", store)
+    assert code == 2
+    assert f"the store {store!r}: it is empty. Name a folder" in " ".join(err.split("\n"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@names
+def test_a_store_of_a_name_too_long_is_refused(
+    asked: tuple[str, ...], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(capsys, *asked, "--store", LONG)
+    assert code == 1
+    (said,) = [line for line in err.splitlines() if line.startswith("probekit: ")]
+    assert TOO_LONG in said
+    assert "Traceback" not in err
+
+
+FILES = (
+    ("again", LONG),
+    ("run", "--study", LONG),
+    ("run", "nonlocality", "--scale", "smoke", "-s", f"./{LONG}.py:Net"),
+    ("new", "layer", "swirl", "--into", LONG),
+    ("data", "nonlocality", "--scale", "smoke", "--count", "1", "--preview", f"{LONG}.png"),
+    ("store", "merge", LONG),
+    ("store", "merge", f"deep/{LONG}"),
+)
+
+
+@pytest.mark.parametrize("asked", FILES, ids=[" ".join(one[:2]).replace(LONG, "LONG") for one in FILES])
+def test_a_file_of_a_name_too_long_is_refused_in_a_sentence(
+    asked: tuple[str, ...], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(capsys, *asked)
+    assert code in (1, 2)
+    assert "Run again with --debug" not in err
+    assert TOO_LONG in err or "there is no such f" in err
+
+
+def test_a_path_too_long_as_a_whole_is_refused(tmp_path: Path) -> None:
+    deep = "/".join(["d" * 200] * 25)
+    with pytest.raises(StoreError, match=TOO_LONG):
+        Store(tmp_path / deep)
+
+
+PYTHON: dict[str, Callable[[str], object]] = {
+    "run": lambda store: probekit.run("nonlocality", "unet", scale="smoke", store=store),
+    "results": lambda store: probekit.results(store=store),
+    "card": lambda store: probekit.card("unet", store=store),
+    "compare": lambda store: probekit.compare("unet", "average", "nonlocality", store=store),
+    "certify": lambda store: probekit.certify("nonlocality", "smoke", items=4, store=store),
+    "load": lambda store: probekit.load("nowhere", store=store),
+}
+
+
+@pytest.mark.parametrize("use", PYTHON.values(), ids=PYTHON.keys())
+@pytest.mark.parametrize("store", ["", "  ", "a\0b"], ids=["empty", "blank", "a zero byte"])
+def test_a_store_that_is_no_place_raises_usage_errors_in_python(
+    use: Callable[[str], object], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="the store"):
+        use(store)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("use", PYTHON.values(), ids=PYTHON.keys())
+def test_a_store_of_a_name_too_long_raises_an_error_with_a_sentence(
+    use: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProbekitError, match=TOO_LONG):
+        use(LONG)
