@@ -8,6 +8,9 @@ import sys
 def main() -> None:
     """Run it; Ctrl-C while it is still being imported ends with 130 as well."""
     try:
+        from probekit.catalog.guest import put_standard_library_first
+
+        put_standard_library_first()
         from probekit.cli import main as run
 
         run()

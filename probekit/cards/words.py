@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median_high
 
+from probekit.catalog.grammar import canonical
 from probekit.evidence.verdict import said
 from probekit.finite import finite
+from probekit.plain import marked
 from probekit.storage.along import Along
 
 BAR = 20
 NOTHING = "-"
 FEW = 3
 """Channels of width below which a network has hardly a choice."""
+
+
+def written(text: str) -> str:
+    """Return a stored expression as it is shown: in one way of writing, look-alike letters spelled out."""
+    return marked(canonical(text))
 
 
 def number(value: float | None) -> str:

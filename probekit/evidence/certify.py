@@ -15,6 +15,7 @@ from probekit.evidence.focus import HALF, LOWEST, Control, controls
 from probekit.html import table
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
+from probekit.plain import plain
 from probekit.plans import size
 from probekit.plans.job import make_job
 from probekit.plans.origin import origin
@@ -64,7 +65,7 @@ class Certificate(BaseModel):
 
     def __repr__(self) -> str:
         """Say it in a line; `model_dump()` says all of it."""
-        return f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>"
+        return plain(f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>")
 
     __str__ = __repr__
 

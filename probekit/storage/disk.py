@@ -52,7 +52,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
                 raise StoreError(asked, "it is no regular file", ANEW)
             yield file, about.st_size
     except OSError as error:
-        linked = path.is_symlink()
+        linked = os.path.islink(path)
         found = "it is a link, which is not followed" if linked else error.strerror or str(error)
         raise StoreError(asked, found, ANEW) from error
 
