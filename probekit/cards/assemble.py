@@ -65,10 +65,11 @@ def make_card(
     certificates = list(stored_certificates(store, left_out))
     made = []
     for _, found_all in sorted(questions.items()):
-        installed = names.asking_now(found_all[0].plan.question[0])
-        several = of_one_probe(found_all, installed, left_out)
-        plan = several[0].plan
+        several = found_all
         try:
+            installed = names.asking_now(found_all[0].plan.question[0])
+            several = of_one_probe(found_all, installed, left_out)
+            plan = several[0].plan
             probe = names.probe(plan.probe)
             certificate = certificate_of(plan, certificates, names, left_out)
             made.append(column(several, probe, certificate, names, left_out, installed))

@@ -68,7 +68,9 @@ def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery
     try:
         data = names.test_items(column.resolved)
     except ProbekitError as error:
-        found.notes.append(f"No cases are drawn: {error.asked}: {error.found}.")
+        found.notes.append(f"No cases are drawn: {error.found}.")
+        folders = {cell.structure: store.root / cell.done[0].folder for cell in column.cells if cell.done}
+        found.own = {structure: as_stored(structure, Folder(path)) for structure, path in folders.items()}
         return found
     if str(probe.version) != column.version:
         found.notes.append(

@@ -33,6 +33,7 @@ from probekit.cards.tables import tables
 from probekit.catalog.registry import registry
 from probekit.cli.table import print_tables
 from probekit.evidence.certify import CERTIFICATE, Certificate, certify
+from probekit.finite import as_json, nulled
 from probekit.pages.page import page
 from probekit.runs.tune import CHOICE, Choice
 from probekit.storage.folder import RESULT, Folder
@@ -87,7 +88,7 @@ def look(store: Path, capsys: Capture, drawn: bool = False) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         print_tables(tables(card))
     pages = [markdown(card), card._repr_html_(), *([page(card, root, registry())] if drawn else [])]
-    forms = [printed.getvalue(), repr(card), card.model_dump_json(), *pages]
+    forms = [printed.getvalue(), repr(card), as_json(nulled(card.model_dump(mode="json"))), *pages]
     for words in (
         ("store", "verify"),
         ("runs",),
