@@ -19,6 +19,9 @@ def main() -> None:
 
 def _run() -> None:
     try:
+        from probekit.catalog.guest import put_standard_library_first
+
+        put_standard_library_first()
         from probekit.cli import main as run
 
         run()

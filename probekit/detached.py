@@ -11,6 +11,9 @@ def main() -> int:
     """Carry out what standard input says; return 0 where all is done, 75 where it was stopped, else 1."""
     from contextlib import closing
 
+    from probekit.catalog.guest import put_standard_library_first
+
+    put_standard_library_first()
     from probekit.cli.sent import executor_of, iterator
     from probekit.executor import DONE
     from probekit.stop import REQUEUE, behind, stop

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
-from probekit.plain import plain
+from probekit.plain import disguise, latin, lines, plain
 
 PAGE = 2000
 REFUSALS = {
@@ -47,7 +47,7 @@ class ProbekitError(Exception):
 
     def __init__(self, asked: str, found: str, hint: str = "") -> None:
         self.asked, self.found, self.hint = asked, found, hint
-        super().__init__(f"{asked}: {found}." + (f" {hint}" if hint else ""))
+        super().__init__(lines(f"{asked}: {found}." + (f" {hint}" if hint else "")))
 
 
 class UsageError(ProbekitError):
@@ -75,6 +75,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     if not names:
         return "Nothing of that kind is installed."
+    if (odd := disguise(name)) and latin(name) in names:
+        return f"Did you mean {latin(name)}? {odd}."
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
 

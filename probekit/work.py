@@ -32,6 +32,9 @@ def main() -> int:
     parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
     asked = parser.parse_args()
 
+    from probekit.catalog.guest import put_standard_library_first
+
+    put_standard_library_first()
     from probekit.catalog.denormals import start_threads
     from probekit.catalog.registry import registry
     from probekit.errors import ProbekitError

@@ -10,11 +10,12 @@ from probekit.cards.beside import certificate_of, rejected_rates, stored_certifi
 from probekit.cards.card import Card, Column, Line
 from probekit.cards.cells import Stored, average, cell, scored
 from probekit.cards.choose import of_one_code, of_one_probe, seeds
+from probekit.cards.installed import question_now
 from probekit.cards.names import CONTROL, Names
 from probekit.cards.rebuild import rebuild
-from probekit.cards.words import narrow
+from probekit.cards.words import narrow, written
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, StoreError, UsageError
+from probekit.errors import ProbekitError, StoreError, UsageError, reason
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import ranks
 from probekit.evidence.floor import Floor, ceiling, floor
@@ -68,15 +69,17 @@ def make_card(
     certificates = list(stored_certificates(store, left_out))
     made = []
     for _, found_all in sorted(questions.items()):
-        installed = names.question_now(found_all[0].plan.question[0])
-        several = of_one_probe(found_all, installed, left_out)
-        plan = several[0].plan
+        several = found_all
         try:
+            installed = question_now(names, found_all[0].plan.question[0])
+            several = of_one_probe(found_all, installed, left_out)
+            plan = several[0].plan
             probe = names.probe(plan.probe)
             certificate = certificate_of(several[0].result, certificates, names, left_out)
             made.append(column(several, probe, certificate, names, left_out, installed))
-        except ProbekitError as error:
-            left_out += [f"{one.folder.path.name}: {error.asked}: {error.found}" for one in several]
+        except Exception as error:  # a plugin's code, asked about what a store holds, may raise anything
+            said = f"{error.asked}: {error.found}" if isinstance(error, ProbekitError) else reason(error)
+            left_out += [f"{one.folder.path.name}: {said}" for one in several]
     made = [one for one in made if one.cells]
     missing = tuple(names.check_typed([one.plan for several in questions.values() for one in several]))
     if not made:
@@ -153,7 +156,7 @@ def column(
     budgeted = {one.structure: one.width for one in cells if one.width and one.budget_gap is not None}
     cautions += narrow(dict(sorted(budgeted.items())))
     about, scale_about = names.abouts(plan, probe)
-    asked = names.typed_probe(plan) or min((one.plan.spec.probe for one in several), key=len)
+    asked = names.typed_probe(plan) or min((written(one.plan.spec.probe) for one in several), key=len)
     return Column(
         title=f"{asked}, {plan.scale}",
         property=probe.property,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
+from probekit.cards.installed import question_now
 from probekit.cards.names import Names
 from probekit.cards.rebuild import certifying
 from probekit.errors import StoreError
@@ -48,7 +49,7 @@ def certificate_of(
     of which nothing is known, has that of the probe that is installed.
     """
     plan = result.plan
-    question = result.behaviour.probe or names.question_now(plan.question[0]) or {}
+    question = result.behaviour.probe or question_now(names, plan.question[0]) or {}
     shipped = names.shipped(plan)
     chosen = shipped if shipped is not None and shipped.certifies(question) else None
     for name, certificate in certificates:

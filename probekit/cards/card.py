@@ -10,6 +10,7 @@ from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
 from probekit.evidence.verdict import Verdict, said
 from probekit.html import table
+from probekit.plain import plain
 from probekit.scores.interval import Interval
 from probekit.storage.along import Along
 from probekit.storage.result import Environment
@@ -184,7 +185,8 @@ class Card(BaseModel):
 
     def __repr__(self) -> str:
         """Say it in a line; `model_dump()` says all of it."""
-        return f"<Card: {', '.join(self.structures)} on {', '.join(one.title for one in self.columns)}>"
+        titles = ", ".join(one.title for one in self.columns)
+        return plain(f"<Card: {', '.join(self.structures)} on {titles}>")
 
     __str__ = __repr__
 

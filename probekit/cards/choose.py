@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from probekit.cards.cells import Stored
+from probekit.cards.installed import acts_as
 from probekit.cards.names import Names, is_control
 from probekit.cards.rebuild import certifying, rebuild
 from probekit.plans.plan import Plan
@@ -30,7 +31,7 @@ def of_one_probe(runs: Sequence[Stored], now: Numbers | None, left_out: list[str
 def of_one_code(runs: Sequence[Stored], names: Names, left_out: list[str]) -> list[Stored]:
     """Return the runs of a row whose structures and trainers act alike, likewise."""
     groups, unknown = _group(runs, answers_alike)
-    installed = [group for group in groups if len(groups) > 1 and names.acts_as(group[0].result)]
+    installed = [group for group in groups if len(groups) > 1 and acts_as(names, group[0].result)]
     counted = (installed[0] if installed else _newest(groups)) + unknown
     for run in _others(runs, counted):
         differing = answer_difference(counted[0].result, run.result)

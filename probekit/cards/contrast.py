@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
+from probekit.catalog.grammar import canonical
 from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
 from probekit.html import table
 from probekit.interfaces import Metric
+from probekit.plain import plain
 from probekit.plans.finite import LARGEST
 from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store
@@ -68,7 +70,9 @@ class Contrast(BaseModel):
 
     def __repr__(self) -> str:
         """Say it in a line; `model_dump()` says all of it."""
-        return f"<Contrast: {self.one} and {self.other} on {self.probe}, {self.scale}: {self.standing}>"
+        return plain(
+            f"<Contrast: {self.one} and {self.other} on {self.probe}, {self.scale}: {self.standing}>"
+        )
 
     __str__ = __repr__
 
@@ -86,6 +90,7 @@ def contrast(store: Store, known: Registry, one: str, other: str, probe: str, sc
     Raises UsageError where they share no scored seed of one version of the probe, StoreError where the scores
     of test items are not as they were stored.
     """
+    one, other, probe = map(canonical, (one, other, probe))
     column, cells = shared(store, known, one, other, probe, scale)
     scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
     seeds = sorted(set(scores[0]) & set(scores[1]))

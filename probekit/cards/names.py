@@ -9,23 +9,17 @@ from typing import Any
 
 from probekit.cards.card import Column
 from probekit.catalog.expression import resolve
-from probekit.catalog.grammar import Term, file_names, parse, parse_term
+from probekit.catalog.grammar import Term, canonical, file_names, parse, parse_term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, UsageError, did_you_mean
+from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.evidence.certify import Certificate
-from probekit.interfaces import Probe, Published
+from probekit.interfaces import Dataset, Probe, Published
+from probekit.plain import marked
 from probekit.plans import size
-from probekit.plans.job import make_job
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
-from probekit.runs.first_steps import observe_structure
-from probekit.runs.machine import chosen_device, environment
-from probekit.runs.question import observe_probe
-from probekit.storage.alike import answers_alike
-from probekit.storage.behaviour import Behaviour, Numbers
-from probekit.storage.result import Result
 
 CONTROL = "control-"
 """How the structures are called that certify makes of controls."""
@@ -42,12 +36,12 @@ class Names:
     """
 
     def __init__(self, known: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
-        self.known, self.typed, self.probes = known, typed, probes
+        self.known = known
+        self.typed, self.probes = tuple(map(canonical, typed)), tuple(map(canonical, probes))
         self.files = {name for text in (*typed, *probes) for name in file_names(text)}
         self.probe = functools.cache(self._probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
-        self.question_now = functools.cache(self._question_now)
         self.about = functools.cache(self._about)
 
     def refuse_files(self, text: str) -> None:
@@ -60,6 +54,16 @@ class Names:
     def _probe(self, text: str) -> Probe:
         self.refuse_files(text)
         return size.made(part("probe", parse_term(text), self.known), MOST)
+
+    def test_items(self, text: str) -> Dataset:
+        """Return the test split of a stored run's probe; raises ProbekitError where it cannot be had here."""
+        probe, count = self.probe(text), dict(parse_term(text).params).get("test")
+        if isinstance(count, int):
+            size.held(text, {f"{count:,} test items": sum(size.of_items(probe.shape, count).values())})
+        try:
+            return probe.data("test", 0)
+        except Exception as error:
+            raise ProbekitError(text, f"its test items cannot be drawn ({reason(error)})") from error
 
     def _probe_text(self, asked: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None where there is no such thing."""
@@ -75,34 +79,6 @@ class Names:
             return resolve(asked, host, self.known).text
         except ProbekitError:
             return None
-
-    def _question_now(self, text: str) -> Numbers | None:
-        """Return the numbers of a probe as it is installed, None where it is not, or cannot be looked at."""
-        try:
-            probe = self.probe(text)
-            target = part("probe", parse_term(text), self.known).target
-        except ProbekitError:
-            return None
-        return observe_probe(target, text, probe)
-
-    def acts_as(self, result: Result) -> bool:
-        """Return whether the structure and the trainer that are installed act as those of a run did."""
-        plan = result.plan
-        try:
-            for text in (plan.probe, plan.structure, plan.trainer):
-                self.refuse_files(text)
-            job = make_job(plan.spec, self.known)
-            here = chosen_device("cpu")
-            now = result.model_copy(
-                update={
-                    "plan": job.plan,
-                    "behaviour": Behaviour(structure=observe_structure(job, here)),
-                    "environment": environment(here),
-                }
-            )
-        except ProbekitError:
-            return False
-        return answers_alike(result, now)
 
     def _about(self, kind: str, plugin: str, name: str) -> str:
         return next(
@@ -133,14 +109,14 @@ class Names:
 
     def typed_probe(self, plan: Plan) -> str | None:
         """Return the text, of those typed, that means a run's probe."""
-        if plan.spec.probe in self.probes:
-            return plan.spec.probe
+        if (asked := canonical(plan.spec.probe)) in self.probes:
+            return asked
         return next((one for one in self.probes if self.probe_text(one, plan.scale) == plan.probe), None)
 
     def typed_for(self, plan: Plan) -> str | None:
         """Return the text, of those typed, that means a run's structure."""
-        if plan.spec.structure in self.typed:
-            return plan.spec.structure
+        if (asked := canonical(plan.spec.structure)) in self.typed:
+            return asked
         for text in self.typed:
             try:
                 host = self.probe(plan.probe).structure
@@ -159,7 +135,7 @@ class Names:
         settings = [(plan.structure, plan.width, plan.trainer) for plan in plans]
         calls: dict[tuple[str, int | None, str], str] = {}
         for setting, plan in zip(settings, plans, strict=True):
-            name = self.typed_for(plan) or plan.spec.structure
+            name = self.typed_for(plan) or canonical(plan.spec.structure)
             calls[setting] = min(calls.get(setting, called := name + besides(plan.spec)), called, key=len)
         shared: dict[str, list[tuple[str, int | None, str]]] = defaultdict(list)
         for setting, called in calls.items():
@@ -167,7 +143,7 @@ class Names:
         for called, several in shared.items():
             for structure, width, trainer in several if len(several) > 1 else ():
                 calls[structure, width, trainer] = f"{called}, as {structure} of width {width}, {trainer}"
-        return [calls[setting] for setting in settings]
+        return [marked(calls[setting]) for setting in settings]
 
     def order(self, columns: Iterable[Column]) -> dict[str, str]:
         """Return the structures, as typed or by name, and what each is made of."""
@@ -183,7 +159,7 @@ class Names:
         try:
             self.refuse_files(structure)
             parts = resolve(structure, structure, self.known).parts
-        except ProbekitError:
+        except Exception:  # what a plugin's code makes of it may be anything
             return "not installed here"
         return "; ".join(p.component.about for p in parts if p.component.about)
 
@@ -209,8 +185,10 @@ class Names:
 
     def shipped(self, plan: Plan) -> Certificate | None:
         """Return the certificate that a run's probe came with, None where there is none."""
-        found: Mapping[str, Any] = getattr(self.probe(plan.probe), "certificates", {})
-        if plan.scale not in found:
+        probe = self.probe(plan.probe)
+        found: Mapping[str, Any] = getattr(probe, "certificates", {})
+        # a scale that the probe lacks is any text, and `certificates` may read a file of that name
+        if plan.scale not in probe.scales or plan.scale not in found:
             return None
         certificate = Certificate.model_validate(found[plan.scale])
         return certificate if self.certifies(certificate, plan) else None
@@ -240,7 +218,8 @@ def is_control(plan: Plan) -> bool:
 
 def besides(spec: RunSpec) -> str:
     """Return what was typed besides probe, structure, scale and seed."""
-    said = [] if spec.trainer == RunSpec.model_fields["trainer"].default else [spec.trainer]
+    trainer = canonical(spec.trainer)
+    said = [] if trainer == RunSpec.model_fields["trainer"].default else [trainer]
     said += [f"width {spec.width}"] if spec.width is not None else []
     said += [f"budget {spec.budget}"] if spec.budget is not None else []
     return f" ({', '.join(said)})" if said else ""

@@ -6,6 +6,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from probekit.cards.words import written
 from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec
 
@@ -15,13 +16,11 @@ def rebuild(plans: Iterable[Plan]) -> Iterator[str]:
     asked: dict[tuple[str, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for plan in plans:
         spec = plan.spec
-        words = [spec.probe, "--scale", spec.scale]
-        words += (
-            [] if spec.trainer == RunSpec.model_fields["trainer"].default else ["--trainer", spec.trainer]
-        )
+        words, trainer = [written(spec.probe), "--scale", spec.scale], written(spec.trainer)
+        words += [] if trainer == RunSpec.model_fields["trainer"].default else ["--trainer", trainer]
         words += ["--width", str(spec.width)] if spec.width is not None else []
         words += ["--budget", str(spec.budget)] if spec.budget is not None else []
-        asked[tuple(words)][spec.structure].add(spec.seed)
+        asked[tuple(words)][written(spec.structure)].add(spec.seed)
     for settings, structures in sorted(asked.items()):
         alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
         for structure, run in structures.items():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median_high
 
+from probekit.catalog.grammar import canonical
 from probekit.evidence.verdict import said
+from probekit.plain import marked
 from probekit.plans.finite import finite
 from probekit.storage.along import Along
 
@@ -13,6 +15,11 @@ BAR = 20
 NOTHING = "-"
 FEW = 3
 """Channels of width below which a network has hardly a choice."""
+
+
+def written(text: str) -> str:
+    """Return a stored expression as it is shown: in one way of writing, look-alike letters spelled out."""
+    return marked(canonical(text))
 
 
 def number(value: float | None) -> str:

@@ -12,6 +12,8 @@ from probekit.catalog.files import FILE, is_file, usual
 from probekit.components import NAME
 from probekit.errors import UsageError
 from probekit.interfaces import Value
+from probekit.plain import WORD as WORDS
+from probekit.plain import disguise, latin
 
 TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME.pattern}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,6 +77,14 @@ def parse_term(text: str) -> Term:
     if len(terms) > 1:
         raise UsageError(quoted(text), f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
     return terms[0]
+
+
+def canonical(text: str) -> str:
+    """Return an expression written in one way, without empty brackets; a text that is none as it is."""
+    try:
+        return "+".join(map(str, parse(text)))
+    except UsageError:
+        return text
 
 
 def file_names(text: str) -> list[str]:
@@ -211,6 +221,10 @@ class _Reader:
     def fail(self, found: str, hint: str) -> NoReturn:
         self.skip()
         there = f"before {quoted(self.text[self.at :])}" if not self.ended() else "at the end"
+        here = (word for word in WORDS.finditer(self.text) if word.start() <= self.at <= word.end())
+        for word in here:
+            if odd := disguise(word[0]):
+                found, hint = odd, f"Type {latin(word[0])}."
         raise UsageError(
             f"the expression {quoted(self.text)}", f"character {self.at + 1}, {there}: {found}", hint
         )

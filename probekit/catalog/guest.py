@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -43,3 +44,17 @@ def hosted() -> Iterator[None]:
     finally:
         if callable(before) and signal.getsignal(signal.SIGINT) is noted:
             signal.signal(signal.SIGINT, before)
+
+
+def put_standard_library_first() -> None:
+    """Let Python's own modules be found before others of their names, as a `queue.py` on PYTHONPATH."""
+    own = os.path.dirname(os.__file__)
+    sys.path.sort(key=lambda path: path not in (own, os.path.join(own, "lib-dynload")))
+
+
+def hidden(module: str) -> str:
+    """Say that a module cannot be a plugin's, "" where it can: its name is that of one of Python's own."""
+    top = module.partition(".")[0]
+    if top not in sys.stdlib_module_names:
+        return ""
+    return f"its module {top} has the name of one of Python's own, which is opened in its place"

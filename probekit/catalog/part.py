@@ -11,6 +11,7 @@ from typing import Any
 from probekit.catalog.files import PLUGIN, pinned
 from probekit.catalog.grammar import Term
 from probekit.catalog.guest import hosted
+from probekit.catalog.modules import SAID, fault
 from probekit.catalog.registry import Registry
 from probekit.catalog.signature import HANDED, fill
 from probekit.components import Component, Kind
@@ -82,12 +83,15 @@ class Part:
             hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
+            hint = next((write for said, write in SAID.items() if said in reason(error)), hint)
             if isinstance(error, MemoryError) or any(word in reason(error).lower() for word in BEYOND):
                 raise UsageError(
                     asked, "its sizes are beyond what any machine holds", "Ask for less."
                 ) from error
             found = f"it could not be built ({reason(error)})"
             raise ProbekitError(asked, found, hint) from error
+        if wrong := fault(made):
+            raise ProbekitError(asked, *wrong)
         lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
         if lacks:
             found = f"it made a {type(made).__name__}, which has no {', '.join(lacks)}"

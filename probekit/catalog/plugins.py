@@ -14,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from probekit.catalog.guest import hosted
+from probekit.catalog.guest import hidden, hosted
 from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, missing, reason
 
@@ -55,6 +55,8 @@ def open_plugin(
     plugin = None
     components: list[Component] = []
     try:
+        if said := hidden(entry.module):
+            raise ProbekitError(f"the entry point {entry.value}", said, "Give the module another name.")
         with hosted():
             plugin = entry.load()
             if (least := getattr(plugin, "requires_probekit", None)) is not None:

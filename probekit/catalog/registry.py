@@ -14,7 +14,7 @@ import pluggy
 
 from probekit import hookspecs
 from probekit.catalog.files import in_file, is_file
-from probekit.catalog.guest import hosted
+from probekit.catalog.guest import hidden, hosted
 from probekit.catalog.plugins import (
     PluginRecord,
     call_alone,
@@ -149,6 +149,7 @@ class Registry:
                 f"{component.kind} {component.name!r} of plugin {component.plugin}",
                 f"its address {component.target} cannot be opened ({reason(error)})",
                 ("" if own else missing(error))
+                or (f"Give the module another name: {said}." if (said := hidden(module)) else "")
                 or f"Mend the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
             ) from error
 

@@ -15,6 +15,7 @@ from probekit.evidence.focus import HALF, LOWEST, Control, controls
 from probekit.html import table
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
+from probekit.plain import plain
 from probekit.plans import size
 from probekit.plans.job import make_job
 from probekit.plans.scale import at_scale, probe_at
@@ -49,9 +50,8 @@ class Check(BaseModel):
 class Certificate(BaseModel):
     """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
 
-    version: the probe's. question: the numbers by which the probe is known, empty in certificates of
-    probekit 0.1. first_steps: of each control that is a network, the numbers of its first training steps. A
-    certificate says nothing of a probe of another version, or with other numbers.
+    version: the probe's. question: the numbers by which the probe is known, none in those of probekit 0.1; it
+    says nothing of a probe with others. first_steps: the numbers of each control that is a network.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,7 +68,7 @@ class Certificate(BaseModel):
 
     def __repr__(self) -> str:
         """Say it in a line; `model_dump()` says all of it."""
-        return f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>"
+        return plain(f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>")
 
     __str__ = __repr__
 

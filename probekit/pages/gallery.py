@@ -11,7 +11,7 @@ from probekit.cards.names import Names
 from probekit.cards.words import number
 from probekit.catalog.expression import resolve
 from probekit.errors import ProbekitError, StoreError, reason
-from probekit.interfaces import Metric, Probe
+from probekit.interfaces import Dataset, Metric, Probe
 from probekit.items import batch
 from probekit.pages.plots import Panel, deviation, panel, png_address
 from probekit.plans.budget import count
@@ -65,6 +65,13 @@ class Gallery:
 def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery:
     """Draw a column's networks, the first seed of each, on the test items."""
     found = Gallery(flat=len(probe.shape.size) == 1)
+    try:
+        data = names.test_items(column.resolved)
+    except ProbekitError as error:
+        found.notes.append(f"No cases are drawn: {error.found}.")
+        folders = {cell.structure: store.root / cell.done[0].folder for cell in column.cells if cell.done}
+        found.own = {structure: as_stored(structure, Folder(path)) for structure, path in folders.items()}
+        return found
     if str(probe.version) != column.version:
         found.notes.append(
             f"No cases: version {probe.version} of the probe is installed, not {column.version}."
@@ -77,12 +84,12 @@ def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery
             continue
         folder = Folder(store.root / cell.done[0].folder)
         try:
-            networks.append(network(cell, folder, probe, names))
+            networks.append(network(cell, folder, probe, data, names))
         except Exception as error:  # what was stored may be anything, and a card says the rest
             said = error.found if isinstance(error, ProbekitError) else reason(error)
             found.notes.append(f"{cell.structure} is not drawn again: {said}.")
             found.own[cell.structure] = as_stored(cell.structure, folder)
-    drawn = answered(networks, probe, metric, found.notes)
+    drawn = answered(networks, probe, data, metric, found.notes)
     common = drawn.common if len(drawn.networks) > 1 else []
     found.shared = [drawn.case(title, index, drawn.networks) for title, index in common]
     seen = {index for _, index in common}
@@ -94,14 +101,14 @@ def gallery(column: Column, probe: Probe, store: Store, names: Names) -> Gallery
     return found
 
 
-def network(cell: Cell, folder: Folder, probe: Probe, names: Names) -> Network:
+def network(cell: Cell, folder: Folder, probe: Probe, data: Dataset, names: Names) -> Network:
     """Load a cell's first seed. Raises ProbekitError or what its plugin raises where that cannot be."""
     import torch
 
     result = folder.read_result()
     names.refuse_files(result.plan.structure)
     scores = folder.read_tensors(SCORES, result)[0][probe.metrics[0].name]
-    if scores.shape != (len(probe.data("test", 0)),) or not scores.is_floating_point():
+    if scores.shape != (len(data),) or not scores.is_floating_point():
         found = f"its scores are {tuple(scores.shape)} of {scores.dtype}, not one of each test item"
         raise StoreError(f"reading {folder.path}", found)
     weights = together(*folder.read_tensors(WEIGHTS, result))
@@ -156,13 +163,15 @@ class Drawn:
         return Case(f"{title}, test item {index}", tuple(groups))
 
 
-def answered(networks: Sequence[Network], probe: Probe, metric: Metric, notes: list[str]) -> Drawn:
+def answered(
+    networks: Sequence[Network], probe: Probe, data: Dataset, metric: Metric, notes: list[str]
+) -> Drawn:
     """Choose items and ask the networks; one that answers otherwise than when it was scored is left out."""
     import torch
 
     common = divided(networks, metric) if len(networks) > 1 else []
     wanted = sorted({i for _, i in common} | {i for one in networks for _, i in chosen(one.scores, metric)})
-    inputs, targets = batch(probe.data("test", 0), wanted or [0])
+    inputs, targets = batch(data, wanted or [0])
     answers: dict[str, Tensor] = {}
     for one in networks:
         with torch.no_grad():

@@ -14,7 +14,7 @@ from probekit.cards.card import Card, Cell, Column
 from probekit.cards.names import Names
 from probekit.cards.tables import Table
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, StoreError
+from probekit.errors import ProbekitError, StoreError, reason
 from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
@@ -129,8 +129,9 @@ def section(card: Card, column: Column, place: int, store: Store, names: Names) 
                 spoilt.append(f"{run.folder}: {error.found}.")
     try:
         drawn = gallery(column, names.probe(column.resolved), store, names)
-    except ProbekitError as error:
-        drawn = Gallery(notes=[f"No cases are drawn: {error.found}."])
+    except Exception as error:  # a probe's own code draws and judges the items
+        said = error.found if isinstance(error, ProbekitError) else reason(error)
+        drawn = Gallery(notes=[f"No cases are drawn: {said}."])
     missing = drawn.notes + spoilt
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
     climbed = [(told.of(one.structure), one.along) for one in rising if one.along and one.along.points]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.plans.finite import LARGEST
-from probekit.scores.pictures import appearance, banded, new_figure
+from probekit.scores.pictures import appearance, banded, default_style, new_figure
 from probekit.storage.along import Along, Point
 from probekit.storage.curve import Points
 
@@ -103,14 +103,12 @@ def middles(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 @contextmanager
 def styled(salt: str) -> Iterator[None]:
     """Draw in the page's colours and letters; salt makes the names within an SVG its own."""
-    import matplotlib as mpl
-
-    style: dict[Any, Any] = {
+    style: dict[str, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8, "font.family": "sans-serif",
         "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
         "axes.edgecolor": RULE, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False,
     }  # fmt: skip
-    with mpl.rc_context(style):
+    with default_style(style):
         yield
 
 

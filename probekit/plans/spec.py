@@ -6,7 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from probekit.catalog.grammar import canonical
 from probekit.errors import UsageError
+
+TEXTS = ("probe", "structure", "trainer")
+"""Fields that hold an expression."""
 
 
 class RunSpec(BaseModel):
@@ -34,9 +38,13 @@ class RunSpec(BaseModel):
 
 
 def make_spec(**asked: Any) -> RunSpec:
-    """Return a RunSpec; raises UsageError, in one sentence, where pydantic raises ValidationError."""
+    """Return a RunSpec, its texts in one way of writing, so that `average()` is `average`.
+
+    Raises UsageError, in one sentence, where pydantic raises ValidationError.
+    """
+    texts = {name: canonical(text) for name, text in asked.items() if name in TEXTS and isinstance(text, str)}
     try:
-        return RunSpec(**asked)
+        return RunSpec(**{**asked, **texts})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "a run"

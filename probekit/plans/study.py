@@ -57,7 +57,7 @@ def read_study(path: Path) -> Study:
     if len(content) > MOST:
         raise UsageError(asked, "it is larger than a megabyte", "Name a TOML file of a study.")
     try:
-        return Study.model_validate(tomllib.loads(content.decode("utf-8")))
+        return Study.model_validate(tomllib.loads(content.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(asked, f"it is no TOML ({error})", "See docs/studies.md.") from error
     except ValidationError as error:

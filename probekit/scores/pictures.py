@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from probekit.plain import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,23 +48,29 @@ def grid(
     Panels look as `appearance` says, numbers in greys on one scale for the whole picture; those under a head
     named in `signed` on one of their own, white at zero, of several channels the one that is furthest off.
     """
+    with default_style():
+        return png(arrange(title, heads, strips, signed))
+
+
+def arrange(title: str, heads: Sequence[str], strips: Sequence[Strip], signed: frozenset[str]) -> Figure:
+    """Return the figure of a grid."""
     flat = all(isflat(panel) for strip in strips for panel in strip.panels)
     wide, tall = (2 * INCH, INCH / 3) if flat else (INCH, INCH)
     figure = new_figure(len(heads) * wide + 0.9, len(strips) * tall + 0.7)
     axes = figure.subplots(len(strips), len(heads), squeeze=False)
     panels = [(head, p) for strip in strips for head, p in zip(heads, strip.panels, strict=True)]
-    plain = [p for head, p in panels if head not in signed and p.shape[0] != 3]
-    low = min((float(p.min()) for p in plain), default=0.0)
-    high = max((float(p.max()) for p in plain), default=1.0)
+    grey = [p for head, p in panels if head not in signed and p.shape[0] != 3]
+    low = min((float(p.min()) for p in grey), default=0.0)
+    high = max((float(p.max()) for p in grey), default=1.0)
     for strip, row in zip(strips, axes, strict=True):
         for panel, head, ax in zip(strip.panels, heads, row, strict=True):
             show(ax, panel, low, high, signed=head in signed)
         upright = {"rotation": 0, "ha": "right", "va": "center"} if flat else {}
-        row[0].set_ylabel(strip.label, fontsize=8, **upright)
+        row[0].set_ylabel(plain(strip.label), fontsize=8, **upright)
     for head, ax in zip(heads, axes[0], strict=True):
-        ax.set_title(head, fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    return png(figure)
+        ax.set_title(plain(head), fontsize=9)
+    figure.suptitle(plain(title), fontsize=10)
+    return figure
 
 
 def show(ax: Axes, panel: Tensor, low: float, high: float, *, signed: bool) -> None:
@@ -142,6 +152,26 @@ def isflat(panel: Tensor) -> bool:
 def colour(place: int) -> str:
     """Return the colour of the structure at a place."""
     return COLOURS[place % len(COLOURS)]
+
+
+@contextmanager
+def default_style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw by matplotlib's own defaults, whatever a plugin or a settings file made of them.
+
+    Texts are drawn sign by sign: `$`, `_`, `^` and `\\` in a name are no mathematics. A figure is made and
+    saved within.
+
+    Args:
+        changes: rcParams that are to differ from the defaults.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box is drawn in its place
+        mpl.rcdefaults()
+        mpl.rcParams.update({"text.parse_math": False})
+        mpl.rcParams.update(dict[Any, Any](changes or {}))
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:

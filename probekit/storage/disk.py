@@ -59,7 +59,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
             yield file, about.st_size
     except (OSError, MemoryError) as error:
         found, hint = explain_refusal(error, ANEW, path)
-        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        if os.path.islink(path):
             found = "it is a link, which is not followed"
         raise StoreError(asked, found, hint) from error
 

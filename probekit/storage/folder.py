@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from probekit.catalog.grammar import quoted
 from probekit.errors import StoreError, explain_refusal, is_starved
 from probekit.plans.finite import as_json
 from probekit.plans.plan import Plan
@@ -30,6 +31,8 @@ OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
 """What a folder holds one of, or it is no run's."""
 MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
 """Bytes that a file of JSON, a log and any file may have at the most."""
+LONGEST_NAME = 255
+"""Bytes of a file's name."""
 
 
 class Folder:
@@ -187,14 +190,20 @@ class Folder:
 
     def read(self, name: str, result: Result) -> bytes:
         """Return a file of the result. Raises StoreError where it is missing or not as it was stored."""
-        if Path(name).name != name:
-            raise StoreError(f"reading {self.path}", f"{name!r} names no file within it", ANEW)
+        if not is_file_name(name):
+            raise StoreError(f"reading {self.path}", f"{quoted(name)} names no file within it", ANEW)
         content = disk.read(self.path / name, MOST)
         if hashlib.sha256(content).hexdigest() != result.files.get(name):
             raise StoreError(
                 f"reading {self.path / name}", f"{name} is truncated or was changed after it was stored", ANEW
             )
         return content
+
+
+def is_file_name(text: str) -> bool:
+    """Tell whether a stored text can name a file within a folder: printable, of one part, of 255 bytes."""
+    one_part = text not in ("", ".", "..") and "/" not in text
+    return one_part and text.isprintable() and len(text.encode()) <= LONGEST_NAME
 
 
 def plan_in(path: Path) -> Plan:

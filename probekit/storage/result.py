@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
 from probekit.html import table
+from probekit.plain import marked, plain
 from probekit.plans.finite import finite, finite_alone
 from probekit.plans.plan import Plan
 from probekit.storage.along import Along
@@ -108,7 +109,8 @@ class Result(BaseModel):
         spec = self.plan.spec
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None)
         said = scores.split(", ")[0] if self.status == "done" else self.error[:80]
-        return f"<Result: {spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}: {said}>"
+        asked = f"{spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}"
+        return plain(f"<Result: {marked(asked)}: {said}>")
 
     __str__ = __repr__
 

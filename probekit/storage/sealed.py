@@ -29,14 +29,21 @@ def digest(fields: Mapping[str, Any]) -> str:
 
 
 def seal(fields: Mapping[str, Any]) -> bytes:
-    """Return fields as JSON with their digest; raises ValueError for a number that is not finite."""
-    return as_json({**fields, DIGEST: digest(fields)}, indent=1).encode()
+    """Return fields as JSON with their digest; raises ValueError for a number that is not finite.
+
+    What is no Unicode in a text, a lone surrogate, becomes `?`: `parse` refuses it.
+    """
+    unicode: dict[str, Any] = json.loads(json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace"))
+    return as_json({**unicode, DIGEST: digest(unicode)}, indent=1).encode()
 
 
 def parse(content: bytes) -> dict[str, Any]:
-    """Return the JSON object of a content; raises Broken where it is none."""
+    """Return the JSON object of a content; raises Broken where it is none, or a text in it is no Unicode."""
     try:
         fields = json.loads(content)
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Broken("a text in it is no Unicode (it holds a lone surrogate)") from error
     except (ValueError, RecursionError) as error:
         raise Broken(f"it is not whole JSON ({type(error).__name__})") from error
     if not isinstance(fields, dict):

@@ -37,6 +37,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (found.executor, found.timeout) == ("local(jobs=2)", 60.0)
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["bare", "with a byte order mark"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lines", "lines of Windows"])
+def test_a_file_as_an_editor_leaves_it_is_read(mark: bytes, end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_bytes(mark + FULL.strip().encode().replace(b"\n", end))
+    assert read_study(path) == read_study(written(tmp_path, FULL))
+
+
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     found = read_study(written(tmp_path, 'probes = ["translation"]\nstructures = ["lambda"]'))
     assert (found.scales, found.trainers, list(found.chosen)) == (("quick",), ("supervised",), [0, 1, 2])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from small import ASKED, PROBE, call, done, planned
 
+from probekit.catalog.grammar import canonical
 from probekit.plans.plan import Plan
 from probekit.storage.folder import RESULT, SPEC
 from probekit.storage.store import Store, place_of
@@ -42,7 +43,8 @@ def test_a_run_asked_for_by_another_name_shows_what_is_stored(asked: dict[str, o
     found = done(kept, **asked)
     assert found.stored
     spec = found.result.plan.spec
-    assert {name: getattr(spec, name) for name in asked} == asked
+    written = {name: canonical(text) if isinstance(text, str) else text for name, text in asked.items()}
+    assert {name: getattr(spec, name) for name in asked} == written
     assert [path for path in kept.iterdir() if path.is_dir()] == [found.folder.path]
     assert found.folder.read_result().plan.spec.structure == "unet+average"  # the folder keeps its own
 

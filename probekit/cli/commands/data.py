@@ -116,12 +116,15 @@ def write_pngs(found: Dataset, folder: Path, progress: Progress) -> None:
     """Write inputs in colour and targets in grey: 8 bits, exact for colours, targets times 255 rounded."""
     from matplotlib.image import imsave
 
+    from probekit.scores.pictures import default_style
+
     folder.mkdir(parents=True)
-    for start, *parts in batches(found, progress):
-        for name, part in zip(("input", "target"), parts, strict=True):
-            for place, tensor in enumerate(part, start):
-                values = tensor if tensor.ndim == 3 else tensor[:, None]
-                pixels = (values.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
-                picture = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
-                imsave(folder / f"{place:05d}-{name}.png", picture)
+    with default_style():
+        for start, *parts in batches(found, progress):
+            for name, part in zip(("input", "target"), parts, strict=True):
+                for place, tensor in enumerate(part, start):
+                    values = tensor if tensor.ndim == 3 else tensor[:, None]
+                    pixels = (values.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
+                    picture = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
+                    imsave(folder / f"{place:05d}-{name}.png", picture)
     note(f"wrote {len(found):,} items into {folder}")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cards.words import NOTHING, duration, number
+from probekit.cards.words import NOTHING, duration, number, written
 from probekit.cli.messages import near, note, say, tell
 from probekit.cli.options import Kept
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
+from probekit.plain import as_cell, marked
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
@@ -54,18 +55,22 @@ def runs(
         raise UsageError("--json and --csv", "they exclude each other", "Type one of them.")
     root = Store(store)
     wanted = {"probe": probe, "structure": structure, "scale": scale, "seed": seed, "status": status}
-    wanted = {name: value for name, value in wanted.items() if value is not None}
+    wanted = {
+        name: written(value) if isinstance(value, str) else value
+        for name, value in wanted.items()
+        if value is not None
+    }
     found = [(folder, described(folder, one)) for folder, one in root.results()]
     found = [one for one in found if all(one[1][name] == value for name, value in wanted.items())]
     rows = [row for _, row in found]
     if as_json:
         print_json(rows)
     elif as_csv:
-        written = io.StringIO()
-        sheet = csv.DictWriter(written, HEADS, lineterminator="\n")
+        text = io.StringIO()
+        sheet = csv.DictWriter(text, HEADS, lineterminator="\n")
         sheet.writeheader()
-        sheet.writerows(rows)
-        tell(written.getvalue().rstrip("\n"))
+        sheet.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
+        tell(text.getvalue().rstrip("\n"))
     elif rows:
         shown = [[shown_as(name, row[name]) for name in HEADS] for row in rows]
         print_table(f"{len(rows)} runs in {near(root.root)}", HEADS, shown)
@@ -100,7 +105,8 @@ def described(folder: Folder, one: Result | StoreError) -> dict[str, Any]:
 def of_spec(plan: Plan) -> dict[str, Any]:
     """Return what a run was asked for."""
     spec = plan.spec
-    return {"probe": spec.probe, "structure": spec.structure, "scale": spec.scale, "seed": spec.seed}
+    asked = {"probe": written(spec.probe), "structure": written(spec.structure)}
+    return {**asked, "scale": marked(spec.scale), "seed": spec.seed}
 
 
 def shown_as(name: str, value: Any) -> str:

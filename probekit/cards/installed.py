@@ -1,0 +1,39 @@
+"""What is installed is held against what is stored, without training anything."""
+
+from __future__ import annotations
+
+from probekit.cards.names import Names
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import part
+from probekit.errors import ProbekitError
+from probekit.plans.job import make_job
+from probekit.runs.first_steps import observe_structure
+from probekit.runs.machine import chosen_device, environment
+from probekit.runs.question import observe_probe
+from probekit.storage.alike import answers_alike
+from probekit.storage.behaviour import Behaviour, Numbers
+from probekit.storage.result import Result
+
+
+def question_now(names: Names, text: str) -> Numbers | None:
+    """Return the numbers of a probe as it is installed, None where it is not, or cannot be looked at."""
+    try:
+        probe = names.probe(text)
+        target = part("probe", parse_term(text), names.known).target
+    except ProbekitError:
+        return None
+    return observe_probe(target, text, probe)
+
+
+def acts_as(names: Names, result: Result) -> bool:
+    """Return whether the structure and the trainer that are installed act as those of a run did."""
+    plan, device = result.plan, chosen_device("cpu")
+    try:
+        for text in (plan.probe, plan.structure, plan.trainer):
+            names.refuse_files(text)
+        job = make_job(plan.spec, names.known)
+        behaviour = Behaviour(structure=observe_structure(job, device))
+    except ProbekitError:
+        return False
+    now = {"plan": job.plan, "behaviour": behaviour, "environment": environment(device)}
+    return answers_alike(result, result.model_copy(update=now))
