@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from probekit.catalog.denormals import flushed
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.registry import Registry
+from probekit.catalog.syntax import syntax_digest
 from probekit.errors import ProbekitError, RunError, StoreError, reason
 from probekit.interfaces import Dataset, Trainer
 from probekit.plans.job import Job
@@ -70,7 +71,8 @@ def perform(
     plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), Limit(timeout)
     registry.notify("probekit_run_started", plan=plan)
     try:
-        with attempted(folder) as attempt, limit.held():
+        code = "".join(syntax_digest(part.target) for part in job.parts)
+        with attempted(folder, code) as attempt, limit.held():
             sitting = Sitting(attempt, isolation, limit, watch or (lambda stage, row: None))
             result = _perform(job, folder, registry, device, sitting)
     except (StoreError, KeyboardInterrupt):

@@ -26,13 +26,14 @@ class Attempt:
     """What a sitting is at: the stage; and how often one died there, with as many rows in the log."""
 
     folder: Folder
+    code: str = ""
     died: str = ""
     deaths: int = 0
 
     @contextlib.contextmanager
     def of(self, stage: str) -> Iterator[None]:
         """Keep on disk what is being done, as long as it is done."""
-        at = {"stage": stage, "died": self.died, "deaths": self.deaths}
+        at = {"stage": stage, "code": self.code, "died": self.died, "deaths": self.deaths}
         self.folder.write_json(ATTEMPT, {**at, "step": last_step(self.folder)[0], "job": job()})
         yield
 
@@ -58,12 +59,12 @@ def last_step(folder: Folder) -> tuple[int, int | None]:
 
 
 @contextlib.contextmanager
-def attempted(folder: Folder) -> Iterator[Attempt]:
-    """Begin a sitting. Raises RunError where two before it died at the same place.
+def attempted(folder: Folder, code: str) -> Iterator[Attempt]:
+    """Begin a sitting. Raises RunError where two before it died at the same place, of the same code.
 
     Ctrl-C, a signal that is heard and whatever is raised are no deaths; a kill that nothing can hear is one.
     """
-    place, deaths = death(folder)
+    place, deaths = death(folder, code)
     try:
         if deaths >= DEATHS:
             raise RunError(
@@ -71,16 +72,21 @@ def attempted(folder: Folder) -> Iterator[Attempt]:
                 f"its process ended without a word {deaths} times at the same place ({place})",
                 "See what the system says of it (memory, a crash in native code); --force tries again.",
             )
-        yield Attempt(folder, place, deaths)
+        yield Attempt(folder, code, place, deaths)
     finally:
         if not deaths >= DEATHS:
             disk.remove(folder.path / ATTEMPT)
 
 
-def death(folder: Folder) -> tuple[str, int]:
-    """Return where the sitting before this one died, and how many did so there in turn; "" and 0 for none."""
+def death(folder: Folder, code: str) -> tuple[str, int]:
+    """Return where the sitting before this one died, and how many did so there in turn; "" and 0 for none.
+
+    code: what tells the code of the components from another; a death of other code says nothing of this one.
+    """
     try:
         fields = folder.read_json(ATTEMPT)
+        if fields.get("code") != code:
+            return "", 0
         place = f"{fields['stage']}, after {folder.log().count(bytes([10]))} rows of the log"
         return place, 1 + (int(fields["deaths"]) if fields["died"] == place else 0)
     except (StoreError, KeyError, TypeError, ValueError):  # none, or not whole: nothing rests on it
