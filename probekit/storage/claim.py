@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,6 +77,8 @@ class Claim:
         path, begun, first = self.path / LEASE, time.monotonic(), None
         with contextlib.suppress(FileNotFoundError):
             while (found := path.lstat()).st_size == 0 and first in (None, found.st_ino):
+                if not stat.S_ISREG(found.st_mode):
+                    return
                 first = found.st_ino
                 if time.monotonic() - begun > UNWRITTEN:
                     path.unlink()
