@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.catalog.files import is_file
 from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import Registry, registry
 from probekit.components import Component
 from probekit.runs.process import HASH_SEED, environment
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SEEDS = ("1", "2")
 """Two, as a set of two texts has the same order in every second process."""
-PROGRAM = "from probekit.authors.check.elsewhere import main; main()"
+PROGRAM = "from probekit.authors.check import elsewhere, subject_of; elsewhere.main(subject_of)"
 MARK = "probekit-elsewhere:"
 Told = list[list[Any]]
 """A row each tensor: its name, its shape, and a digest of its values."""
@@ -132,16 +133,17 @@ def address_of(bench: Bench | ProbeBench) -> str:
     return f"{module}:{path}"
 
 
-def main() -> None:
-    """Make in this process the component that standard input names, and tell what was made."""
-    from probekit.authors.check import subject_of
-    from probekit.catalog.registry import registry
+def main(subject_of: Callable[[str, str, Registry], Any]) -> None:
+    """Make in this process the component that standard input names, and tell what was made.
 
-    asked: Mapping[str, str] = json.load(sys.stdin)
+    Args:
+        subject_of: what puts a component on the bench of its kind.
+    """
+    asked: Mapping[str, Any] = json.load(sys.stdin)
     known = registry()
     if asked["target"]:
         name = parse_term(asked["asked"]).name
-        known = known.with_components(Component(asked["kind"], name, asked["target"], ""))  # type: ignore[arg-type]
-    bench: Any = subject_of(asked["kind"], asked["asked"], known)
+        known = known.with_components(Component(asked["kind"], name, asked["target"], ""))
+    bench = subject_of(asked["kind"], asked["asked"], known)
     told = items_of(bench) if asked["kind"] == "probe" else parameters_of(bench)
     print(MARK + json.dumps(told), flush=True)
