@@ -73,12 +73,12 @@ class Ranks:
             for number in range(count):
                 here, there = context.Pipe()
                 process = context.Process(target=run_rank, args=(number, there, tied), name=f"rank {number}")
+                self.processes.append(process)
+                self.pipes.append(here)
                 try:
                     process.start()
                 finally:
                     there.close()
-                self.processes.append(process)
-                self.pipes.append(here)
 
     def tell(self, number: int, kind: str, packed: bytes | None = None) -> None:
         """Tell a rank something; raises RunError where it is gone."""
@@ -155,9 +155,10 @@ class Ranks:
     def kill(self) -> None:
         """End all ranks at once."""
         atexit.unregister(self.kill)
-        for process in self.processes:
+        started = [process for process in self.processes if process.pid is not None]
+        for process in started:
             process.kill()
-        for process in self.processes:
+        for process in started:
             process.join()
         for pipe in self.pipes:
             pipe.close()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
-from probekit.authors.check.elsewhere import is_drawn_alike_elsewhere
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
@@ -146,7 +145,6 @@ def data_are_those_of_this_version(bench: ProbeBench) -> None:
 
 DATA = (
     same_seed_gives_same_data_whatever_the_workers,
-    is_drawn_alike_elsewhere,
     seed_moves_training_alone,
     splits_never_meet,
     inputs_alone_decide_labels,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.authors.check.data import DATA, MOST, ProbeBench
+from probekit.authors.check.elsewhere import is_drawn_alike_elsewhere
 from probekit.authors.check.kit import DoesNotApply, fail
 from probekit.authors.check.parts import imports_nothing_heavy
 from probekit.catalog.expression import resolve
@@ -215,6 +216,7 @@ def plugin_imports_no_torch(bench: ProbeBench) -> None:
 PROBE = (
     says_what_cards_need,
     *DATA,
+    is_drawn_alike_elsewhere,
     oracle_is_exact,
     truth_scores_perfect,
     scores_stay_within_bounds,
