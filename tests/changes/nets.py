@@ -25,17 +25,15 @@ TABLE = "TABLE = {'a': lambda x: x.tanh(), 'b': lambda x: x.sin()}\nCHOSEN = 'a'
 FACTORY = "def make(k):\n    def bend(x):\n        return (k * x).tanh()\n    return bend\nONE, TWO = make(1), make(3)\n"
 METHOD = "class Bend:\n    def __init__(self, k):\n        self.k = k\n    def act(self, x):\n        return (self.k * x).tanh()\nact = Bend(1).act\n"
 IN_PLACE = "GAINS = [1.0]\nGAINS.append(2.0)\n"
-SLOTS = (
-    "@dataclass(frozen=True, slots=True)\nclass Conf:\n    gain: float = json.loads('{\"gain\": 1.0}')['gain']\n"
-)
+SLOTS = "@dataclass(frozen=True, slots=True)\nclass Conf:\n    gain: float = json.loads('{\"gain\": 1.0}')['gain']\n"
 BOUND = "gain = 1.0\ngain = 2.0\n"
 META = "class Meta(type):\n    @property\n    def gain(cls):\n        return 1.0\nclass Conf(metaclass=Meta):\n    pass\n"
-DESCRIPTOR = "class Gain:\n    def __get__(self, one, owner):\n        return 1.0\nclass Conf:\n    gain = Gain()\n"
+DESCRIPTOR = (
+    "class Gain:\n    def __get__(self, one, owner):\n        return 1.0\nclass Conf:\n    gain = Gain()\n"
+)
 PROPERTY = "class Conf:\n    @property\n    def gain(self):\n        return 1.0\n"
 DECORATOR = "def scaled(function):\n    def wrapper(x):\n        return 1.0 * function(x)\n    return wrapper\n@scaled\ndef act(x):\n    return x.tanh()\n"
-CONDITIONAL = (
-    "FANCY = False\nclass Conf:\n    if FANCY:\n        gain = 3.0\n    else:\n        gain = 1.0\n"
-)
+CONDITIONAL = "FANCY = False\nclass Conf:\n    if FANCY:\n        gain = 3.0\n    else:\n        gain = 1.0\n"
 GRAD = """
 class Scale(torch.autograd.Function):
     @staticmethod

@@ -113,16 +113,14 @@ PLUGIN = plugin_text('"structure", "user-net", "user_pack.net:Net", "of a test"'
 LAYER = "from torch import nn\n\nclass Layer(nn.Module):\n    def __init__(self, channels, size):\n        super().__init__()\n        self.mix = nn.Conv1d(channels, channels, 1)\n\n    def forward(self, x):\n        return x + self.mix(x).tanh()\n"
 CODE = """
 import torch
-from probekit.encodings import Encoding
 
 
-class Code(Encoding):
+class Code:
     def __init__(self, channels, size, *, keys, heads):
-        super().__init__()
-        self.register_buffer("wave", 1.0 * torch.linspace(-1, 1, size[0]).expand(channels, -1).clone())
+        self.wave = 1.0 * torch.linspace(-1, 1, size[0])
 
-    def inputs(self, x):
-        return x + self.wave
+    def mix(self, x):
+        return (x + self.wave,) * 3
 """
 PACK = {
     "site/user_pack/__init__.py": PLUGIN,
@@ -138,7 +136,9 @@ INFO = "site/user_pack-1.2.dist-info/METADATA"
 def packed(name: str, structure: str, file: str, old: str, new: str, **more: object) -> Case:
     """Return a case of one edit in an installed package."""
     files = {**PACK, **more.pop("files", {})}  # type: ignore[dict-item]
-    return Case(name, PACKS, "anew", files, {file: (old, new)}, {"structure": structure}, package=ENTRY, **more)  # type: ignore[arg-type]
+    return Case(
+        name, PACKS, "anew", files, {file: (old, new)}, {"structure": structure}, package=ENTRY, **more
+    )  # type: ignore[arg-type]
 
 
 HOSTED = "unet(downs=1)+user-layer"
@@ -147,8 +147,8 @@ PACKAGES = (
     packed("a module of the package", "user-net", "site/user_pack/core.py", "tanh", "sin"),
     packed("the class itself", "user-net", "site/user_pack/net.py", "3, padding=1", "5, padding=2"),
     packed("a layer that a network hosts", HOSTED, "site/user_pack/layer.py", "tanh", "sin"),
-    packed("an encoding handed to a layer", "unet(downs=1)+attention(heads=1)+user-code", "site/user_pack/code.py", "1.0 *", "0.5 *"),
-    packed("a new version of the package, and nothing else", "user-net", INFO, "Version: 1.2", "Version: 1.3"),
+    packed("an encoding handed to a layer", "unet(downs=1)+lambda(heads=1)+user-code", "site/user_pack/code.py", "1.0 *", "0.5 *"),
+    packed("a new version of the package, and nothing else", "user-net", INFO, "Version: 1.2", "Version: 1.3", differs=False),
     packed("another installed library's code, its version the same", "user-net", "site/other.py", "tanh", "sin", files=OTHER),
     packed("a module of a released package, its record the old one", "user-net", "site/user_pack/core.py", "tanh", "sin", released=True),
 )  # fmt: skip

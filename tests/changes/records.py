@@ -10,7 +10,7 @@ from pathlib import Path
 def write_record(site: Path, info: Path) -> None:
     """Write the RECORD of a distribution, of its metadata and of the folder or module called like it."""
     name = info.name.partition("-")[0]
-    found = [path for path in (*site.glob(f"{name}/**/*"), *site.glob(f"{name}.py"), *info.glob("*"))]
+    found = (*site.glob(f"{name}/**/*"), *site.glob(f"{name}.py"), *info.glob("*"))
     lines = []
     for path in sorted(found):
         if path.is_file() and path.name != "RECORD" and path.suffix != ".pyc":
