@@ -20,7 +20,7 @@ from probekit.plans.job import make_job
 from probekit.plans.plan import Plan
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
-from probekit.runs.first_steps import observe_structure
+from probekit.runs.first_steps import observe_structure, observe_training
 from probekit.runs.machine import chosen_device, environment
 from probekit.runs.question import observe_probe
 from probekit.storage.alike import answers_alike
@@ -93,10 +93,11 @@ class Names:
                 self.refuse_files(text)
             job = make_job(plan.spec, self.known)
             here = chosen_device("cpu")
+            recipe = observe_training(job.seeded(0), here) if result.behaviour.recipe else {}
             now = result.model_copy(
                 update={
                     "plan": job.plan,
-                    "behaviour": Behaviour(structure=observe_structure(job, here)),
+                    "behaviour": Behaviour(structure=observe_structure(job, here), recipe=recipe),
                     "environment": environment(here),
                 }
             )

@@ -114,6 +114,8 @@ def _write(node: object) -> Iterator[str]:
         for name, value in ast.iter_fields(node):
             if name == "body" and _is_documented(node):
                 value = value[1:]
+            if isinstance(node, ast.JoinedStr):
+                value = list(_join_texts(value))
             if value not in (None, []) and not isinstance(value, ast.expr_context):
                 yield name
                 yield from _write(value)
@@ -127,3 +129,18 @@ def _write(node: object) -> Iterator[str]:
 
 def _is_documented(node: ast.AST) -> bool:
     return isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None
+
+
+def _join_texts(values: list[ast.expr]) -> Iterator[ast.expr]:
+    """Yield the parts of an f-string, neighbouring texts as one: Python 3.12 keeps them apart."""
+    text = ""
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            text += value.value
+            continue
+        if text:
+            yield ast.Constant(text)
+        text = ""
+        yield value
+    if text:
+        yield ast.Constant(text)

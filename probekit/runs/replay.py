@@ -106,7 +106,7 @@ class Replay:
         relative = tolerance(where, self.environment)
         if differing := difference(stored.probe, self.probe, relative):
             return differing
-        if not any(name.startswith("loss of step") for name in stored.training):
+        if not stored.reports_steps:
             # a row may say nothing of the network
             if differing := difference(stored.structure, self.structure, relative):
                 return differing

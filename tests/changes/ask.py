@@ -44,6 +44,9 @@ def ask(work: str, asked: Mapping[str, Any], env: Mapping[str, str], argv: list[
         sys.modules["__main__"] = main
         exec(compile(Path(CELL).read_text(), "<cell>", "exec"), vars(main))
         structure = vars(main)[structure.removeprefix("cell:")]
+    if argv == ["card"]:
+        card = probekit.card(structure, probe, store="store")
+        return {"seeds": [run.seed for run in card.columns[0].cells[0].runs], "left_out": card.left_out}
     try:
         result = probekit.run(probe, structure, **words)
     except probekit.ProbekitError as error:
