@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FIRST = 3
 """How many first steps a run is held to."""
-Listener = Callable[[float, dict[str, float]], None]
+Listener = Callable[[float, dict[str, float], dict[str, float]], None]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
@@ -22,11 +22,11 @@ def is_watched() -> bool:
     return _listener.get() is not None
 
 
-def report_step(loss: float, gradients: dict[str, float]) -> None:
-    """Report one step: its loss, and the norm of each parameter's gradient by the parameter's name."""
+def report_step(loss: float, gradients: dict[str, float], buffers: dict[str, float] | None = None) -> None:
+    """Report one step: its loss, and the norms of each parameter's gradient and of each buffer by name."""
     listener = _listener.get()
     if listener is not None:
-        listener(loss, gradients)
+        listener(loss, gradients, buffers or {})
 
 
 def watch_step(model: Module, loss: Tensor) -> None:
@@ -39,7 +39,7 @@ def watch_step(model: Module, loss: Tensor) -> None:
         loss: the loss of this step's batch, a scalar.
     """
     if is_watched():
-        report_step(float(loss.detach()), gradient_norms(model))
+        report_step(float(loss.detach()), gradient_norms(model), buffer_norms(model))
 
 
 def gradient_norms(model: Module) -> dict[str, float]:
@@ -51,9 +51,20 @@ def gradient_norms(model: Module) -> dict[str, float]:
     }
 
 
+def buffer_norms(model: Module) -> dict[str, float]:
+    """Return the norm of each dense buffer by its name: training moves them without a gradient."""
+    import torch
+
+    return {
+        name: float((buffer.abs() if buffer.is_complex() else buffer).detach().float().norm())
+        for name, buffer in model.named_buffers()
+        if buffer.layout == torch.strided and not buffer.is_quantized
+    }
+
+
 @contextlib.contextmanager
 def listen(listener: Listener) -> Iterator[None]:
-    """Call `listener` with each step's loss and gradient norms, until the block ends or `stop_listening`."""
+    """Call `listener` with each step's loss and norms, until the block ends or `stop_listening`."""
     token = _listener.set(listener)
     try:
         yield

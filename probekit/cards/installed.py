@@ -7,7 +7,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import part
 from probekit.errors import ProbekitError
 from probekit.plans.job import make_job
-from probekit.runs.first_steps import observe_structure
+from probekit.runs.first_steps import observe_structure, observe_training
 from probekit.runs.machine import chosen_device, environment
 from probekit.runs.question import observe_probe
 from probekit.storage.alike import answers_alike
@@ -32,7 +32,8 @@ def acts_as(names: Names, result: Result) -> bool:
         for text in (plan.probe, plan.structure, plan.trainer):
             names.refuse_files(text)
         job = make_job(plan.spec, names.known)
-        behaviour = Behaviour(structure=observe_structure(job, device))
+        recipe = observe_training(job.seeded(0), device) if result.behaviour.recipe else {}
+        behaviour = Behaviour(structure=observe_structure(job, device), recipe=recipe)
     except ProbekitError:
         return False
     now = {"plan": job.plan, "behaviour": behaviour, "environment": environment(device)}

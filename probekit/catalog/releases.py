@@ -35,7 +35,11 @@ def pinned_versions(name: str) -> dict[str, str] | None:
             if is_mutable(found) or (required == name and is_edited(found)):
                 return None
             versions[required] = str(found.version)
-            waiting += [_normalise(line) for line in found.requires or () if "extra ==" not in line]
+            waiting += [
+                _normalise(line)
+                for line in found.requires or ()
+                if required == name or "extra ==" not in line  # its own extras may be what it runs on
+            ]
         except PackageNotFoundError:  # a requirement of another system, or one that is left out here
             if required == name:
                 return None

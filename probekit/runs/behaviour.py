@@ -14,7 +14,7 @@ from probekit.runs.machine import environment
 from probekit.runs.network import compare_answers, load_trained, unstored_state
 from probekit.runs.question import answer_test_items, observe_probe
 from probekit.storage.alike import CLOSE, ELSEWHERE
-from probekit.storage.behaviour import Behaviour, difference
+from probekit.storage.behaviour import Behaviour, Numbers, difference
 from probekit.storage.folder import ANSWERS, BEHAVIOUR, CHECKPOINT, Folder
 from probekit.storage.result import Environment
 
@@ -83,3 +83,10 @@ def repeat_start(job: Job, behaviour: Behaviour, device: torch.device) -> str:
     """Take a run's first steps again, and return in words what differs; "" where nothing does."""
     relative = CLOSE if device.type == "cpu" else ELSEWHERE
     return difference(behaviour.training, observe_training(job, device), relative)
+
+
+def observe_recipe(job: Job, behaviour: Behaviour, device: torch.device) -> Numbers:
+    """Return the numbers of a run's first steps as they are from seed 0; none of a trainer without steps."""
+    if not behaviour.reports_steps or job.plan.seed == 0:
+        return behaviour.training if behaviour.reports_steps else {}
+    return observe_training(job.seeded(0), device)

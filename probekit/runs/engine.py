@@ -17,6 +17,7 @@ from probekit.interfaces import Dataset, Trainer
 from probekit.plans.job import Job
 from probekit.runs import generators
 from probekit.runs.behaviour import (
+    observe_recipe,
     observe_start,
     read_behaviour,
     repeat_start,
@@ -125,6 +126,7 @@ def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with sitting.of("loading it again"), flushed():
         restored = store_answers(job, model, test, folder, files, device)
         unrepeatable = repeat_start(job, behaviour, device)
+        behaviour = behaviour.model_copy(update={"recipe": observe_recipe(job, behaviour, device)})
     held = data.validation
     scored: list[dict[str, Tensor]] = []
     with sitting.of("scoring"), flushed():

@@ -37,12 +37,13 @@ class FirstSteps:
         self.seconds = 0.0
         self._start = time.monotonic()
 
-    def __call__(self, loss: float, gradients: dict[str, float]) -> None:
+    def __call__(self, loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
         """Note a step."""
         self.steps += 1
         self.numbers[f"loss of step {self.steps}"] = number(loss)
         if self.steps == 1:
             self.numbers |= {f"gradient of {name} at step 1": number(g) for name, g in gradients.items()}
+            self.numbers |= {f"buffer of {name} at step 1": number(b) for name, b in buffers.items()}
         if self.steps == self.count:
             self._finish()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, cast
 
+from probekit.axis import Axis
 from probekit.interfaces import Control, Dataset, Probe
 from probekit.items import Items, batch, batches
 from probekit.plans.golden import digests, split_of, splits_of
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 ITEMS = 8
 """How many first items of each split a probe is known by."""
+FITTED = (ITEMS, 64, 1024)
+"""How many first items of the training split a control is fitted on; more where fewer do not do."""
 ANSWERED = 16
 """How many test items the answers to which are stored with a run."""
 
@@ -49,15 +52,23 @@ def look_at_probe(probe: Probe) -> Numbers:
 
     Returns:
         A hash of the first items of each split at seed 0; the loss and the metrics of made-up answers to
-        the first test items; the metrics of each closed-form control that was fitted on the first training
-        items.
+        the first test items, and what else a result holds of a metric; the metrics of each closed-form
+        control that was fitted on the first training items; ceiling, axis and symmetry, where it has them.
     """
     numbers: Numbers = {}
+    for metric in probe.metrics:
+        numbers[f"terms of {metric.name}"] = f"{metric.better}, {metric.gap}, {metric.bounds}"
+    if hasattr(probe, "symmetry"):
+        numbers["symmetry"] = str(probe.symmetry)
     for split in splits_of(probe):
         content = b"".join(digest for part in first_items(probe, split) for digest in digests(part))
         numbers[f"data of {split}"] = hashlib.sha256(content).hexdigest()[:16]
     inputs, targets = first_items(probe, "test")
     with generators.kept(0):
+        if hasattr(probe, "ceiling"):
+            numbers["ceiling of test"] = attempt(lambda: float(probe.ceiling(inputs).double().mean()))
+        if (axis := getattr(probe, "axis", None)) is not None:
+            numbers |= observe_axis(axis, made_up_answers(probe, targets)["wild"], targets, inputs)
         for kind, outputs in made_up_answers(probe, targets).items():
             numbers[f"loss of {kind} answers"] = attempt(lambda: float(probe.loss(outputs, targets)))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
@@ -91,13 +102,32 @@ def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
 
 
 def fit_and_answer(control: Control, probe: Probe, inputs: Tensor) -> Tensor | str:
-    """Return what a control answers that is fitted on a few training items, or what it raises."""
-    few = [tuple(part[place] for part in first_items(probe, "train")) for place in range(ITEMS)]
-    try:
-        control.fit(cast("Dataset", Items(len(few), lambda index: few[index])))  # type: ignore[arg-type,return-value]
-        return control(inputs.clone())
-    except Exception as error:  # so few may not do
-        return f"raises {type(error).__name__}"
+    """Return what a control answers that is fitted on a few training items, or what it raises.
+
+    Where so few do not do, more are drawn.
+    """
+    data, said = split_of(probe, "train", 0), ""
+    for count in FITTED:
+        columns = batch(data, range(min(count, len(data))))
+        few = list(zip(*columns, strict=True))
+        try:
+            control.fit(cast("Dataset", Items(len(few), few.__getitem__)))
+            return control(inputs.clone())
+        except Exception as error:
+            said = f"raises {type(error).__name__}"
+    return said
+
+
+def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -> Numbers:
+    """Return the bins of an axis, and the means of how hard some items are and of how they score."""
+    terms = f"{axis.edges}, {axis.better}, {axis.bounds}, {axis.solved}"
+    return {
+        "axis": hashlib.sha256(terms.encode()).hexdigest()[:16],
+        "axis of test": attempt(lambda: float(axis.of(inputs, targets).double().nanmean())),
+        "axis of wild answers": attempt(
+            lambda: float(axis.score(outputs, targets, inputs).double().nanmean())
+        ),
+    }
 
 
 def observe_metrics(probe: Probe, outputs: Tensor, targets: Tensor, inputs: Tensor, of: str) -> Numbers:

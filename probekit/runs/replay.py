@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from probekit.catalog.isolation import Isolation
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.plans.job import Job
-from probekit.runs.first_steps import observe_training
+from probekit.plans.plan import Plan
+from probekit.runs.first_steps import observe_structure, observe_training
 from probekit.runs.machine import environment
 from probekit.runs.network import compare_answers, load_trained
 from probekit.runs.question import answer_test_items, observe_probe
@@ -53,6 +54,11 @@ class Replay:
         return observe_training(self.job, self.device)
 
     @functools.cached_property
+    def structure(self) -> Numbers:
+        """The numbers of the network that is built from seed 0."""
+        return observe_structure(self.job, self.device)
+
+    @functools.cached_property
     def environment(self) -> Environment:
         """Where the replay happens."""
         return environment(self.device)
@@ -73,7 +79,7 @@ class Replay:
                 folder, result
             )
 
-        return self._compare_syntax(result) or self._try(compare_all)
+        return self._compare_syntax(result.plan) or self._try(compare_all)
 
     def may_resume(self, folder: Folder) -> str:
         """Return in words why an unfinished run may not go on under this job's code; "" where it may."""
@@ -88,10 +94,10 @@ class Replay:
             where = Environment.model_validate(fields["environment"])
         except (StoreError, ValidationError, KeyError) as error:
             return f"what it did first is not known ({reason(error)})"
-        return self._try(lambda: self._compare_start(stored, where))
+        return self._compare_syntax(plan) or self._try(lambda: self._compare_start(stored, where))
 
-    def _compare_syntax(self, result: Result) -> str:
-        for used, now in zip(result.plan.components, self.job.plan.components, strict=False):
+    def _compare_syntax(self, plan: Plan) -> str:
+        for used, now in zip(plan.components, self.job.plan.components, strict=False):
             if used.syntax != now.syntax:
                 return f"the code of {used.kind} {used.name} has changed"
         return ""
@@ -100,8 +106,12 @@ class Replay:
         relative = tolerance(where, self.environment)
         if differing := difference(stored.probe, self.probe, relative):
             return differing
-        if stored.seconds > SLOW and not any(name.startswith("loss of step") for name in stored.training):
-            return ""
+        if not stored.reports_steps:
+            # a row may say nothing of the network
+            if differing := difference(stored.structure, self.structure, relative):
+                return differing
+            if stored.seconds > SLOW:
+                return ""
         return difference(stored.training, self.training, relative)
 
     def _compare_answers(self, folder: Folder, result: Result) -> str:

@@ -55,8 +55,11 @@ def answer_difference(one: Result, other: Result) -> str:
             return f"the code of {used.kind} {used.name}"
         if (used.files, used.source, used.version) != (twin.files, twin.source, twin.version):
             return f"the {used.kind} {used.name}"
-    first, second = one.behaviour.structure, other.behaviour.structure
-    return difference(first, second, tolerance(one.environment, other.environment))
+    relative = tolerance(one.environment, other.environment)
+    first, second = one.behaviour, other.behaviour
+    if differing := difference(first.structure, second.structure, relative):
+        return differing
+    return difference(first.recipe, second.recipe, relative) if first.recipe and second.recipe else ""
 
 
 def is_rerun(one: Result, other: Result) -> bool:

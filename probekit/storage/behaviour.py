@@ -19,7 +19,8 @@ class Behaviour(BaseModel):
     probe: hashes of the first items of each split, and what loss, metrics and controls give for made-up
     answers. structure: outputs and gradient norms of the network built from seed 0. training: the losses of
     the first three steps, and each parameter's gradient norm at the first; of a trainer that reports no
-    steps its first row. seconds: what training took until all of these were known.
+    steps its first row. recipe: the same from seed 0, by which the trainings of two seeds are told apart;
+    empty of a trainer that reports no steps. seconds: what training took until all of these were known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,7 +28,13 @@ class Behaviour(BaseModel):
     probe: Numbers = {}
     structure: Numbers = {}
     training: Numbers = {}
+    recipe: Numbers = {}
     seconds: float = 0.0
+
+    @property
+    def reports_steps(self) -> bool:
+        """Return whether the trainer reported its steps one by one."""
+        return any(name.startswith("loss of step") for name in self.training)
 
 
 def difference(stored: Numbers, now: Numbers, relative: float) -> str:

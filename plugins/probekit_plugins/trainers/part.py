@@ -113,11 +113,11 @@ def tell_steps(pipe: Connection | None) -> Iterator[None]:
     """Tell the parent the first steps; each rank takes part, as the loss is the mean over all of them."""
     told = 0
 
-    def tell(loss: float, gradients: dict[str, float]) -> None:
+    def tell(loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
         nonlocal told
         told += 1
         if pipe is not None:
-            send(pipe, STEP, pack((loss, gradients)))
+            send(pipe, STEP, pack((loss, gradients, buffers)))
         if told == FIRST:
             stop_listening()
 
