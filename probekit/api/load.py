@@ -58,6 +58,7 @@ def load(
             return trained(expression, probe.shape, plan, weights)
     except RuntimeError as error:
         found_out = "the structure that is installed now is another than the one that was trained"
+        found_out = result.restored if "cannot be loaded" in result.restored else found_out
         raise StoreError(f"loading {folder.path}", found_out, "Run it again.") from error
 
 
@@ -65,11 +66,13 @@ def found(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, R
     """Return the folder of a run and its result. Raises UsageError where there is none."""
     root = Store(store)
     if isinstance(run, Result):
-        kept = root.find(run.plan)
-        if kept is None:
+        folders = (folder for folder in reversed(root.twins(run.plan)) if folder.is_done())
+        stored = ((folder, folder.read_result()) for folder in folders)
+        match = next((one for one in stored if one[1].weights == run.weights), None)
+        if match is None:
             asked = f"loading {run.plan.spec.structure} on {run.plan.spec.probe}"
             raise UsageError(asked, f"{root.root} does not hold it", "Give store=, or the run's folder.")
-        return kept[1], kept[0]
+        return match
     folder = Folder(Path(run).expanduser().absolute())
     if not os.path.isdir(folder.path):
         raise UsageError(

@@ -19,6 +19,7 @@ from probekit.catalog.registry import registry
 from probekit.components import Component
 from probekit.errors import StoreError
 from probekit.interfaces import Shape
+from probekit.runs.network import weights_hash
 from probekit.storage.folder import ANSWERS, LOG
 from probekit.storage.store import Store
 
@@ -241,3 +242,15 @@ def test_check_layer_finds_it_after_training(layer: type[Any]) -> None:
     finding = check.find()
     assert finding.state == ("fails" if CHECKED[layer] else "holds"), finding.reason
     assert CHECKED[layer] in finding.reason
+
+
+def test_load_gives_the_weights_of_the_result_that_is_given(tmp_path: Path) -> None:
+    """Two runs of one request lie beside each other where the code was another."""
+    asked = {**ASKED, "store": tmp_path}
+    plain = run(**{**asked, "structure": Net})
+    hot = run(**{**asked, "structure": type("Net", (Temperature,), {"temperature": 0.5})})
+    assert plain.plan.identity == hot.plan.identity
+    assert plain.weights != hot.weights
+    for result, net in ((plain, Net), (hot, type("Net", (Temperature,), {}))):
+        state = load(result, store=tmp_path, structure=net).state_dict()
+        assert weights_hash(state) == result.weights
