@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from torments import cards, crowd, disks, kills, sizes, spoil, words
+from torments import cards, crowd, disks, kills, ranks, sizes, spoil, words
 from torments.report import Trial, bad, judged, table
 
 from probekit.errors import StoreError
@@ -73,6 +73,12 @@ def test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well(
 def test_killed_runs_end_as_if_they_had_not_been(tmp_path: Path) -> None:
     assert bad(list(kills.of_runs(tmp_path / "runs", 6, 7))) == []
     assert bad(list(kills.of_grids(tmp_path / "grids", 4, 7))) == []
+
+
+@pytest.mark.slow
+def test_a_run_whose_rank_is_killed_ends_by_itself_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    assert bad(list(ranks.of_ranks(tmp_path, 2, 7))) == []
 
 
 def raises(error: Exception) -> bool:
