@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from torments import cards, crowd, disks, kills, merges, sizes, spoil, words
+from torments import cards, crowd, disks, kills, merges, ranks, sizes, spoil, words
 from torments.report import Trial, bad, judged, table
 
 from probekit.errors import StoreError
@@ -81,6 +81,12 @@ def test_merges_and_removals_that_are_ended_cost_no_run(
     torment: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
 ) -> None:
     assert bad(list(torment(tmp_path, 4, 7))) == []
+
+
+@pytest.mark.slow
+def test_a_run_whose_rank_is_killed_ends_by_itself_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    assert bad(list(ranks.of_ranks(tmp_path, 2, 7))) == []
 
 
 def raises(error: Exception) -> bool:

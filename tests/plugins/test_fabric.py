@@ -17,7 +17,7 @@ import pytest
 from begun import unheard
 from conftest import ROOT, environment
 from fitting import fit, network
-from ranked import Hashing, OnRankOne
+from ranked import Hashing, Lingering, OnRankOne
 from small import PROBE, rows
 
 from probekit.catalog.process import HASH_SEED
@@ -138,6 +138,13 @@ def test_ranks_hash_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HASH_SEED, "5")
     with pytest.raises(RunError, match="the seed is 5"):
         next(fit(Hashing(), Fabric(devices=1, batch=16)))
+
+
+@pytest.mark.slow
+def test_ranks_end_though_a_layer_left_a_thread_in_them() -> None:
+    rows = list(fit(Lingering(), Fabric(devices=2, epochs=1, batch=16)))
+    assert rows[-1]["step"] == rows[-1]["steps"]
+    assert ranks_of(os.getpid()) == []
 
 
 def begin(store: Path, epochs: int) -> subprocess.Popen[str]:
