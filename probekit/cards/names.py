@@ -17,7 +17,7 @@ from probekit.evidence.certify import Certificate
 from probekit.interfaces import Probe, Published
 from probekit.plans import size
 from probekit.plans.job import make_job
-from probekit.plans.plan import Plan
+from probekit.plans.plan import Plan, unpin
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
 from probekit.runs.first_steps import observe_structure, observe_training
@@ -59,7 +59,8 @@ class Names:
 
     def _probe(self, text: str) -> Probe:
         self.refuse_files(text)
-        return size.made(part("probe", parse_term(text), self.known), MOST)
+        # of a file that was edited since, what it is now: behaviour tells which runs may be counted
+        return size.made(part("probe", parse_term(unpin(text)), self.known), MOST)
 
     def _probe_text(self, asked: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None where there is no such thing."""
@@ -157,7 +158,7 @@ class Names:
         A setting is a structure, a width and a trainer; it is called as it was asked for, the shortest way,
         with what was typed besides.
         """
-        settings = [(plan.structure, plan.width, plan.trainer) for plan in plans]
+        settings = [plan.setting for plan in plans]
         calls: dict[tuple[str, int | None, str], str] = {}
         for setting, plan in zip(settings, plans, strict=True):
             name = self.typed_for(plan) or plan.spec.structure
