@@ -17,7 +17,7 @@ from probekit.evidence.certify import Certificate
 from probekit.interfaces import Dataset, Probe, Published
 from probekit.plain import marked
 from probekit.plans import size
-from probekit.plans.plan import Plan
+from probekit.plans.plan import Plan, unpin
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
 
@@ -53,7 +53,8 @@ class Names:
 
     def _probe(self, text: str) -> Probe:
         self.refuse_files(text)
-        return size.made(part("probe", parse_term(text), self.known), MOST)
+        # of a file that was edited since, what it is now: behaviour tells which runs may be counted
+        return size.made(part("probe", parse_term(unpin(text)), self.known), MOST)
 
     def test_items(self, text: str) -> Dataset:
         """Return the test split of a stored run's probe; raises ProbekitError where it cannot be had here."""
@@ -132,7 +133,7 @@ class Names:
         A setting is a structure, a width and a trainer; it is called as it was asked for, the shortest way,
         with what was typed besides.
         """
-        settings = [(plan.structure, plan.width, plan.trainer) for plan in plans]
+        settings = [plan.setting for plan in plans]
         calls: dict[tuple[str, int | None, str], str] = {}
         for setting, plan in zip(settings, plans, strict=True):
             name = self.typed_for(plan) or canonical(plan.spec.structure)

@@ -84,7 +84,7 @@ class Plan(BaseModel):
     def identity(self) -> str:
         """Return the sha256 of what was asked, in canonical form; not of the code, which a replay tries."""
         texts = ("probe", "structure", "trainer", "scale")
-        hashed = {name: PIN.sub(r"\1", getattr(self, name)) for name in texts}
+        hashed = {name: unpin(getattr(self, name)) for name in texts}
         numbers = self.model_dump(include={"seed", "width", "parameters"})
         components = [used.hashed for used in self.components]
         fields = {**hashed, **numbers, "engine": ENGINE, "components": components}
@@ -99,12 +99,22 @@ class Plan(BaseModel):
     @property
     def question(self) -> tuple[str, str, str]:
         """Return what was asked: the probe as resolved, a file's whatever it held, its version, the scale."""
-        return PIN.sub(r"\1", self.probe), str(self.asker.version), self.scale
+        return unpin(self.probe), str(self.asker.version), self.scale
+
+    @property
+    def setting(self) -> tuple[str, int | None, str]:
+        """Return what was put to the question, whatever files held: structure, width and trainer."""
+        return unpin(self.structure), self.width, unpin(self.trainer)
 
     @property
     def asker(self) -> Used:
         """Return the probe among the components."""
         return next(used for used in self.components if used.kind == "probe")
+
+
+def unpin(text: str) -> str:
+    """Return a text in which files are named without what they held."""
+    return PIN.sub(r"\1", text)
 
 
 def readable(text: str) -> str:

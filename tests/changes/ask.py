@@ -46,7 +46,8 @@ def ask(work: str, asked: Mapping[str, Any], env: Mapping[str, str], argv: list[
         structure = vars(main)[structure.removeprefix("cell:")]
     if argv == ["card"]:
         card = probekit.card(structure, probe, store="store")
-        return {"seeds": [run.seed for run in card.columns[0].cells[0].runs], "left_out": card.left_out}
+        rows = [[run.seed for run in cell.runs] for column in card.columns for cell in column.cells]
+        return {"rows": rows, "left_out": card.left_out}
     try:
         result = probekit.run(probe, structure, **words)
     except probekit.ProbekitError as error:

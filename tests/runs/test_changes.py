@@ -11,8 +11,6 @@ from changes.case import Case, change, lay_out, try_case
 from changes.table import CASES, KNOWN_NEEDLESS, QUICK
 from changes.tiny import ASKED
 
-SLOW = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def one() -> Iterator[Asker]:
@@ -23,7 +21,7 @@ def one() -> Iterator[Asker]:
 
 def marks(case: Case) -> list[pytest.MarkDecorator]:
     """Return the marks of a case: all but a few of each kind are slow."""
-    found = [] if case.name in QUICK else [SLOW]
+    found = [] if case.name in QUICK else [pytest.mark.slow]
     if case.name in KNOWN_NEEDLESS:
         found.append(pytest.mark.xfail(strict=True, reason=KNOWN_NEEDLESS[case.name]))
     return found
@@ -56,18 +54,31 @@ POOLED = {
 }
 
 
-@pytest.mark.parametrize("of", [pytest.param(of, marks=SLOW) for of in POOLED])
-def test_seeds_of_two_codes_never_share_a_row_of_a_card(of: str, one: Asker, tmp_path: Path) -> None:
-    (case,) = (case for case in CASES if case.name == POOLED[of])
+def ask_for_seeds(name: str, one: Asker, work: Path) -> tuple[list[list[int]], list[str]]:
+    """Run seed 0 before a change and seeds 1 and 2 after it: a card's rows, and what it leaves out."""
+    (case,) = (case for case in CASES if case.name == name)
     words = {**ASKED, **case.asked}
-    lay_out(case, tmp_path)
-    one.ask(work=str(tmp_path), asked={**words, "seed": 0}, env={}, argv=[])
-    for name, edit in case.edits.items():
-        change(tmp_path / name, edit)
-    for seed in (1, 2):
-        one.ask(work=str(tmp_path), asked={**words, "seed": seed}, env={}, argv=[])
-    card = one.ask(work=str(tmp_path), asked=words, env={}, argv=["card"])
-    assert card["seeds"] == [1, 2]
-    (line,) = card["left_out"]
+    lay_out(case, work)
+    for seed in (0, 1, 2):
+        if seed == 1:
+            for file, edit in case.edits.items():
+                change(work / file, edit)
+        assert "stamp" in one.ask(work=str(work), asked={**words, "seed": seed}, env={}, argv=[])
+    card = one.ask(work=str(work), asked=words, env={}, argv=["card"])
+    return card["rows"], card["left_out"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", POOLED)
+def test_seeds_of_two_codes_never_share_a_row_of_a_card(of: str, one: Asker, tmp_path: Path) -> None:
+    rows, left_out = ask_for_seeds(POOLED[of], one, tmp_path)
+    assert rows == [[1, 2]]
+    (line,) = left_out
     assert "-s0-" in line
     assert "it is of other code of the" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a comment", "a comment in a trainer's file", "a comment in a probe"])
+def test_seeds_share_a_row_after_a_harmless_change(name: str, one: Asker, tmp_path: Path) -> None:
+    assert ask_for_seeds(name, one, tmp_path) == ([[0, 1, 2]], [])
