@@ -53,9 +53,9 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
         counts = ", ".join(
             f"{states[state]} {words}"
             for state, words in (
-                ("holds", "hold"),
-                ("pinned", "are pinned by releases"),
-                ("differs", "differ"),
+                ("holds", "would come out the same"),
+                ("pinned", "rest on releases alone"),
+                ("differs", "would differ"),
                 ("unknown", "could not be judged"),
             )
             if states[state]

@@ -133,7 +133,7 @@ def test_each_text_of_a_result_may_be_hostile(
         look(spoil(kept, tmp_path / "store", replaced(whole, place, text)), capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("name", HOSTILE)
 def test_each_hostile_text_may_stand_in_each_field(
     name: str, kept: Path, whole: dict[str, Any], tmp_path: Path, capsys: Capture
@@ -153,7 +153,7 @@ def test_a_page_is_drawn_beside_a_probe_that_no_machine_holds(
     look(store, capsys, drawn=True)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("name", NUMBERS)
 def test_each_number_of_a_result_may_be_hostile(
     name: str, kept: Path, whole: dict[str, Any], tmp_path: Path, capsys: Capture
