@@ -120,9 +120,11 @@ def write_sealed(path: Path, fields: dict[str, Any]) -> None:
 def fill(result: dict[str, Any]) -> dict[str, Any]:
     """Return a result in which each container of texts holds one."""
     probe, *rest = result["plan"]["components"]  # the probe's code stays, or the run stands in no column
-    used = [probe, *({**one, "files": {"w": "0" * 64}, "values": {"a.b": "0" * 64}} for one in rest)]
-    plan = {**result["plan"], "components": used, "noise": {"loss": 0.01}, "nonce": "1"}
+    used = [probe, *({**one, "files": {"w": "0" * 64}, "source": "0" * 64} for one in rest)]
+    plan = {**result["plan"], "components": used, "noise": {"loss": 0.01}, "pins": {"torch": "2"}}
+    words = {name: {**result["behaviour"][name], "word": "x"} for name in ("structure", "training", "recipe")}
     told = {"unscored": {"ord": "why"}, "missing": {"flops": "why"}, "put_back": {"training": ["threads"]}}
+    told["behaviour"] = {**result["behaviour"], **words}
     return {**result, "plan": plan, **told, "measured": {"receptive_radius": 3.0}, "harder": {"loss": 0.1}}
 
 
@@ -150,8 +152,9 @@ def numbers(value: Any, at: Place = ()) -> Iterator[Place]:
 
 MAPPINGS = frozenset(
     (
-        "imports", "values", "files", "metrics", "train", "validation", "harder", "unscored", "controls",
-        "floors", "intervals", "counts", "measured", "missing", "put_back", "noise",
+        "pins", "probe", "structure", "training", "recipe", "files", "metrics", "train", "validation",
+        "harder", "unscored", "controls", "floors", "intervals", "counts", "measured", "missing",
+        "put_back", "noise",
     )
 )  # fmt: skip
 """Fields whose keys are names that anybody may choose."""
