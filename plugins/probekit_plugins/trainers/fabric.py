@@ -15,6 +15,7 @@ from probekit.catalog.denormals import flushing
 from probekit.errors import RunError, UsageError, reason
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.steps import is_watched, report_step
+from probekit.stop import Stopped
 from probekit_plugins.trainers.message import NEXT, STATE, STEP, pack
 from probekit_plugins.trainers.ranks import Ranks
 from probekit_plugins.trainers.supervised import Supervised
@@ -117,7 +118,7 @@ class Fabric(Supervised):
             self.state_dict()  # what the caller asks for afterwards
             ranks.close()
         except GeneratorExit:
-            with contextlib.suppress(RunError):
+            with contextlib.suppress(RunError, Stopped):  # a rank may have died, a stop was raised already
                 self.state_dict()
             raise
         finally:
