@@ -93,6 +93,7 @@ class Replay:
             stored = Behaviour.model_validate(fields["behaviour"])
             where = Environment.model_validate(fields["environment"])
         except (StoreError, ValidationError, KeyError) as error:
+            folder.read_tensors(CHECKPOINT)  # one that is broken is said to be, and nothing is run
             return f"what it did first is not known ({reason(error)})"
         return self._compare_syntax(plan) or self._try(lambda: self._compare_start(stored, where))
 

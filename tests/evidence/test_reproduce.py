@@ -16,6 +16,7 @@ from probekit.interfaces import Claim, Metric, Published
 from probekit.plans.finite import as_json
 from probekit.plans.job import make_job
 from probekit.scores.interval import quantile
+from probekit.storage.behaviour import Behaviour
 from probekit.storage.result import Environment, Result
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
@@ -160,14 +161,11 @@ def test_a_margin_that_is_no_number_is_judged_to_be_none(wild: float | None) -> 
     as_json(one.model_dump(mode="json"))
 
 
-def test_results_of_another_source_of_the_probe_stand_in_no_table() -> None:
-    found = results(Best=(0.1,), Near=(0.1,), Worst=(0.4,))
-    one = found["Best", 0]
-    used = tuple(
-        u.model_copy(update={"source": "f" * 64}) if u.kind == "probe" else u for u in one.plan.components
-    )
-    found["Best", 0] = one.model_copy(update={"plan": one.plan.model_copy(update={"components": used})})
-    with pytest.raises(ValueError, match="another source"):
+def test_results_of_other_code_of_the_probe_stand_in_no_table() -> None:
+    found = results(Best=(0.1, 0.1), Near=(0.1,), Worst=(0.4,))
+    other = Behaviour(probe={"data of test": "f" * 16})
+    found["Best", 0] = found["Best", 0].model_copy(update={"behaviour": other})
+    with pytest.raises(ValueError, match="other code of the probe"):
         table(found)
 
 

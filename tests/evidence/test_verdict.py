@@ -130,9 +130,9 @@ def test_smoke_is_undecided_and_claims_no_order(store: Store, capsys: pytest.Cap
 def test_no_control_lies_above_0(store: Store) -> None:
     put(store, "unet", {0: 0.1, 1: 0.1, 2: 0.1})
     (folder,) = put(store, "unet+average", {0: 0.2})
-    plan = folder.read_result().plan
+    question = folder.read_result().behaviour.probe
     certificate = Certificate(
-        probe="noisy", version=1, source=plan.asker.code, scale="smoke", items=1, checks=(),
+        probe="noisy", version=1, question=question, scale="smoke", items=1, checks=(),
         networks={"window": {"loss": 0.13}, "dense": {"loss": 3.0}},
     )  # fmt: skip
     store.loose("certificate-noisy-smoke").write_json("certificate.json", certificate.model_dump(mode="json"))

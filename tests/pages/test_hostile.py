@@ -39,7 +39,7 @@ def hostile(folder: Path) -> Store:
     (odd / RESULT).write_text("{")
     check = Check(name=IMG, holds=True, evidence=IMG)
     certificate = Certificate(
-        probe="noisy", version=1, source=result.plan.asker.code, scale="smoke", items=1, checks=(check,)
+        probe="noisy", version=1, question=result.behaviour.probe, scale="smoke", items=1, checks=(check,)
     )
     folder = store.loose("certificate-noisy-smoke")
     folder.write("certificate.json", certificate.model_dump_json().encode())
