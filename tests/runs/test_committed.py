@@ -40,16 +40,11 @@ def move_function(folder: Path, name: str, old: str) -> None:
     (node,) = (one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef) and one.name == old)
     source = ast.get_source_segment(text, node)
     assert source is not None
-    imports = [
-        ast.get_source_segment(text, one)
-        for one in ast.parse(text).body
-        if isinstance(one, ast.Import | ast.ImportFrom)
-    ]
+    renamed = rf"\b{old}\b(?=\(|,|\))"
+    # what the function needs of its module comes with it
+    (folder / f"{name}_moved.py").write_text(re.sub(renamed, new, text))
     head = "from __future__ import annotations\n"
-    rest = [one for one in imports if one and "__future__" not in one]
-    moved = re.sub(rf"\b{old}\b", new, source)
-    (folder / f"{name}_moved.py").write_text("\n".join(['"""Moved."""', "", head, *rest, "", "", moved, ""]))
-    left = re.sub(rf"\b{old}\b(?=\(|,|\))", new, text.replace(source, ""))
+    left = re.sub(renamed, new, text.replace(source, ""))
     left = left.replace(head, f"{head}\nfrom probekit_plugins.layers.{name}_moved import {new}\n")
     path.write_text(left)
 
