@@ -34,6 +34,8 @@ def built_in() -> Iterator[Any]:
         if component.kind in PROMISES and owner is not None and owner.distribution == DISTRIBUTION:
             for check in checks(component.kind, component.long_name):
                 marks = [pytest.mark.slow] if LONG.intersection({check.name, component.name}) else []
+                if check.name.endswith("alike-elsewhere"):  # two processes for each component
+                    marks = [pytest.mark.stress]
                 yield pytest.param(check, id=f"{component.kind}-{component.name}-{check}", marks=marks)
 
 
