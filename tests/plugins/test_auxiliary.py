@@ -149,7 +149,7 @@ def test_fabric_trains_what_supervised_does(made: Any, devices: int) -> None:
 def test_gradients_that_a_layer_adds_in_its_forward_pass_count() -> None:
     seen: list[dict[str, float]] = []
     model = OwnGradient()
-    with listen(lambda loss, gradients: seen.append(gradients)):
+    with listen(lambda loss, gradients, buffers: seen.append(gradients)):
         losses(model)
     assert [one["own"] for one in seen] == pytest.approx([0.25 * 2**0.5] * 4)
     assert (model.own < 1).all()
