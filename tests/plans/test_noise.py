@@ -17,6 +17,7 @@ from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
 from probekit.catalog.registry import registry
 from probekit.plans.scale import probe_at
+from probekit.storage.behaviour import Behaviour
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
 from probekit_probes.noise import MEASURED
@@ -28,7 +29,10 @@ ASIS = {"probe": "nonlocality", "trainer": "supervised"}
 def keep(store: Store, loss: float, **asked: object) -> None:
     """Store a result of a real plan."""
     plan = planned(**{**ASIS, **asked})
-    store.new(plan).write_result(Result(plan=plan, status="done", metrics={"loss": loss}, environment=HERE))
+    known = Behaviour(probe={"loss of wild answers": 1.5})
+    store.new(plan).write_result(
+        Result(plan=plan, status="done", metrics={"loss": loss}, environment=HERE, behaviour=known)
+    )
 
 
 def test_the_noise_is_pooled_over_structures_and_leaves_out_what_is_not_as_the_scale_sets_it(
@@ -43,7 +47,8 @@ def test_the_noise_is_pooled_over_structures_and_leaves_out_what_is_not_as_the_s
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "noise.py"), str(tmp_path)], capture_output=True, text=True
     )
-    assert json.loads(done.stdout) == {"nonlocality": {"smoke": {"loss": pytest.approx(0.0707)}}}
+    found = json.loads(done.stdout)["nonlocality"]["smoke"]
+    assert found == {"noise": {"loss": pytest.approx(0.0707)}, "question": {"loss of wild answers": 1.5}}
 
 
 def example() -> ModuleType:
@@ -64,11 +69,13 @@ def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
 
 def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
     for probe, scales in MEASURED.items():
-        for scale, values in scales.items():
+        for scale, measured in scales.items():
+            values = measured["noise"]
             made = probe_at(probe, scale, registry())
             known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
             assert set(values) <= known
             assert made.scales[scale].noise == values
+            assert made.scales[scale].noise_question == measured["question"] != {}
             assert min(values.values()) > 0
 
 
