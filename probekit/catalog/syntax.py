@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
@@ -102,8 +103,9 @@ def imported_names(tree: ast.Module, name: str, is_package: bool) -> Iterator[st
             yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
+@functools.lru_cache(maxsize=1024)
 def tree_digest(tree: ast.Module) -> str:
-    """Return the sha256 of a syntax tree without its docstrings."""
+    """Return the sha256 of a syntax tree without its docstrings, computed once for a tree."""
     return hashlib.sha256("\0".join(_write(tree)).encode("utf-8", "backslashreplace")).hexdigest()
 
 

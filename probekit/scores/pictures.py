@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from probekit.plain import plain
 
@@ -26,7 +27,10 @@ BAND = 16
 """How many times as long as high a sequence is drawn."""
 FLAT = 8
 """How many times as long as high a frame is drawn at the most."""
-INCH = 1.7
+INCH = 1.4
+"""Width and height of a panel."""
+LABEL, GAP, RANGE, LINE = 1.25, 0.1, 0.5, 0.22
+"""Inches: of row labels, between panels, of the range beside a signed panel, of a line of text."""
 SIDE = 2048
 """Positions of a side that a picture shows at the most."""
 DOTS = 130
@@ -53,44 +57,74 @@ def grid(
 
 
 def arrange(title: str, heads: Sequence[str], strips: Sequence[Strip], signed: frozenset[str]) -> Figure:
-    """Return the figure of a grid."""
-    flat = all(isflat(panel) for strip in strips for panel in strip.panels)
-    wide, tall = (2 * INCH, INCH / 3) if flat else (INCH, INCH)
-    figure = new_figure(len(heads) * wide + 0.9, len(strips) * tall + 0.7)
-    axes = figure.subplots(len(strips), len(heads), squeeze=False)
-    panels = [(head, p) for strip in strips for head, p in zip(heads, strip.panels, strict=True)]
-    grey = [p for head, p in panels if head not in signed and p.shape[0] != 3]
-    low = min((float(p.min()) for p in grey), default=0.0)
-    high = max((float(p.max()) for p in grey), default=1.0)
-    for strip, row in zip(strips, axes, strict=True):
-        for panel, head, ax in zip(strip.panels, heads, row, strict=True):
-            show(ax, panel, low, high, signed=head in signed)
-        upright = {"rotation": 0, "ha": "right", "va": "center"} if flat else {}
-        row[0].set_ylabel(plain(strip.label), fontsize=8, **upright)
-    for head, ax in zip(heads, axes[0], strict=True):
-        ax.set_title(plain(head), fontsize=9)
-    figure.suptitle(plain(title), fontsize=10)
+    """Return the figure of a grid: one axes in inches, as one per panel takes many times longer to draw."""
+    is_flat = all(isflat(panel) for strip in strips for panel in strip.panels)
+    cell_width, cell_height = (2 * INCH, INCH / 3) if is_flat else (INCH, INCH)
+    lines = textwrap.wrap(plain(title), int(10 * (LABEL + len(heads) * cell_width))) or [""]
+    top = LINE * (len(lines) + 1.6)
+    widths = [cell_width + GAP + (RANGE if head in signed else 0.0) for head in heads]
+    lefts = [LABEL + sum(widths[:column]) for column in range(len(heads))]
+    figure = new_figure(LABEL + sum(widths), top + len(strips) * (cell_height + GAP), layout=None)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, figure.get_figwidth())
+    axes.set_ylim(figure.get_figheight(), 0)
+    axes.set_autoscale_on(False)
+    axes.text(figure.get_figwidth() / 2, LINE / 2, "\n".join(lines), ha="center", va="top", fontsize=12)
+    for left, head in zip(lefts, heads, strict=True):
+        axes.text(left + cell_width / 2, top - LINE / 4, plain(head), ha="center", va="bottom", fontsize=12)
+    limits = shared_limits(strips, heads, signed)
+    for row, strip in enumerate(strips):
+        y = top + row * (cell_height + GAP)
+        label = "\n".join(textwrap.wrap(plain(strip.label), 14))
+        axes.text(LABEL - GAP, y + cell_height / 2, label, ha="right", va="center", fontsize=11)
+        for left, head, panel in zip(lefts, heads, strip.panels, strict=True):
+            box = (left, y, cell_width, cell_height)
+            draw_panel(axes, box, panel, None if head in signed else limits)
     return figure
 
 
-def show(ax: Axes, panel: Tensor, low: float, high: float, *, signed: bool) -> None:
-    """Draw one panel: an image, or, where it has one dimension, a band."""
-    if signed:
+def shared_limits(
+    strips: Sequence[Strip], heads: Sequence[str], signed: frozenset[str]
+) -> tuple[float, float]:
+    """Return the least and the greatest number of all panels that are drawn in greys."""
+    panels = [(head, p) for strip in strips for head, p in zip(heads, strip.panels, strict=True)]
+    greys = [panel for head, panel in panels if head not in signed and panel.shape[0] != 3]
+    low = min((float(panel.min()) for panel in greys), default=0.0)
+    return low, max((float(panel.max()) for panel in greys), default=1.0)
+
+
+def draw_panel(
+    axes: Axes, box: tuple[float, float, float, float], panel: Tensor, limits: tuple[float, float] | None
+) -> None:
+    """Draw one panel into a box (left, top, width, height), keeping its pixels square.
+
+    Args:
+        limits: the numbers that are black and white; None for a signed panel, white at zero, whose range is
+            written beside it.
+    """
+    if limits is None:
         values = panel.detach().cpu().float()
-        furthest = values.abs().argmax(0, keepdim=True)
-        shown = appearance(values.gather(0, furthest))
+        shown = appearance(values.gather(0, values.abs().argmax(0, keepdim=True)))
         most = max(float(abs(shown).max()), 1e-6)
-        drawn: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+        style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
     else:
         shown = appearance(panel)
-        drawn = {"cmap": "gray", "vmin": low, "vmax": high} if shown.shape[-1] == 1 else {}
-    picture = shown[..., 0] if shown.shape[-1] == 1 else shown.clip(0, 1)
-    image = ax.imshow(picture, interpolation="nearest", **drawn)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    if signed:
-        bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
-        bar.ax.tick_params(labelsize=6)
+        style = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]} if shown.shape[-1] == 1 else {}
+    left, top, width, height = box
+    pixel = min(width / shown.shape[1], height / shown.shape[0])
+    half_width, half_height = pixel * shown.shape[1] / 2, pixel * shown.shape[0] / 2
+    x, y = left + width / 2, top + height / 2
+    extent = (x - half_width, x + half_width, y + half_height, y - half_height)
+    pixels = shown[..., 0] if shown.shape[-1] == 1 else shown.clip(0, 1)
+    axes.imshow(pixels, interpolation="nearest", aspect="auto", extent=extent, **style)
+    frame = (
+        [extent[0], extent[1], extent[1], extent[0], extent[0]],
+        [extent[2]] * 2 + [extent[3]] * 2 + [extent[2]],
+    )
+    axes.plot(*frame, color="#7f8790", linewidth=0.6)
+    if limits is None:
+        axes.text(extent[1] + GAP / 2, y, f"±{most:.2g}", ha="left", va="center", fontsize=10)
 
 
 def appearance(values: Tensor) -> NDArray[Any]:
@@ -174,12 +208,12 @@ def default_style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """Return an empty figure of so many inches, of no window and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
