@@ -83,11 +83,13 @@ def read_tree(name: str, path: Path) -> ast.Module | None:
     return tree
 
 
-def imported_names(tree: ast.Module, name: str, is_package: bool) -> Iterator[str]:
-    """Yield the full names of what a module imports, anywhere in it, with the packages that these lie in.
+@functools.lru_cache(maxsize=1024)
+def imported_names(tree: ast.Module, name: str, *, is_package: bool) -> tuple[str, ...]:
+    """Return the full names of what a module imports, anywhere in it, with the packages that these lie in.
 
-    Of `from a import b` it yields a and a.b, as b may be a module.
+    Of `from a import b` they are a and a.b, as b may be a module.
     """
+    names: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
@@ -100,7 +102,8 @@ def imported_names(tree: ast.Module, name: str, is_package: bool) -> Iterator[st
             continue
         for one in found:
             parts = one.split(".")
-            yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+            names |= dict.fromkeys(".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return tuple(names)
 
 
 @functools.lru_cache(maxsize=1024)
