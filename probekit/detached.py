@@ -14,24 +14,25 @@ def main() -> int:
     from probekit.catalog.guest import put_standard_library_first
 
     put_standard_library_first()
-    from probekit.cli.sent import executor_of, iterator
-    from probekit.executor import DONE
+    from probekit.catalog.registry import registry
+    from probekit.schedule.parallel import make_executor, read_ending, wait_for_workers
     from probekit.stop import REQUEUE, behind, stop
 
-    asked = json.load(sys.stdin)
-    workers, folders = executor_of(asked["executor"]), [Path(one) for one in asked["folders"]]
-    codes = []
+    request = json.load(sys.stdin)
+    executor, folders = make_executor(request["executor"], registry()), map(Path, request["folders"])
+    statuses = []
     try:
-        with stop.heard(), closing(iterator(workers, folders, asked["command"])) as events:
-            for event in events:
-                codes.append(event.code)
-                print(f"{event.folder.name}: exit code {event.code} {event.said}".rstrip(), flush=True)
+        with stop.heard(), closing(wait_for_workers(list(folders), executor, request["command"])) as endings:
+            for ending in endings:
+                status, _, message = read_ending(ending)
+                statuses.append(status)
+                print(f"{ending.folder.name}: {status} {message}".rstrip(), flush=True)
     except BaseException as error:
         if behind(error) is None:
             raise
-        print("stopped; what was done is kept", flush=True)
+        print("stopped; all finished work is kept", flush=True)
         return REQUEUE
-    return DONE if all(code == DONE for code in codes) else 1
+    return 0 if all(status == "done" for status in statuses) else 1
 
 
 if __name__ == "__main__":

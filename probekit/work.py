@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="a run's, which holds its spec.json")
     parser.add_argument("--device", help="cpu, cuda or mps")
     parser.add_argument("--timeout", type=float, help="seconds after which the run fails")
+    parser.add_argument("--threads", type=int, help="of the run; one, unless OMP_NUM_THREADS says more")
     parser.add_argument("--tied", action="store_true", help="save and end once standard input is closed")
     parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
     asked = parser.parse_args()
@@ -40,6 +41,7 @@ def main() -> int:
     from probekit.errors import ProbekitError
     from probekit.executor import DONE, FAILED
     from probekit.runs.work import work
+    from probekit.schedule.cores import default_threads
     from probekit.stop import REQUEUE, behind, stop
     from probekit.storage.claim import SETTLED, Claimed
 
@@ -48,7 +50,7 @@ def main() -> int:
     given = asked.device, asked.timeout, asked.allow_code
     try:
         with stop.heard():
-            start_threads()
+            start_threads(asked.threads or default_threads())
             try:
                 found = work(asked.folder.absolute(), registry(), *given)
             except Claimed as claim:  # perhaps by somebody who looked at it for an instant, or is dead

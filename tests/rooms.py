@@ -16,6 +16,7 @@ ROOMS = (
     "storage",
     "scores",
     "runs",
+    "schedule",
     "evidence",
     "cards",
     "pages",

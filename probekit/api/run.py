@@ -1,27 +1,34 @@
-"""Running puts a structure to a probe, over one seed or several, and shows how far it is."""
+"""`probekit.run` puts structures to probes, and shows how far the runs are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from probekit.api.results import Results
-from probekit.catalog.registry import registry
-from probekit.cli.progress import Progress
+from probekit.catalog.registry import registry as installed_registry
+from probekit.cli.follow import follow_schedule
 from probekit.errors import RunError, UsageError
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
 from probekit.runs import generators
-from probekit.runs.run import carry_out, named
+from probekit.runs.run import named
+from probekit.schedule.event import Event
+from probekit.schedule.schedule import Schedule
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from probekit.catalog.registry import Registry
+    from probekit.plans.job import Job
 
-class Asked(TypedDict, total=False):
+    Structure = str | Callable[..., Module]
+
+
+class Options(TypedDict, total=False):
     """What may be given besides probe, structure and seeds."""
 
     scale: str
@@ -33,23 +40,37 @@ class Asked(TypedDict, total=False):
     store: str | Path | None
     force: bool
     timeout: float | None
+    jobs: int | None
+    threads: int | None
+
+
+@overload
+def run(probe: str, structure: Structure, *, seeds: None = ..., **options: Unpack[Options]) -> Result: ...
 
 
 @overload
 def run(
-    probe: str, structure: str | Callable[..., Module], *, seeds: None = ..., **asked: Unpack[Asked]
-) -> Result: ...
-
-
-@overload
-def run(
-    probe: str, structure: str | Callable[..., Module], *, seeds: int, **asked: Unpack[Asked]
+    probe: str | list[str],
+    structure: Structure | Sequence[Structure],
+    *,
+    seeds: int,
+    **options: Unpack[Options],
 ) -> Results: ...
 
 
+@overload
 def run(
-    probe: str,
-    structure: str | Callable[..., Module],
+    probe: list[str], structure: Structure | Sequence[Structure], **options: Unpack[Options]
+) -> Results: ...
+
+
+@overload
+def run(probe: str, structure: list[Structure] | list[str], **options: Unpack[Options]) -> Results: ...
+
+
+def run(
+    probe: str | list[str],
+    structure: Structure | Sequence[Structure],
     *,
     scale: str = "quick",
     seed: int = 0,
@@ -61,38 +82,87 @@ def run(
     store: str | Path | None = None,
     force: bool = False,
     timeout: float | None = None,
+    jobs: int | None = None,
+    threads: int | None = None,
 ) -> Result | Results:
-    """Put a structure to a probe and return the result, from the store where it is there.
+    """Put a structure to a probe and return the result, from the store if it is there.
 
-    probe, trainer: a name, with parameters in brackets, as "nonlocality(size=64)". structure: an expression
-    such as "unet+lambda+pe", or any callable that builds a torch.nn.Module; of `shape` and `width` it is
-    given what it takes. A callable that cannot be imported by its name (a lambda, a partial, a closure) is
-    run anew each time. seeds: run seeds 0 to seeds - 1 and return Results. timeout: seconds that each may
-    take. A bar on the terminal, or in a notebook, shows how far it is.
-    Raises UsageError for what cannot be meant, StoreError where the store refuses, RunError where one fails.
+    A bar on the terminal or in a notebook shows how far the run is.
+
+    Args:
+        probe: a name with parameters, such as "nonlocality(size=64)", or a list of them.
+        structure: an expression such as "unet+lambda+pe", or a callable that builds a torch.nn.Module (of
+            `shape` and `width` it gets what it takes), or a list of them. A callable that cannot be imported
+            by its name (a lambda, a partial, a closure) is trained anew each time.
+        scale: one of the probe's scales.
+        seed: of weights, order and training set.
+        seeds: run seeds 0 to seeds - 1 instead.
+        trainer: a name with parameters, such as "supervised(epochs=20)".
+        width: channels; the scale's by default.
+        budget: parameters to come near to, instead of a width.
+        device: "cpu", "cuda" or "mps"; the fastest there is by default.
+        store: the folder of results; $PROBEKIT_HOME or ./probekit-runs by default.
+        force: train anew beside what is stored.
+        timeout: seconds that each run may take.
+        jobs: runs at once; by default as many as there are cores, or GPUs. Callables run one by one.
+        threads: of each run; by default what OMP_NUM_THREADS says, else one.
+
+    Returns:
+        The result; Results where `seeds`, or a list of probes or structures, is given.
+
+    Raises:
+        UsageError: if an argument names nothing or has a wrong value.
+        StoreError: if the store cannot be read or written.
+        RunError: if a run fails.
     """
     if seeds is not None and (seeds < 1 or seed):
-        found = "there is nothing to run" if seeds < 1 else "they exclude each other"
-        raise UsageError(f"seeds={seeds}, seed={seed}", found, "Give seeds=3, or seed=3, alone.")
-    expression, known = named(structure, registry())
-    spec = make_spec(
-        probe=probe, structure=expression, scale=scale, seed=seed, trainer=trainer, width=width, budget=budget
+        reason = "there is nothing to run" if seeds < 1 else "they exclude each other"
+        raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Give seeds=3, or seed=3, alone.")
+    probes = [probe] if isinstance(probe, str) else list(probe)
+    structures = [structure] if isinstance(structure, str) or callable(structure) else list(structure)
+    numbers = [seed] if seeds is None else range(seeds)
+    has_callables = not all(isinstance(item, str) for item in structures)
+    schedule = Schedule(
+        Store(store),
+        device=device,
+        force=force,
+        timeout=timeout,
+        jobs=1 if has_callables else jobs,
+        threads=threads,
     )
-    found_all = []
-    with generators.kept(), Progress(seeds or 1) as progress:
-        first = make_job(spec, known)
-        for number in [seed] if seeds is None else range(seeds):
-            outcome = carry_out(
-                first.seeded(number),
-                known,
-                device=device,
-                store=Store(store),
-                force=force,
-                watch=progress.watch,
-                timeout=timeout,
-            )
-            if outcome.result.status == "failed":
-                asked = f"running {expression} on {probe}, seed {number}"
-                raise RunError(asked, outcome.result.error, f"See {outcome.folder.path}.")
-            found_all.append(outcome.result)
-    return found_all[0] if seeds is None else Results(found_all)
+    fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
+    with generators.kept():
+        planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
+        report = follow_schedule(schedule, planned_jobs, registry)
+    if report.interruption:
+        raise report.interruption
+    for event in report.events:
+        check_event(event)
+    results = [event.result for event in report.events if event.result is not None]
+    is_single = isinstance(probe, str) and (isinstance(structure, str) or callable(structure))
+    return results[0] if is_single and seeds is None else Results(results)
+
+
+def plan_jobs(
+    probes: Sequence[str], structures: Sequence[Structure], seeds: Sequence[int], fields: dict[str, Any]
+) -> tuple[list[Job], Registry]:
+    """Plan every structure on every probe; return the jobs and a registry that knows them all."""
+    registry, jobs = installed_registry(), []
+    for structure in structures:
+        expression, registry = named(structure, registry)
+        for probe in probes:
+            job = make_job(make_spec(probe=probe, structure=expression, **fields), registry)
+            jobs += [job.seeded(number) for number in seeds]
+    return jobs, registry
+
+
+def check_event(event: Event) -> None:
+    """Raise what kept a run from having scores."""
+    if event.status in ("stored", "done"):
+        return
+    if event.error:
+        raise event.error
+    spec = event.job.plan.spec
+    where = event.folder.path if event.folder else "the store"
+    reason = event.result.error if event.result else event.message or event.status
+    raise RunError(f"running {spec.structure} on {spec.probe}, seed {spec.seed}", reason, f"See {where}.")

@@ -15,13 +15,14 @@ GRAIN = 1 << 15
 """Numbers that torch gives to a thread at the least."""
 
 
-def start_threads() -> None:
-    """Start torch's threads so that they take them as zero from now on: for a process that is ours alone.
+def start_threads(count: int) -> None:
+    """Start so many of torch's threads, which take them as zero: for a process that is ours alone.
 
     It comes before all other work: threads that are there already keep to what they do.
     """
     import torch
 
+    torch.set_num_threads(count)
     if not flushing():
         torch.set_flush_denormal(True)
         halves()

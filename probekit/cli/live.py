@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -48,16 +48,27 @@ class Live:
 
 
 class Ahead(Live):
-    """The runs of a command that were sent: how many have ended, and each that runs, with the time left."""
+    """The runs of a command that workers carry out: how many have ended, and how far each one is."""
 
-    def __init__(self, sent: Mapping[Path, Job]) -> None:
-        self.left, self.runs, self.begun = dict(sent), len(sent), time.monotonic()
+    def __init__(self, runs: int) -> None:
+        self.runs, self.ended, self.stored = runs, 0, 0
+        self.jobs: dict[Path, Job] = {}
+        self.start = time.monotonic()
         super().__init__(self.table)
 
-    def step(self, folder: Path) -> None:
+    def add(self, folder: Path, job: Job) -> None:
+        """Show a run that a worker has."""
+        self.jobs[folder] = job
+
+    def skip(self) -> None:
+        """Count a run that was stored."""
+        self.stored += 1
+
+    def finish(self, folder: Path) -> None:
         """Count a run that ended."""
-        job = self.left.pop(folder)
-        note(f"[{self.runs - len(self.left)}/{self.runs}] {job.name} has ended")
+        job = self.jobs.pop(folder)
+        self.ended += 1
+        note(f"[{self.stored + self.ended}/{self.runs}] {job.name} has ended")
 
     def table(self) -> Any:
         """Return what is drawn."""
@@ -67,13 +78,13 @@ class Ahead(Live):
         from probekit.storage.folder import Folder
         from probekit.storage.phase import pace
 
-        ended = self.runs - len(self.left)
-        passed = time.monotonic() - self.begun
-        rest = f", about {duration(passed / ended * len(self.left))} left" if ended else ""
-        table = Table(title=f"{ended} of {self.runs} runs have ended{rest}", title_justify="left", box=None)
+        passed = time.monotonic() - self.start
+        rest = f", about {duration(passed / self.ended * len(self.jobs))} left" if self.ended else ""
+        title = f"{self.stored + self.ended} of {self.runs} runs have ended{rest}"
+        table = Table(title=title, title_justify="left", box=None)
         for head in ("run", "step", "left"):
             table.add_column(head)
-        for path, job in [*self.left.items()]:
+        for path, job in [*self.jobs.items()]:
             if (path / ATTEMPT).exists() and table.row_count < SHOWN:
                 step, steps = last_step(Folder(path))
                 left = pace(Folder(path), step, steps)[1]

@@ -26,10 +26,15 @@ Device = Annotated[
 ]
 Executed = Annotated[
     str | None,
-    typer.Option("--executor", help="As local(jobs=4, threads=1).  [default: here, one by one]"),
+    typer.Option("--executor", help="Who carries out runs, as slurm(...).  [default: this machine]"),
 ]
-AtATime = Annotated[
-    int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Short for local(jobs=N).")
+Jobs = Annotated[
+    str | None,
+    typer.Option("--jobs", "-j", metavar="N", help="Runs at once.  [default: auto, all cores or GPUs]"),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, help="Of each run.  [default: $OMP_NUM_THREADS or 1]"),
 ]
 Page = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
 Markdown = Annotated[Path | None, typer.Option("--md", metavar="FILE", help="Write Markdown.")]

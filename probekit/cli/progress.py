@@ -84,6 +84,10 @@ class Progress:
         )
         self.stage = ""
 
+    def skip(self) -> None:
+        """Count a run that was stored."""
+        self.begun += 1
+
     def watch(self, stage: str, row: Row) -> None:
         """Show one row of a stage."""
         if self.bars.disable:

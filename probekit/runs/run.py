@@ -55,18 +55,20 @@ def carry_out(
     patience: float | None = None,
     timeout: float | None = None,
     only: Folder | None = None,
+    replay: Replay | None = None,
 ) -> Outcome:
     """Return the stored result of a job, or perform it; with `force`, in a new folder beside it.
 
     patience: seconds to wait for another process that is at it, whose result is then returned, before Claimed
     is raised; None for as long as it takes. timeout: seconds that it may take before it fails; its checkpoint
-    is kept. only: the folder to work in, whatever others there are of its plan.
+    is kept. only: the folder to work in, whatever others there are of its plan. replay: that of
+    this job, where one was begun.
     """
     from probekit.runs.engine import perform
 
     where = chosen_device(device)
     tell = watch or (lambda stage, row: None)
-    replay, begun = Replay(job, where), time.monotonic()
+    replay, begun = replay or Replay(job, where), time.monotonic()
     while True:
         if force:
             folder = store.new(job.plan)

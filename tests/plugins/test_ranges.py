@@ -13,8 +13,8 @@ from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.ranges import Range
 from probekit.catalog.registry import registry
 from probekit.catalog.signature import HANDED, describe, ranges
-from probekit.cli.sent import executor_of
 from probekit.components import Component
+from probekit.schedule.parallel import make_executor
 
 WITH: Mapping[tuple[str, str], str] = {
     ("nonlocality", "size"): "rectangles=2,gap=1,",
@@ -99,6 +99,6 @@ def test_a_number_at_the_end_of_its_range_can_be_planned(
         pytest.importorskip(EXTRAS[component.name])
     run = asked(component, f"{WITH.get((component.name, name), '')}{name}={value}")
     if component.kind == "executor":
-        assert executor_of(run["executor"]) is not None
+        assert make_executor(run["executor"], registry()) is not None
         return
     assert job(**run).plan.parameters > 0

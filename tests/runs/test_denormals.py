@@ -38,7 +38,7 @@ class Seen(torch.nn.Module):
         return self.out(x)
 
 if how == "ours":
-    start_threads()
+    start_threads(2)
 before = halves()
 result = probekit.run(
     "grouping(test=4,train=32,validation=4)", lambda shape: Seen(shape.inputs, shape.outputs),

@@ -199,7 +199,7 @@ def test_a_worker_s_hash_seed_is_fixed_where_nobody_chose_one(chosen: str, seed:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [("--jobs", "1"), ("--detach",)], ids=["jobs", "detach"])
+@pytest.mark.parametrize("way", [("--executor", "local(jobs=1)"), ("--detach",)], ids=["jobs", "detach"])
 def test_workers_of_a_command_are_given_the_seed(way: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text(HASHES)
     env = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}

@@ -94,7 +94,7 @@ def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had
         process.send_signal(one)
         printed, said = process.communicate(timeout=60)
         assert process.returncode == code, said
-        assert f"probekit: {one.name}: stopped; what was done is kept. Type the same command" in said
+        assert f"probekit: {one.name}: stopped; all finished work is kept. Type the same command" in said
         assert json.loads(printed)[0]["status"] == "interrupted"
         (folder,) = store.glob("*-smoke-*")
         assert (folder / CHECKPOINT).exists()
@@ -141,7 +141,7 @@ def test_processor_time_that_runs_out_saves_and_the_same_command_goes_on(tmp_pat
         )
         printed, said = process.communicate(timeout=600)
         assert process.returncode == 128 + signal.SIGXCPU, said
-        assert "SIGXCPU: stopped; what was done is kept" in said
+        assert "SIGXCPU: stopped; all finished work is kept" in said
         assert json.loads(printed)[0]["status"] == "interrupted"
         (folder,) = tmp_path.glob("*-smoke-*")
         assert (folder / CHECKPOINT).exists()

@@ -17,7 +17,7 @@ from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.cards.markdown import markdown
 from probekit.cli.commands.run import report
-from probekit.cli.grid import described
+from probekit.cli.rows import run_row
 from probekit.pages.page import page
 from probekit.plans.plan import Plan
 from probekit.runs.run import Outcome
@@ -72,7 +72,7 @@ def test_what_is_stored_is_json_that_reads_back_and_whose_digest_holds(wild: Out
 
 def test_run_says_why_there_is_no_score(wild: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(wild.folder.path.parent)
-    rows = [described(wild.job, "done", wild.folder, wild.result)]
+    rows = [run_row(wild.job, "done", wild.folder, wild.result)]
     report(rows, True, store, [wild], known=KNOWN)
     assert strict(capsys.readouterr().out)[0]["unscored"]["infinite"] == "it is not finite for 3 of 16 items"
     report(rows, False, store, [wild], known=KNOWN)

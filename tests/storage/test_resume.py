@@ -171,7 +171,7 @@ def test_ctrl_c_says_how_to_go_on_and_ends_with_130_in_run_and_in_again(tmp_path
         assert Path(row["folder"], CHECKPOINT).is_file()
         assert (
             said.splitlines()[-1]
-            == "probekit: Ctrl-C: stopped; what was done is kept. Type the same command to go on."
+            == "probekit: Ctrl-C: stopped; all finished work is kept. Type the same command to go on."
         )
         assert "Traceback" not in said
         asked = ("again", row["folder"])

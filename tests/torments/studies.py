@@ -105,7 +105,7 @@ def of_hosts(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     whole = trained(folder / "whole")
     for number in range(times):
         store = folder / f"host{number}"
-        process = start(folder, store, "--jobs", "1")
+        process = start(folder, store, "--executor", "local(jobs=1)")
         while not (found := sorted(store.glob("*/spec.json"))):
             time.sleep(0.05)
         process.kill()

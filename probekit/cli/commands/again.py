@@ -35,7 +35,9 @@ def again(
     Example: probekit again probekit-runs/nonlocality-unet-quick-s0-0123456789ab
     """
     from probekit.cli.commands.run import report
-    from probekit.cli.grid import carry_out_all, interrupted
+    from probekit.cli.follow import follow_schedule, make_interrupted
+    from probekit.cli.rows import event_row
+    from probekit.cli.schedule import make_schedule
     from probekit.plans.job import make_job
     from probekit.plans.stored import changed, code_in, hold
     from probekit.storage.store import Store
@@ -52,11 +54,12 @@ def again(
     job = make_job(before.spec, registry())
     for what in changed(before, job.plan):
         note(f"{what} has changed since: this is another run.")
-    rows, outcomes, stopped = carry_out_all([job], device, Store(store), force)
-    report(rows, as_json, Store(store), outcomes)
-    if stopped:
-        raise interrupted(stopped, " without --force" if force else "")
-    if rows[0]["status"] != "done" and rows[0]["status"] != "stored":
+    folder = Store(store)
+    done = follow_schedule(make_schedule(folder, device=device, force=force), [job], registry())
+    report([event_row(event) for event in done.events], as_json, folder, done.outcomes)
+    if done.interruption:
+        raise make_interrupted(done.interruption, " without --force" if force else "")
+    if not done.count("done", "stored"):
         raise typer.Exit(1)
 
 

@@ -11,12 +11,13 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note, say, write
-from probekit.cli.options import Kept, Markdown
+from probekit.cli.options import Jobs, Kept, Markdown, Threads
 from probekit.cli.table import print_json, print_tables
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.cards.card import Card
+    from probekit.schedule.schedule import Schedule
     from probekit.storage.store import Store
 
 
@@ -42,6 +43,8 @@ def card(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="With --run: as for run.")
     ] = None,
+    jobs: Jobs = None,
+    threads: Threads = None,
     store: Kept = None,
 ) -> None:
     """Show structures x properties from the store: places between floor and perfect, with their intervals.
@@ -52,11 +55,13 @@ def card(
     Example: probekit card unet unet+lambda --probe nonlocality --html card.html
     """
     from probekit.cards.assemble import make_card
+    from probekit.cli.schedule import make_schedule
     from probekit.storage.store import Store
 
     where = Store(store)
     asked = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
-    fine = not run or run_missing(where, structures, probes, seeds, asked, device, timeout)
+    schedule = make_schedule(where, device=device, timeout=timeout, jobs=jobs, threads=threads)
+    fine = not run or run_missing(where, structures, probes, seeds, asked, schedule)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
@@ -99,15 +104,15 @@ def run_missing(
     probes: list[str] | None,
     seeds: int,
     asked: dict[str, Any],
-    device: str | None,
-    timeout: float | None,
+    schedule: Schedule,
 ) -> bool:
     """Run what is not stored yet: what was named, else all structures and probes that the store holds.
 
     Tell whether all of it is there now; what is not is said.
     """
     from probekit.catalog.grammar import file_names
-    from probekit.cli.grid import carry_out_all, interrupted, planned
+    from probekit.cli.follow import follow_schedule, make_interrupted
+    from probekit.schedule.grid import plan_grid
 
     if not (structures and probes):
         held = stored(store)
@@ -123,13 +128,15 @@ def run_missing(
             f"{store.root} holds no runs, so that it does not say what to run",
             "Name structures and probes, as `probekit card unet unet+lambda --probe nonlocality --run`.",
         )
-    jobs, broken = planned(probes, structures, range(seeds), asked)
-    rows, _, stopped = carry_out_all(jobs, device, store, False, timeout)
-    if stopped:
-        raise interrupted(stopped)
-    if failed := sum(row["status"] == "failed" for row in rows):
-        say(f"{failed} of {len(rows)} runs failed; the card counts them.")
-    return not (failed or broken)
+    grid = plan_grid(probes, structures, range(seeds), asked, registry())
+    for message in dict.fromkeys(map(str, grid.errors)):
+        say(message)
+    done = follow_schedule(schedule, grid.jobs, registry())
+    if done.interruption:
+        raise make_interrupted(done.interruption)
+    if failed := done.count("failed", "interrupted"):
+        say(f"{failed} of {len(grid.jobs)} runs failed; the card counts them.")
+    return not (failed or grid.errors)
 
 
 def stored(store: Store) -> tuple[list[str], list[str]]:

@@ -41,9 +41,10 @@ def certify(
     from probekit.catalog.grammar import Term, parse_term
     from probekit.catalog.part import part
     from probekit.evidence.certify import certify as look
+    from probekit.schedule.cores import default_threads
     from probekit.storage.store import Store
 
-    start_threads()
+    start_threads(default_threads())
     bare = part("probe", Term(parse_term(probe).name, ()), registry())
     found = []
     with Progress() as progress:

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.grid import carry_out_all, interrupted, tuned
+from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
 from probekit.cli.messages import note
-from probekit.cli.options import AtATime, Device, Executed, Kept, Markdown, Page
-from probekit.cli.sent import either, executor_of, send_all
+from probekit.cli.options import Device, Executed, Jobs, Kept, Markdown, Page, Threads
+from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json, print_tables
-from probekit.errors import UsageError
 from probekit.stop import Limit
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import Place, Source
-    from probekit.executor import Executor
     from probekit.plans.job import Job
+    from probekit.schedule.schedule import Schedule
     from probekit.storage.result import Result
     from probekit.storage.store import Store
 
@@ -41,7 +40,8 @@ def reproduce(
         float | None, typer.Option(min=0, help="Stop after so long, best rows first; again goes on.")
     ] = None,
     executor: Executed = None,
-    many: AtATime = None,
+    jobs: Jobs = None,
+    threads: Threads = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
     ] = False,
@@ -63,21 +63,21 @@ def reproduce(
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
-    sender = either(executor, many)
-    if sender is not None and minutes is not None:
-        hint = "Type --jobs alone; Ctrl-C stops it, and the same command goes on."
-        raise UsageError("--minutes with --executor or --jobs", "they exclude each other", hint)
-    kept, within = Store(store), None if minutes is None else Limit(60 * minutes)
-    workers = None if sender is None else executor_of(sender)
-    jobs = [(source, planned(source, scale, seeds, trainer)) for source in sources(registry(), names or [])]
+    folder, limit = Store(store), None if minutes is None else Limit(60 * minutes)
+    schedule = make_schedule(
+        folder, device=device, limit=limit, executor=executor, jobs=jobs, threads=threads
+    )
+    tables_of_jobs = [
+        (source, planned(source, scale, seeds, trainer)) for source in sources(registry(), names or [])
+    ]
     if tune and not dry_run:
-        jobs = [
-            (source, dict(zip(some, tuned(list(some.values()), device, kept), strict=True)))
-            for source, some in jobs
+        tables_of_jobs = [
+            (source, dict(zip(rows, follow_tuning(schedule, list(rows.values())), strict=True)))
+            for source, rows in tables_of_jobs
         ]
-    results = stored(jobs, kept) if dry_run else carried_out(jobs, device, kept, within, workers)
+    results = stored(tables_of_jobs, folder) if dry_run else carried_out(tables_of_jobs, schedule)
     found, lost = [], False
-    for source, some in jobs:
+    for source, some in tables_of_jobs:
         plans = {place: job.plan for place, job in some.items()}
         here = {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
         lost |= len(here) < len(plans)
@@ -89,7 +89,7 @@ def reproduce(
         print_json([one.model_dump(mode="json") for one in found])
     else:
         print_tables(texts)
-    asked_for_all = within is None and not dry_run
+    asked_for_all = limit is None and not dry_run
     if any(line.failed for one in found for line in one.lines) or (lost and asked_for_all):
         raise typer.Exit(1)
 
@@ -103,9 +103,7 @@ def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place,
     return {(row, seed): job.seeded(seed) for row, job in rows.items() for seed in range(seeds)}
 
 
-def carried_out(
-    jobs: Tables, device: str | None, store: Store, within: Limit | None, workers: Executor | None
-) -> dict[str, Result]:
+def carried_out(jobs: Tables, schedule: Schedule) -> dict[str, Result]:
     """Return the results by identity, running what the store lacks, each table's best rows first.
 
     Raises Interrupted at Ctrl-C.
@@ -114,15 +112,12 @@ def carried_out(
     for source, some in jobs:
         note(f"{source.name}: {len(some)} runs")
         order += [some[row, seed] for row, seed in sorted(some, key=lambda at: (at[1], source.rank(at[0])))]
-    if workers is None:
-        rows, outcomes, stopped = carry_out_all(order, device, store, force=False, within=within)
-    else:
-        rows, outcomes, stopped = send_all(order, workers, device, store, force=False)
-    if stopped:
-        raise interrupted(stopped)
-    if left := sum(row["status"] == "planned" for row in rows):
-        note(f"The time is over; {left} of {len(rows)} runs are left for the same command.")
-    return {outcome.result.plan.identity: outcome.result for outcome in outcomes}
+    done = follow_schedule(schedule, order, registry())
+    if done.interruption:
+        raise make_interrupted(done.interruption)
+    if remaining := done.count("planned"):
+        note(f"The time is over; {remaining} of {len(order)} runs are left for the same command.")
+    return {outcome.result.plan.identity: outcome.result for outcome in done.outcomes}
 
 
 def stored(jobs: Tables, store: Store) -> dict[str, Result]:

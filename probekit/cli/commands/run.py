@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from probekit.catalog.registry import registry
 from probekit.cli.estimate import estimate
-from probekit.cli.grid import carry_out_all, described, interrupted, planned, tuned
-from probekit.cli.messages import tell
-from probekit.cli.options import AtATime, Device, Executed, Kept
-from probekit.cli.sent import detach_all, either, executor_of, send_all
+from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
+from probekit.cli.messages import say, tell
+from probekit.cli.options import Device, Executed, Jobs, Kept, Threads
+from probekit.cli.rows import event_row, run_row
+from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
-from probekit.errors import UsageError
+from probekit.errors import ProbekitError, UsageError
+from probekit.plans.job import Job
 from probekit.plans.study import Study, read_study
+from probekit.schedule.grid import Grid, plan_grid
 
 if TYPE_CHECKING:
     from probekit.catalog.registry import Registry
-    from probekit.plans.job import Job
     from probekit.runs.run import Outcome
     from probekit.storage.store import Store
 
@@ -59,7 +62,8 @@ def run(
         typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
     ] = None,
     executor: Executed = None,
-    many: AtATime = None,
+    jobs: Jobs = None,
+    threads: Threads = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave the runs to a process, or a queue, that outlives this.")
     ] = False,
@@ -82,46 +86,47 @@ def run(
         )
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
-    executor = either(executor, many)
     chosen_device(device)
     if study is not None:
         typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
-        if any(one is not None for one in typed):
+        if any(option is not None for option in typed):
             hint = "Write them into the file, or leave --study out."
             raise UsageError("--study with what it says itself", "they exclude each other", hint)
-        found_all = read_study(study)
-        executor, timeout = executor or found_all.executor, timeout or found_all.timeout
+        plan = read_study(study)
+        executor, timeout = executor or plan.executor, timeout or plan.timeout
     else:
-        found_all = Study.model_construct(  # what cannot be meant is said with what was typed
+        plan = Study.model_construct(  # unchecked: an error is to say what was typed
             probes=needed(probes, "PROBE", "nonlocality"),
             structures=needed(structures, "--structure", "--structure unet+lambda"),
             scales=(scale or "quick",),
             trainers=(trainer or "supervised",),
             seeds=(seed or 0,) if seeds is None else seeds,
         )
-    workers = None if executor is None else executor_of(executor)
-    jobs, broken = gridded(found_all, width, budget)
+    if detach and tune:
+        raise UsageError("--detach and --tune", "this command chooses the rate", "Type one of them.")
+    folder = Store(store)
+    schedule = make_schedule(
+        folder,
+        device=device,
+        force=force,
+        timeout=timeout,
+        executor=executor,
+        jobs=jobs,
+        threads=threads,
+        detach=detach,
+    )
+    grid = plan_study(plan, width, budget)
     if dry_run:
-        report([described(job, "planned") for job in jobs], as_json, Store(store))
-        if len(jobs) > 1 and not as_json:
-            tell(estimate(jobs, Store(store)))
-        raise typer.Exit(1 if broken else 0)
-    if detach:
-        if tune:
-            raise UsageError("--detach and --tune", "a rate is chosen here", "Type one of them.")
-        rows = detach_all(jobs, executor or "local(jobs=1)", device, Store(store), force, timeout)
-        report(rows, as_json, Store(store))
-        raise typer.Exit(1 if broken else 0)
-    if tune:
-        jobs = tuned(jobs, device, Store(store), timeout)
-    if workers is None:
-        rows, outcomes, stopped = carry_out_all(jobs, device, Store(store), force, timeout)
-    else:
-        rows, outcomes, stopped = send_all(jobs, workers, device, Store(store), force, timeout)
-    report(rows, as_json, Store(store), outcomes, everything)
-    if stopped:
-        raise interrupted(stopped, " without --force" if force else "")
-    if broken or any(row["status"] in ("failed", "interrupted") for row in rows):
+        report([run_row(job, "planned") for job in grid.jobs], as_json, folder)
+        if len(grid.jobs) > 1 and not as_json:
+            tell(estimate(grid.jobs, folder))
+        raise typer.Exit(1 if grid.errors else 0)
+    planned = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
+    done = follow_schedule(schedule, planned, registry())
+    report([event_row(event) for event in done.events], as_json, folder, done.outcomes, everything)
+    if done.interruption:
+        raise make_interrupted(done.interruption, " without --force" if force else "")
+    if grid.errors or done.count("failed", "interrupted"):
         raise typer.Exit(1)
 
 
@@ -134,15 +139,16 @@ def needed(names: list[str] | None, what: str, example: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def gridded(study: Study, width: int | None, budget: int | None) -> tuple[list[Job], int]:
-    """Plan a whole study; return what `planned` does."""
-    jobs: list[Job] = []
-    broken = 0
+def plan_study(study: Study, width: int | None, budget: int | None) -> Grid:
+    """Plan a whole study, and print what cannot be planned."""
+    jobs, errors = list[Job](), list[ProbekitError]()
     for scale, trainer in product(study.scales, study.trainers):
-        asked = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-        some, lost = planned(list(study.probes), list(study.structures), study.chosen, asked)
-        jobs, broken = jobs + some, broken + lost
-    return jobs, broken
+        options = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
+        part = plan_grid(study.probes, study.structures, study.chosen, options, registry())
+        jobs, errors = jobs + part.jobs, errors + part.errors
+        for message in dict.fromkeys(map(str, part.errors)):
+            say(message)
+    return Grid(jobs, errors)
 
 
 def report(

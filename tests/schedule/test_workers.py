@@ -97,7 +97,7 @@ def test_a_structure_from_a_file_goes_to_workers_and_one_that_fails_fails_alone(
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_said_and_goes_on(probekit: Run, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "probekit", *LONG, "--jobs", "1", "--store", str(tmp_path)]
+    words = [sys.executable, "-m", "probekit", *LONG, "--executor", "local(jobs=1)", "--store", str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     (log,) = begun(tmp_path, process)
     found = subprocess.run(
@@ -112,7 +112,7 @@ def test_a_worker_that_is_killed_is_said_and_goes_on(probekit: Run, tmp_path: Pa
 
 @pytest.mark.slow
 def test_ctrl_c_ends_the_workers_once_they_have_saved(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "probekit", *LONG, "--jobs", "1", "--store", str(tmp_path)]
+    words = [sys.executable, "-m", "probekit", *LONG, "--executor", "local(jobs=1)", "--store", str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     (log,) = begun(tmp_path, process)
     process.send_signal(signal.SIGINT)

@@ -1,0 +1,128 @@
+"""Following a schedule shows on stderr how far its runs are, and what goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from probekit.catalog.registry import Registry, registry
+from probekit.cli.live import Ahead
+from probekit.cli.messages import near, note, say
+from probekit.cli.progress import Progress
+from probekit.errors import Interrupted
+from probekit.schedule.cores import default_threads, use_threads
+from probekit.schedule.event import Event, Report, collect_report
+from probekit.schedule.parallel import make_executor
+from probekit.schedule.schedule import Schedule
+from probekit.schedule.tuning import tune_rates
+
+if TYPE_CHECKING:
+    from probekit.plans.job import Job
+    from probekit.storage.result import Result
+
+
+def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) -> Report:
+    """Carry out jobs, show how far they are, and return what became of them.
+
+    Ctrl-C and signals end it early and are noted in the report.
+    """
+    with contextlib.ExitStack() as displays:
+        progress = Progress(len(jobs))
+        events = schedule.run_all(jobs, plugins, progress.watch)
+        report = collect_report(jobs, show_events(events, schedule, progress, len(jobs), displays))
+    if report.interruption and has_queue(schedule, plugins):
+        note("What is in the queue stays there. `probekit status` shows how far it is.")
+    handed_over = {event.message: event for event in report.events if event.message and schedule.detach}
+    for place in handed_over:
+        count = sum(event.message == place for event in report.events)
+        note(f"{count} runs are left to {place}. `probekit status` shows how far they are.")
+    return report
+
+
+def has_queue(schedule: Schedule, plugins: Registry) -> bool:
+    """Return whether a schedule's executor has a queue that outlives this process."""
+    return schedule.executor is not None and hasattr(make_executor(schedule.executor, plugins), "submit")
+
+
+def follow_tuning(schedule: Schedule, jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs with the learning rate that is best on validation, and print each choice.
+
+    Raises:
+        Interrupted: at Ctrl-C or a signal.
+    """
+    trial = replace(schedule, force=False, detach=False)
+    try:
+        tuned, choices = tune_rates(
+            jobs, registry(), schedule.store, lambda trials: follow_schedule(trial, trials, registry())
+        )
+    except KeyboardInterrupt as interruption:
+        raise make_interrupted(interruption) from None
+    for choice in choices:
+        note(f"{choice.sentence()}.")
+    return tuned
+
+
+def show_events(
+    events: Iterable[Event], schedule: Schedule, progress: Progress, runs: int, displays: contextlib.ExitStack
+) -> Iterator[Event]:
+    """Show each event and yield it: a bar for a run in this process, a table for those of workers."""
+    table = Ahead(runs)
+    active: Progress | Ahead | None = None
+    for event in events:
+        if event.status == "started" and active is None:
+            active = progress if event.folder is None else table
+            displays.enter_context(active)
+        if event.status == "stored":
+            progress.skip()
+            table.skip()
+        elif event.status == "started" and event.folder is None:
+            progress.begin(event.job)
+        elif event.status == "started" and event.folder is not None:
+            table.add(event.folder.path, event.job)
+        elif event.folder is not None and active is table:
+            table.finish(event.folder.path)
+        show_message(event, schedule)
+        yield event
+
+
+def show_message(event: Event, schedule: Schedule) -> None:
+    """Print what a user should know of an event."""
+    name, result = event.job.name, event.result
+    if event.status == "waiting":
+        note(f"{name}: another process trains it. This command waits for it after the other runs.")
+    elif event.status == "failed" and result is not None and event.folder is not None:
+        say(f"{name} failed: {result.error} See {near(event.folder.path)}.")
+    elif event.status == "failed":
+        say(f"{name} failed: {event.message}")
+    elif event.status == "interrupted" and event.message:
+        say(f"{name}: {event.message} The same command goes on from its checkpoint.")
+    elif event.status == "stored" and result is not None and (changes := list_changes(result, schedule)):
+        note(f"{name} was stored in another environment: {changes}.")
+
+
+def list_changes(result: Result, schedule: Schedule) -> str:
+    """Return in words how the environment of a stored result differs from this one."""
+    from probekit.errors import UsageError
+    from probekit.runs.machine import chosen_device, environment
+
+    try:
+        device = chosen_device(schedule.device)
+    except UsageError:  # a worker may have it
+        return ""
+    with use_threads(schedule.threads or default_threads()):
+        return "; ".join(environment(device).changes(result.environment.model_dump()))
+
+
+def make_interrupted(interruption: KeyboardInterrupt, variant: str = "") -> Interrupted:
+    """Return the error that a command ends with at Ctrl-C or a signal.
+
+    Args:
+        interruption: what stopped it.
+        variant: how the command that goes on differs, such as " without --force".
+    """
+    hint = f"Type the same command{variant} to go on."
+    ending = Interrupted(str(interruption) or "Ctrl-C", "stopped; all finished work is kept", hint)
+    ending.exit_code = getattr(interruption, "code", Interrupted.exit_code)
+    return ending

@@ -1,0 +1,40 @@
+"""A row is one run as `--json` prints it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from probekit.cli.messages import near
+
+if TYPE_CHECKING:
+    from probekit.plans.job import Job
+    from probekit.schedule.event import Event
+    from probekit.storage.folder import Folder
+    from probekit.storage.result import Result
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """Return the row of a job's last event."""
+    return run_row(event.job, event.status, event.folder, event.result)
+
+
+def run_row(
+    job: Job, status: str, folder: Folder | None = None, result: Result | None = None
+) -> dict[str, Any]:
+    """Return the row of one run."""
+    plan = job.plan
+    return {
+        "probe": plan.spec.probe,
+        "structure": plan.spec.structure,
+        "scale": plan.scale,
+        "seed": plan.seed,
+        "status": status,
+        "metrics": result.metrics if result else {},
+        "unscored": result.unscored if result else {},
+        "parameters": plan.parameters,
+        "width": plan.width,
+        "width_wished": plan.width_wished,
+        "budget_gap": plan.budget_gap,
+        "seconds": result.seconds if result else None,
+        "folder": str(near(folder.path)) if folder else None,
+    }

@@ -1,0 +1,1 @@
+"""A schedule carries out jobs: how many at once, by whom, and what happens meanwhile."""
