@@ -1,4 +1,4 @@
-"""Detached runs are carried out by an executor in a process that outlives who asked for them."""
+"""A detached process lets an executor carry out runs after the command that started them has ended."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 
-def main() -> int:
-    """Carry out what standard input says; return 0 where all is done, 75 where it was stopped, else 1."""
+def run_detached() -> int:
+    """Carry out the runs described as JSON on standard input.
+
+    Returns:
+        0 if all runs are done, 75 if they were stopped, else 1.
+    """
     from contextlib import closing
 
     from probekit.catalog.guest import put_standard_library_first
@@ -18,18 +22,18 @@ def main() -> int:
     from probekit.executor import DONE
     from probekit.stop import REQUEUE, behind, stop
 
-    asked = json.load(sys.stdin)
-    workers, folders = executor_of(asked["executor"]), [Path(one) for one in asked["folders"]]
+    request = json.load(sys.stdin)
+    workers, folders = executor_of(request["executor"]), [Path(path) for path in request["folders"]]
     codes = []
     try:
-        with stop.heard(), closing(iterator(workers, folders, asked["command"])) as events:
+        with stop.heard(), closing(iterator(workers, folders, request["command"])) as events:
             for event in events:
                 codes.append(event.code)
                 print(f"{event.folder.name}: exit code {event.code} {event.said}".rstrip(), flush=True)
     except BaseException as error:
         if behind(error) is None:
             raise
-        print("stopped; what was done is kept", flush=True)
+        print("stopped; the work done so far is saved", flush=True)
         return REQUEUE
     return DONE if all(code == DONE for code in codes) else 1
 
@@ -38,4 +42,4 @@ if __name__ == "__main__":
     from probekit.catalog.process import ending
 
     with ending():
-        sys.exit(main())
+        sys.exit(run_detached())
