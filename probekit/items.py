@@ -46,13 +46,13 @@ def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
     Shape:
         - Output: (batch, channels, *size) each
     """
-    read_batch = getattr(data, "batch", None)
-    if read_batch is not None:
-        return cast("tuple[Tensor, Tensor]", read_batch(indices))
+    batch_method = getattr(data, "batch", None)
+    if batch_method is not None:
+        return cast("tuple[Tensor, Tensor]", batch_method(indices))
     import torch
 
-    read_items = getattr(data, "__getitems__", None)
-    items = read_items(indices) if read_items is not None else [data[index] for index in indices]
+    items_method = getattr(data, "__getitems__", None)
+    items = items_method(indices) if items_method is not None else [data[index] for index in indices]
     inputs, targets = zip(*items, strict=True)
     return torch.stack(inputs), torch.stack(targets)
 

@@ -23,7 +23,7 @@ def start_threads() -> None:
 
     if not flushing():
         torch.set_flush_denormal(True)
-        halves()
+        keeps_denormals()  # starts the threads
         torch.set_flush_denormal(False)
 
 
@@ -35,10 +35,10 @@ def flushable() -> bool:
     import torch
 
     previous = flushing()
-    halves()
+    keeps_denormals()  # starts the threads
     torch.set_flush_denormal(True)
     try:
-        return not halves()
+        return not keeps_denormals()
     finally:
         torch.set_flush_denormal(previous)
 
@@ -62,7 +62,7 @@ def flushing() -> bool:
     return smallest_normal / 4 == 0.0
 
 
-def halves() -> bool:
+def keeps_denormals() -> bool:
     """Halve the smallest normal number in each of torch's threads; return whether any result is not zero."""
     import torch
 

@@ -58,7 +58,7 @@ class Term:
                 )
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(
-                    f"{self.name}({key}={value})", "inf and nan are not allowed", "Give a finite number."
+                    f"{self.name}({key}={value})", "inf and nan are not allowed", "Give a number."
                 )
 
     def __str__(self) -> str:
@@ -187,7 +187,7 @@ class _Parser:
                 return CONSTANTS[bare.lower()]
             if NOT_FINITE.fullmatch(bare):
                 self.position = start
-                self.fail("inf and nan are not allowed", "Give a finite number, or quote the word.")
+                self.fail("inf and nan are not allowed", "Give a number, or quote the word.")
             if INTEGER.fullmatch(bare):
                 return int(bare)
             if FLOAT.fullmatch(bare) and math.isfinite(float(bare)):

@@ -22,8 +22,8 @@ class ProcessSetting:
     """A setting of the process: its name, its getter and its setter."""
 
     name: str
-    read: Callable[[], Any]
-    write: Callable[[Any], Any]
+    get_value: Callable[[], Any]
+    set_value: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Isolation:
         Args:
             activity: the name of the block in `put_back`.
         """
-        settings = members()
-        previous = [setting.read() for setting in settings]
+        settings = list_settings()
+        previous = [setting.get_value() for setting in settings]
         with warnings.catch_warnings():
             filters = list(warnings.filters)
             try:
@@ -59,8 +59,8 @@ class Isolation:
                 has_new_filters = builtin_filters(warnings.filters) != builtin_filters(filters)
                 changed = ["warnings filters"] if has_new_filters else []
                 for setting, value in zip(settings, previous, strict=True):
-                    if setting.read() != value:
-                        setting.write(value)
+                    if setting.get_value() != value:
+                        setting.set_value(value)
                         changed.append(setting.name)
                 if changed:
                     earlier = self.put_back.get(activity, ())
@@ -72,7 +72,7 @@ def builtin_filters(filters: Iterable[Any]) -> list[Any]:
     return [entry for entry in filters if entry[2].__module__ == "builtins"]
 
 
-def members() -> tuple[ProcessSetting, ...]:
+def list_settings() -> tuple[ProcessSetting, ...]:
     """Return the settings to restore; signal handlers only in the main thread, which alone can set them."""
     import numpy as np
     import torch

@@ -89,7 +89,7 @@ class Part:
         except (ProbekitError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
+            hint = missing(error) or f"`probekit show {kind} {self.shown}` lists its parameters."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "In its signature, put the parameters that users type after a `*`, with a default."
             hint = next((advice for message, advice in SAID.items() if message in reason(error)), hint)

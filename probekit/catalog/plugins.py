@@ -99,7 +99,7 @@ def check_version(required: object) -> None:
         raise ProbekitError(f"requires_probekit = {required!r}", "it is not a version", 'Write it as "0.1".')
     if _split_version(required) > _split_version(installed):
         raise ProbekitError(
-            f"probekit {required}, which it requires", f"this is {installed}", "Upgrade probekit."
+            f"probekit {required}, which it requires", f"{installed} is installed", "Upgrade probekit."
         )
 
 

@@ -197,8 +197,8 @@ class Registry:
             except BaseException as error:
                 self._silenced.add(name)
                 self.complaints.append(
-                    f"plugin {name} no longer observes runs, because its {hook} raised {reason(error)}. "
-                    f"PROBEKIT_SKIP={name} leaves it out."
+                    f"plugin {name} no longer observes runs, because its {hook} raised "
+                    f"{reason(error)}. PROBEKIT_SKIP={name} leaves it out."
                 )
 
 

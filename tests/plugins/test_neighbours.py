@@ -163,8 +163,8 @@ OPENED = {
 }
 SAID = {
     "slow": r"plugin slow took 1\.\d s to open.* PROBEKIT_SKIP=slow leaves it out\.",
-    "future": r"plugin future is set aside \(probekit 99\.1, which it requires: this is .*\)\. Upgrade",
-    "garbled": r"plugin garbled is set aside \(requires_probekit = 'soon': it is not a version\)\. Write it as",
+    "future": r"plugin future is set aside \(probekit 99\.1, which it requires: .* is installed\)\. Upgrade",
+    "garbled": r"plugin garbled is set aside \(requires_probekit = 'soon': it is not a version\)\. Write",
     "needy": r"plugin needy is set aside \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
     "raiser": r"plugin raiser is set aside \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
 }
