@@ -1,4 +1,4 @@
-"""probekit: does this network have this property? Synthetic probes, honest scores."""
+"""probekit tests whether a network has a property, with synthetic probes and comparable scores."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from probekit.auxiliary import auxiliary_loss, collect_auxiliary_losses
     from probekit.components import Component
     from probekit.controls import Constant
+    from probekit.declarations import Metric, Scale, Shape
     from probekit.errors import ProbekitError, UsageError
     from probekit.hookspecs import hookimpl
-    from probekit.interfaces import Metric, Scale, Shape
     from probekit.items import Items
     from probekit.plans.data import data
     from probekit.storage.result import Result
 
-HOMES = {
+PUBLIC_NAMES = {
     "Component": "probekit.components",
     "Constant": "probekit.controls",
     "Items": "probekit.items",
-    "Metric": "probekit.interfaces",
+    "Metric": "probekit.declarations",
     "ProbekitError": "probekit.errors",
     "Result": "probekit.storage.result",
     "Results": "probekit.api.results",
-    "Scale": "probekit.interfaces",
-    "Shape": "probekit.interfaces",
+    "Scale": "probekit.declarations",
+    "Shape": "probekit.declarations",
     "UsageError": "probekit.errors",
     "auxiliary_loss": "probekit.auxiliary",
     "card": "probekit.api.evidence",
@@ -67,17 +67,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Fetch a public name when it is asked for (PEP 562), so that importing probekit costs nothing."""
+    """Import a public name on first use (PEP 562), so that `import probekit` is fast."""
     from importlib import import_module
 
     if name == "__version__":
         from importlib.metadata import version
 
         return version("probekit-nn")
-    if name not in HOMES:
+    if name not in PUBLIC_NAMES:
         raise AttributeError(f"module 'probekit' has no attribute {name!r}")
-    return getattr(import_module(HOMES[name]), name)
+    return getattr(import_module(PUBLIC_NAMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(HOMES)
+    return sorted(PUBLIC_NAMES)

@@ -6,34 +6,34 @@ import sys
 
 
 def main() -> None:
-    """Run it; Ctrl-C while it is still being imported ends with 130 as well."""
+    """Run the command line; exit with 130 on Ctrl-C even while modules are being imported."""
     try:
         from probekit.catalog.process import ending
 
         with ending():
-            _run()
+            _run_command()
     except KeyboardInterrupt:
         print("probekit: stopped.", file=sys.stderr)
         sys.exit(130)
 
 
-def _run() -> None:
+def _run_command() -> None:
     try:
         from probekit.catalog.guest import put_standard_library_first
 
         put_standard_library_first()
-        from probekit.cli import main as run
+        from probekit.cli import main as run_cli
 
-        run()
+        run_cli()
     except SystemExit:
         raise
     except BaseException as error:
         from probekit.stop import behind
 
-        if (stopped := behind(error)) is None:
+        if (interrupt := behind(error)) is None:
             raise
         print("probekit: stopped.", file=sys.stderr)
-        sys.exit(getattr(stopped, "code", 130))
+        sys.exit(getattr(interrupt, "code", 130))
 
 
 if __name__ == "__main__":

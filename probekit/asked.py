@@ -1,8 +1,8 @@
-"""Asked are the positions whose target is not all zero: losses, answers and metrics that look at them alone.
+"""Losses, answers and metrics over masked positions: those whose target is not all zero.
 
-A target of classes has a channel each, (batch, classes, *size) float32, one-hot where something is asked and
-zero elsewhere; an output has logits in the same places. One position asked, and the answer is of the whole
-item, as in classification.
+A target of classes is a float32 tensor (batch, classes, *size), one-hot where an answer counts and zero
+elsewhere. An output has the same shape and holds logits. A probe that classifies whole items masks one
+position per item.
 """
 
 from __future__ import annotations
@@ -16,48 +16,55 @@ if TYPE_CHECKING:
 
 
 def asked(target: Tensor) -> Tensor:
-    """Return which positions of a target are asked for, (batch, *size) bool."""
+    """Return the query mask of a target: True where an answer counts, (batch, *size) bool."""
     return target.any(1)
 
 
 def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    """Return the mean cross-entropy over the asked positions, a scalar."""
+    """Return the mean cross-entropy over the masked positions, a scalar."""
     from torch.nn import functional
 
-    lost = -(target * functional.log_softmax(output.float(), 1)).sum()
-    return lost / asked(target).sum().clamp(min=1)
+    total = -(target * functional.log_softmax(output.float(), 1)).sum()
+    return total / asked(target).sum().clamp(min=1)
 
 
 def answer(output: Tensor) -> Tensor:
-    """Return the class that each position of an output says, one-hot: the target's form, everywhere."""
+    """Return the predicted class at every position, one-hot as in a target."""
     from torch.nn import functional
 
     return functional.one_hot(output.argmax(1), output.shape[1]).movedim(-1, 1).float()
 
 
 def right(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Return whether each asked position is right, (batch, *size) float32; NaN where nothing is asked."""
-    told = output.argmax(1) == target.argmax(1)
-    return told.float().where(asked(target), float("nan"))
+    """Return 1 where a masked position is correct and 0 where it is wrong, (batch, *size) float32.
+
+    The other positions are NaN. It can be the `score` of an `Axis` over positions.
+    """
+    matches = output.argmax(1) == target.argmax(1)
+    return matches.float().where(asked(target), float("nan"))
 
 
 def share(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Return the share of an item's asked positions that are right, (batch,); NaN where it asks nothing."""
+    """Return the accuracy over the masked positions of each item, (batch,); NaN for an item without any."""
     return right(output, target, inputs).flatten(1).nanmean(1)
 
 
 def whole(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Return whether all asked positions of an item are right, (batch,) float32."""
+    """Return 1 for each item whose masked positions are all correct, else 0, (batch,) float32."""
     return (right(output, target, inputs) != 0).flatten(1).all(1).float()
 
 
 def accuracy(chance: float) -> Metric:
-    """Return the metric that counts positions; chance: what an answer that looks at nothing scores."""
-    about = "Accuracy on the asked positions"
+    """Return the metric `accuracy`, the share of correct masked positions.
+
+    Args:
+        chance: the accuracy of guessing without looking at the input.
+    """
+    about = "Accuracy on the masked positions"
     return Metric("accuracy", "higher", 1.0, share, about, chance=chance, gap="gap", bounds=(0.0, 1.0))
 
 
 def exact() -> Metric:
-    """Return the metric that counts items of which all is right."""
-    about = "Share of items of which every asked position is right"
+    """Return the metric `exact`, the share of items whose masked positions are all correct."""
+    about = "Share of items whose masked positions are all correct"
     return Metric("exact", "higher", 1.0, whole, about, bounds=(0.0, 1.0))

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class AuxiliaryLosses:
-    """The auxiliary losses of one step, in the order in which layers added them."""
+    """The auxiliary losses of one training step, in the order in which layers added them."""
 
     def __init__(self) -> None:
         self.losses: list[Tensor] = []
 
     def add_to(self, loss: Tensor) -> Tensor:
-        """Return a step's loss with all of them added; the loss itself where there are none."""
+        """Return the step's loss plus all auxiliary losses; `loss` itself if there are none."""
         for auxiliary in self.losses:
             loss = loss + auxiliary
         return loss
@@ -33,45 +33,44 @@ _collected: ContextVar[AuxiliaryLosses | None] = ContextVar("collected", default
 def auxiliary_loss(loss: Tensor) -> None:
     """Add a scalar to the loss of this training step; a layer calls it in `forward`.
 
-    A step's loss is the probe's plus the sum of what its layers add. Nothing is added in eval, under
-    `no_grad`, and where no trainer collects, as when a network is scored or called by hand: what a layer adds
-    there is forgotten.
+    The loss of a step is the probe's loss plus the sum of what its layers add. The call does nothing in eval
+    mode, under `no_grad` and where no trainer collects auxiliary losses, for instance during scoring.
 
     Args:
-        loss: a tensor without dimensions, weighted as it is to count: `0.01 * balance`.
+        loss: a floating-point tensor without dimensions, with its weight applied: `0.01 * balance`.
 
     Raises:
-        RunError: it is no floating-point scalar.
+        RunError: `loss` is not a floating-point scalar.
     """
     import torch
 
     if not isinstance(loss, torch.Tensor):
-        found = f"it was given a {type(loss).__name__}"
+        problem = f"it was given a {type(loss).__name__}"
     elif loss.ndim:
-        found = f"it was given a tensor of shape {tuple(loss.shape)}"
+        problem = f"it was given a tensor of shape {tuple(loss.shape)}"
     elif not loss.is_floating_point():
-        found = f"it was given a {loss.dtype}"
+        problem = f"it was given a {loss.dtype}"
     else:
-        found = ""
-    if found:
-        raise RunError("probekit.auxiliary_loss", found, "Give it a scalar tensor, as x.square().mean().")
+        problem = ""
+    if problem:
+        raise RunError("probekit.auxiliary_loss", problem, "Give it a scalar tensor, as x.square().mean().")
     collected = _collected.get()
     if collected is not None and torch.is_grad_enabled():
         collected.losses.append(loss)
 
 
-# torch.compile calls it as it is, rather than compile it; torch.compiler.disable would import torch here
+# torch.compile must not trace it; the decorator torch.compiler.disable would import torch here
 auxiliary_loss._torchdynamo_disable = True  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
 def collect_auxiliary_losses(model: Module) -> Iterator[AuxiliaryLosses]:
-    """Collect what layers add to the loss while the block runs; a trainer puts it around the forward pass.
+    """Collect the auxiliary losses of layers while the block runs; a trainer wraps the forward pass in it.
 
-    A block within another collects alone, and the outer one sees nothing of it.
+    Blocks can be nested: the inner block collects, and the outer one does not see its losses.
 
     Args:
-        model: the network; where it is in eval mode nothing is collected.
+        model: the network. In eval mode nothing is collected.
     """
     collected = AuxiliaryLosses()
     token = _collected.set(collected if model.training else None)

@@ -1,4 +1,4 @@
-"""An axis is what makes items, or positions of them, harder: scores are stored and drawn along it."""
+"""A difficulty axis sorts items or positions by difficulty; a run stores its scores in bins along it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A difficulty of a probe: `axis` of its class, or of the probe made.
+    """The difficulty axis of a probe: the attribute `axis` of its class or of an instance.
 
-    unit: in the plural, as "pixels". of: (inputs, targets) to how hard each item is, float (batch,), or each
-    position, (batch, *size); NaN where that means nothing. score: (output, target, inputs) to a score of the
-    same shape. edges: ends of the bins, ascending; a difficulty d lies in the bin with edges[i] <= d <
-    edges[i + 1], and counts in none beyond. bounds: the least and the greatest that the score can be, None
-    where there is none. solved: the mean score from which what is so hard counts as solved, where greater is
-    harder; cards then say up to where all is. Raises ValueError where there are fewer than two edges, or they
-    do not ascend.
+    Args:
+        name: the name of the axis.
+        unit: the unit in the plural, as "pixels".
+        about: one line for people.
+        of: `of(inputs, targets)` returns the difficulty of each item, float (batch,), or of each position,
+            (batch, *size); NaN where it does not apply.
+        score: `score(output, target, inputs)` returns scores of the same shape as the difficulties.
+        better: whether higher or lower scores are better.
+        edges: edges of the bins, ascending. A difficulty d is in the bin with edges[i] <= d < edges[i + 1];
+            difficulties outside the edges do not count.
+        bounds: the lowest and highest possible score; None where there is no bound.
+        solved: the mean score from which a bin counts as solved, for axes on which larger values are harder.
+            Cards then report the difficulty up to which all bins are solved.
+
+    Raises:
+        ValueError: there are fewer than two edges, or they do not ascend.
     """
 
     name: str
@@ -35,4 +44,4 @@ class Axis:
 
     def __post_init__(self) -> None:
         if len(self.edges) < 2 or list(self.edges) != sorted(set(self.edges)):
-            raise ValueError(f"edges of an axis ascend and are two or more, not {self.edges}")
+            raise ValueError(f"an axis needs two or more ascending edges, not {self.edges}")

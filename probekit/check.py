@@ -1,4 +1,4 @@
-"""This door gives plugin authors the conformance kit: `from probekit.check import checks`."""
+"""The conformance kit for plugin authors: `from probekit.check import checks`."""
 
 from probekit.authors.check import Check, CheckFailed, Finding, checks, fail
 

@@ -1,4 +1,4 @@
-"""A component is one thing a plugin registers: kind, name, address and one line about it."""
+"""A component is one thing that a plugin registers: kind, name, address and a line about it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from probekit.plain import plain
 Kind = Literal["probe", "structure", "layer", "encoding", "trainer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+ADDRESS_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A name and an address: nothing is imported until the component is used.
+    """A name and an address; the module is imported when the component is used.
 
-    kind: one of KINDS.
-    name: lower-case words joined by hyphens, as typed on the command line.
-    target: "module:attribute", imported when asked for, or the object itself.
-    about: the line `probekit list` shows.
-    plugin: the entry point's name, stamped by the registry.
-    tags: of a probe, words of theory for what it takes, as "content addressing".
-    Raises ValueError where a field cannot be meant.
+    Args:
+        kind: one of `KINDS`.
+        name: lower-case words joined by hyphens, as typed on the command line.
+        target: "module:attribute", or the class or function itself.
+        about: the line that `probekit list` shows.
+        plugin: the name of the plugin's entry point; the registry sets it.
+        tags: for a probe, the abilities that it needs in the words of theory, as "content addressing".
+
+    Raises:
+        ValueError: a field is not valid.
     """
 
     kind: Kind
@@ -41,14 +44,14 @@ class Component:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise ValueError(f"name {self.name!r} is not lower-case words joined by hyphens")
         if isinstance(self.target, str):
-            if not ADDRESS.fullmatch(self.target):
+            if not ADDRESS_PATTERN.fullmatch(self.target):
                 raise ValueError(f"target {self.target!r} of {self.name} is not 'module:attribute'")
         elif not callable(self.target):
             raise ValueError(f"target of {self.name} is neither an address nor callable")
         if not isinstance(self.about, str):
             raise ValueError(f"about of {self.name} is not text")
         if not all(isinstance(tag, str) for tag in self.tags):
-            raise ValueError(f"tags of {self.name} are not texts")
+            raise ValueError(f"tags of {self.name} are not text")
         object.__setattr__(self, "about", plain(self.about))
         object.__setattr__(self, "tags", tuple(map(plain, self.tags)))
 

@@ -1,4 +1,4 @@
-"""A control lacks the property; this one looks at nothing, and its score is the floor of most probes."""
+"""Controls lack the property of a probe; this one ignores its input and is the floor of most probes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from probekit.items import batch
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST = 1024
+MAX_ITEMS = 1024
 
 
 class Constant:
-    """Answers the mean target of the first 1,024 items at most, the same at every position.
+    """Answers with the mean target of the first 1,024 training items, the same at every position.
 
-    It serves targets (batch, outputs, *size), as numbers or as one-hot channels, where positions are those of
-    the inputs.
+    It works for targets (batch, outputs, *size), numbers or one-hot classes, whose positions are those of the
+    inputs.
     """
 
     def fit(self, dataset: Dataset) -> None:
-        """Take the mean over items and positions of each channel."""
-        _, targets = batch(dataset, range(min(MOST, len(dataset))))
+        """Compute the mean of each channel over items and positions."""
+        _, targets = batch(dataset, range(min(MAX_ITEMS, len(dataset))))
         self.mean = targets.float().mean((0, *range(2, targets.ndim)))
 
     def __call__(self, inputs: Tensor) -> Tensor:

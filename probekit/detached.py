@@ -1,4 +1,4 @@
-"""Detached runs are carried out by an executor in a process that outlives who asked for them."""
+"""A detached process lets an executor carry out runs after the command that started them has ended."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 
-def main() -> int:
-    """Carry out what standard input says; return 0 where all is done, 75 where it was stopped, else 1."""
+def run_detached() -> int:
+    """Carry out the runs described as JSON on standard input.
+
+    Returns:
+        0 if all runs are done, 75 if they were stopped, else 1.
+    """
     from contextlib import closing
 
     from probekit.catalog.guest import put_standard_library_first
@@ -39,4 +43,4 @@ if __name__ == "__main__":
     from probekit.catalog.process import ending
 
     with ending():
-        sys.exit(main())
+        sys.exit(run_detached())

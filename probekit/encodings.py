@@ -1,4 +1,4 @@
-"""Encodings are handed to a layer, and offer it one or more hooks: extra, mix, turn, bias and position."""
+"""Positional encodings are passed to a layer and have one or more hooks: extra, mix, turn, bias, position."""
 
 from __future__ import annotations
 
@@ -9,56 +9,81 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Encoding: TypeAlias = Any
-"""A positional encoding: has one or more of the hooks, as methods, of Extra, Mix, Turn, Bias and Position.
+"""A positional encoding: an object with the method of at least one of Extra, Mix, Turn, Bias and Position.
 
-Built as Encoding(channels, size, *, keys, heads, **params); one that learns weights is a Module the layer
-holds. For type checkers it is Any, as there is no type of "one or more of": one protocol would refuse an
-encoding that lacks a hook, a union every call. A layer that serves one hook says so by that hook's protocol.
+It is built as `Encoding(channels, size, *, keys, heads, **params)`. An encoding with weights is a Module that
+the layer owns. The alias is Any because Python's types cannot express "one or more of": a single protocol
+would reject an encoding that lacks a hook, and a union would reject every call. A layer that uses a single
+hook can annotate its encoding with the protocol of that hook.
 """
 
 
 class Extra(Protocol):
-    """Appends channels."""
+    """Appends channels to the input."""
 
     def extra(self) -> Tensor:
-        """Return channels (e, *size) for the inputs of q, k, v and of the inverted bottleneck."""
+        """Return channels for the inputs of q, k, v and of the inverted bottleneck.
+
+        Shape:
+            - Output: (e, *size)
+        """
         ...
 
 
 class Mix(Protocol):
-    """Changes what the layer reads."""
+    """Changes the inputs of q, k and v."""
 
     def mix(self, x: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the maps q, k and v read, each of the shape of x (batch, channels, *size)."""
+        """Return the inputs of the maps q, k and v.
+
+        Shape:
+            - x: (batch, channels, *size)
+            - Output: three tensors of the shape of x
+        """
         ...
 
 
 class Turn(Protocol):
-    """Changes what attention compares."""
+    """Transforms queries and keys before attention compares them, as rotary embeddings do."""
 
     def turn(self, q: Tensor, k: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Return queries and keys, (batch, heads, positions, keys) each, positions in reading order."""
+        """Return transformed queries and keys.
+
+        Shape:
+            - q, k: (batch, heads, positions, keys), positions in row-major order
+            - Output: the shapes of q and k
+        """
         ...
 
 
 class Bias(Protocol):
-    """Adds to what attention compares."""
+    """Adds a bias to attention scores."""
 
     def bias(self) -> Tensor:
-        """Return what is added to the comparison of two positions, (heads, positions, positions)."""
+        """Return the bias for each pair of positions.
+
+        Shape:
+            - Output: (heads, positions, positions)
+        """
         ...
 
 
 class Position(Protocol):
-    """Adds to what the layer answers."""
+    """Adds a term to the output of the layer."""
 
     def position(
         self, queries: Callable[[], Tensor], keys: Tensor, values: Callable[[], Tensor], /
     ) -> Tensor:
-        """Return what is added to the layer's output, (batch, channels, *size).
+        """Return the term to add to the output.
 
-        keys: (batch, heads, keys, *size), which sum to one over positions. queries, values: compute and
-        return the maps (batch, heads, keys, *size) and (batch, heads, channels / heads, *size) when called:
-        few encodings read them.
+        Args:
+            queries: computes and returns the queries when called; few encodings need them.
+            keys: normalised keys, which sum to one over positions.
+            values: computes and returns the values when called.
+
+        Shape:
+            - queries(), keys: (batch, heads, keys, *size)
+            - values(): (batch, heads, channels / heads, *size)
+            - Output: (batch, channels, *size)
         """
         ...

@@ -1,4 +1,4 @@
-"""The errors a user can meet: each says what was asked, what was found and what to type next."""
+"""The errors a user can meet: each names the request, the problem and what to type next."""
 
 from __future__ import annotations
 
@@ -9,104 +9,108 @@ from pathlib import Path
 
 from probekit.plain import disguise, latin, lines, plain
 
-PAGE = 2000
+MAX_REASON_LENGTH = 2000
 REFUSALS = {
     errno.ENAMETOOLONG: (
-        "the name is too long: a disk takes 255 bytes for a name and 4,096 for a path",
+        "the name is too long: a file system allows 255 bytes per name and 4,096 per path",
         "Choose a shorter name.",
     ),
     errno.EMFILE: (
-        "this process has as many files open as it may",
-        "Raise the limit (`ulimit -n 4096`), or run fewer at a time (--jobs); then type the same command.",
+        "this process has too many open files",
+        "Raise the limit (`ulimit -n 4096`) or run fewer jobs at a time (--jobs). Then repeat the command.",
     ),
     errno.ENFILE: (
-        "this machine has as many files open as it may",
-        "End other programs, or run fewer at a time (--jobs); then type the same command.",
+        "this machine has too many open files",
+        "Close other programs or run fewer jobs at a time (--jobs). Then repeat the command.",
     ),
     errno.ENOMEM: (
-        "memory does not suffice for it",
-        "End other programs, or run fewer at a time (--jobs); then type the same command.",
+        "there is not enough memory",
+        "Close other programs or run fewer jobs at a time (--jobs). Then repeat the command.",
     ),
 }
-"""What a disk or the memory refuses with a cause of its own: what was found, and what to do next."""
+"""System errors that have their own explanation: the problem and what to do next."""
 GONE = (
-    "its folder is gone, as if it was moved or deleted meanwhile",
-    "Put it back and the same command goes on; without it the same command begins anew.",
+    "its folder is gone; it was moved or deleted in the meantime",
+    "Put it back, and the same command continues. Without it, the same command starts again.",
 )
-STARVED = ("not enough memory", "can't allocate memory", "out of memory")
-"""How torch says that memory does not suffice."""
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+"""Parts of torch's messages for lack of memory."""
 
 
 class ProbekitError(Exception):
-    """Something asked for could not be done; the command line ends with exit code 1.
+    """Base class of probekit's errors; the command line exits with code 1.
 
-    `asked` and `found` are clauses without a final stop; `hint` is a sentence that says what to type next.
+    Args:
+        request: what you asked for, a clause without a full stop.
+        problem: what is wrong with it, a clause without a full stop.
+        hint: a sentence that says what to type next.
     """
 
     exit_code = 1
 
-    def __init__(self, asked: str, found: str, hint: str = "") -> None:
-        self.asked, self.found, self.hint = asked, found, hint
-        super().__init__(lines(f"{asked}: {found}." + (f" {hint}" if hint else "")))
+    def __init__(self, request: str, problem: str, hint: str = "") -> None:
+        self.asked, self.found, self.hint = request, problem, hint
+        super().__init__(lines(f"{request}: {problem}." + (f" {hint}" if hint else "")))
 
 
 class UsageError(ProbekitError):
-    """What was asked cannot be meant: an unknown name, a wrong type, a bad bracket; exit code 2."""
+    """The request makes no sense: an unknown name, a wrong type, a bad bracket; exit code 2."""
 
     exit_code = 2
 
 
 class StoreError(ProbekitError):
-    """The store cannot be read or written; nothing stored has been changed."""
+    """The store cannot be read or written; no stored data was changed."""
 
 
 class RunError(ProbekitError):
-    """A run failed while it trained or was scored."""
+    """A run failed during training or scoring."""
 
 
 class Interrupted(ProbekitError):
-    """Runs were stopped by Ctrl-C."""
+    """You stopped the runs with Ctrl-C."""
 
     exit_code = 130
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the nearest of the known names, or all of them when none is near."""
-    names = sorted(set(known))
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return a sentence that suggests the closest candidates, or lists all of them if none is close."""
+    names = sorted(set(candidates))
     if not names:
         return "Nothing of that kind is installed."
-    if (odd := disguise(name)) and latin(name) in names:
-        return f"Did you mean {latin(name)}? {odd}."
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+    if (lookalike := disguise(name)) and latin(name) in names:
+        return f"Did you mean {latin(name)}? {lookalike}."
+    close_names = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(close_names)}?" if close_names else f"There are: {', '.join(names)}."
 
 
 def reason(error: BaseException) -> str:
-    """Return an exception as one line: its type, then what it says, a page of it at the most."""
+    """Return an exception as one line: its type and its message, shortened to 2,000 characters."""
     try:
-        said = plain(str(error))
+        message = plain(str(error))
     except Exception:
-        said = "what it says cannot be read"
-    shown = said if len(said) <= PAGE else f"{said[:PAGE]}…"
-    return f"{type(error).__name__}: {shown}" if said else type(error).__name__
+        message = "its message cannot be read"
+    if len(message) > MAX_REASON_LENGTH:
+        message = f"{message[:MAX_REASON_LENGTH]}…"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def missing(error: BaseException) -> str:
-    """Return a sentence that says what to install, where the error is that a package is missing, else ""."""
+    """Return a sentence that says which missing package to install, "" for any other error."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     return f"Install {name}, which it needs." if name else ""
 
 
 def explain_refusal(error: BaseException, hint: str, path: Path | None = None) -> tuple[str, str]:
-    """Explain why the disk or the memory did not give or take a file.
+    """Explain why a file could not be read or written.
 
     Args:
-        error: What the system raised.
-        hint: What to type next where the error has no advice of its own.
-        path: The file or folder that was asked for. Where the folder it lies in is gone, that is said.
+        error: the exception that the system raised.
+        hint: what to type next if the error has no advice in `REFUSALS`.
+        path: the file or folder. If its parent folder is gone, the explanation says so.
 
     Returns:
-        What was found, without a final stop, and what to type next.
+        The problem, without a full stop, and what to type next.
     """
     if is_starved(error):
         return REFUSALS[errno.ENOMEM]
@@ -119,7 +123,7 @@ def explain_refusal(error: BaseException, hint: str, path: Path | None = None) -
 
 
 def is_starved(error: BaseException) -> bool:
-    """Tell whether an error says that memory does not suffice, as Python or torch says it."""
+    """Return whether Python or torch reports with this error that memory ran out."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in STARVED)
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)

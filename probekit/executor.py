@@ -1,4 +1,4 @@
-"""An executor carries out runs that lie in a store as specifications: it moves folders, never objects."""
+"""An executor carries out runs whose specifications are in a store; it receives folders, never objects."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 DONE, FAILED = 0, 1
-"""What a worker exits with, beside `stop.REQUEUE`: it saved a checkpoint, and may be begun again."""
+"""Exit codes of a worker. The third is `stop.REQUEUE`: it saved a checkpoint and can be started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A worker ended: its run's folder, its exit code (a negative one is the signal that killed it), and the
-    last that it said."""
+    """The end of one worker.
+
+    Args:
+        folder: the folder of its run.
+        code: its exit code; a negative code is the signal that killed it.
+        said: the last line of its output.
+    """
 
     folder: Path
     code: int
@@ -22,17 +27,22 @@ class Ended:
 
 
 class Executor(Protocol):
-    """Where and how runs are carried out; parameters of its class are resources.
+    """Decides where and how runs are carried out; the parameters of its class are resources.
 
-    One whose workers outlive the caller, as those of a queue do, has `submit(folders, command) -> str`
-    besides, which leaves them there and says where they are; its `carry_out` leaves them when it is closed.
+    If its workers outlive the caller, as in the queue of a cluster, an executor also has a method
+    `submit(folders, command) -> str`, which starts the workers and returns a description of where they run.
+    Its `carry_out` leaves them running when you close it.
     """
 
     def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
-        """Start a worker a folder and yield each as it ends, in whatever order.
+        """Start one worker per folder and yield each when it ends, in any order.
 
-        folders: absolute, each with a specification. command: the words of a worker, to which the folder is
-        added; its exit code says what came of it, and its folder holds all else. When the caller stops, by an
-        exception or by closing the iterator, workers are sent SIGTERM and waited for: they save.
+        When the caller stops, by an exception or by closing the iterator, send SIGTERM to the workers and
+        wait for them, so that they can save checkpoints.
+
+        Args:
+            folders: absolute paths; each folder contains a specification.
+            command: the command line of a worker; append the folder to it. The exit code says how the run
+                ended, and its folder contains everything else.
         """
         ...

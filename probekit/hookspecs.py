@@ -1,4 +1,4 @@
-"""The doors: the hooks through which plugins enter and observers look on."""
+"""The hooks through which plugins register components and observe runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ hookimpl = pluggy.HookimplMarker("probekit")
 
 
 class RunPlan(Protocol):
-    """What an observer may read of a run as it starts.
+    """The plan of a run, as an observer may read it when the run starts.
 
-    identity: the sha256 of all that its result depends on. folder: the name of its folder in the store.
-    probe, structure, trainer: their texts with every parameter. width: channels, None where the structure
-    has none.
+    Attributes:
+        identity: the sha256 of everything that the result depends on.
+        folder: the name of the run's folder in the store.
+        probe, structure, trainer: their canonical texts, with every parameter.
+        width: channels; None if the structure has no width.
     """
 
     @property
@@ -43,10 +45,12 @@ class RunPlan(Protocol):
 
 
 class RunResult(Protocol):
-    """What an observer may read of a run as it is stored.
+    """The result of a run, as an observer may read it when it is stored.
 
-    metrics: test means by name, None where a metric applies to no item. steps, seconds: of training. error:
-    why it failed, "" where it did not.
+    Attributes:
+        metrics: mean test scores by metric; None if a metric applies to no item.
+        steps, seconds: the number of training steps and the training time.
+        error: why the run failed, "" if it did not.
     """
 
     @property
@@ -65,23 +69,27 @@ class RunResult(Protocol):
 
 @hookspec
 def probekit_components() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Return what the plugin registers; called once, when a command begins, so nothing heavy is imported."""
+    """Return the components of the plugin.
+
+    probekit calls it once, when a command starts; import torch and the like only in the modules that the
+    components name.
+    """
 
 
 @hookspec
 def probekit_run_started(plan: RunPlan) -> None:
-    """Look on as a run starts or resumes; plan.identity names the run, plan.folder its folder in the store.
+    """Observe that a run starts or resumes.
 
-    An observer takes of the arguments what it names, and changes nothing. One that raises is told no more in
-    this process, and named; what it prints goes to stderr.
+    An observer declares only the arguments that it uses, and changes nothing. If it raises, probekit names it
+    and calls it no more in this process. Its output goes to stderr.
     """
 
 
 @hookspec
 def probekit_run_progress(plan: RunPlan, row: Row) -> None:
-    """Look on at each row of the log: numbers by name, step, steps and loss among them."""
+    """Observe one row of the training log: numbers by name, always with `step`, `steps` and `loss`."""
 
 
 @hookspec
 def probekit_run_finished(result: RunResult) -> None:
-    """Look on as a result is stored: its status is "done" or "failed", its plan is that of the start."""
+    """Observe that a result is stored, with status "done" or "failed" and the plan of `run_started`."""

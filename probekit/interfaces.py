@@ -1,131 +1,49 @@
-"""The interfaces: what a probe, a structure, a layer, an encoding and a trainer promise each other.
+"""The interfaces of probes, datasets, controls, structures, layers and trainers.
 
-A plugin may rely on what is here, on the names that `import probekit` offers, on probekit.hookspecs and
-probekit.check. These change only with the second number of probekit's version: what goes is told in
-CHANGELOG.md and warns (DeprecationWarning) for one such version before. A plugin whose module says
-`requires_probekit = "0.2"` is set aside, with a hint, by an older one.
+A plugin can rely on this module, on the names in `import probekit`, on probekit.hookspecs and on
+probekit.check. They change only with the second number of the version: CHANGELOG.md announces each removal,
+and a DeprecationWarning precedes it by one such version. If the module of a plugin says
+`requires_probekit = "0.2"`, an older probekit does not load it and tells the user why.
 
-The type of a number may state its range, as pydantic's `PositiveInt` or `Annotated[float, Field(ge=0, le=1)]`
-do. A component of any kind may have an attribute `expected_failures`, reasons by the name of a check of
-`probekit check` that it is known not to pass.
+The type of a number can state its range: `PositiveInt` of pydantic, or `Annotated[float, Field(ge=0, le=1)]`.
+A component of any kind can have an attribute `expected_failures`: names of checks of `probekit check` that
+it is known to fail, each with the reason.
 """
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from probekit.declarations import Claim as Claim
+from probekit.declarations import Metric as Metric
+from probekit.declarations import Published as Published
+from probekit.declarations import Scale as Scale
+from probekit.declarations import Shape as Shape
+from probekit.declarations import Value as Value
 from probekit.encodings import Encoding as Encoding
 
 if TYPE_CHECKING:
     from torch import Tensor, device
     from torch.nn import Module
 
-Value = str | int | float | bool | None
-Known = Literal["train", "validation", "test"]
-Split = Literal[Known, "harder"]
+StandardSplit = Literal["train", "validation", "test"]
+Split = Literal[StandardSplit, "harder"]
 Symmetry = Literal["shift", "permutation", "turn"]
 Row = Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What goes into a network and what comes out.
-
-    inputs, outputs: channels. size: (length,) in 1-D, (height, width) in 2-D.
-    A network maps float32 (batch, inputs, *size) to (batch, outputs, *size).
-    """
-
-    inputs: int
-    outputs: int
-    size: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One number an item, and what it means.
-
-    score(output, target, inputs) -> (batch,) float tensor; NaN where the metric does not apply to an item,
-    never infinite: such a metric has no mean, and the result says so. perfect: the score of the truth, put in
-    place of the output as it is. chance: the score of knowing nothing, where it is known in closed form.
-    bounds: the least and the greatest score there can be, None where there is none; intervals stay within.
-    gap: where set, the name under which `test mean - train mean` of this metric is reported.
-    """
-
-    name: str
-    better: Literal["higher", "lower"]
-    perfect: float
-    score: Callable[[Tensor, Tensor, Tensor], Tensor]
-    about: str
-    chance: float | None = None
-    gap: str = ""
-    bounds: tuple[float | None, float | None] = (None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A size at which a probe is put: parameters of the probe, recipe of the trainer, width or budget.
-
-    recipe: keyword parameters of the trainer. Exactly one of width and budget (in parameters) is set. noise:
-    the measured standard deviation between seeds by metric; noise_question: the numbers of the probe that it
-    was measured on, empty for any. decides: whether its scores can decide anything; those of a scale for
-    tests cannot. seconds: about how long a run takes on two cores, None where nobody measured it.
-    """
-
-    about: str
-    parameters: Mapping[str, Value]
-    recipe: Mapping[str, Value]
-    width: int | None = None
-    budget: int | None = None
-    noise: Mapping[str, float] = field(default_factory=dict)
-    noise_question: dict[str, float | str] = field(default_factory=dict)
-    decides: bool = True
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A row of a published table: what was put to the probe, and what it scored.
-
-    table: "table1". name: the row's, as printed. structure: an expression; instead: another one by name of
-    scale, where the published one does not fit. probe: parameters of the probe besides the scale's. scores:
-    by metric, in the metric's own unit; "train/NAME" for a score on the training set. width, parameters: as
-    published; width None where the structure's expression leaves none open.
-    """
-
-    table: str
-    name: str
-    structure: str
-    parameters: int
-    scores: Mapping[str, float]
-    width: int | None = None
-    probe: Mapping[str, Value] = field(default_factory=dict)
-    instead: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A conclusion drawn from a published table, as a number that is positive where it holds.
-
-    margin(rows) -> float: rows are the scores of one seed by row name, as in Published.scores; KeyError
-    where one it needs was not run. table: whose rows it reads.
-    """
-
-    table: str
-    text: str
-    margin: Callable[[Mapping[str, Mapping[str, float]]], float]
-
-
 class Dataset(Protocol):
-    """Items (input, target) by index; the same whatever the order, the batch or the number of workers.
+    """Items (input, target) by index.
 
-    `probekit.Items` makes one of a function of the index. It may have `__getitems__(indices)`, a list of
-    items in one vectorised call, equal to item by item; `batch(indices) -> (inputs, targets)`, in one piece
-    and in the memory layout it likes, which is then used instead; `materialise()`, which draws the split
-    and yields how many are there; and `on(device)`, which returns such a split with what it is made of in the
-    device's memory, so that batches are made there.
+    An item must not depend on the order of access, the batch or the number of workers. `probekit.Items` makes
+    a dataset of a function of the index. A dataset can have these methods, too:
+
+    - `__getitems__(indices)`: several items in one vectorised call, equal to single items.
+    - `batch(indices) -> (inputs, targets)`: a batch in any memory layout; probekit prefers it to items.
+    - `materialise()`: draw the split, and yield the number of items drawn so far.
+    - `on(device)`: return the split with its data in the device's memory, so that batches are built there.
     """
 
     def __len__(self) -> int: ...
@@ -134,37 +52,49 @@ class Dataset(Protocol):
 
 
 class Control(Protocol):
-    """A solver that lacks the property: a line on a card, never a row."""
+    """A closed-form solver that lacks the property; its score is a baseline of the probe."""
 
     def fit(self, dataset: Dataset, /) -> None:
-        """Learn what it answers with from the training split, in closed form."""
+        """Fit the control to the training split, in closed form."""
         ...
 
     def __call__(self, inputs: Tensor, /) -> Tensor:
-        """Return its answers to inputs (batch, channels, *size), in the form of outputs or of targets."""
+        """Answer the inputs in the form of outputs or of targets.
+
+        Shape:
+            - inputs: (batch, channels, *size)
+        """
         ...
 
 
 class Probe(Protocol):
-    """A question put to a network: a synthetic dataset, metrics and the property they test.
+    """A synthetic dataset with metrics, made to test one property of a network.
 
-    A probe is registered as a class whose keyword parameters have defaults; the class attributes `property`,
-    `version`, `scales` and `structure` can be read without making an instance.
-    Raise `version` when the data or the metrics change: cards never mix versions.
+    Register a class whose keyword parameters have defaults. Its class attributes `property`, `version`,
+    `scales` and `structure` are read without an instance. Raise `version` when the data or the metrics
+    change: cards never mix versions. The first metric is the headline metric.
 
-    A probe may also have, as class attributes: `thresholds`, the places of the headline metric from which a
-    structure has the property, and partly (by default 0.9 and 0.25); `speaks`, the measured number that
-    speaks of the same property, "equivariance_error" or "receptive_radius"; `certificates`, by scale what
-    `probekit certify` found there, as JSON; `symmetry`, "shift" or "permutation" of positions, or "turn" for
-    turns and mirrors, under which the truth moves with the input: a network's departure from it is then
-    measured; `golden`, the hash of its data by version, which `probekit check` gives; `focus`, the metric
-    that controls are judged by, if not the headline; `published`, a tuple of Published, and `claims`, a tuple
-    of Claim, for `probekit reproduce`; `axis`, an Axis, along which scores are stored and drawn; `harder`, a
-    line that says how the items of a split of that name, of the same shape, go beyond training: a second
-    number beside the test's. And as methods: `answer(output)`, in the target's form where outputs are not,
-    as logits; `drawn(outputs, targets)`, what cards draw instead; for `probekit certify` `certified(inputs)`,
-    the rules that prove an input to have one label, {rule: (batch,) bool}; `contents(inputs, targets)`, what
-    there is in it, {what: (batch,)}; `ceiling(inputs)`, (batch,), where something must be guessed.
+    Optional class attributes:
+        axis: an `Axis`; scores are stored and drawn along it.
+        certificates: what `probekit certify` found, as JSON by scale.
+        claims: a tuple of `Claim`, for `probekit reproduce`.
+        focus: the metric by which controls are judged, if it is not the headline metric.
+        golden: the hash of the data by version; `probekit check` prints it.
+        harder: a line that says how the items of the extrapolation split go beyond training. `data` then also
+            gets this split, of the same shape, under the name "harder"; its score is reported after the test.
+        published: a tuple of `Published`, for `probekit reproduce`.
+        related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
+        symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
+            target moves with the input; probekit measures how far a network departs from that.
+        thresholds: the normalised headline scores from which a structure has the property and has it partly
+            (by default 0.9 and 0.25).
+
+    Optional methods:
+        answer(output): the answer in the form of targets, if outputs differ from it, as logits do.
+        ceiling(inputs): the best possible score of each item, (batch,), if a part must be guessed.
+        certified(inputs): the rules that prove a unique label, {rule: (batch,) bool}.
+        contents(inputs, targets): statistics of the items for `probekit certify`, {name: (batch,)}.
+        drawn(outputs, targets): what cards draw in place of the outputs.
     """
 
     @builtins.property
@@ -180,53 +110,76 @@ class Probe(Protocol):
     @builtins.property
     def property(self) -> str: ...
 
-    def data(self, split: Known, seed: int, /) -> Dataset:
-        """Return a split, of a probe that has `harder` also that of this name; `seed` moves the training
-        split, the others are fixed by version."""
+    def data(self, split: StandardSplit, seed: int, /) -> Dataset:
+        """Return a split. `seed` changes the training split; `version` alone fixes the others."""
         ...
 
-    def loss(self, output: Tensor, target: Tensor, /) -> Tensor: ...
+    def loss(self, output: Tensor, target: Tensor, /) -> Tensor:
+        """Return the training loss of a batch, a scalar."""
+        ...
 
     def oracle(self, inputs: Tensor, /) -> Tensor:
-        """Return the exact targets from the inputs alone, sharing no code with the generator."""
+        """Return the exact targets from the inputs alone; it shares no code with the generator."""
         ...
 
     def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
-        """Return closed-form controls (they have `fit`) and network builders (shape, *, width) -> Module."""
+        """Return controls by name.
+
+        Each is a closed-form `Control` or a function (shape, *, width) -> Module that builds a network.
+        """
         ...
 
 
 class Structure(Protocol):
     """Builds a whole network: (shape, *, width, layer=None, **params) -> Module.
 
-    layer: None or a builder (channels, size, shared) -> Module, called for each place that hosts a layer.
-    A structure that needs the width in steps has a function attribute `width_step(**params) -> int`; one that
-    takes 1-D or 2-D maps alone says `dims = (1,)` or `dims = (2,)`, one whose sides must be multiples of a
-    number and at least another `sizes = (multiple, least)`.
+    Args:
+        shape: the `Shape` of the probe.
+        width: the number of channels.
+        layer: None, or a builder (channels, size, shared) -> Module. Call it once for each place in the
+            network that hosts a layer.
+
+    Optional attributes of the class or function:
+        dims: (1,) or (2,) if it works in 1-D or in 2-D only.
+        sizes: (multiple, minimum) if each side must be a multiple of a number and have a minimum.
+        width_step: a static method `width_step(**params) -> int` if the width must be a multiple of a number;
+            for a function, a function as its attribute.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
 
 
 class Layer(Protocol):
-    """Builds a shape-keeping module: (channels, size, *, encoding=None, shared=None, **params) -> Module.
+    """Builds a module whose output has the shape of its input.
 
-    causal: taken, False by default, by one in which each position can see those up to it alone.
-    encoding: a builder (channels, size, keys=, heads=) -> Encoding, where keys and heads are the layer's own;
-    handed over where one was asked for. shared: one dict a network, for tied weights. A layer that needs
-    neither leaves them out.
-    The class attribute `hooks` names the encoding hooks it serves; absent means none. A layer that needs the
-    width in steps has a function attribute `width_step(**params) -> int`; one that takes 1-D or 2-D maps
-    alone says `dims = (1,)` or `dims = (2,)`; `sizes = (multiple, least)` as for a structure. One whose
-    encoding offers `extra` has a method `extra() -> Tensor | None`, by which the structure appends it in its
-    bottleneck.
+    It is called as (channels, size, *, encoding=None, shared=None, **params) -> Module.
+
+    Args:
+        channels, size: the shape of its input, without the batch.
+        encoding: None, or a builder (channels, size, keys=, heads=) -> Encoding, if the user asks for one.
+            The layer passes its own keys and heads. Omit it if the layer takes no encoding.
+        shared: a dict for the whole network, for tied weights. Omit it if the layer ties none.
+        causal: False by default; if True, each position sees only itself and the positions before it. Omit it
+            if the layer cannot be causal.
+
+    Optional attributes of the class:
+        hooks: the names of the encoding hooks that the layer calls; none by default. With `extra`, the layer
+            also needs a method `extra() -> Tensor | None`, whose channels the structure appends in its
+            bottleneck.
+        dims, sizes, width_step: as for `Structure`.
+
+    Shape:
+        - Input and output of the module: (batch, channels, *size)
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
 
 
 class Trainer(Protocol):
-    """Changes weights alone; its recipe is its constructor's parameters. Its code has a `version`, an int."""
+    """Changes the weights of a network and nothing else.
+
+    The parameters of the constructor are the recipe. The attribute `version`, an int, is that of its code.
+    """
 
     def fit(
         self,
@@ -238,13 +191,21 @@ class Trainer(Protocol):
         device: device,
         state: Mapping[str, Any] | None = None,
     ) -> Iterator[Row]:
-        """Train, yielding a row now and then: floats by name, with `step` and `steps` among them.
+        """Train, and yield a row of the log from time to time.
 
-        `data` is the probe's training split; `probekit.items.batch` takes batches out of it. `state` is what
-        state_dict() gave when an earlier fit stopped between two rows.
+        Args:
+            model: the network, already on `device`.
+            probe: the probe; its `loss` is the training loss.
+            data: the training split of the probe. Read batches with `probekit.items.read_batch`.
+            seed: the seed of the run.
+            device: the device to train on.
+            state: the `state_dict()` of an earlier fit that stopped between two rows, to continue it.
+
+        Yields:
+            Floats by name, always with `step` and `steps`.
         """
         ...
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return tensors and JSON values, valid between two rows: generators, moments by weights' names."""
+        """Return the state between two rows: tensors and JSON values, optimiser state by weight name."""
         ...

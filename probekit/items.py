@@ -1,4 +1,4 @@
-"""Items are made one by one, and taken out of a dataset a batch at a time."""
+"""Items are the elements of a dataset, built one by one and read in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A dataset of `length` items, of which `item(index)` gives one: (input, target)."""
+    """A dataset made of a function of the index.
+
+    Args:
+        length: the number of items.
+        item: `item(index)` returns the pair (input, target).
+    """
 
     length: int
     item: Callable[[int], tuple[Tensor, Tensor]]
@@ -33,36 +38,39 @@ class Items:
 
 
 def batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return the inputs and the targets of these items, (batch, channels, *size) each.
+    """Return the inputs and targets of these items.
 
-    A dataset that has `batch(indices)` gives them in one piece, in the memory layout it likes; of others the
-    items are stacked.
+    It calls the dataset's `batch(indices)` if there is one, and keeps its memory layout. Otherwise it stacks
+    single items.
+
+    Shape:
+        - Output: (batch, channels, *size) each
     """
-    whole = getattr(data, "batch", None)
-    if whole is not None:
-        return cast("tuple[Tensor, Tensor]", whole(indices))
+    batch_method = getattr(data, "batch", None)
+    if batch_method is not None:
+        return cast("tuple[Tensor, Tensor]", batch_method(indices))
     import torch
 
-    several = getattr(data, "__getitems__", None)
-    items = several(indices) if several is not None else [data[index] for index in indices]
+    items_method = getattr(data, "__getitems__", None)
+    items = items_method(indices) if items_method is not None else [data[index] for index in indices]
     inputs, targets = zip(*items, strict=True)
     return torch.stack(inputs), torch.stack(targets)
 
 
 def resident(data: Dataset, device: torch.device) -> Dataset:
-    """Return a split whose items come from the device's own memory, where the dataset has `on(device)`."""
+    """Move a split to a device's memory, if the dataset has a method `on(device)`; otherwise return it."""
     move = getattr(data, "on", None)
     return data if move is None else cast("Dataset", move(device))
 
 
 def batches(data: Dataset, count: int, size: int) -> Iterator[tuple[range, Tensor, Tensor]]:
-    """Yield the first `count` items, `size` at a time: their indices, inputs and targets."""
+    """Yield the first `count` items in batches of `size`: their indices, inputs and targets."""
     for start in range(0, count, size):
         indices = range(start, min(start + size, count))
         yield indices, *batch(data, indices)
 
 
 def materialised(data: Dataset) -> Iterator[int]:
-    """Draw a whole split, where it has `materialise()`, yielding how many items are there."""
-    draw = getattr(data, "materialise", None)
-    yield from cast("Iterator[int]", draw() if draw is not None else ())
+    """Draw a whole split and yield the number of items drawn so far, if the dataset has `materialise()`."""
+    materialise = getattr(data, "materialise", None)
+    yield from cast("Iterator[int]", materialise() if materialise is not None else ())

@@ -1,4 +1,4 @@
-"""Training steps are reported one by one, so that a run can be held to its first ones."""
+"""Training steps report loss and gradient norms, so that a replay can compare the first steps of a run."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 FIRST = 3
-"""How many first steps a run is held to."""
+"""The number of first steps that a replay compares."""
 Listener = Callable[[float, dict[str, float], dict[str, float]], None]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def is_watched() -> bool:
-    """Return whether anyone listens to the steps of this training."""
+    """Return whether a listener receives the steps of this training."""
     return _listener.get() is not None
 
 
 def report_step(loss: float, gradients: dict[str, float], buffers: dict[str, float] | None = None) -> None:
-    """Report one step: its loss, and the norms of each parameter's gradient and of each buffer by name."""
+    """Report one step to the listener.
+
+    Args:
+        loss: the loss of the step.
+        gradients: the norm of each parameter's gradient, by parameter name.
+        buffers: the norm of each buffer, by buffer name.
+    """
     listener = _listener.get()
     if listener is not None:
         listener(loss, gradients, buffers or {})
 
 
 def watch_step(model: Module, loss: Tensor) -> None:
-    """Report a step to whoever listens; a trainer calls it after the backward pass, before it clips.
+    """Report a step to the listener; a trainer calls it after the backward pass and before clipping.
 
-    It costs nothing once nobody listens, which is after a run's first steps.
+    It costs nothing when there is no listener, which is the case after the first steps of a run.
 
     Args:
         model: the network, with the gradients of this step.
@@ -43,7 +49,7 @@ def watch_step(model: Module, loss: Tensor) -> None:
 
 
 def gradient_norms(model: Module) -> dict[str, float]:
-    """Return the norm of each parameter's gradient by the parameter's name, for those that have one."""
+    """Return the norm of each gradient by parameter name, for the parameters that have one."""
     return {
         name: float(parameter.grad.detach().norm())
         for name, parameter in model.named_parameters()
@@ -52,7 +58,7 @@ def gradient_norms(model: Module) -> dict[str, float]:
 
 
 def buffer_norms(model: Module) -> dict[str, float]:
-    """Return the norm of each dense buffer by its name: training moves them without a gradient."""
+    """Return the norm of each dense buffer by name: training changes buffers without a gradient."""
     import torch
 
     return {
@@ -64,7 +70,7 @@ def buffer_norms(model: Module) -> dict[str, float]:
 
 @contextlib.contextmanager
 def listen(listener: Listener) -> Iterator[None]:
-    """Call `listener` with each step's loss and norms, until the block ends or `stop_listening`."""
+    """Call `listener` with the loss and norms of each step, until the block or `stop_listening` ends it."""
     token = _listener.set(listener)
     try:
         yield
@@ -73,5 +79,5 @@ def listen(listener: Listener) -> Iterator[None]:
 
 
 def stop_listening() -> None:
-    """Report no further step of this training, so that the steps cost nothing from here on."""
+    """Remove the listener of this training, so that further steps cost nothing."""
     _listener.set(None)

@@ -1,4 +1,4 @@
-"""A stop is a wish to end soon: by a signal, or as the time that a run was given is over."""
+"""A stop request ends a run soon and saves it: a signal arrived, or the time limit is over."""
 
 from __future__ import annotations
 
@@ -12,157 +12,178 @@ from types import FrameType
 from probekit.errors import RunError
 
 SIGNALS = tuple(
-    found
+    number
     for name in ("SIGTERM", "SIGHUP", "SIGUSR2", "SIGXCPU")
-    if (found := getattr(signal, name, None)) is not None
+    if (number := getattr(signal, name, None)) is not None
 )
-"""What schedulers, closed terminals and limits of processor time send; some time later they kill."""
+"""Signals of schedulers, closed terminals and CPU time limits; a kill follows some time later."""
 REPEATED = "SIGXCPU"
-"""What the system sends again each second until it kills: the second asks for nothing more."""
+"""The system sends it again every second until it kills; only the first one is a request."""
 REQUEUE = 75
-"""The exit code by which a queue knows that the same command is to be started again: EX_TEMPFAIL."""
+"""The exit code that tells a queue to start the same command again: EX_TEMPFAIL."""
+GRACE = 5.0
+"""Seconds that the current step may take beyond the time limit."""
 
 
 def signal_name(number: int) -> str:
-    """Return what a signal is called, with what sends it most often."""
+    """Return the name of a signal, with its most frequent cause for SIGKILL."""
     try:
         name = signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-    return f"{name}, perhaps as memory ran out" if name == "SIGKILL" else name
+    return f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked for an end; code: what the process then exits with."""
+    """A signal stops the process.
+
+    Attributes:
+        by: the signal.
+        code: the exit code of the process.
+    """
 
     def __init__(self, by: signal.Signals) -> None:
         super().__init__(*[by.name] * (by is not signal.SIGINT))
         self.by = by
-        # SIGUSR2 is what queues are told to send ahead of time, so that a job can be queued anew
+        # users configure queues to send SIGUSR2 ahead of the time limit, so that the job is queued again
         self.code = REQUEUE if by.name == "SIGUSR2" else 128 + by
 
 
 class Stop:
-    """Ends a run between two steps, where `check` raises what came meanwhile; elsewhere it comes at once."""
+    """The signal handler of this process.
+
+    Within `later` a first signal waits until the run calls `check` between two steps. A second signal, Ctrl-C
+    and any signal outside of `later` raise at once.
+    """
 
     def __init__(self) -> None:
         self.asked: signal.Signals | None = None
         self.raised: Stopped | None = None
-        self.waits = False
-        self.repeats = False
+        self.is_deferring = False
+        self.was_repeated = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal; the second is not waited with."""
-        one = signal.Signals(number)
-        if one.name == REPEATED:
-            if self.repeats:
+        """Handle a signal."""
+        received = signal.Signals(number)
+        if received.name == REPEATED:
+            if self.was_repeated:
                 return
-            self.repeats = True
-        first, self.asked = self.asked is None, one
-        if not (self.waits and first) or number == signal.SIGINT:
+            self.was_repeated = True
+        is_first, self.asked = self.asked is None, received
+        if not (self.is_deferring and is_first) or number == signal.SIGINT:
             self.check()
 
     def check(self) -> None:
-        """Raise Stopped where a signal came, again where somebody caught what was raised then."""
-        if (asked := self.asked) is not None:
-            self.asked, self.raised = None, Stopped(asked)
+        """Raise Stopped if a signal arrived; raise it again if other code caught it."""
+        if (pending := self.asked) is not None:
+            self.asked, self.raised = None, Stopped(pending)
         if self.raised is not None:
             raise self.raised
 
     def taken(self) -> None:
-        """Raise no more what was raised: who caught it ends as was asked."""
+        """Do not raise Stopped again: the caller has caught it and ends the process."""
         self.raised = None
 
     @contextlib.contextmanager
     def later(self) -> Iterator[None]:
-        """Keep what comes until it is checked for."""
-        self.waits = True
+        """Defer signals until `check` in this block."""
+        self.is_deferring = True
         try:
             yield
         finally:
-            self.waits = False
+            self.is_deferring = False
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """Take the signals, in the main thread, where alone that can be."""
+        """Install this handler for the block; Python allows it in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.raised, self.repeats = None, False
-        usual = (signal.SIG_DFL, signal.default_int_handler)  # what is ignored, as after nohup, stays so
-        heard = [one for one in (*SIGNALS, signal.SIGINT) if signal.getsignal(one) in usual]
-        before = {one: signal.signal(one, self) for one in heard}
+        self.raised, self.was_repeated = None, False
+        default_handlers = (
+            signal.SIG_DFL,
+            signal.default_int_handler,
+        )  # ignored signals (nohup) stay ignored
+        signals = [
+            number for number in (*SIGNALS, signal.SIGINT) if signal.getsignal(number) in default_handlers
+        ]
+        previous = {number: signal.signal(number, self) for number in signals}
         try:
             yield
         finally:
-            for one, was in before.items():
-                signal.signal(one, signal.SIG_IGN if self.repeats and one.name == REPEATED else was)
+            for number, handler in previous.items():
+                repeats = self.was_repeated and number.name == REPEATED
+                signal.signal(number, signal.SIG_IGN if repeats else handler)
 
 
 stop = Stop()
-"""That of this process: a signal knows no other."""
+"""The handler of this process; signal handlers get no other context."""
 
 
 def behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the Ctrl-C or the signal that an error rests on: code that is imported may make another error of
-    it, or catch it and be left half imported."""
+    """Return the Ctrl-C or the signal that caused an error, if any.
+
+    Code that is being imported may turn it into another error, or catch it and stay half imported.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error or stop.raised
 
 
 class TimedOut(RunError):
-    """A run took longer than it was given; its checkpoint is kept."""
+    """A run exceeded its time limit; its checkpoint is saved."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            "running", f"it took longer than {seconds:g} s (--timeout)", "The same command with more goes on."
+            "running",
+            f"it took longer than {seconds:g} s (--timeout)",
+            "Repeat the command with a longer --timeout to continue.",
         )
 
 
 class Limit:
-    """The seconds that one sitting of a run may take, None for as many as it needs."""
+    """The time limit of one session of a run.
+
+    Args:
+        seconds: the limit; None for no limit.
+    """
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds, self.begun = seconds, time.monotonic()
+        self.seconds, self.started = seconds, time.monotonic()
 
     @property
     def over(self) -> bool:
-        """Tell whether they have passed."""
-        return self.seconds is not None and time.monotonic() - self.begun > self.seconds
+        """Whether the time is over."""
+        return self.seconds is not None and time.monotonic() - self.started > self.seconds
 
     def left(self, most: float | None = None) -> float | None:
-        """Return how many are left, `most` where that is less, None where there is no limit."""
+        """Return the remaining seconds, at most `most`; `most` itself if there is no limit."""
         if self.seconds is None:
             return most
-        rest = max(0.0, self.seconds - (time.monotonic() - self.begun))
-        return rest if most is None else min(rest, most)
+        seconds = max(0.0, self.seconds - (time.monotonic() - self.started))
+        return seconds if most is None else min(seconds, most)
 
     def check(self) -> None:
-        """Raise TimedOut where they have passed."""
+        """Raise TimedOut if the time is over."""
         if self.seconds is not None and self.over:
             raise TimedOut(self.seconds)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Raise TimedOut, where signals can be taken, even in a step that does not end."""
-        alone = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
-        if self.seconds is None or not alone:
+        """Raise TimedOut in the block even within a step that does not end, where alarms are available."""
+        can_alarm = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        if self.seconds is None or not can_alarm:
             yield
             return
         seconds = self.seconds
 
-        def over(number: int, frame: FrameType | None) -> None:
+        def raise_timed_out(number: int, frame: FrameType | None) -> None:
             raise TimedOut(seconds)
 
-        before = signal.signal(signal.SIGALRM, over)
+        previous = signal.signal(signal.SIGALRM, raise_timed_out)
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-
-
-GRACE = 5.0
-"""Seconds that the step at hand may take beyond the limit."""
+            signal.signal(signal.SIGALRM, previous)

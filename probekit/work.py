@@ -1,4 +1,4 @@
-"""A worker carries out one run: `python -m probekit.work FOLDER`; its exit code says what came of it."""
+"""A worker carries out one run and exits with its status: `python -m probekit.work FOLDER`."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ import sys
 import threading
 from pathlib import Path
 
-GLANCE = 2.0
-"""Seconds to wait for a process that is sure to live, and may only look."""
+LOCK_WAIT = 2.0
+"""Seconds to wait for a living process that may only read the run."""
 
 
-def tied() -> None:
-    """Wait until who started this process is gone, then ask it to save and end."""
+def stop_when_orphaned() -> None:
+    """Wait until the parent process is gone, then stop this process, which saves a checkpoint."""
     with contextlib.suppress(OSError):
         while os.read(0, 1):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main() -> int:
-    """Return 0 where the run is done, 75 where it was stopped and saved a checkpoint, 1 where it failed."""
+def run_worker() -> int:
+    """Carry out the run.
+
+    Returns:
+        0 if the run is done, 75 if it was stopped and saved a checkpoint, 1 if it failed.
+    """
     parser = argparse.ArgumentParser(prog="python -m probekit.work", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a run's, which holds its spec.json")
+    parser.add_argument("folder", type=Path, help="folder of the run, with its spec.json")
     parser.add_argument("--device", help="cpu, cuda or mps")
     parser.add_argument("--timeout", type=float, help="seconds after which the run fails")
     parser.add_argument("--threads", type=int, help="of the run; one, unless OMP_NUM_THREADS says more")
-    parser.add_argument("--tied", action="store_true", help="save and end once standard input is closed")
-    parser.add_argument("--allow-code", action="store_true", help="run the Python files that it names")
-    asked = parser.parse_args()
+    parser.add_argument("--tied", action="store_true", help="save and exit once standard input is closed")
+    parser.add_argument("--allow-code", action="store_true", help="run the Python files that the run names")
+    args = parser.parse_args()
 
     from probekit.catalog.guest import put_standard_library_first
 
@@ -45,31 +49,31 @@ def main() -> int:
     from probekit.stop import REQUEUE, behind, stop
     from probekit.storage.claim import SETTLED, Claimed
 
-    if asked.tied:
-        threading.Thread(target=tied, daemon=True).start()
-    given = asked.device, asked.timeout, asked.allow_code
+    if args.tied:
+        threading.Thread(target=stop_when_orphaned, daemon=True).start()
+    options = args.device, args.timeout, args.allow_code
     try:
         with stop.heard():
-            start_threads(asked.threads or default_threads())
+            start_threads(args.threads or default_threads())
             try:
-                found = work(asked.folder.absolute(), registry(), *given)
-            except Claimed as claim:  # perhaps by somebody who looked at it for an instant, or is dead
-                patience = GLANCE if claim.lives else SETTLED
-                found = work(asked.folder.absolute(), registry(), *given, patience)
+                result = work(args.folder.absolute(), registry(), *options)
+            except Claimed as claim:  # another process may only be reading the run, or may be dead
+                patience = LOCK_WAIT if claim.lives else SETTLED
+                result = work(args.folder.absolute(), registry(), *options, patience)
     except Claimed as error:
         print(f"probekit.work: {error}", file=sys.stderr)
         return REQUEUE
     except BaseException as error:
-        if (stopped := behind(error)) is not None:
-            print(f"probekit.work: it was stopped by {stopped or 'Ctrl-C'}.", file=sys.stderr)
+        if (interrupt := behind(error)) is not None:
+            print(f"probekit.work: it was stopped by {interrupt or 'Ctrl-C'}.", file=sys.stderr)
             return REQUEUE
         if not isinstance(error, ProbekitError):
             raise
         print(f"probekit.work: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
-    if found.status == "failed":
-        print(f"probekit.work: {found.error}", file=sys.stderr)
-    return DONE if found.status == "done" else FAILED
+    if result.status == "failed":
+        print(f"probekit.work: {result.error}", file=sys.stderr)
+    return DONE if result.status == "done" else FAILED
 
 
 if __name__ == "__main__":
@@ -77,4 +81,4 @@ if __name__ == "__main__":
 
     restart_with_fixed_hashes()
     with ending():
-        sys.exit(main())
+        sys.exit(run_worker())

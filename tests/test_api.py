@@ -92,7 +92,7 @@ def test_what_cannot_be_loaded_says_why(store: Path, tmp_path: Path, monkeypatch
     with pytest.raises(UsageError, match="there is no such folder"):
         probekit.load(tmp_path / "nowhere")
     result = probekit.run(PROBE, "unet", store=store, **WORDS)
-    with pytest.raises(UsageError, match="does not hold it"):
+    with pytest.raises(UsageError, match="it is not in"):
         probekit.load(result, store=tmp_path)
     made = probekit.run(PROBE, tiny, store=tmp_path, **WORDS)
     assert probekit.load(made, store=tmp_path, structure=tiny)(torch.zeros(1, 3, 16, 16)).shape == (

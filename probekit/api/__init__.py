@@ -1,1 +1,1 @@
-"""The functions that `import probekit` offers, each a thin one over the rooms below."""
+"""The functions of `import probekit`, each a thin wrapper."""

@@ -1,4 +1,4 @@
-"""Evidence is what a store says in cards, comparisons and certificates."""
+"""Evidence is computed from stored runs: cards, comparisons and certificates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probekit.cards.contrast import Contrast, contrast
 from probekit.catalog.registry import registry
 from probekit.cli.progress import Progress
 from probekit.evidence.certify import Certificate
-from probekit.evidence.certify import certify as look
+from probekit.evidence.certify import certify as run_certification
 from probekit.storage.store import Store
 
 Names = str | Sequence[str]
@@ -24,21 +24,37 @@ def card(
     scale: str | None = None,
     store: str | Path | None = None,
 ) -> Card:
-    """Return the card of these structures and probes, of all that the store holds where none are named.
+    """Return the card of stored runs.
 
-    Raises UsageError where the store holds nothing of the kind, StoreError where what it holds is left out.
+    Args:
+        structures: one or more expressions; none for all in the store.
+        probes: one or more probes; none for all in the store.
+        scale: the scale of the runs; None for any.
+        store: the folder of the store.
+
+    Raises:
+        UsageError: the store has no such run.
+        StoreError: all such runs are left out of the card.
     """
-    return make_card(Store(store), registry(), several(structures), several(probes), scale)
+    return make_card(Store(store), registry(), as_tuple(structures), as_tuple(probes), scale)
 
 
 def compare(
-    one: str, other: str, probe: str, *, scale: str = "quick", store: str | Path | None = None
+    first: str, second: str, probe: str, *, scale: str = "quick", store: str | Path | None = None
 ) -> Contrast:
-    """Compare two structures on a probe by what is stored, seed by seed and test item by test item.
+    """Compare the stored runs of two structures on a probe, by seed and by test item.
 
-    Raises UsageError where they share no scored seed, StoreError where scores are not as they were stored.
+    Args:
+        first, second: the expressions of the structures.
+        probe: the probe.
+        scale: the scale of the runs.
+        store: the folder of the store.
+
+    Raises:
+        UsageError: the structures have no scored seed in common.
+        StoreError: stored scores are corrupt.
     """
-    return contrast(Store(store), registry(), one, other, probe, scale)
+    return contrast(Store(store), registry(), first, second, probe, scale)
 
 
 def certify(
@@ -50,13 +66,23 @@ def certify(
     device: str | None = None,
     store: str | Path | None = None,
 ) -> Certificate:
-    """Check a probe at a scale: one label an input, an oracle that finds it, controls that fail.
+    """Certify a probe at a scale: labels are unique, the oracle finds them, and the controls fail.
 
-    items: how many are looked at. focus: train the controls that are networks, too. The certificate is kept
-    in the store. Raises UsageError for an unknown probe, parameter or scale.
+    The certificate is stored, too.
+
+    Args:
+        probe: the probe, as "nonlocality(size=64)".
+        scale: the scale.
+        items: the number of items to check.
+        focus: whether to train the controls that are networks, too.
+        device: the device, as "cpu" or "cuda"; None for the best one.
+        store: the folder of the store.
+
+    Raises:
+        UsageError: the probe, a parameter or the scale is unknown.
     """
     with Progress() as progress:
-        return look(
+        return run_certification(
             probe,
             scale,
             registry(),
@@ -68,6 +94,6 @@ def certify(
         )
 
 
-def several(names: Names) -> tuple[str, ...]:
-    """Return one name, or several, as several."""
+def as_tuple(names: Names) -> tuple[str, ...]:
+    """Return one name or a sequence of names as a tuple."""
     return (names,) if isinstance(names, str) else tuple(names)

@@ -1,4 +1,4 @@
-"""Loading gives a trained network back."""
+"""Loading restores the trained network of a stored run."""
 
 from __future__ import annotations
 
@@ -34,48 +34,59 @@ def load(
 ) -> Module:
     """Return the trained network of a run, on the CPU and in eval mode.
 
-    run: a result, looked for in `store`, or a run's folder. It maps float32 (batch, inputs, *size) to
-    (batch, outputs, *size), as the probe's shape says. allow_code: run the Python files that the run names,
-    if they are those that were run. structure: the callable that was given to `run`, where it was none that
-    can be found by name. Raises UsageError where code is not allowed or there is no such run, StoreError
-    where the weights are not as they were stored, RunError where the run failed.
+    Args:
+        run: the folder of a run, or a result, which is searched for in `store`.
+        store: the folder of the store.
+        allow_code: whether to run the Python files that the run names; they must not have changed.
+        structure: the callable that you passed to `probekit.run`, if it cannot be imported by its name.
+
+    Shape:
+        - Input of the network: (batch, inputs, *size), float32, as in the shape of the probe
+        - Output of the network: (batch, outputs, *size)
+
+    Raises:
+        UsageError: there is no such run, or it names code that you did not allow.
+        StoreError: the weights are corrupt, or the installed structure is another one.
+        RunError: the run failed.
     """
-    folder, result = found(run, store)
+    folder, result = find_run(run, store)
     plan = result.plan
     if files := code_in(plan):
         if not allow_code:
-            hint = "Read that code; then give allow_code=True."
+            hint = "Read that code, then pass allow_code=True."
             raise UsageError(f"loading {folder.path}", f"it names code to run: {', '.join(files)}", hint)
         hold(plan)
     if result.status != "done":
         raise RunError(f"loading {folder.path}", f"it failed: {result.error}", "Run it again.")
-    known = registry() if structure is None else named(structure, registry())[1]
-    probe: Probe = part("probe", parse_term(plan.probe), known).make()
+    plugin_registry = registry() if structure is None else named(structure, registry())[1]
+    probe: Probe = part("probe", parse_term(plan.probe), plugin_registry).make()
     weights = together(*folder.read_tensors(WEIGHTS, result))
-    expression = resolve(plan.structure, probe.structure, known)
+    expression = resolve(plan.structure, probe.structure, plugin_registry)
     try:
         with generators.kept():
             return trained(expression, probe.shape, plan, weights)
     except RuntimeError as error:
-        found_out = "the structure that is installed now is another than the one that was trained"
-        found_out = result.restored if "cannot be loaded" in result.restored else found_out
-        raise StoreError(f"loading {folder.path}", found_out, "Run it again.") from error
+        problem = "the installed structure is not the one that was trained"
+        problem = result.restored if "cannot be loaded" in result.restored else problem
+        raise StoreError(f"loading {folder.path}", problem, "Run it again.") from error
 
 
-def found(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, Result]:
-    """Return the folder of a run and its result. Raises UsageError where there is none."""
+def find_run(run: Result | str | Path, store: str | Path | None) -> tuple[Folder, Result]:
+    """Return the folder of a run and its result.
+
+    Raises:
+        UsageError: there is no such run.
+    """
     root = Store(store)
     if isinstance(run, Result):
         folders = (folder for folder in reversed(root.twins(run.plan)) if folder.is_done())
-        stored = ((folder, folder.read_result()) for folder in folders)
-        match = next((one for one in stored if one[1].weights == run.weights), None)
+        stored_runs = ((folder, folder.read_result()) for folder in folders)
+        match = next((stored for stored in stored_runs if stored[1].weights == run.weights), None)
         if match is None:
-            asked = f"loading {run.plan.spec.structure} on {run.plan.spec.probe}"
-            raise UsageError(asked, f"{root.root} does not hold it", "Give store=, or the run's folder.")
+            request = f"loading {run.plan.spec.structure} on {run.plan.spec.probe}"
+            raise UsageError(request, f"it is not in {root.root}", "Pass store=, or the folder of the run.")
         return match
     folder = Folder(Path(run).expanduser().absolute())
     if not os.path.isdir(folder.path):
-        raise UsageError(
-            f"loading {run}", "there is no such folder", "`probekit runs` lists those there are."
-        )
+        raise UsageError(f"loading {run}", "there is no such folder", "`probekit runs` lists the folders.")
     return folder, folder.read_result()

@@ -1,4 +1,4 @@
-"""Results are what a store holds, a sequence to filter and to tabulate."""
+"""Results of a store are a sequence to filter and to tabulate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from probekit.errors import StoreError, UsageError
-from probekit.html import table
+from probekit.plain import table
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
@@ -16,51 +16,67 @@ if TYPE_CHECKING:
 
 
 class Results(Sequence[Result]):
-    """Results in a row; left_out: a line for each run that could not be read."""
+    """A sequence of results.
 
-    def __init__(self, found: Sequence[Result], left_out: Sequence[str] = ()) -> None:
-        self._found, self.left_out = tuple(found), tuple(left_out)
+    Args:
+        results: the results.
+        left_out: a line for each run that cannot be read.
+    """
+
+    def __init__(self, results: Sequence[Result], left_out: Sequence[str] = ()) -> None:
+        self._results, self.left_out = tuple(results), tuple(left_out)
 
     @overload
-    def __getitem__(self, place: int) -> Result: ...
+    def __getitem__(self, index: int) -> Result: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Results: ...
+    def __getitem__(self, index: slice) -> Results: ...
 
-    def __getitem__(self, place: int | slice) -> Result | Results:
-        return Results(self._found[place]) if isinstance(place, slice) else self._found[place]
+    def __getitem__(self, index: int | slice) -> Result | Results:
+        return Results(self._results[index]) if isinstance(index, slice) else self._results[index]
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._results)
 
     def __iter__(self) -> Iterator[Result]:
-        return iter(self._found)
+        return iter(self._results)
 
     def __repr__(self) -> str:
-        aside = f", {len(self.left_out)} left out" if self.left_out else ""
-        return f"<Results: {len(self)} runs{aside}>"
+        omitted = f", {len(self.left_out)} left out" if self.left_out else ""
+        return f"<Results: {len(self)} runs{omitted}>"
 
     def _repr_html_(self) -> str:
-        shown = dict(list(COLUMNS.items())[:SHOWN])
-        rows = [[str(of(one)) for of in shown.values()] for one in self[:LINES]]
-        return table(repr(self), list(shown), rows)
+        columns = dict(list(COLUMNS.items())[:PREVIEW_COLUMNS])
+        rows = [[str(get(result)) for get in columns.values()] for result in self[:PREVIEW_ROWS]]
+        return table(repr(self), list(columns), rows)
 
     def where(self, **fields: Any) -> Results:
-        """Return those that were asked for so: probe, structure, scale, seed, trainer, status."""
-        wrong = set(fields) - set(ASKED)
-        if wrong:
+        """Return the results whose fields have these values.
+
+        Args:
+            fields: any of probe, structure, scale, seed, trainer and status.
+
+        Raises:
+            UsageError: there is no such field.
+        """
+        unknown = set(fields) - set(FILTERS)
+        if unknown:
             raise UsageError(
-                f"results where {', '.join(wrong)}", "no such field", f"Give {', '.join(ASKED)}."
+                f"results where {', '.join(unknown)}", "no such field", f"Use {', '.join(FILTERS)}."
             )
-        return Results([one for one in self if all(row(one)[name] == fields[name] for name in fields)])
+        return Results(
+            [result for result in self if all(read_columns(result)[name] == fields[name] for name in fields)]
+        )
 
     def frame(self) -> DataFrame:
-        """Return a pandas DataFrame, a row a run.
+        """Return a pandas DataFrame with one row per run.
 
-        Its columns are those of COLUMNS, then for each metric `NAME` (test mean), `NAME_train`, `NAME_floor`
-        (the best closed-form control), `NAME_low` and `NAME_high` (95 % over test items), then
-        `measured_NAME` for what was measured. What a run has no number of is NaN. Raises UsageError where
-        pandas is not installed.
+        The columns are those of `COLUMNS`; for each metric `NAME` (the test mean), `NAME_train`,
+        `NAME_floor` (the best closed-form control), `NAME_low` and `NAME_high` (95 % interval over test
+        items); and `measured_NAME` for each measurement. Missing numbers are NaN.
+
+        Raises:
+            UsageError: pandas is not installed.
         """
         try:
             import pandas
@@ -68,55 +84,65 @@ class Results(Sequence[Result]):
             raise UsageError(
                 "frame()", "pandas is not installed", 'Type pip install "probekit-nn[frame]".'
             ) from error
-        return pandas.DataFrame([{**row(one), **numbers(one)} for one in self])
+        return pandas.DataFrame([{**read_columns(result), **read_scores(result)} for result in self])
 
 
 COLUMNS: dict[str, Callable[[Result], Any]] = {
-    "probe": lambda one: one.plan.spec.probe,
-    "structure": lambda one: one.plan.spec.structure,
-    "scale": lambda one: one.plan.scale,
-    "seed": lambda one: one.plan.seed,
-    "status": lambda one: one.status,
-    "trainer": lambda one: one.plan.spec.trainer,
-    "width": lambda one: one.plan.width,
-    "parameters": lambda one: one.plan.parameters,
-    "flops": lambda one: one.flops,
-    "seconds": lambda one: one.seconds,
-    "steps": lambda one: one.steps,
-    "spike": lambda one: one.spike,
-    "error": lambda one: one.error,
-    "identity": lambda one: one.plan.identity,
-    "weights": lambda one: one.weights,
-    "device": lambda one: one.environment.device,
-    "stored": lambda one: one.stored,
+    "probe": lambda result: result.plan.spec.probe,
+    "structure": lambda result: result.plan.spec.structure,
+    "scale": lambda result: result.plan.scale,
+    "seed": lambda result: result.plan.seed,
+    "status": lambda result: result.status,
+    "trainer": lambda result: result.plan.spec.trainer,
+    "width": lambda result: result.plan.width,
+    "parameters": lambda result: result.plan.parameters,
+    "flops": lambda result: result.flops,
+    "seconds": lambda result: result.seconds,
+    "steps": lambda result: result.steps,
+    "spike": lambda result: result.spike,
+    "error": lambda result: result.error,
+    "identity": lambda result: result.plan.identity,
+    "weights": lambda result: result.weights,
+    "device": lambda result: result.environment.device,
+    "stored": lambda result: result.stored,
 }
-"""Column: what it holds. flops: of one item's forward pass; seconds: of training; stored: since 1970, UTC."""
-ASKED = ("probe", "structure", "scale", "seed", "trainer", "status")
-SHOWN, LINES = 10, 20
+"""Functions by column. flops: of the forward pass of one item; seconds: of training; stored: Unix time."""
+FILTERS = ("probe", "structure", "scale", "seed", "trainer", "status")
+PREVIEW_COLUMNS, PREVIEW_ROWS = 10, 20
 
 
-def row(one: Result) -> dict[str, Any]:
-    """Return what a run was and cost."""
-    return {name: of(one) for name, of in COLUMNS.items()}
+def read_columns(result: Result) -> dict[str, Any]:
+    """Return the values of `COLUMNS` for a run."""
+    return {name: get(result) for name, get in COLUMNS.items()}
 
 
-def numbers(one: Result) -> dict[str, float | None]:
-    """Return what a run scored, and what was measured of it."""
-    found: dict[str, float | None] = {}
-    for name, value in one.metrics.items():
-        low, high = one.intervals.get(name, (None, None))
-        found |= {name: value, f"{name}_train": one.train.get(name), f"{name}_floor": one.floors.get(name)}
-        found |= {f"{name}_low": low, f"{name}_high": high}
-    return {**found, **{f"measured_{name}": value for name, value in one.measured.items()}}
+def read_scores(result: Result) -> dict[str, float | None]:
+    """Return the scores and measurements of a run."""
+    scores: dict[str, float | None] = {}
+    for name, value in result.metrics.items():
+        low, high = result.intervals.get(name, (None, None))
+        scores |= {
+            name: value,
+            f"{name}_train": result.train.get(name),
+            f"{name}_floor": result.floors.get(name),
+        }
+        scores |= {f"{name}_low": low, f"{name}_high": high}
+    return {**scores, **{f"measured_{name}": value for name, value in result.measured.items()}}
 
 
 def results(*, store: str | Path | None = None) -> Results:
-    """Return what a store holds, scored and failed, by folder; store: by default $PROBEKIT_HOME or
-    ./probekit-runs. What cannot be read is in `left_out`, by name."""
-    found, left_out = [], []
-    for folder, one in Store(store).results():
-        if isinstance(one, StoreError):
-            left_out.append(f"{folder.path.name}: {one.found}")
+    """Return all results in a store, of done and failed runs, by folder.
+
+    Args:
+        store: the folder of the store; by default $PROBEKIT_HOME or ./probekit-runs.
+
+    Returns:
+        The results. Runs that cannot be read are named in `left_out`.
+    """
+    readable, left_out = [], []
+    for folder, result in Store(store).results():
+        if isinstance(result, StoreError):
+            left_out.append(f"{folder.path.name}: {result.found}")
         else:
-            found.append(one)
-    return Results(found, left_out)
+            readable.append(result)
+    return Results(readable, left_out)

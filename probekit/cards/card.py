@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
 from probekit.evidence.verdict import Verdict, said
-from probekit.html import table
-from probekit.plain import plain
+from probekit.plain import plain, table
 from probekit.scores.interval import Interval
 from probekit.storage.along import Along
 from probekit.storage.result import Environment

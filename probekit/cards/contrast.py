@@ -15,9 +15,8 @@ from probekit.catalog.grammar import canonical
 from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
-from probekit.html import table
 from probekit.interfaces import Metric
-from probekit.plain import plain
+from probekit.plain import plain, table
 from probekit.plans.finite import LARGEST
 from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store

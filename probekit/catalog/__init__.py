@@ -1,1 +1,1 @@
-"""The catalog turns a text into a component: it opens plugins, reads names and fills in parameters."""
+"""The catalog turns text into components: it opens plugins, looks up names and fills in parameters."""

@@ -1,8 +1,7 @@
-"""Denormal numbers lie next to zero: nothing is learned from them, and a CPU is many times slower at them.
+"""Denormal numbers are tiny floats at which a CPU is many times slower; training flushes them to zero.
 
-An attention that has become sharp is full of them. A thread of torch treats them as the one that started it
-did then, and keeps to that; so they are taken as zero by all threads or by none, as a sum must not depend on
-which thread took which part.
+Sharp attention is full of them. Each thread of torch copies the setting of the thread that starts it, and
+keeps it. So either all threads flush or none does: a sum must not depend on which thread computes which part.
 """
 
 from __future__ import annotations
@@ -11,62 +10,62 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-GRAIN = 1 << 15
-"""Numbers that torch gives to a thread at the least."""
+GRAIN_SIZE = 1 << 15
+"""The smallest number of elements that torch gives to a thread."""
 
 
 def start_threads(count: int) -> None:
-    """Start so many of torch's threads, which take them as zero: for a process that is ours alone.
+    """Start `count` of torch's threads with flushing on; only for a process that is probekit's own.
 
-    It comes before all other work: threads that are there already keep to what they do.
+    Call it before all other work: threads that already run keep their setting.
     """
     import torch
 
     torch.set_num_threads(count)
     if not flushing():
         torch.set_flush_denormal(True)
-        halves()
+        keeps_denormals()  # starts the threads
         torch.set_flush_denormal(False)
 
 
 def flushable() -> bool:
-    """Tell whether all of torch's threads take them as zero where this one does.
+    """Return whether all of torch's threads flush denormals when this thread does.
 
-    Threads that are not there yet start as this one is: what runs after us finds them as it would without us.
+    It starts missing threads with the current setting of this thread, so later code finds them as usual.
     """
     import torch
 
-    was = flushing()
-    halves()
+    previous = flushing()
+    keeps_denormals()  # starts the threads
     torch.set_flush_denormal(True)
     try:
-        return not halves()
+        return not keeps_denormals()
     finally:
-        torch.set_flush_denormal(was)
+        torch.set_flush_denormal(previous)
 
 
 @contextlib.contextmanager
 def flushed() -> Iterator[None]:
-    """Take them as zero meanwhile, where all threads can."""
+    """Flush denormals in the block, if all threads can."""
     import torch
 
-    was, can = flushing(), flushable()
-    torch.set_flush_denormal(can)
+    previous, can_flush = flushing(), flushable()
+    torch.set_flush_denormal(can_flush)
     try:
         yield
     finally:
-        torch.set_flush_denormal(was)
+        torch.set_flush_denormal(previous)
 
 
 def flushing() -> bool:
-    """Tell whether this thread takes them as zero; torch sets it, and does not tell."""
-    least = sys.float_info.min
-    return least / 4 == 0.0
+    """Return whether this thread flushes denormals; torch has a setter but no getter."""
+    smallest_normal = sys.float_info.min
+    return smallest_normal / 4 == 0.0
 
 
-def halves() -> bool:
-    """Halve the least normal number in each of torch's threads; tell whether any got more than zero."""
+def keeps_denormals() -> bool:
+    """Halve the smallest normal number in each of torch's threads; return whether any result is not zero."""
     import torch
 
-    least = torch.full((torch.get_num_threads() * GRAIN,), torch.finfo(torch.float32).tiny)
-    return bool((least / 2).view(torch.int32).any())
+    smallest_normal = torch.full((torch.get_num_threads() * GRAIN_SIZE,), torch.finfo(torch.float32).tiny)
+    return bool((smallest_normal / 2).view(torch.int32).any())

@@ -1,4 +1,4 @@
-"""An expression is a structure with what it hosts, ready to build."""
+"""An expression is a structure with the layer and the encoding that it hosts, ready to build."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 HOOKS = ("extra", "mix", "turn", "bias", "position")
-PLACES: tuple[Kind, ...] = ("structure", "layer", "encoding")
-"""What the terms of an expression are, from left to right."""
+TERM_KINDS: tuple[Kind, ...] = ("structure", "layer", "encoding")
+"""The kinds of an expression's terms, from left to right."""
 
 
 def sides(target: object) -> tuple[int, int]:
-    """Return what sides of maps must be multiples of, and the least, for a layer or a structure."""
-    multiple, least = getattr(target, "sizes", (1, 1))
-    return int(multiple), int(least)
+    """Return the number that sides must be multiples of, and their minimum, for a layer or structure."""
+    multiple, minimum = getattr(target, "sizes", (1, 1))
+    return int(multiple), int(minimum)
 
 
 def dimensions(target: object) -> tuple[int, ...]:
-    """Return the numbers of dimensions of the maps that a layer or a structure takes."""
+    """Return the numbers of dimensions, 1 or 2, that a layer or structure supports."""
     return tuple(getattr(target, "dims", (1, 2)))
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A structure, the layer it hosts and the encoding handed to that layer."""
+    """A structure, the layer that it hosts and the encoding of that layer."""
 
     structure: Part
     layer: Part | None = None
@@ -44,171 +44,200 @@ class Expression:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Return the parts there are, from left to right."""
+        """The parts that are present, from left to right."""
         return tuple(p for p in (self.structure, self.layer, self.encoding) if p is not None)
 
     @property
     def text(self) -> str:
-        """Return the canonical text."""
+        """The canonical text."""
         return "+".join(p.text for p in self.parts)
 
     @property
     def has_width(self) -> bool:
-        """Tell whether the structure can be made wider."""
+        """Whether the structure has a width."""
         return self.structure.accepts("width")
 
     @property
     def takes_shape(self) -> bool:
-        """Tell whether the first argument is the shape: it is called so, or cannot be left out."""
+        """Whether the structure's first argument is the shape: by its name, or because it is required."""
         first = next(iter(self.structure.open.values()), None)
         if first is None or first.name in ("width", "layer"):
             return False
-        by_place = first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
-        return first.name == "shape" or (by_place and first.default is first.empty)
+        is_positional = first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
+        return first.name == "shape" or (is_positional and first.default is first.empty)
 
     @property
     def width_step(self) -> int:
-        """Return what the width must be a multiple of; raises ProbekitError where a part cannot tell."""
-        found = []
-        for one in self.parts:
-            step = getattr(one.target, "width_step", None)
+        """The number that the width must be a multiple of.
+
+        Raises:
+            ProbekitError: the `width_step` of a part raises or is not positive.
+        """
+        steps = []
+        for expression_part in self.parts:
+            get_step = getattr(expression_part.target, "width_step", None)
             try:
-                found.append(int(step(**one.params)) if callable(step) else 1)
-                divides = found[-1] >= 1
+                steps.append(int(get_step(**expression_part.params)) if callable(get_step) else 1)
+                is_positive = steps[-1] >= 1
             except Exception as error:
-                raise unstepped(one, reason(error)) from error
-            if not divides:
-                raise unstepped(one, f"it is {found[-1]}")
-        return lcm(*found)
+                raise width_step_error(expression_part, reason(error)) from error
+            if not is_positive:
+                raise width_step_error(expression_part, f"it is {steps[-1]}")
+        return lcm(*steps)
 
     def build(self, shape: Shape, width: int | None) -> Module:
         """Build the network; initial weights come from torch's global generator.
 
-        Raises UsageError where the structure or the layer does not take maps of such a size.
+        Raises:
+            UsageError: the structure or the layer does not support this size.
         """
-        self.fits(self.structure, shape.size)
-        handed: dict[str, Any] = {"width": width} if self.has_width else {}
+        self.check_size(self.structure, shape.size)
+        host_arguments: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
-            handed["layer"] = self.host
-        network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **handed)
+            host_arguments["layer"] = self.host
+        network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **host_arguments)
         return network
 
-    def fits(self, one: Part, size: tuple[int, ...]) -> None:
-        """Raise UsageError where a part says that it does not take maps of this size."""
-        multiple, least = sides(one.target)
-        asked, name = f"structure {self.text!r}", one.component.name
-        if len(size) not in dimensions(one.target):
-            taken = " or ".join(f"{count}-D" for count in dimensions(one.target))
-            found = f"{name} takes {taken} maps, and these are {len(size)}-D"
-            raise UsageError(asked, found, "Put it to another probe.")
-        if any(side % multiple or side < least for side in size):
-            found = f"{name} takes sides that are multiples of {multiple}, at least {least}, not {size}"
-            raise UsageError(asked, found, "Put it to another size of the probe.")
+    def check_size(self, expression_part: Part, size: tuple[int, ...]) -> None:
+        """Raise UsageError if a part does not support this size."""
+        multiple, minimum = sides(expression_part.target)
+        request, name = f"structure {self.text!r}", expression_part.component.name
+        if len(size) not in dimensions(expression_part.target):
+            supported = " or ".join(f"{count}-D" for count in dimensions(expression_part.target))
+            problem = f"{name} takes {supported} maps, and these are {len(size)}-D"
+            raise UsageError(request, problem, "Use another probe.")
+        if any(side % multiple or side < minimum for side in size):
+            problem = f"{name} takes sides that are multiples of {multiple}, at least {minimum}, not {size}"
+            raise UsageError(request, problem, "Use another size of the probe.")
 
     def host(
         self, channels: int, size: tuple[int, ...], shared: dict[str, Any], *, causal: bool = False
     ) -> Module:
-        """Build the layer for one place of the structure; raises UsageError where it takes no such maps, or
-        is to be causal and cannot."""
+        """Build the layer for one place in the structure.
+
+        Args:
+            channels, size: the shape of the layer's input.
+            shared: the network's dict for tied weights.
+            causal: whether positions must not see later ones.
+
+        Raises:
+            UsageError: the layer does not support this size, or cannot be causal.
+        """
         assert self.layer is not None
-        self.fits(self.layer, size)
+        self.check_size(self.layer, size)
         if causal and not self.layer.accepts("causal"):
-            found = f"{self.layer.shown} lets positions see what comes after them"
+            problem = f"{self.layer.shown} lets positions see later ones"
             raise UsageError(
-                f"a causal {self.text}", found, "Type causal=false in the structure, or another layer."
+                f"a causal {self.text}", problem, "Type causal=false in the structure, or another layer."
             )
-        handed: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
+        host_arguments: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
         if self.layer.accepts("shared"):
-            handed["shared"] = shared
+            host_arguments["shared"] = shared
         if causal:
-            handed["causal"] = True
-        layer: Module = self.layer.make(channels, size, **handed)
+            host_arguments["causal"] = True
+        layer: Module = self.layer.make(channels, size, **host_arguments)
         return layer
 
 
-def unstepped(one: Part, found: str) -> ProbekitError:
-    """Return the error that a part does not say in what steps its width goes."""
-    kind = one.component.kind
-    asked, hint = (
-        f"the width step of {kind} {one.text}",
-        f"`probekit show {kind} {one.shown}` says what it takes.",
-    )
-    return ProbekitError(asked, found, hint)
+def width_step_error(expression_part: Part, problem: str) -> ProbekitError:
+    """Return the error for a wrong `width_step`."""
+    kind = expression_part.component.kind
+    hint = f"`probekit show {kind} {expression_part.shown}` lists its parameters."
+    return ProbekitError(f"the width step of {kind} {expression_part.text}", problem, hint)
 
 
 def resolve(text: str, host: str, registry: Registry) -> Expression:
-    """Resolve the text of an expression; where it names no structure, `host` hosts the layer.
+    """Resolve the text of an expression.
 
-    A name is looked for among the kind that its place asks for; in the first a structure comes before a
-    layer of the same name. Raises UsageError where a name is unknown, where the text says two things, where a
-    structure hosts no layer, or where a layer does not take an encoding.
+    The first name can be that of a structure, or of a layer, which `host` then hosts. If it is both, the
+    structure comes first.
+
+    Args:
+        text: the expression, as "unet+lambda+pe" or "lambda".
+        host: the structure for a text that names none.
+        registry: the registry to look up names in.
+
+    Raises:
+        UsageError: a name is unknown, the text is ambiguous, the structure hosts no layer, or the layer does
+            not take the encoding.
     """
     terms = parse(text)
-    first = registry.kinds_of(terms[0].name)
-    hosted = (parse_term(host), *terms) if "layer" in first else terms
-    fitting = [one for one in dict.fromkeys((terms, hosted)) if fits(one, terms[0], registry)]
-    if len(fitting) > 1 and len(terms) > 1:
-        meant = [found for one in fitting if (found := attempt(one, registry)) is not None]
-        if len(meant) > 1:
+    first_kinds = registry.kinds_of(terms[0].name)
+    hosted = (parse_term(host), *terms) if "layer" in first_kinds else terms
+    readings = [
+        reading for reading in dict.fromkeys((terms, hosted)) if has_kinds(reading, terms[0], registry)
+    ]
+    if len(readings) > 1 and len(terms) > 1:
+        expressions = [
+            expression
+            for reading in readings
+            if (expression := try_expression(reading, registry)) is not None
+        ]
+        if len(expressions) > 1:
             raise UsageError(
                 f"structure {text!r}",
                 f"{terms[0].name} is a structure and a layer, {terms[1].name} a layer and an encoding",
-                f"Type {hosted[0]}+{text} for the layer; PLUGIN/NAME is one plugin's alone.",
+                f"Type {hosted[0]}+{text} for the layer, or PLUGIN/NAME for that of one plugin.",
             )
-        if meant:
-            return meant[0]
-    likely = terms if "structure" in first else hosted
-    return assembled(fitting[0] if fitting else likely, registry)
+        if expressions:
+            return expressions[0]
+    fallback = terms if "structure" in first_kinds else hosted
+    return make_expression(readings[0] if readings else fallback, registry)
 
 
-def fits(terms: Sequence[Term], first: Term, registry: Registry) -> bool:
-    """Tell whether each name is of the kind its place asks for; a file is, but the first typed hosts."""
-    return len(terms) <= len(PLACES) and all(
+def has_kinds(terms: Sequence[Term], first: Term, registry: Registry) -> bool:
+    """Return whether each name has the kind of its position; a file fits anywhere except as typed first."""
+    return len(terms) <= len(TERM_KINDS) and all(
         kind in registry.kinds_of(term.name) or (is_file(term.name) and term is not first)
-        for kind, term in zip(PLACES, terms, strict=False)
+        for kind, term in zip(TERM_KINDS, terms, strict=False)
     )
 
 
-def attempt(terms: Sequence[Term], registry: Registry) -> Expression | None:
-    """Return the expression of these terms, None where they cannot be meant."""
+def try_expression(terms: Sequence[Term], registry: Registry) -> Expression | None:
+    """Return the expression of these terms, None if they do not fit together."""
     try:
-        return assembled(terms, registry)
+        return make_expression(terms, registry)
     except UsageError:
         return None
 
 
-def assembled(terms: Sequence[Term], registry: Registry) -> Expression:
-    """Return the expression of a structure, a layer and an encoding, or the first of these."""
-    if len(terms) > len(PLACES):
-        asked = f"structure {'+'.join(map(str, terms))!r}"
+def make_expression(terms: Sequence[Term], registry: Registry) -> Expression:
+    """Return the expression of one to three terms: structure, layer, encoding."""
+    if len(terms) > len(TERM_KINDS):
+        request = f"structure {'+'.join(map(str, terms))!r}"
         raise UsageError(
-            asked, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
+            request, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
         )
-    found = Expression(*(part(kind, term, registry) for kind, term in zip(PLACES, terms, strict=False)))
-    check_hosting(found)
-    return found
+    parts = (part(kind, term, registry) for kind, term in zip(TERM_KINDS, terms, strict=False))
+    expression = Expression(*parts)
+    check_hosting(expression)
+    return expression
 
 
-def check_hosting(found: Expression) -> None:
-    """Raise UsageError where the structure hosts no layer, or the layer no such encoding."""
-    if found.layer is None:
+def check_hosting(expression: Expression) -> None:
+    """Raise UsageError if the structure hosts no layer, or if the layer does not take the encoding."""
+    structure, layer, encoding = expression.structure, expression.layer, expression.encoding
+    if layer is None:
         return
-    if not found.structure.accepts("layer"):
-        name = found.structure.shown
-        raise UsageError(f"structure {found.text!r}", f"{name} hosts no layer", f"Type {name} alone.")
-    if found.encoding is None:
+    if not structure.accepts("layer"):
+        raise UsageError(
+            f"structure {expression.text!r}",
+            f"{structure.shown} hosts no layer",
+            f"Type {structure.shown} alone.",
+        )
+    if encoding is None:
         return
-    serves = set(getattr(found.layer.target, "hooks", ()))
-    offers = {hook for hook in HOOKS if hasattr(found.encoding.target, hook)}
-    if not offers or offers - serves:
-        layer, encoding = found.layer.component.name, found.encoding.component.name
-        able = (
-            f"{layer} takes encodings that offer {', '.join(sorted(serves))}"
-            if serves
-            else f"{layer} takes no encoding"
+    layer_hooks = set(getattr(layer.target, "hooks", ()))
+    encoding_hooks = {hook for hook in HOOKS if hasattr(encoding.target, hook)}
+    if not encoding_hooks or encoding_hooks - layer_hooks:
+        name, offered = layer.component.name, ", ".join(sorted(encoding_hooks)) or "none"
+        abilities = (
+            f"{name} takes encodings that offer {', '.join(sorted(layer_hooks))}"
+            if layer_hooks
+            else f"{name} takes no encoding"
         )
         raise UsageError(
-            f"structure {found.text!r}",
-            f"{able}, and {encoding} offers {', '.join(sorted(offers)) or 'none'}",
-            f"Type {found.structure.component.name}+{layer}.",
+            f"structure {expression.text!r}",
+            f"{abilities}, and {encoding.component.name} offers {offered}",
+            f"Type {structure.component.name}+{name}.",
         )

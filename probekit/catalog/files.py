@@ -1,4 +1,4 @@
-"""A file term names code that no package holds: `./my_layer.py:Swirl` is Swirl in that file."""
+"""A file term names code outside of any package: `./my_layer.py:Swirl` is Swirl in that file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal, missing, reason
 
 FILE = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
-ANY_FILE = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
-"""With signs, too, that are written in quotes alone: spaces, brackets, `+`."""
+ANY_FILE_PATTERN = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+"""Also matches paths that need quotes: with spaces, brackets or `+`."""
 PREFIX = "probekit_file_"
 PLUGIN = "file"
-"""What stands where other components name their plugin."""
+"""The plugin name of components from files."""
 
 
-class Kept(SourceLoader):
-    """Loads a module from bytes that were read once: what is hashed is what runs, and no bytecode is kept."""
+class BytesLoader(SourceLoader):
+    """Loads a module from bytes that were read once, so the hashed code is the code that runs.
+
+    It writes no bytecode.
+    """
 
     def __init__(self, path: str, source: bytes) -> None:
         self.path, self.source = path, source
@@ -35,104 +38,125 @@ class Kept(SourceLoader):
         return self.path
 
     def get_data(self, path: str | bytes) -> bytes:
-        """Return what was read."""
+        """Return the content of the file."""
         return self.source
 
 
 def is_file(name: str) -> bool:
-    """Tell whether a term's name is a file's: it begins with `./`, `../`, `/` or `~/`, ends in `.py:Name`."""
-    return ANY_FILE.fullmatch(name) is not None and name.isprintable()
+    """Return whether a name is a file term: from `./`, `../`, `/` or `~/` to `.py:Name`."""
+    return ANY_FILE_PATTERN.fullmatch(name) is not None and name.isprintable()
 
 
 def in_file(kind: Kind, name: str) -> Component:
-    """Run the file of a term and return what it names, as a component of that kind.
+    """Run the file of a term and return the named attribute as a component.
 
-    A relative path starts at the working directory. After an "@" stands the beginning of the sha256 that the
-    file must have. Raises UsageError where there is no such file or nothing of that name in it,
-    ProbekitError where the file raises.
+    Args:
+        kind: the kind of the component.
+        name: the file term. A relative path starts at the working directory. After an optional "@" it has
+            the first digits of the sha256 that the file must have.
+
+    Raises:
+        UsageError: there is no such file, or it does not define the attribute.
+        ProbekitError: the file raises an exception.
     """
     name, _, pin = name.partition("@")
     path, _, attribute = name.rpartition(":")
-    module = opened(path, pin)
+    module = open_file(path, pin)
     target = getattr(module, attribute, None)
     if not callable(target):
-        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UsageError(f"{kind} {name!r}", f"{path} defines no {attribute}", did_you_mean(attribute, own))
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UsageError(f"{kind} {name!r}", f"{path} defines no {attribute}", did_you_mean(attribute, names))
     words = re.findall(r"[a-z]+[a-z0-9]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", attribute).lower())
     about = (inspect.getdoc(target) or f"from {path}").partition("\n")[0]
     return Component(kind, "-".join(words) or kind, f"{module.__name__}:{attribute}", about, PLUGIN)
 
 
 def pinned(component: Component, name: str) -> str:
-    """Return the usual name of a file term with the hash of what was run."""
+    """Return the normalised name of a file term with the hash of the code that ran."""
     return f"{usual(name)}@{str(component.target).partition(':')[0].removeprefix(PREFIX)}"
 
 
 def usual(name: str) -> str:
-    """Return the name of a file term without its hash and with its path written in one way.
+    """Return the name of a file term without its hash and with a normalised path.
 
-    That is from the working directory on where the file lies below it.
+    The path is relative to the working directory if the file is below it.
     """
     path, _, attribute = name.partition("@")[0].rpartition(":")
     path = os.path.expanduser(path)
-    below = Path(os.path.relpath(path))
-    written = os.path.normpath(path) if below.parts[0] == os.pardir else f"./{below.as_posix()}"
-    return f"{written}:{attribute}"
+    relative = Path(os.path.relpath(path))
+    normal = os.path.normpath(path) if relative.parts[0] == os.pardir else f"./{relative.as_posix()}"
+    return f"{normal}:{attribute}"
 
 
-def source_of(path: str) -> tuple[bytes, str]:
-    """Return a file's content and its sha256's first digits. Raises UsageError where it cannot be read."""
+def read_source(path: str) -> tuple[bytes, str]:
+    """Return the content of a file and its hash.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
     try:
         source = Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
-        found, hint = explain_refusal(error, "A relative path starts where you are.")
-        raise UsageError(f"the file {path}", found, hint) from error
-    return source, digest(source)
+        problem, hint = explain_refusal(error, "A relative path starts at your working directory.")
+        raise UsageError(f"the file {path}", problem, hint) from error
+    return source, hash_source(source)
 
 
-def digest(source: bytes) -> str:
-    """Return the first digits of a content's sha256."""
+def hash_source(source: bytes) -> str:
+    """Return the first 16 hexadecimal digits of the sha256 of a file's content."""
     return hashlib.sha256(source).hexdigest()[:16]
 
 
 def digest_of(name: str) -> str:
-    """Return the digits that a file term is pinned by, of the file as it is; raises UsageError as above."""
-    return source_of(name.partition("@")[0].rpartition(":")[0])[1]
+    """Return the hash of a term's file as it is on disk now.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    return read_source(name.partition("@")[0].rpartition(":")[0])[1]
 
 
-def opened(path: str, pin: str = "") -> ModuleType:
-    """Return the module of a file, run once for as long as its content stays; its name holds the hash."""
-    if pin and PREFIX + pin in sys.modules:  # a file that is edited while runs wait leaves them as planned
+def open_file(path: str, pin: str = "") -> ModuleType:
+    """Return the module of a file; the file runs once per content, and the module's name contains the hash.
+
+    Args:
+        path: the path of the file.
+        pin: the hash that the file must have, "" for any.
+
+    Raises:
+        UsageError: the file cannot be read or has another hash.
+    """
+    if pin and PREFIX + pin in sys.modules:  # an edit while runs wait does not change planned runs
         return sys.modules[PREFIX + pin]
     path = os.path.expanduser(path)
-    source, found = source_of(path)
-    if pin and found != pin:
-        raise UsageError(f"the file {path}@{pin}", "it was changed since", "Name it without the @.")
+    source, digest = read_source(path)
+    if pin and digest != pin:
+        raise UsageError(f"the file {path}@{pin}", "it has changed since", "Type its name without the @.")
     return run_source(path, source)
 
 
 def list_sources() -> list[tuple[str, bytes]]:
-    """Return path and content of each file that was run here, so that another process can run them."""
+    """Return path and content of each file that ran in this process, so that another process can run it."""
     loaders = [
         getattr(module, "__loader__", None) for name, module in sys.modules.items() if name.startswith(PREFIX)
     ]
-    return [(loader.path, loader.source) for loader in loaders if isinstance(loader, Kept)]
+    return [(loader.path, loader.source) for loader in loaders if isinstance(loader, BytesLoader)]
 
 
 def run_source(path: str, source: bytes) -> ModuleType:
-    """Return the module that a file's content makes, run once in a process.
+    """Run the content of a file as a module, once per process.
 
     Args:
-        path: where the file lies or lay.
-        source: its content.
+        path: the path that the file has or had.
+        source: the content of the file.
 
     Raises:
-        ProbekitError: it raises.
+        ProbekitError: the code raises an exception.
     """
-    name = PREFIX + digest(source)
+    name = PREFIX + hash_source(source)
     if name in sys.modules:
         return sys.modules[name]
-    loader = Kept(str(Path(path).resolve()), source)
+    loader = BytesLoader(str(Path(path).resolve()), source)
     spec = importlib.util.spec_from_loader(name, loader, origin=loader.path)
     assert spec is not None
     spec.has_location = True
@@ -145,6 +169,6 @@ def run_source(path: str, source: bytes) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):
             raise
-        hint = missing(error) or "Mend it. A file stands alone; for several, `probekit new`."
+        hint = missing(error) or "Fix the file. For several files, make a package with `probekit new`."
         raise ProbekitError(f"the file {path}", f"it cannot be run ({reason(error)})", hint) from error
     return module

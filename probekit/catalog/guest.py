@@ -1,4 +1,4 @@
-"""A guest is another's code at work here: it prints to stderr, and what it raises is told from Ctrl-C."""
+"""Plugin code runs guarded: its output goes to stderr, and what it raises is told apart from Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,48 +13,49 @@ from types import FrameType
 
 @contextlib.contextmanager
 def hosted() -> Iterator[None]:
-    """Run another's code: what it prints is no answer, and goes to stderr.
+    """Run plugin code in the block with its stdout redirected to stderr.
 
-    Raises KeyboardInterrupt where SIGINT was delivered meanwhile, and RuntimeError in place of one that the
-    code raised itself.
+    Raises:
+        KeyboardInterrupt: SIGINT arrived in the block.
+        RuntimeError: the code raised KeyboardInterrupt itself.
     """
-    struck = False
-    before = (
+    interrupted = False
+    previous = (
         signal.getsignal(signal.SIGINT)
         if threading.current_thread() is threading.main_thread()
         else signal.SIG_IGN
     )
 
-    def noted(number: int, frame: FrameType | None) -> None:
-        nonlocal struck
-        struck = True
-        if callable(before):
-            before(number, frame)
+    def note_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        if callable(previous):
+            previous(number, frame)
 
-    if callable(before):
-        signal.signal(signal.SIGINT, noted)
+    if callable(previous):
+        signal.signal(signal.SIGINT, note_interrupt)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt as error:
-        untold = before is None or (callable(before) and signal.getsignal(signal.SIGINT) is not noted)
-        if struck or untold:
+        was_replaced = callable(previous) and signal.getsignal(signal.SIGINT) is not note_interrupt
+        if interrupted or previous is None or was_replaced:
             raise
         raise RuntimeError("it raised KeyboardInterrupt, and nobody typed Ctrl-C") from error
     finally:
-        if callable(before) and signal.getsignal(signal.SIGINT) is noted:
-            signal.signal(signal.SIGINT, before)
+        if callable(previous) and signal.getsignal(signal.SIGINT) is note_interrupt:
+            signal.signal(signal.SIGINT, previous)
 
 
 def put_standard_library_first() -> None:
-    """Let Python's own modules be found before others of their names, as a `queue.py` on PYTHONPATH."""
-    own = os.path.dirname(os.__file__)
-    sys.path.sort(key=lambda path: path not in (own, os.path.join(own, "lib-dynload")))
+    """Let imports find Python's own modules before others of the same name, as a `queue.py` on PYTHONPATH."""
+    folder = os.path.dirname(os.__file__)
+    sys.path.sort(key=lambda path: path not in (folder, os.path.join(folder, "lib-dynload")))
 
 
 def hidden(module: str) -> str:
-    """Say that a module cannot be a plugin's, "" where it can: its name is that of one of Python's own."""
+    """Return why a module cannot be imported, if a module of Python's own has its name; else ""."""
     top = module.partition(".")[0]
     if top not in sys.stdlib_module_names:
         return ""
-    return f"its module {top} has the name of one of Python's own, which is opened in its place"
+    return f"its module {top} has the name of one of Python's own, which is imported in its place"

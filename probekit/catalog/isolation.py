@@ -1,4 +1,4 @@
-"""Isolation puts back what code changed of the process: default dtype, threads, environment and the like."""
+"""Isolation restores process settings that plugin code changed: default dtype, threads, environment, ..."""
 
 from __future__ import annotations
 
@@ -18,157 +18,168 @@ from probekit.stop import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """One thing of the process that code can change: its name, how it is read, and how it is put back."""
+class ProcessSetting:
+    """A setting of the process: its name, its getter and its setter."""
 
     name: str
-    read: Callable[[], Any]
-    write: Callable[[Any], Any]
+    get_value: Callable[[], Any]
+    set_value: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """Puts back what was changed while it held; put_back: what that was, by what was going on.
+    """Restores settings that change within its block `of`.
 
-    Seen are those members of the process that another run could feel: torch's default dtype and device,
-    gradient mode, autocast, anomaly mode, threads, precision, denormal numbers and deterministic, cudnn,
-    attention and MHA flags; numpy's error state; working directory, environment variables, warnings filters,
-    recursion limit, garbage collection and the handlers of the signals that stop a run. Not seen are
-    generators (see probekit.runs.generators), import paths, which code may need again, and what it changes of
-    other modules.
+    It covers settings that another run could notice: torch's default dtype and device, gradient mode,
+    autocast, anomaly mode, threads, precision, denormal numbers and deterministic, cudnn, attention and MHA
+    flags; numpy's error state; working directory, environment variables, warnings filters, recursion limit,
+    garbage collection and the handlers of stop signals. It does not cover random generators (see
+    probekit.runs.generators), import paths, which code may need again, and changes to other modules.
+
+    Args:
+        put_back: the names of restored settings, by the activity that changed them.
     """
 
     put_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def of(self, doing: str) -> Iterator[None]:
-        """Hold while something is done, whether it ends well or not."""
-        seen = members()
-        before = [member.read() for member in seen]
+    def of(self, activity: str) -> Iterator[None]:
+        """Restore changed settings after the block, even if it raises.
+
+        Args:
+            activity: the name of the block in `put_back`.
+        """
+        settings = list_settings()
+        previous = [setting.get_value() for setting in settings]
         with warnings.catch_warnings():
             filters = list(warnings.filters)
             try:
                 yield
             finally:
-                changed = ["warnings filters"] if others(warnings.filters) != others(filters) else []
-                for member, was in zip(seen, before, strict=True):
-                    if member.read() != was:
-                        member.write(was)
-                        changed.append(member.name)
+                has_new_filters = builtin_filters(warnings.filters) != builtin_filters(filters)
+                changed = ["warnings filters"] if has_new_filters else []
+                for setting, value in zip(settings, previous, strict=True):
+                    if setting.get_value() != value:
+                        setting.set_value(value)
+                        changed.append(setting.name)
                 if changed:
-                    known = self.put_back.get(doing, ())
-                    self.put_back[doing] = tuple(dict.fromkeys((*known, *changed)))
+                    earlier = self.put_back.get(activity, ())
+                    self.put_back[activity] = tuple(dict.fromkeys((*earlier, *changed)))
 
 
-def others(filters: Iterable[Any]) -> list[Any]:
-    """Return the filters but those of a library's own warnings, which it sets as it is imported."""
-    return [one for one in filters if one[2].__module__ == "builtins"]
+def builtin_filters(filters: Iterable[Any]) -> list[Any]:
+    """Return the filters for Python's own warnings; a library adds filters for its own when imported."""
+    return [entry for entry in filters if entry[2].__module__ == "builtins"]
 
 
-def members() -> tuple[Member, ...]:
-    """Return what is put back; signal handlers in the main thread alone, where alone they can be set."""
+def list_settings() -> tuple[ProcessSetting, ...]:
+    """Return the settings to restore; signal handlers only in the main thread, which alone can set them."""
     import numpy as np
     import torch
-    import torch._dynamo  # as the first weights do, which are not to blame for what it sets
+    import torch._dynamo  # the first weights import it, and it changes settings
 
     cudnn, cuda = torch.backends.cudnn, torch.backends.cuda
 
-    def flag(name: str) -> Member:
-        return Member(
+    def cudnn_setting(name: str) -> ProcessSetting:
+        return ProcessSetting(
             f"cudnn {name}", lambda: getattr(cudnn, name), lambda value: setattr(cudnn, name, value)
         )
 
-    def sdp(kind: str) -> Member:
-        read, write = getattr(cuda, f"{kind}_sdp_enabled"), getattr(cuda, f"enable_{kind}_sdp")
-        return Member(f"{kind} attention", read, write)
+    def attention_setting(kind: str) -> ProcessSetting:
+        getter, setter = getattr(cuda, f"{kind}_sdp_enabled"), getattr(cuda, f"enable_{kind}_sdp")
+        return ProcessSetting(f"{kind} attention", getter, setter)
 
-    def handler(one: signal.Signals) -> Member:
-        return Member(
-            f"handler of {one.name}", lambda: signal.getsignal(one), lambda was: signal.signal(one, was)
+    def handler_setting(number: signal.Signals) -> ProcessSetting:
+        return ProcessSetting(
+            f"handler of {number.name}",
+            lambda: signal.getsignal(number),
+            lambda handler: signal.signal(number, handler),
         )
 
     return (
-        Member("default dtype", torch.get_default_dtype, torch.set_default_dtype),
-        Member("default device", torch.get_default_device, put_device),
-        Member("gradient mode", torch.is_grad_enabled, torch.set_grad_enabled),
-        Member("anomaly mode", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-        Member("number of threads", torch.get_num_threads, torch.set_num_threads),
-        Member(
+        ProcessSetting("default dtype", torch.get_default_dtype, torch.set_default_dtype),
+        ProcessSetting("default device", torch.get_default_device, set_default_device),
+        ProcessSetting("gradient mode", torch.is_grad_enabled, torch.set_grad_enabled),
+        ProcessSetting("anomaly mode", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        ProcessSetting("number of threads", torch.get_num_threads, torch.set_num_threads),
+        ProcessSetting(
             "matrix product precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
         ),
-        Member("flushing of denormal numbers", flushing, torch.set_flush_denormal),
-        Member("deterministic algorithms", deterministic, put_deterministic),
-        *(flag(name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
-        *(sdp(kind) for kind in ("flash", "mem_efficient", "math", "cudnn")),
-        Member(
+        ProcessSetting("flushing of denormal numbers", flushing, torch.set_flush_denormal),
+        ProcessSetting("deterministic algorithms", get_deterministic, set_deterministic),
+        *(cudnn_setting(name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
+        *(attention_setting(kind) for kind in ("flash", "mem_efficient", "math", "cudnn")),
+        ProcessSetting(
             "fast path of multi-head attention",
             torch.backends.mha.get_fastpath_enabled,
             torch.backends.mha.set_fastpath_enabled,
         ),
-        *(autocast(kind) for kind in ("cpu", "cuda")),
-        Member("numpy's error state", np.geterr, lambda was: np.seterr(**was)),
-        Member("working directory", directory, put_directory),
-        Member("environment variables", lambda: dict(os.environ), put_environment),
-        Member("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-        Member("garbage collection", gc.isenabled, lambda was: gc.enable() if was else gc.disable()),
+        *(autocast_setting(kind) for kind in ("cpu", "cuda")),
+        ProcessSetting("numpy's error state", np.geterr, lambda state: np.seterr(**state)),
+        ProcessSetting("working directory", get_directory, set_directory),
+        ProcessSetting("environment variables", lambda: dict(os.environ), set_environment),
+        ProcessSetting("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+        ProcessSetting(
+            "garbage collection", gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()
+        ),
         *(
-            map(handler, (signal.SIGINT, *SIGNALS))
+            map(handler_setting, (signal.SIGINT, *SIGNALS))
             if threading.current_thread() is threading.main_thread()
             else ()
         ),
     )
 
 
-def autocast(kind: str) -> Member:
-    """Return whether autocast is on for a kind of device."""
+def autocast_setting(kind: str) -> ProcessSetting:
+    """Return the setting of autocast on a kind of device."""
     import torch
 
-    return Member(
+    return ProcessSetting(
         f"autocast on {kind}",
         lambda: torch.is_autocast_enabled(kind),
-        lambda was: torch.set_autocast_enabled(kind, was),
+        lambda enabled: torch.set_autocast_enabled(kind, enabled),
     )
 
 
-def put_device(was: Any) -> None:
-    """Make a device the default; none for the CPU, as a default that is set costs time in each call."""
+def set_default_device(device: Any) -> None:
+    """Set the default device; unset it for the CPU, as a default that is set slows down each call."""
     import torch
 
     torch.set_default_device(None)
-    if torch.get_default_device() != was:
-        torch.set_default_device(was)
+    if torch.get_default_device() != device:
+        torch.set_default_device(device)
 
 
-def deterministic() -> tuple[bool, bool]:
-    """Return whether torch's algorithms must be deterministic, and whether others only warn."""
+def get_deterministic() -> tuple[bool, bool]:
+    """Return whether torch requires deterministic algorithms, and whether it only warns."""
     import torch
 
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
-def put_deterministic(was: tuple[bool, bool]) -> None:
-    """Put back what `deterministic` returned."""
+def set_deterministic(state: tuple[bool, bool]) -> None:
+    """Set what `get_deterministic` returns."""
     import torch
 
-    torch.use_deterministic_algorithms(was[0], warn_only=was[1])
+    torch.use_deterministic_algorithms(state[0], warn_only=state[1])
 
 
-def directory() -> str | None:
-    """Return the working directory, None where it has been deleted."""
+def get_directory() -> str | None:
+    """Return the working directory, None if it was deleted."""
     try:
         return os.getcwd()
     except FileNotFoundError:
         return None
 
 
-def put_directory(was: str | None) -> None:
-    """Go back to a working directory that was there."""
-    if was is not None:
-        os.chdir(was)
+def set_directory(path: str | None) -> None:
+    """Change back to a working directory, if there is one."""
+    if path is not None:
+        os.chdir(path)
 
 
-def put_environment(was: dict[str, str]) -> None:
-    """Put back the environment variables, those that are as they were untouched."""
-    for name in set(os.environ) - set(was):
+def set_environment(variables: dict[str, str]) -> None:
+    """Restore the environment variables; those that did not change are not touched."""
+    for name in set(os.environ) - set(variables):
         del os.environ[name]
-    os.environ.update({name: value for name, value in was.items() if os.environ.get(name) != value})
+    os.environ.update({name: value for name, value in variables.items() if os.environ.get(name) != value})

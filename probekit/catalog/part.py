@@ -1,4 +1,4 @@
-"""A part is a component found by its name, with its parameters filled in, ready to be made."""
+"""A part is a component with its parameters filled in, ready to be built."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ from probekit.components import Component, Kind
 from probekit.errors import ProbekitError, UsageError, missing, reason
 from probekit.interfaces import Value
 
-PROMISED: Mapping[Kind, tuple[str, ...]] = {
+REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "probe": ("property", "version", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
     "layer": ("forward", "parameters"),
     "trainer": ("fit", "state_dict"),
 }
-"""What is asked of a thing that was made, before anything is done with it."""
-BEYOND = ("overflow", "can't allocate memory", "out of memory")
-"""How Python and torch say that sizes are more than a machine holds."""
+"""Attributes that an instance must have."""
+OUT_OF_SIZE = ("overflow", "can't allocate memory", "out of memory")
+"""Parts of messages of Python and torch for sizes beyond any machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A component with its target, the shortest name that is not ambiguous, and its parameters.
+    """A component, its target and its parameters.
 
-    params: none before `given` has filled them in.
+    Args:
+        component: the component.
+        name: its shortest name that is not ambiguous.
+        target: the class or function.
+        params: all its parameters; `given` fills them in.
     """
 
     component: Component
@@ -42,76 +46,90 @@ class Part:
 
     @property
     def shown(self) -> str:
-        """Return the name as people type it: of a file without its hash."""
+        """The name as users type it: that of a file without its hash."""
         return self.name.partition("@")[0]
 
     def given(self, params: Mapping[str, Value]) -> Part:
-        """Return it with these parameters, and defaults for the rest; raises UsageError for unknown ones."""
+        """Return the part with these parameters and defaults for the rest.
+
+        Raises:
+            UsageError: a parameter is unknown, missing or of another type.
+        """
         kind = self.component.kind
         return replace(self, params=fill(self.target, params, f"{kind} {self.shown!r}", HANDED[kind]))
 
     @property
     def text(self) -> str:
-        """Return the canonical text of the term."""
+        """The canonical text of the term."""
         return str(Term(self.name, tuple(sorted(self.params.items()))))
 
     @property
     def open(self) -> dict[str, inspect.Parameter]:
-        """Return what the target can be handed: its signature but for what a partial has bound by name."""
+        """The parameters of the target that are not bound, as by a partial."""
         bound = self.target.keywords if isinstance(self.target, functools.partial) else {}
-        taken = inspect.signature(self.target).parameters
-        return {name: taken[name] for name in taken if name not in bound}
+        parameters = inspect.signature(self.target).parameters
+        return {name: parameters[name] for name in parameters if name not in bound}
 
     def accepts(self, name: str) -> bool:
-        """Tell whether the target takes an argument of this name."""
+        """Return whether the target takes an argument of this name."""
         return name in self.open or any(p.kind is p.VAR_KEYWORD for p in self.open.values())
 
     def make(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the target with the parameters besides what its host hands over; what it prints is no answer.
+        """Build the component: call the target with its parameters and the arguments of its host.
 
-        Raises ProbekitError, naming the plugin, where the target raises anything that is not one, or makes
-        what is no such thing.
+        Raises:
+            UsageError: the sizes are beyond any machine.
+            ProbekitError: the target raises, or builds an object of another kind; the error names the plugin.
         """
         kind, plugin = self.component.kind, self.component.plugin
-        asked = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
+        request = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
         try:
             with hosted():
-                made = self.target(*args, **kwargs, **self.params)
+                built = self.target(*args, **kwargs, **self.params)
         except (ProbekitError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            hint = missing(error) or f"`probekit show {kind} {self.shown}` says what it takes."
+            hint = missing(error) or f"`probekit show {kind} {self.shown}` lists its parameters."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
-                hint = "Put what is to be typed in brackets after a `*` in its signature, with a default."
-            hint = next((write for said, write in SAID.items() if said in reason(error)), hint)
-            if isinstance(error, MemoryError) or any(word in reason(error).lower() for word in BEYOND):
+                hint = "In its signature, put the parameters that users type after a `*`, with a default."
+            hint = next((advice for message, advice in SAID.items() if message in reason(error)), hint)
+            if isinstance(error, MemoryError) or any(word in reason(error).lower() for word in OUT_OF_SIZE):
                 raise UsageError(
-                    asked, "its sizes are beyond what any machine holds", "Ask for less."
+                    request, "its sizes are too large for any machine", "Choose smaller ones."
                 ) from error
-            found = f"it could not be built ({reason(error)})"
-            raise ProbekitError(asked, found, hint) from error
-        if wrong := fault(made):
-            raise ProbekitError(asked, *wrong)
-        lacks = [name for name in PROMISED.get(kind, ()) if not hasattr(made, name)]
-        if lacks:
-            found = f"it made a {type(made).__name__}, which has no {', '.join(lacks)}"
-            hint = f"probekit.interfaces says what a {kind} promises."
-            raise ProbekitError(asked, found, hint)
-        return made
+            problem = f"it could not be built ({reason(error)})"
+            raise ProbekitError(request, problem, hint) from error
+        if problem_and_hint := fault(built):
+            raise ProbekitError(request, *problem_and_hint)
+        missing_names = [name for name in REQUIRED_MEMBERS.get(kind, ()) if not hasattr(built, name)]
+        if missing_names:
+            problem = f"it built a {type(built).__name__}, which has no {', '.join(missing_names)}"
+            hint = f"probekit.interfaces describes what a {kind} needs."
+            raise ProbekitError(request, problem, hint)
+        return built
 
 
 def find(kind: Kind, name: str, registry: Registry) -> Part:
-    """Find what a name stands for; raises UsageError where it is unknown or stands for several things."""
+    """Find a component and load its target.
+
+    Raises:
+        UsageError: the name is unknown or ambiguous.
+        ProbekitError: the target cannot be loaded or called.
+    """
     component = registry.find(kind, name)
     target = registry.target(component)
     if not callable(target):
-        raise ProbekitError(f"{kind} {name!r}", f"{component.target} is not callable", "Mend the plugin.")
+        raise ProbekitError(f"{kind} {name!r}", f"{component.target} is not callable", "Fix the plugin.")
     if component.plugin == PLUGIN:
         return Part(component, pinned(component, name), target)
-    twins = [c for c in registry.components(kind) if c.name == component.name]
-    return Part(component, component.name if len(twins) == 1 else component.long_name, target)
+    namesakes = [c for c in registry.components(kind) if c.name == component.name]
+    return Part(component, component.name if len(namesakes) == 1 else component.long_name, target)
 
 
 def part(kind: Kind, term: Term, registry: Registry) -> Part:
-    """Resolve one term; raises UsageError where the name, or a parameter of it, is unknown."""
+    """Return the part of one term.
+
+    Raises:
+        UsageError: the name or one of its parameters is unknown.
+    """
     return find(kind, term.name, registry).given(dict(term.params))

@@ -1,4 +1,4 @@
-"""A plugin is an entry point, opened: its record and its components, or why it was set aside."""
+"""A plugin is an opened entry point: a record with its components, or with the reason why it failed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ DISTRIBUTION = "probekit-nn"
 
 @dataclass(frozen=True, slots=True)
 class PluginRecord:
-    """What became of one entry point.
+    """The record of one entry point.
 
-    name, value: as declared ("layers", "probekit_plugins.layers"); where another distribution declares the
-    same name, its own stands before it ("acme/layers"). distribution, version: who brought it.
-    seconds: what opening it took. components: how many it registered.
-    error: one line that says why it was set aside, or None; fix: a sentence that says what to do about it;
-    trace: the traceback that goes with it.
+    Args:
+        name: the declared name ("layers"); "acme/layers" if another distribution declares the same name.
+        value: the declared value ("probekit_plugins.layers").
+        distribution, version: the distribution that contains it.
+        seconds: the time to open it.
+        components: the number of components that it registered.
+        error: one line that says why it could not be opened, None if it was opened or skipped.
+        fix: a sentence that says what to do about the error.
+        skipped: whether PROBEKIT_SKIP names it.
+        trace: the traceback of the error.
     """
 
     name: str
@@ -48,50 +53,58 @@ class PluginRecord:
 def open_plugin(
     manager: pluggy.PluginManager, entry: importlib.metadata.EntryPoint, record: PluginRecord
 ) -> tuple[PluginRecord, list[Component]]:
-    """Open one entry point: its record, and its components unless it was skipped or had to be set aside."""
+    """Open one entry point.
+
+    Returns:
+        Its record and its components; none if it is skipped or fails.
+    """
     if record.skipped:
         return record, []
     start = time.perf_counter()
     plugin = None
     components: list[Component] = []
     try:
-        if said := hidden(entry.module):
-            raise ProbekitError(f"the entry point {entry.value}", said, "Give the module another name.")
+        if clash := hidden(entry.module):
+            raise ProbekitError(f"the entry point {entry.value}", clash, "Give the module another name.")
         with hosted():
             plugin = entry.load()
-            if (least := getattr(plugin, "requires_probekit", None)) is not None:
-                check_version(least)
+            if (required := getattr(plugin, "requires_probekit", None)) is not None:
+                check_version(required)
             if manager.has_plugin(record.name) or manager.is_registered(plugin):
                 raise ValueError(f"{entry.value} or another plugin called {record.name} is already open")
             manager.register(plugin, name=record.name)
             manager.check_pending()
             if not manager.get_hookcallers(plugin):
                 raise TypeError("it implements none of probekit's hooks; is @hookimpl missing?")
-            components = _registered(record.name, call_alone(manager, "probekit_components", plugin, {}))
+            components = _collect_components(
+                record.name, call_alone(manager, "probekit_components", plugin, {})
+            )
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         if plugin is not None and manager.get_plugin(record.name) is plugin:
             manager.unregister(plugin)
-        said, fix = reason(error), missing(error) or "`probekit plugins --trace` shows where."
+        problem, fix = reason(error), missing(error) or "`probekit plugins --trace` shows where."
         if isinstance(error, ProbekitError):
-            said, fix = f"{error.asked}: {error.found}", error.hint
+            problem, fix = f"{error.asked}: {error.found}", error.hint
         fix += f" PROBEKIT_SKIP={record.name} leaves it out."
-        record = replace(record, error=said, fix=fix, trace=traceback.format_exc())
+        record = replace(record, error=problem, fix=fix, trace=traceback.format_exc())
     return replace(record, seconds=time.perf_counter() - start, components=len(components)), components
 
 
-def check_version(least: object) -> None:
-    """Raise ProbekitError where `requires_probekit`, the least version a plugin needs, is not reached."""
-    here = importlib.metadata.version(DISTRIBUTION)
-    if not isinstance(least, str) or not re.fullmatch(r"\d+(\.\d+)*", least):
-        raise ProbekitError(f"requires_probekit = {least!r}", "it is no version", 'Write it as "0.1".')
-    if _numbers(least) > _numbers(here):
-        raise ProbekitError(f"probekit {least}, which it requires", f"this is {here}", "Upgrade probekit.")
+def check_version(required: object) -> None:
+    """Raise ProbekitError if probekit is older than `requires_probekit` of a plugin."""
+    installed = importlib.metadata.version(DISTRIBUTION)
+    if not isinstance(required, str) or not re.fullmatch(r"\d+(\.\d+)*", required):
+        raise ProbekitError(f"requires_probekit = {required!r}", "it is not a version", 'Write it as "0.1".')
+    if _split_version(required) > _split_version(installed):
+        raise ProbekitError(
+            f"probekit {required}, which it requires", f"{installed} is installed", "Upgrade probekit."
+        )
 
 
-def _numbers(version: str) -> list[int]:
-    """Return the numbers a version starts with; zeros at the end say nothing."""
+def _split_version(version: str) -> list[int]:
+    """Return the numbers at the start of a version, without zeros at the end."""
     leading = re.match(r"[\d.]*", version)
     numbers = [int(number) for number in leading.group().split(".") if number] if leading else []
     while numbers and numbers[-1] == 0:
@@ -99,90 +112,91 @@ def _numbers(version: str) -> list[int]:
     return numbers
 
 
-def call_alone(manager: pluggy.PluginManager, hook: str, plugin: object, given: Mapping[str, Any]) -> Any:
-    """Call a hook of one plugin alone, as pluggy stops at the first that raises."""
-    others = [other for other in manager.get_plugins() if other is not plugin]
-    return manager.subset_hook_caller(hook, others)(**given)
+def call_alone(manager: pluggy.PluginManager, hook: str, plugin: object, kwargs: Mapping[str, Any]) -> Any:
+    """Call a hook of one plugin only; pluggy stops at the first plugin that raises."""
+    excluded = [registered for registered in manager.get_plugins() if registered is not plugin]
+    return manager.subset_hook_caller(hook, excluded)(**kwargs)
 
 
-def _registered(plugin: str, results: list[Iterable[Component]]) -> list[Component]:
-    """Check and stamp what a plugin registered."""
+def _collect_components(plugin: str, results: list[Iterable[Component]]) -> list[Component]:
+    """Check the components that a plugin returned, and set their plugin."""
     components = []
     for component in (component for result in results for component in result):
         if not isinstance(component, Component):
-            raise TypeError(f"probekit_components gave {component!r}, which is not a Component")
+            raise TypeError(f"probekit_components returned {component!r}, which is not a Component")
         components.append(replace(component, plugin=plugin))
     return without_twins(components)
 
 
 def without_twins(components: list[Component]) -> list[Component]:
-    """Return the components; raise UsageError where two of one plugin share kind and name."""
-    seen: set[tuple[Kind, str]] = set()
+    """Return the components unchanged; raise UsageError if two of one plugin share kind and name."""
+    taken: set[tuple[Kind, str]] = set()
     for component in components:
         key = (component.kind, component.name)
-        if key in seen:
+        if key in taken:
             raise UsageError(
                 f"{component.kind} {component.name!r}",
                 f"plugin {component.plugin} registers it twice",
                 "Give one of them another name.",
             )
-        seen.add(key)
+        taken.add(key)
     return components
 
 
 def entry_points(complaints: list[str]) -> Iterator[importlib.metadata.EntryPoint]:
-    """Yield the entry points of the group "probekit"; a distribution that cannot be read costs no other's.
+    """Yield the entry points of the group "probekit".
 
-    complaints: told of such a distribution.
+    Args:
+        complaints: gets a line for each distribution that cannot be read; the others are still yielded.
     """
     try:
         yield from importlib.metadata.entry_points(group=GROUP)
         return
-    except Exception:  # one distribution's entry_points.txt: which, the loop below finds out
+    except Exception:  # the entry_points.txt of one distribution is bad; the loop below finds it
         pass
-    seen: set[str] = set()
-    for place, distribution in enumerate(importlib.metadata.distributions()):
-        name = _said(distribution)[0] or f"number {place + 1} on the path"
-        if name in seen:  # hidden by one that stands before it on the path
+    names: set[str] = set()
+    for index, distribution in enumerate(importlib.metadata.distributions()):
+        name = _read_metadata(distribution)[0] or f"number {index + 1} on the path"
+        if name in names:  # an earlier one on the path hides it
             continue
-        seen.add(name)
+        names.add(name)
         try:
             yield from distribution.entry_points.select(group=GROUP)
         except Exception as error:
             complaints.append(
                 f"the entry points of distribution {name} cannot be read ({reason(error)}); "
-                "if it holds plugins, they are left out. Install it anew."
+                "if it has plugins, they are left out. Reinstall it."
             )
 
 
 def records(
     entries: Sequence[importlib.metadata.EntryPoint], skip: Collection[str]
 ) -> tuple[list[PluginRecord], list[str]]:
-    """Return a record of each entry point before it is opened, and the names in `skip` that are nobody's.
+    """Return a record of each entry point before it is opened, and the unknown names in `skip`.
 
-    Of entry points of one name probekit's own keeps it, and the others are called DISTRIBUTION/NAME; so the
-    word in `skip` leaves one out. Where nobody is called by that name alone, it leaves all of them out.
+    If entry points share a name, probekit's own keeps it and the others are called DISTRIBUTION/NAME, so that
+    a name in `skip` means one of them. If none keeps the bare name, it means all of them.
     """
-    whose = [_said(entry.dist) for entry in entries]
-    times = Counter(entry.name for entry in entries)
-    found: list[PluginRecord] = []
-    for entry, (distribution, version) in zip(entries, whose, strict=True):
-        alone = times[entry.name] == 1 or distribution == DISTRIBUTION
-        holder = distribution or entry.value.partition(".")[0].partition(":")[0]
-        name = entry.name if alone else f"{holder}/{entry.name}"
-        found.append(PluginRecord(name, entry.value, distribution, version))
-    names = {record.name for record in found}
-    known: set[str] = set()
-    for place, (entry, record) in enumerate(zip(entries, found, strict=True)):
-        called = {record.name, f"{record.distribution}/{entry.name}"}
-        called |= {entry.name} - names
-        known |= called
-        found[place] = replace(record, skipped=not called.isdisjoint(skip))
-    return found, sorted(set(skip) - known)
+    metadata = [_read_metadata(entry.dist) for entry in entries]
+    counts = Counter(entry.name for entry in entries)
+    plugins: list[PluginRecord] = []
+    for entry, (distribution, version) in zip(entries, metadata, strict=True):
+        keeps_name = counts[entry.name] == 1 or distribution == DISTRIBUTION
+        prefix = distribution or entry.value.partition(".")[0].partition(":")[0]
+        name = entry.name if keeps_name else f"{prefix}/{entry.name}"
+        plugins.append(PluginRecord(name, entry.value, distribution, version))
+    names = {record.name for record in plugins}
+    all_aliases: set[str] = set()
+    for index, (entry, record) in enumerate(zip(entries, plugins, strict=True)):
+        aliases = {record.name, f"{record.distribution}/{entry.name}"}
+        aliases |= {entry.name} - names
+        all_aliases |= aliases
+        plugins[index] = replace(record, skipped=not aliases.isdisjoint(skip))
+    return plugins, sorted(set(skip) - all_aliases)
 
 
-def _said(distribution: importlib.metadata.Distribution | None) -> tuple[str, str]:
-    """Return the name and version of a distribution, as far as it says."""
-    with contextlib.suppress(Exception):  # it has no METADATA, or none that is UTF-8: it opens all the same
+def _read_metadata(distribution: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    """Return the name and version of a distribution, "" where they cannot be read."""
+    with contextlib.suppress(Exception):  # its METADATA may be missing or not UTF-8; its plugins still open
         return (distribution.name or "", distribution.version or "") if distribution else ("", "")
     return "", ""

@@ -1,4 +1,4 @@
-"""A range is what a number may be, read from the constraints that stand next to a parameter's type."""
+"""A range is the set of numbers that a parameter allows, read from the constraints on its type."""
 
 from __future__ import annotations
 
@@ -8,84 +8,96 @@ from typing import Any, NamedTuple
 
 from pydantic import PydanticUserError, TypeAdapter
 
-NUMBERS = ("integer", "number")
+NUMBER_TYPES = ("integer", "number")
 
 
 class Range(NamedTuple):
-    """The least and the greatest number that a parameter may be, None where there is none.
+    """The smallest and the largest number that a parameter allows; None where there is no limit.
 
-    whole: of int. above, below: the end itself is not within.
+    Args:
+        is_integer: whether the numbers are integers.
+        minimum, maximum: the ends of the range.
+        excludes_minimum, excludes_maximum: whether the end itself is outside.
     """
 
-    whole: bool
-    least: float | None = None
-    most: float | None = None
-    above: bool = False
-    below: bool = False
+    is_integer: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    excludes_minimum: bool = False
+    excludes_maximum: bool = False
 
     def __str__(self) -> str:
-        """Say it in words: "1 or more", "above 0", "2 to 10"."""
-        low = "" if self.least is None else f"{self.least:.15g}"
-        high = "" if self.most is None else f"{self.most:.15g}"
-        if low and high and not (self.above or self.below):
+        """Return the range in words: "1 or more", "above 0", "2 to 10"."""
+        low = "" if self.minimum is None else f"{self.minimum:.15g}"
+        high = "" if self.maximum is None else f"{self.maximum:.15g}"
+        if low and high and not (self.excludes_minimum or self.excludes_maximum):
             return f"{low} to {high}"
-        said = [f"above {low}" if self.above else f"{low} or more"] if low else []
-        said += [f"below {high}" if self.below else f"{high} or less"] if high else []
-        return " and ".join(said)
+        limits = [f"above {low}" if self.excludes_minimum else f"{low} or more"] if low else []
+        limits += [f"below {high}" if self.excludes_maximum else f"{high} or less"] if high else []
+        return " and ".join(limits)
 
     def holds(self, value: float) -> bool:
-        """Tell whether a number is within."""
-        low = self.least is None or (value > self.least if self.above else value >= self.least)
-        return low and (self.most is None or (value < self.most if self.below else value <= self.most))
+        """Return whether a number is in the range."""
+        above = self.minimum is None or (
+            value > self.minimum if self.excludes_minimum else value >= self.minimum
+        )
+        below = self.maximum is None or (
+            value < self.maximum if self.excludes_maximum else value <= self.maximum
+        )
+        return above and below
 
     def ends(self) -> list[float]:
-        """Return the ends that are within."""
-        ends = ((self.least, self.above), (self.most, self.below))
-        return [self._typed(end) for end, outside in ends if end is not None and not outside]
+        """Return the ends that are in the range."""
+        ends = ((self.minimum, self.excludes_minimum), (self.maximum, self.excludes_maximum))
+        return [self._cast(end) for end, is_excluded in ends if end is not None and not is_excluded]
 
     def beyond(self) -> list[float]:
-        """Return the nearest numbers that are not within, one an end."""
-        ends = ((self.least, self.above, -inf), (self.most, self.below, inf))
+        """Return the nearest number outside of each end."""
+        ends = ((self.minimum, self.excludes_minimum, -inf), (self.maximum, self.excludes_maximum, inf))
         return [
-            self._typed(end if outside else self._next(end, away))
-            for end, outside, away in ends
+            self._cast(end if is_excluded else self._step_out(end, direction))
+            for end, is_excluded, direction in ends
             if end is not None
         ]
 
-    def _next(self, end: float, away: float) -> float:
-        return end + (1 if away > 0 else -1) if self.whole else nextafter(end, away)
+    def _step_out(self, end: float, direction: float) -> float:
+        return end + (1 if direction > 0 else -1) if self.is_integer else nextafter(end, direction)
 
-    def _typed(self, end: float) -> float:
-        return int(end) if self.whole else float(end)
+    def _cast(self, end: float) -> float:
+        return int(end) if self.is_integer else float(end)
 
 
 def range_of(annotation: Any) -> Range | None:
-    """Return the range that a type states, as `Annotated[int, Field(ge=1)]` and `PositiveInt` of pydantic do.
+    """Return the range of a type, as of `Annotated[int, Field(ge=1)]` or pydantic's `PositiveInt`.
 
-    None where it states none, or is no number. Of `PositiveInt | None` it is that of the number.
+    The range of `PositiveInt | None` is that of the number.
+
+    Returns:
+        None if the type states no range or is not a number.
     """
     try:
         schema = TypeAdapter(annotation).json_schema()
-    except PydanticUserError:  # a type pydantic can say nothing about
+    except PydanticUserError:  # pydantic does not know the type
         return None
-    return next((found for one in schema.get("anyOf", [schema]) if (found := _read(one))), None)
+    options = schema.get("anyOf", [schema])
+    return next((limits for option in options if (limits := _read_range(option))), None)
 
 
-def _read(schema: Mapping[str, Any]) -> Range | None:
-    """Return the range in a JSON schema; an end that a whole number never is moves inwards."""
-    if schema.get("type") not in NUMBERS:
+def _read_range(schema: Mapping[str, Any]) -> Range | None:
+    """Return the range in a JSON schema; an excluded end of integers moves inwards."""
+    if schema.get("type") not in NUMBER_TYPES:
         return None
-    whole = schema["type"] == "integer"
-    least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    most, below = schema.get("maximum"), schema.get("exclusiveMaximum")
-    if whole:
-        least, above = (least if above is None else above + 1), None
-        most, below = (most if below is None else below - 1), None
-    found = Range(
-        whole,
-        least if above is None else above,
-        most if below is None else below,
-        above is not None,
-        below is not None,
+    is_integer = schema["type"] == "integer"
+    minimum, lower = schema.get("minimum"), schema.get("exclusiveMinimum")
+    maximum, upper = schema.get("maximum"), schema.get("exclusiveMaximum")
+    if is_integer:
+        minimum, lower = (minimum if lower is None else lower + 1), None
+        maximum, upper = (maximum if upper is None else upper - 1), None
+    limits = Range(
+        is_integer,
+        minimum if lower is None else lower,
+        maximum if upper is None else upper,
+        lower is not None,
+        upper is not None,
     )
-    return None if found.least is None and found.most is None else found
+    return None if limits.minimum is None and limits.maximum is None else limits

@@ -1,4 +1,4 @@
-"""The registry opens every plugin's door, one by one, sets the broken aside and finds components by name."""
+"""The registry opens all plugins, sets broken ones aside and finds components by name."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
 
 SLOW = 1.0
-"""Seconds of opening from which a plugin is called slow."""
+"""Seconds of opening from which a plugin counts as slow."""
 
 
 class Registry:
-    """Components by kind and name, and the observers beside them; made by `Registry.load`."""
+    """Components by kind and name, and the observers of runs; `Registry.load` builds it.
+
+    Attributes:
+        plugins: a record of each entry point.
+        complaints: lines for the user about plugins.
+    """
 
     def __init__(
         self,
@@ -49,7 +54,11 @@ class Registry:
 
     @classmethod
     def load(cls, skip: Collection[str] | None = None) -> Registry:
-        """Open every entry point of the group "probekit" but those in `skip` (by default PROBEKIT_SKIP)."""
+        """Open every entry point of the group "probekit".
+
+        Args:
+            skip: names of plugins to leave out; None for those in $PROBEKIT_SKIP.
+        """
         if skip is None:
             skip = {name.strip() for name in os.environ.get("PROBEKIT_SKIP", "").split(",")} - {""}
         manager = pluggy.PluginManager("probekit")
@@ -57,18 +66,18 @@ class Registry:
         complaints: list[str] = []
         components: list[Component] = []
         entries = list(entry_points(complaints))
-        plugins, strays = records(entries, skip)
-        for place, entry in enumerate(entries):
-            plugins[place], found = open_plugin(manager, entry, plugins[place])
-            components += found
-        known = [record.name for record in plugins]
+        plugins, unknown = records(entries, skip)
+        for index, entry in enumerate(entries):
+            plugins[index], plugin_components = open_plugin(manager, entry, plugins[index])
+            components += plugin_components
+        names = [record.name for record in plugins]
         complaints += [
-            f"PROBEKIT_SKIP names {name!r}, which is no plugin. {did_you_mean(name, known)}"
-            for name in strays
+            f"PROBEKIT_SKIP names {name!r}, which is not a plugin. {did_you_mean(name, names)}"
+            for name in unknown
         ]
         complaints += [
-            f"plugin {record.name} took {record.seconds:.1f} s to open; it should import torch and the like "
-            f"only in the modules its components name. Leave it out with PROBEKIT_SKIP={record.name}."
+            f"plugin {record.name} took {record.seconds:.1f} s to open; it should import libraries such as "
+            f"torch only in the modules of its components. PROBEKIT_SKIP={record.name} leaves it out."
             for record in plugins
             if record.seconds > SLOW
         ]
@@ -84,55 +93,62 @@ class Registry:
         return [component for component in self._components if kind in (None, component.kind)]
 
     def kinds_of(self, name: str) -> set[Kind]:
-        """Return the kinds under which a short or long name is registered; a file alone is a structure."""
+        """Return the kinds that are registered under a short or long name; a file term is a structure."""
         if is_file(name):
             return {"structure"}
         return {c.kind for c in self._components if name in (c.name, c.long_name)}
 
     def find(self, kind: Kind, name: str) -> Component:
-        """Return the component of that kind and short or long name; a file's name runs the file.
+        """Return the component of a kind by its short or long name; a file term runs its file.
 
-        Raises UsageError where the name is unknown, or where two plugins register it.
+        Raises:
+            UsageError: the name is unknown, or two plugins register it.
         """
         if is_file(name):
             return in_file(kind, name)
-        found = [c for c in self.components(kind) if name in (c.name, c.long_name)]
-        if len(found) == 1:
-            return found[0]
-        asked = f"{kind} {name!r}"
-        if found:
+        matches = [c for c in self.components(kind) if name in (c.name, c.long_name)]
+        if len(matches) == 1:
+            return matches[0]
+        request = f"{kind} {name!r}"
+        if matches:
             raise UsageError(
-                asked,
-                f"{len(found)} plugins register that name",
-                f"Ask for {' or '.join(component.long_name for component in found)}.",
+                request,
+                f"{len(matches)} plugins register that name",
+                f"Type {' or '.join(component.long_name for component in matches)}.",
             )
-        elsewhere = " and a ".join(sorted(self.kinds_of(name)))
-        kinds: tuple[Kind, ...] = (kind, "layer") if kind == "structure" else (kind,)  # a layer is hosted
-        known = [c.long_name if "/" in name else c.name for one in kinds for c in self.components(one)]
+        actual_kinds = " and a ".join(sorted(self.kinds_of(name)))
+        valid_kinds: tuple[Kind, ...] = (kind, "layer") if kind == "structure" else (kind,)  # it is hosted
+        names = [
+            c.long_name if "/" in name else c.name
+            for valid_kind in valid_kinds
+            for c in self.components(valid_kind)
+        ]
         raise UsageError(
-            asked,
-            f"there is no such {kind}" + (f", but that is the name of a {elsewhere}" if elsewhere else ""),
-            " ".join([did_you_mean(name, known), *self._absent(name)]),
+            request,
+            f"there is no such {kind}"
+            + (f", but that is the name of a {actual_kinds}" if actual_kinds else ""),
+            " ".join([did_you_mean(name, names), *self._list_absent_plugins(name)]),
         )
 
-    def _absent(self, name: str) -> list[str]:
-        """Say which plugins are not there, as one of them may have held the name."""
+    def _list_absent_plugins(self, name: str) -> list[str]:
+        """Return a line for each plugin that is not open, as it may have the name."""
         plugin = name.rpartition("/")[0]
-        absent = [record for record in self.plugins if plugin in ("", record.name)]
+        candidates = [record for record in self.plugins if plugin in ("", record.name)]
         return [
             f"Plugin {record.name} was " + (f"set aside ({record.error})." if record.error else "skipped.")
-            for record in absent
+            for record in candidates
             if record.error or record.skipped
         ]
 
     def owner(self, component: Component) -> PluginRecord | None:
-        """Return the record of the plugin a component came from, or None where it was given from Python."""
+        """Return the record of a component's plugin, None if it comes from Python code or a file."""
         return next((r for r in self.plugins if r.name == component.plugin and not r.error), None)
 
     def target(self, component: Component) -> Any:
-        """Return the object at a component's address, importing its module.
+        """Import and return the class or function at a component's address.
 
-        Raises ProbekitError where that fails, for whatever reason.
+        Raises:
+            ProbekitError: the import fails, for any reason.
         """
         if not isinstance(component.target, str):
             return component.target
@@ -144,47 +160,49 @@ class Registry:
             raise
         except BaseException as error:
             absent = error.name if isinstance(error, ModuleNotFoundError) else None
-            own = absent and f"{module}.".startswith(f"{absent}.")
+            is_own_module = absent and f"{module}.".startswith(f"{absent}.")
+            clash = hidden(module)
             raise ProbekitError(
                 f"{component.kind} {component.name!r} of plugin {component.plugin}",
-                f"its address {component.target} cannot be opened ({reason(error)})",
-                ("" if own else missing(error))
-                or (f"Give the module another name: {said}." if (said := hidden(module)) else "")
-                or f"Mend the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
+                f"its address {component.target} cannot be imported ({reason(error)})",
+                ("" if is_own_module else missing(error))
+                or (f"Give the module another name: {clash}." if clash else "")
+                or f"Fix the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
             ) from error
 
     def with_components(self, *components: Component) -> Registry:
-        """Return a registry that also holds these, as of the plugin "python".
+        """Return a registry with additional components, as those of the plugin "python".
 
-        Raises UsageError where one kind and name would then stand for two different things.
+        Raises:
+            UsageError: two different components would have the same kind and name.
         """
-        given = [c for c in self._components if c.plugin == "python"]
-        given += [new for c in components if (new := replace(c, plugin="python")) not in given]
-        others = [c for c in self._components if c.plugin != "python"]
+        added = [c for c in self._components if c.plugin == "python"]
+        added += [new for c in components if (new := replace(c, plugin="python")) not in added]
+        installed = [c for c in self._components if c.plugin != "python"]
         return Registry(
-            self._manager, self.plugins, without_twins(given) + others, self.complaints, self._silenced
+            self._manager, self.plugins, without_twins(added) + installed, self.complaints, self._silenced
         )
 
-    def notify(self, hook: str, **given: Any) -> None:
-        """Call one hook of every observer; one that raises is heard no more and named in `complaints`."""
+    def notify(self, hook: str, **kwargs: Any) -> None:
+        """Call a hook of every observer; one that raises is silenced and named in `complaints`."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             if name in self._silenced:
                 continue
             try:
                 with hosted():
-                    call_alone(self._manager, hook, implementation.plugin, given)
+                    call_alone(self._manager, hook, implementation.plugin, kwargs)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 self._silenced.add(name)
-                why = f"its {hook} raised {reason(error)}"
                 self.complaints.append(
-                    f"plugin {name} is no longer told of runs, as {why}. PROBEKIT_SKIP={name} leaves it out."
+                    f"plugin {name} no longer observes runs, because its {hook} raised "
+                    f"{reason(error)}. PROBEKIT_SKIP={name} leaves it out."
                 )
 
 
 @functools.cache
 def registry() -> Registry:
-    """Return the registry of this process, loaded once."""
+    """Return the registry of this process; it is loaded once."""
     return Registry.load()

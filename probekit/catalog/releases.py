@@ -1,4 +1,4 @@
-"""A release is an installed distribution whose files are as it was published: its version says all of it."""
+"""A release is an installed distribution whose version identifies its code: its files are as published."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ import re
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 
 MAX_BYTES = 64 << 20
-"""Distributions with more bytes are not hashed; they count as not released."""
+"""Larger distributions are not hashed; they do not count as releases."""
 DEVELOPMENT = re.compile(r"[-_.]?dev\d*", re.IGNORECASE)
 REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @functools.cache
 def pinned_versions(name: str) -> dict[str, str] | None:
-    """Return the versions of a release and of all that it requires and that is installed.
+    """Return the versions of a release and of its installed requirements.
 
-    Cached for the process, as the code that it has loaded is.
+    The result is cached, as the process does not reload code either.
 
     Returns:
-        Versions by distribution name; None where the version of one of them does not say what its code is: an
-        editable install, one from a folder or a repository, a development version, an edited file.
+        Versions by distribution name. None if one of the versions does not identify its code: an editable
+        install, one from a folder or a repository, a development version, an edited file.
     """
     versions: dict[str, str] = {}
-    waiting = [name]
-    while waiting:
-        required = waiting.pop()
+    pending = [name]
+    while pending:
+        required = pending.pop()
         if required in versions:
             continue
         try:
-            found = distribution(required)
-            if is_mutable(found) or (required == name and is_edited(found)):
+            installed = distribution(required)
+            if is_mutable(installed) or (required == name and is_edited(installed)):
                 return None
-            versions[required] = str(found.version)
-            waiting += [
+            versions[required] = str(installed.version)
+            pending += [
                 _normalise(line)
-                for line in found.requires or ()
-                if required == name or "extra ==" not in line  # its own extras may be what it runs on
+                for line in installed.requires or ()
+                if required == name or "extra ==" not in line  # the run may need its own extras
             ]
-        except PackageNotFoundError:  # a requirement of another system, or one that is left out here
+        except PackageNotFoundError:  # it is for another system, or not installed
             if required == name:
                 return None
         except (OSError, ValueError, KeyError, TypeError):  # its metadata cannot be read
@@ -48,14 +48,15 @@ def pinned_versions(name: str) -> dict[str, str] | None:
     return versions
 
 
-def is_mutable(found: Distribution) -> bool:
+def is_mutable(installed: Distribution) -> bool:
     """Return whether a distribution may change without a new version."""
-    return found.read_text("direct_url.json") is not None or bool(DEVELOPMENT.search(str(found.version)))
+    from_url = installed.read_text("direct_url.json") is not None
+    return from_url or bool(DEVELOPMENT.search(str(installed.version)))
 
 
-def is_edited(found: Distribution) -> bool:
-    """Return whether a file of a distribution differs from its RECORD, or that cannot be told."""
-    files = [file for file in found.files or () if file.hash is not None]
+def is_edited(installed: Distribution) -> bool:
+    """Return whether a file of a distribution differs from its RECORD; True if that is unknown."""
+    files = [file for file in installed.files or () if file.hash is not None]
     if not files or sum(file.size or 0 for file in files) > MAX_BYTES:
         return True
     return not all(map(_is_intact, files))
@@ -71,6 +72,6 @@ def _is_intact(file: PackagePath) -> bool:
 
 
 def _normalise(requirement: str) -> str:
-    """Return the name in a requirement, in the one spelling that names are compared by."""
+    """Return the normalised distribution name of a requirement."""
     match = REQUIREMENT.match(requirement)
     return re.sub(r"[-_.]+", "-", match.group() if match else requirement).lower()

@@ -1,4 +1,4 @@
-"""Parameters are read off a component's signature: names checked, types checked, defaults filled in."""
+"""Parameters come from a component's signature: names and types are checked, defaults filled in."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ HANDED: Mapping[Kind, frozenset[str]] = {
     "trainer": frozenset(),
     "executor": frozenset(),
 }
-"""What a host hands to each kind of component, and nobody types."""
+"""Arguments that the host passes to each kind of component; users cannot type them."""
 
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class Parameter(NamedTuple):
-    """A parameter as `probekit show` prints it: all text, the default "" where it is required.
+    """A parameter as `probekit show` prints it, all in text.
 
-    range: what a number may be, in words; "" where its type states none.
+    Args:
+        name: its name.
+        type: its type.
+        default: its default, "" if it is required.
+        range: the range of a number in words, "" if its type states none.
     """
 
     name: str
@@ -44,160 +48,177 @@ class Parameter(NamedTuple):
 
 
 def fill(
-    target: Callable[..., Any], given: Mapping[str, Value], what: str, skip: Collection[str]
+    target: Callable[..., Any], values: Mapping[str, Value], label: str, skip: Collection[str]
 ) -> dict[str, Value]:
-    """Return all parameters of a class or function, sorted by name: those given, and defaults for the rest.
+    """Return the values of all parameters of a class or function: those given, and defaults for the rest.
 
-    target: keyword-only parameters and those with a default count, but for the names in `skip`, which its
-    host hands over. A target that takes **kwargs is given unknown names as they are. Defaults that the
-    grammar cannot write (tuples, inf, objects) are left to the target.
-    what: how errors call the target, as in "layer 'lambda'".
-    Raises UsageError for an unknown or missing name and a value of another type; an int passes for a float.
+    Parameters are those that are keyword-only or have a default. If the target takes **kwargs, unknown names
+    pass unchecked. Defaults that the grammar cannot write (tuples, inf, objects) are left to the target.
+
+    Args:
+        target: the class or function.
+        values: the values that the user typed, by name.
+        label: the name of the target in errors, as "layer 'lambda'".
+        skip: names of arguments that the host passes.
+
+    Returns:
+        Values by name, sorted by name.
+
+    Raises:
+        UsageError: a name is unknown or missing, or a value has another type; an int is also a float.
     """
-    known = _by_name(target, skip)
-    scope = _scope(target)
+    parameters = _get_parameters(target, skip)
+    scope = _get_scope(target)
     filled: dict[str, Value] = {}
-    for name, value in given.items():
-        if name in known:
-            filled[name] = _checked(known[name], scope, value, what)
-        elif name not in skip and _takes_anything(target):
+    for name, value in values.items():
+        if name in parameters:
+            filled[name] = _check_value(parameters[name], scope, value, label)
+        elif name not in skip and _takes_kwargs(target):
             filled[name] = value
         else:
-            asked = f"{what} with {name}={write(value)}"
-            raise UsageError(asked, "it has no such parameter", _offer(name, target, skip))
-    for name, parameter in known.items():
-        if name in given:
+            request = f"{label} with {name}={write(value)}"
+            raise UsageError(request, "it has no such parameter", _suggest_names(name, target, skip))
+    for name, parameter in parameters.items():
+        if name in values:
             continue
         if parameter.default is parameter.empty:
-            raise UsageError(what, f"it needs {name}", f"Write {name}=... in its brackets.")
-        if _writable(parameter.default):
-            filled[name] = _like_given(parameter, scope)
+            raise UsageError(label, f"it needs {name}", f"Write {name}=... in its brackets.")
+        if _is_writable(parameter.default):
+            filled[name] = _convert_default(parameter, scope)
     return dict(sorted(filled.items()))
 
 
 def describe(target: Callable[..., Any], skip: Collection[str]) -> list[Parameter]:
-    """Return the parameters that `fill` would accept, in the order of the signature."""
-    scope, stated = _scope(target), ranges(target, skip)
+    """Return the parameters of a class or function, in the order of its signature."""
+    scope, limits = _get_scope(target), ranges(target, skip)
     return [
         Parameter(
             name,
-            _type_text(parameter, scope),
-            ""
-            if parameter.default is parameter.empty
-            else write(parameter.default)
-            if _writable(parameter.default)
-            else repr(parameter.default),
-            str(stated.get(name, "")),
+            _format_type(parameter, scope),
+            _format_default(parameter),
+            str(limits.get(name, "")),
         )
-        for name, parameter in _by_name(target, skip).items()
+        for name, parameter in _get_parameters(target, skip).items()
     ]
 
 
+def _format_default(parameter: inspect.Parameter) -> str:
+    if parameter.default is parameter.empty:
+        return ""
+    return write(parameter.default) if _is_writable(parameter.default) else repr(parameter.default)
+
+
 def ranges(target: Callable[..., Any], skip: Collection[str]) -> dict[str, Range]:
-    """Return the ranges that the types of parameters state, by name."""
-    scope = _scope(target)
-    found = {name: range_of(_annotation(one, scope)) for name, one in _by_name(target, skip).items()}
-    return {name: stated for name, stated in found.items() if stated is not None}
+    """Return the ranges of the parameters whose types state one, by name."""
+    scope, parameters = _get_scope(target), _get_parameters(target, skip)
+    limits = {name: range_of(_get_annotation(parameter, scope)) for name, parameter in parameters.items()}
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _signature(target: Callable[..., Any]) -> inspect.Signature:
+def _get_signature(target: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(target)
     except (TypeError, ValueError) as error:
         raise ProbekitError(f"the parameters of {target!r}", f"there is no signature ({error})") from error
 
 
-def _by_name(target: Callable[..., Any], skip: Collection[str]) -> dict[str, inspect.Parameter]:
-    """Return what can be typed: neither handed over by the host, nor positional without a default."""
+def _get_parameters(target: Callable[..., Any], skip: Collection[str]) -> dict[str, inspect.Parameter]:
+    """Return the parameters that users can type: not in `skip`, and keyword-only or with a default."""
     return {
         name: parameter
-        for name, parameter in _signature(target).parameters.items()
+        for name, parameter in _get_signature(target).parameters.items()
         if name not in skip
         and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         and (parameter.kind is parameter.KEYWORD_ONLY or parameter.default is not parameter.empty)
     }
 
 
-def _takes_anything(target: Callable[..., Any]) -> bool:
-    return any(one.kind is one.VAR_KEYWORD for one in _signature(target).parameters.values())
+def _takes_kwargs(target: Callable[..., Any]) -> bool:
+    parameters = _get_signature(target).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
-def _scope(target: Any) -> dict[str, Any]:
-    """Return the globals in which the target's annotations were written."""
+def _get_scope(target: Any) -> dict[str, Any]:
+    """Return the globals for the names in the target's annotations."""
     if isinstance(target, functools.partial):
-        return _scope(target.func)
+        return _get_scope(target.func)
     function = inspect.unwrap(target.__init__ if inspect.isclass(target) else target)
-    found: dict[str, Any] = getattr(function, "__globals__", {})
-    return found
+    scope: dict[str, Any] = getattr(function, "__globals__", {})
+    return scope
 
 
-def _annotation(parameter: inspect.Parameter, scope: dict[str, Any], extras: bool = True) -> Any:
-    """Return a parameter's type; where none is written or can be resolved, the type of its default.
+def _get_annotation(parameter: inspect.Parameter, scope: dict[str, Any], extras: bool = True) -> Any:
+    """Return a parameter's type; if it is missing or cannot be resolved, the type of its default.
 
-    extras: with the constraints that `Annotated` adds.
+    Args:
+        parameter: the parameter.
+        scope: the globals for names in its annotation.
+        extras: whether to keep the constraints of `Annotated`.
     """
     holder = SimpleNamespace(__annotations__={"it": parameter.annotation})
     if parameter.annotation is not parameter.empty:
         try:
             return typing.get_type_hints(holder, globalns=scope, include_extras=extras)["it"]
         except (NameError, AttributeError, TypeError, SyntaxError):
-            pass  # a name imported for type checkers alone
+            pass  # the name is imported only for type checkers
     return type(parameter.default) if isinstance(parameter.default, str | int | float) else Value
 
 
-def _checked(parameter: inspect.Parameter, scope: dict[str, Any], value: Value, what: str) -> Value:
-    annotation = _annotation(parameter, scope)
+def _check_value(parameter: inspect.Parameter, scope: dict[str, Any], value: Value, label: str) -> Value:
+    annotation = _get_annotation(parameter, scope)
     try:
         adapter: TypeAdapter[Value] = TypeAdapter(annotation, config=STRICT)
-    except PydanticUserError:  # a type pydantic can say nothing about
+    except PydanticUserError:  # pydantic does not know the type
         adapter = TypeAdapter(Value, config=STRICT)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        wanted = dict.fromkeys(one["msg"].removeprefix("Input ") for one in error.errors(include_url=False))
-        stated = str(range_of(annotation) or "")
+        details = error.errors(include_url=False)
+        requirements = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in details)
+        limits = str(range_of(annotation) or "")
         raise UsageError(
-            f"{what} with {parameter.name}={write(value)}",
-            f"{parameter.name} {' or '.join(wanted)}",
-            f"Its type is {', '.join(filter(None, (_type_text(parameter, scope), stated)))}.",
+            f"{label} with {parameter.name}={write(value)}",
+            f"{parameter.name} {' or '.join(requirements)}",
+            f"Its type is {', '.join(filter(None, (_format_type(parameter, scope), limits)))}.",
         ) from None
 
 
-def _like_given(parameter: inspect.Parameter, scope: dict[str, Any]) -> Value:
-    """Return the default as if typed, so that `rate=1` and leaving out a default of 1 are the same run."""
+def _convert_default(parameter: inspect.Parameter, scope: dict[str, Any]) -> Value:
+    """Convert a default as if it was typed, so that `rate=1` and an omitted default of 1 are the same run."""
     try:
-        return _checked(parameter, scope, parameter.default, "")
+        return _check_value(parameter, scope, parameter.default, "")
     except UsageError:  # as in `depth: int = None`
         default: Value = parameter.default
         return default
 
 
-def _writable(value: object) -> TypeGuard[Value]:
+def _is_writable(value: object) -> TypeGuard[Value]:
     return (
         value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
     )
 
 
-def _offer(name: str, target: Callable[..., Any], skip: Collection[str]) -> str:
-    names = list(_by_name(target, skip))
+def _suggest_names(name: str, target: Callable[..., Any], skip: Collection[str]) -> str:
+    names = list(_get_parameters(target, skip))
     if name in skip:
-        return f"{name} is handed over by what hosts it."
+        return f"Its host passes {name}."
     if not names:
         return "It has no parameters."
-    near = did_you_mean(name, names)
-    return near if near.startswith("There are") else f"{near} It has {', '.join(names)}."
+    suggestion = did_you_mean(name, names)
+    return suggestion if suggestion.startswith("There are") else f"{suggestion} It has {', '.join(names)}."
 
 
-def _type_text(parameter: inspect.Parameter, scope: dict[str, Any]) -> str:
-    """Return a type as it is written, what `Annotated` adds left out."""
+def _format_type(parameter: inspect.Parameter, scope: dict[str, Any]) -> str:
+    """Return a type as text, without the constraints of `Annotated`."""
     if parameter.annotation is parameter.empty:
         return type(parameter.default).__name__ if isinstance(parameter.default, str | int | float) else "any"
-    bare = _annotation(parameter, scope, extras=False)
-    if bare == _annotation(parameter, scope):
-        return parameter.annotation if isinstance(parameter.annotation, str) else _name(parameter.annotation)
-    inner = typing.get_args(bare) if typing.get_origin(bare) is typing.Union else (bare,)
-    return " | ".join("None" if one is type(None) else _name(one) for one in inner)
+    annotation = parameter.annotation
+    bare = _get_annotation(parameter, scope, extras=False)
+    if bare == _get_annotation(parameter, scope):
+        return annotation if isinstance(annotation, str) else _format_annotation(annotation)
+    options = typing.get_args(bare) if typing.get_origin(bare) is typing.Union else (bare,)
+    return " | ".join("None" if option is type(None) else _format_annotation(option) for option in options)
 
 
-def _name(annotation: Any) -> str:
+def _format_annotation(annotation: Any) -> str:
     return inspect.formatannotation(annotation).replace("typing.", "")

@@ -14,17 +14,19 @@ from probekit.catalog.files import PREFIX
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""Folders of installed code: a file's neighbours do not lie in one."""
+"""Folders of installed code, in which a file has no neighbours."""
 _trees: dict[str, tuple[ModuleSpec, ast.Module]] = {}
-"""By a module's name, as it was loaded: a file that is edited meanwhile changes nothing of this process."""
+"""Syntax trees of loaded modules by name; later edits of the file do not affect this process."""
 
 
 def syntax_digest(target: Callable[..., object]) -> str:
-    """Return the sha256, in hexadecimal, of the code that a trainer's class is defined with.
+    """Return the hash of the code that defines a trainer's class.
 
-    That is the syntax tree of its module, of those of the base classes that train (they define `fit`), and of
-    all that these import, anywhere in them, of the same package; of a file, of what lies beside it. "" where
-    there is no source to read.
+    It covers the syntax trees of its module, of the modules of base classes that define `fit`, and of all
+    modules of the same package that these import. For a file it covers imported files in the same folder.
+
+    Returns:
+        16 hexadecimal digits, "" if there is no source to read.
     """
     bases = getattr(target, "__mro__", (target,))
     names = [str(base.__module__) for base in bases if base is target or "fit" in vars(base)]
@@ -42,7 +44,7 @@ def syntax_digest(target: Callable[..., object]) -> str:
 
 
 def find_source(name: str, packages: set[str]) -> Path | None:
-    """Return the file of a module of these packages, or beside a file that is one of them; loads nothing."""
+    """Return the file of a module in these packages, or next to a file among them, without importing it."""
     first, *rest = name.split(".")
     for package in sorted(packages):
         top = sys.modules.get(package)
@@ -51,30 +53,30 @@ def find_source(name: str, packages: set[str]) -> Path | None:
             return Path(file)
         if package == first:
             folders = [Path(path) for path in getattr(top, "__path__", ())]
-        elif package.startswith(PREFIX) and file is not None and not _installed(Path(file).parent / first):
+        elif package.startswith(PREFIX) and file is not None and not _is_installed(Path(file).parent / first):
             folders = [Path(file).parent / first]
         else:
             continue
         for folder in folders:
-            place = folder.joinpath(*rest)
-            for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            base = folder.joinpath(*rest)
+            for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
                 if path.is_file():
                     return path
     return None
 
 
-def _installed(path: Path) -> bool:
+def _is_installed(path: Path) -> bool:
     return not INSTALLED.isdisjoint(path.parts)
 
 
 def read_tree(name: str, path: Path) -> ast.Module | None:
-    """Return a module's syntax tree as it was when it was loaded, or is; None where it cannot be read."""
+    """Return the syntax tree of a module as it was loaded, or of its file; None if it cannot be read."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if spec is not None and name in _trees and _trees[name][0] is spec:
         return _trees[name][1]
     try:
-        load = getattr(getattr(spec, "loader", None), "get_source", None)
-        source = load(name) if load else None
+        get_source = getattr(getattr(spec, "loader", None), "get_source", None)
+        source = get_source(name) if get_source else None
         tree = ast.parse(path.read_bytes() if source is None else source)
     except (OSError, ImportError, SyntaxError, ValueError):
         return None
@@ -85,35 +87,35 @@ def read_tree(name: str, path: Path) -> ast.Module | None:
 
 @functools.lru_cache(maxsize=1024)
 def imported_names(tree: ast.Module, name: str, *, is_package: bool) -> tuple[str, ...]:
-    """Return the full names of what a module imports, anywhere in it, with the packages that these lie in.
+    """Return the full names that a module imports anywhere, and their parent packages.
 
-    Of `from a import b` they are a and a.b, as b may be a module.
+    For `from a import b` they are a and a.b, as b may be a module.
     """
-    names: dict[str, None] = {}
+    packages: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parts = name.split(".")
-            up = parts[: len(parts) - node.level + is_package] if node.level else []
-            base = ".".join([*up, *([node.module] if node.module else [])])
-            found = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            parent = parts[: len(parts) - node.level + is_package] if node.level else []
+            base = ".".join([*parent, *([node.module] if node.module else [])])
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
-        for one in found:
-            parts = one.split(".")
-            names |= dict.fromkeys(".".join(parts[:count]) for count in range(1, len(parts) + 1))
-    return tuple(names)
+        for full_name in names:
+            parts = full_name.split(".")
+            packages |= dict.fromkeys(".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return tuple(packages)
 
 
 @functools.lru_cache(maxsize=1024)
 def tree_digest(tree: ast.Module) -> str:
     """Return the sha256 of a syntax tree without its docstrings, computed once for a tree."""
-    return hashlib.sha256("\0".join(_write(tree)).encode("utf-8", "backslashreplace")).hexdigest()
+    return hashlib.sha256("\0".join(_serialize(tree)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _write(node: object) -> Iterator[str]:
-    """Yield a tree as text that is the same in every version of Python: empty fields are left out."""
+def _serialize(node: object) -> Iterator[str]:
+    """Yield a tree as text that is equal in every version of Python: empty fields are left out."""
     if isinstance(node, ast.AST):
         yield type(node).__name__
         for name, value in ast.iter_fields(node):
@@ -123,11 +125,11 @@ def _write(node: object) -> Iterator[str]:
                 value = list(_join_texts(value))
             if value not in (None, []) and not isinstance(value, ast.expr_context):
                 yield name
-                yield from _write(value)
+                yield from _serialize(value)
     elif isinstance(node, list):
         yield str(len(node))
         for child in node:
-            yield from _write(child)
+            yield from _serialize(child)
     else:
         yield repr(node)
 
@@ -137,7 +139,7 @@ def _is_documented(node: ast.AST) -> bool:
 
 
 def _join_texts(values: list[ast.expr]) -> Iterator[ast.expr]:
-    """Yield the parts of an f-string, neighbouring texts as one: Python 3.12 keeps them apart."""
+    """Yield the parts of an f-string with adjacent texts merged: Python 3.12 does not merge them."""
     text = ""
     for value in values:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):

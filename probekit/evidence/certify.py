@@ -12,10 +12,9 @@ from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
 from probekit.evidence.focus import HALF, LOWEST, Control, controls
-from probekit.html import table
 from probekit.interfaces import Metric, Probe
 from probekit.items import batches
-from probekit.plain import plain
+from probekit.plain import plain, table
 from probekit.plans import size
 from probekit.plans.job import make_job
 from probekit.plans.scale import at_scale, probe_at

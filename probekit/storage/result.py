@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
-from probekit.html import table
-from probekit.plain import marked, plain
+from probekit.plain import marked, plain, table
 from probekit.plans.finite import finite, finite_alone
 from probekit.plans.plan import Plan
 from probekit.storage.along import Along

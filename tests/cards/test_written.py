@@ -99,7 +99,7 @@ def test_a_typed_name_that_looks_like_another_says_which_letter_is_not(
 ) -> None:
     with pytest.raises(UsageError) as error:
         parse(typed)
-    assert f"looks like {looks}, but holds {sign}" in error.value.found
+    assert f"looks like {looks}, but contains {sign}" in error.value.found
     assert error.value.hint == f"Type {looks}."
 
 

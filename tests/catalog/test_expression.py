@@ -54,8 +54,8 @@ def test_the_width_step_is_what_the_terms_need_together() -> None:
         ("unet+lambda(head=2)", "no such parameter.*heads"),
         ("unet+lambda(heads=two)", "heads should be a valid integer"),
         ("unet+lambda(heads=2.5)", "heads should be a valid integer"),
-        ("unet+lambda(heads=__import__('os'))", "this is no value"),
-        ("unet(layer=3)", "layer is handed over by what hosts it"),
+        ("unet+lambda(heads=__import__('os'))", "this is not a value"),
+        ("unet(layer=3)", "Its host passes layer"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(text: str, said: str) -> None:

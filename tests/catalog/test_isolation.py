@@ -18,7 +18,7 @@ from small import PROBE, call, done, knowing
 from torch import Tensor, nn
 
 from probekit.catalog.expression import resolve
-from probekit.catalog.isolation import Isolation, members
+from probekit.catalog.isolation import Isolation, list_settings
 from probekit.errors import ProbekitError
 from probekit.interfaces import Shape
 from probekit.plans.budget import count
@@ -41,7 +41,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("ends", ["well", "badly"])
 def test_what_was_changed_is_put_back_and_named(what: str, ends: str) -> None:
-    before = [member.read() for member in members()]
+    before = [setting.get_value() for setting in list_settings()]
     filters = list(warnings.filters)
     isolation = Isolation()
     try:
@@ -51,7 +51,7 @@ def test_what_was_changed_is_put_back_and_named(what: str, ends: str) -> None:
                 raise ZeroDivisionError
     except ZeroDivisionError:
         pass
-    assert [member.read() for member in members()] == before
+    assert [setting.get_value() for setting in list_settings()] == before
     assert list(warnings.filters) == filters
     assert what in isolation.put_back["building"]  # torch's own first use of a thing may change another
 

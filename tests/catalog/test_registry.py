@@ -138,12 +138,12 @@ def test_a_plugin_that_raises_keyboard_interrupt_itself_is_set_aside_as_any_othe
     registry = Registry.load()
     assert [record.name for record in registry.set_aside] == ["alike"]
     assert "nobody typed Ctrl-C" in str(registry.set_aside[0].error)
-    with pytest.raises(ProbekitError, match="cannot be opened"):
+    with pytest.raises(ProbekitError, match="cannot be imported"):
         registry.target(registry.find("layer", "late"))
     with pytest.raises(ProbekitError, match="could not be built"):
         part("layer", Term("later"), registry).make(4, (8, 8))
     registry.notify("probekit_run_progress", plan=None, row={"step": 1})
-    assert "no longer told of runs" in registry.complaints[-1]
+    assert "no longer observes runs" in registry.complaints[-1]
     (tmp_path / "alike.py").write_text(ALIKE)
     with pytest.raises(ProbekitError, match="cannot be run"):
         registry.find("layer", f"{tmp_path}/alike.py:X")

@@ -66,7 +66,7 @@ def test_defaults_are_filled_in_and_sorted_by_name() -> None:
 
 
 def test_what_its_host_hands_over_cannot_be_typed() -> None:
-    with pytest.raises(UsageError, match="channels is handed over"):
+    with pytest.raises(UsageError, match="Its host passes channels"):
         filled(channels=3)
 
 

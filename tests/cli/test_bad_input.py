@@ -41,7 +41,7 @@ USAGE: list[tuple[list[str], str]] = [
         "heads should be a valid integer.*Its type is int",
     ),
     (["run", "nonlocality", "-s", "unet+lambda(heads=2"], "this bracket is never closed. Add"),
-    (["run", "nonlocality", "-s", "unet+lambda(heads=__import__('os'))"], "this is no value"),
+    (["run", "nonlocality", "-s", "unet+lambda(heads=__import__('os'))"], "this is not a value"),
     (["run", "nonlocality", "-s", "unet+average+pe"], "average takes no encoding"),
     (["run", "nonlocality", "-s", "unet", "-s", "unet+nothing"], "there is no such layer"),
     (["run", "nonlocality(sise=3)", "-s", "unet"], "no such parameter. Did you mean size"),

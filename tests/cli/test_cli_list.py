@@ -163,7 +163,7 @@ def test_show_of_a_name_of_two_kinds_asks_for_the_kind(probekit: Run, tiny: Path
     ("words", "said"),
     [
         (["lamda"], "Did you mean lambda or"),
-        (["layer", "lambda"], "Ask for layers/lambda or tiny/lambda"),
+        (["layer", "lambda"], "Type layers/lambda or tiny/lambda"),
         (["plane", "tiny"], "there is no such kind"),
         (["a", "b", "c"], "a kind and a name were expected"),
     ],

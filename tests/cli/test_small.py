@@ -158,7 +158,7 @@ class Mute(Exception):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (Mute(), "Mute: what it says cannot be read"),
+        (Mute(), "Mute: its message cannot be read"),
         (ValueError("x" * 5000), f"ValueError: {'x' * 2000}…"),
         (ValueError("a\ud800b"), "ValueError: a\ufffdb"),
         (KeyError(), "KeyError"),

@@ -74,7 +74,9 @@ def test_a_rank_that_dies_before_the_ranks_have_met_ends_the_run(number: int) ->
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(RunError, match=f"rank {number} was killed by SIGKILL, perhaps as memory ran out"):
+    with pytest.raises(
+        RunError, match=f"rank {number} was killed by SIGKILL, perhaps because memory ran out"
+    ):
         next(fit(network(), Fabric(devices=2, **LONG)))
     killer.join()
 

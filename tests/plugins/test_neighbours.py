@@ -84,9 +84,9 @@ LAYERS = {
     ),
     "leaves": (r"layer leaves of plugin bad: it could not be built \(SystemExit: 3\)", "show layer"),
     "needs": ("layer needs of plugin bad: it could not be built", "Install a_package_nobody_has"),
-    "wants": ("layer wants of plugin bad: it could not be built", r"after a `\*` in its signature"),
-    "nothing": ("layer nothing of plugin bad: it made a str, which has no forward", "probekit.interfaces"),
-    "gone": ("its address bad_module:Gone cannot be opened", "PROBEKIT_SKIP=bad"),
+    "wants": ("layer wants of plugin bad: it could not be built", r"In its signature, put the parameters"),
+    "nothing": ("layer nothing of plugin bad: it built a str, which has no forward", "probekit.interfaces"),
+    "gone": ("its address bad_module:Gone cannot be imported", "PROBEKIT_SKIP=bad"),
     "cuts": ("unet.cuts on .* failed: RuntimeError", "`probekit check layer cuts` .* of plugin bad"),
     "spoils": ("unet.spoils on .* failed: training: the loss is not finite", "`probekit check layer spoils`"),
 }
@@ -137,11 +137,11 @@ def test_a_layer_that_breaks_is_named_with_its_plugin_and_the_rest_of_the_grid_i
         (("hollow", "-s", "unet"), "scale 'smoke' of probe 'hollow': there is no such scale"),
         (
             ("half", "-s", "unet"),
-            "probe half of plugin bad: it made a Half, which has no shape, metrics, data",
+            "probe half of plugin bad: it built a Half, which has no shape, metrics, data",
         ),
         (
             (PROBE, "-s", "unet", "--trainer", "idle"),
-            "trainer idle of plugin bad: it made a object, which has",
+            "trainer idle of plugin bad: it built a object, which has",
         ),
     ],
 )
@@ -162,9 +162,9 @@ OPENED = {
     "modest": "requires_probekit = '0.0.1'\n" + plugin_text("'layer', 'modest-one', 'm:a', ''"),
 }
 SAID = {
-    "slow": r"plugin slow took 1\.\d s to open.* Leave it out with PROBEKIT_SKIP=slow\.",
-    "future": r"plugin future is set aside \(probekit 99\.1, which it requires: this is .*\)\. Upgrade",
-    "garbled": r"plugin garbled is set aside \(requires_probekit = 'soon': it is no version\)\. Write it as",
+    "slow": r"plugin slow took 1\.\d s to open.* PROBEKIT_SKIP=slow leaves it out\.",
+    "future": r"plugin future is set aside \(probekit 99\.1, which it requires: .* is installed\)\. Upgrade",
+    "garbled": r"plugin garbled is set aside \(requires_probekit = 'soon': it is not a version\)\. Write",
     "needy": r"plugin needy is set aside \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
     "raiser": r"plugin raiser is set aside \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
 }
@@ -213,6 +213,6 @@ def test_an_observer_that_raises_costs_no_run(
     assert [row["status"] for row in json.loads(done.stdout)] == ["done"]
     assert done.returncode == 0
     assert (
-        "plugin eye is no longer told of runs, as its probekit_run_started raised OSError: full"
+        "plugin eye no longer observes runs, because its probekit_run_started raised OSError: full"
         in done.stderr
     )

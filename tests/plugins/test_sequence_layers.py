@@ -127,7 +127,7 @@ def test_a_short_convolution_reaches_so_many_positions_back(conv: int, size: tup
 
 def test_a_layer_that_cannot_be_causal_is_refused_by_a_host_that_is() -> None:
     asked = make_spec(probe="parity", structure="mixer", scale="smoke")
-    with pytest.raises(UsageError, match="mixer lets positions see what comes after them"):
+    with pytest.raises(UsageError, match="mixer lets positions see later ones"):
         make_job(asked, registry())
     free = make_spec(probe="parity", structure="plain(depth=1)+mixer", scale="smoke")
     assert make_job(free, registry()).plan.parameters > 0

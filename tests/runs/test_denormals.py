@@ -13,7 +13,7 @@ from conftest import Run, environment
 from small import done, knowing
 from torch import nn
 
-from probekit.catalog.denormals import flushed, flushing, halves
+from probekit.catalog.denormals import flushed, flushing, keeps_denormals
 from probekit.storage.folder import RESULT
 from probekit.storage.result import Environment
 
@@ -22,7 +22,7 @@ OURS = """
 import json, sys
 import torch
 import probekit
-from probekit.catalog.denormals import halves, start_threads
+from probekit.catalog.denormals import keeps_denormals, start_threads
 
 how, store = sys.argv[1:]
 seen = []
@@ -34,12 +34,12 @@ class Seen(torch.nn.Module):
 
     def forward(self, x):
         if not x.is_meta:
-            seen.append(halves())
+            seen.append(keeps_denormals())
         return self.out(x)
 
 if how == "ours":
     start_threads(2)
-before = halves()
+before = keeps_denormals()
 result = probekit.run(
     "grouping(test=4,train=32,validation=4)", lambda shape: Seen(shape.inputs, shape.outputs),
     scale="smoke", trainer="supervised(batch=16,epochs=1)", device="cpu", store=store,
@@ -74,7 +74,7 @@ def test_they_are_zero_while_a_run_trains_and_is_scored_and_afterwards_are_not(t
     again = 2 + 1 + 3  # answers as trained and as loaded; a look, and the first steps once more
     assert seen.count(True) == 4 + 3 + again  # steps, and splits
     assert not flushing()
-    assert halves()
+    assert keeps_denormals()
 
 
 @pytest.mark.parametrize(("how", "said"), [("ours", "flushed"), ("theirs", "kept")])

@@ -96,7 +96,7 @@ def test_a_stop_that_native_code_made_another_error_of_is_no_failure_of_the_run(
     ("end", "said"),
     [
         (leave, "SystemExit: 0."),
-        (silent, "Silent: what it says cannot be read."),
+        (silent, "Silent: its message cannot be read."),
         (odd, "Odd: lost \ufffd and"),
     ],
 )

@@ -167,7 +167,7 @@ def test_load_names_another_structure_only_where_it_is_another(tmp_path: Path) -
     (folder,) = Store(tmp_path).folders()
     assert load(folder.path, structure=Net)
     other = type("Net", (Growing,), {})
-    with pytest.raises(StoreError, match="the structure that is installed now is another"):
+    with pytest.raises(StoreError, match="the installed structure is not the one"):
         load(folder.path, structure=other)
 
 

@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_is_said_and_goes_on(probekit: Run, tmp_path: Pa
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "it was killed by SIGKILL, perhaps as memory ran out. The same command goes on" in err
+    assert "it was killed by SIGKILL, perhaps because memory ran out. The same command goes on" in err
     assert not (log.parent / "result.json").exists()
 
 

@@ -22,10 +22,10 @@ from probekit.storage.store import Store
 
 Capture = pytest.CaptureFixture[str]
 LONG = "n" * 260
-TOO_LONG = "the name is too long: a disk takes 255 bytes for a name"
-MANY = "this process has as many files open as it may. Raise the limit (`ulimit -n 4096`)"
-GONE = "its folder is gone, as if it was moved or deleted meanwhile. Put it back"
-STARVED = "memory does not suffice for it. End other programs"
+TOO_LONG = "the name is too long: a file system allows 255 bytes per name"
+MANY = "this process has too many open files. Raise the limit (`ulimit -n 4096`)"
+GONE = "its folder is gone; it was moved or deleted in the meantime. Put it back"
+STARVED = "there is not enough memory. Close other programs"
 
 USES: dict[str, Callable[[Path], object]] = {
     "read": lambda folder: disk.read(folder / SPEC, 1 << 20),
