@@ -83,7 +83,7 @@ def perform(
             raise stopped from None
         trace = traceback.format_exc().encode(errors="backslashreplace")
         said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
-        said = f"{said} {job.strangers()}".strip()
+        said = f"{said} {job.suggest_checks()}".strip()
         files = {TRACE: folder.write(TRACE, trace)}
         if (folder.path / LOG).exists():
             files[LOG] = folder.sync_log()
