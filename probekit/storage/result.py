@@ -150,7 +150,7 @@ class Result(BaseModel):
         return "; ".join(filter(None, (self.restored, repeats)))
 
     def place(self, metric: str, perfect: float) -> float | None:
-        """Return a metric's normalised score, from its floor (0) to perfect (1); None if either is unknown."""
+        """Return a metric's normalised score, from floor (0) to perfect (1); None if that is undefined."""
         return place(self.metrics.get(metric), self.floors.get(metric), perfect)
 
 

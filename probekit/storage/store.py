@@ -147,7 +147,7 @@ class Store:
             yield
 
     def loose(self, name: str) -> Folder:
-        """Return a folder for files that are not a run, made if need be; raises StoreError if it cannot be."""
+        """Return a folder for files that are not a run, made if need be; raises StoreError if that fails."""
         return self._make_folder(readable(name))
 
     def _make_folder(self, name: str) -> Folder:
