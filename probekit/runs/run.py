@@ -46,7 +46,7 @@ class Outcome:
 
 def carry_out(
     job: Job,
-    known: Registry,
+    registry: Registry,
     *,
     device: str | None = None,
     store: Store,
@@ -60,7 +60,7 @@ def carry_out(
 
     Args:
         job: The job.
-        known: What is installed.
+        registry: What is installed.
         device: The device's name; None for the best this machine has.
         store: The store.
         force: Whether to run it in a new folder although it is stored.
@@ -96,7 +96,7 @@ def carry_out(
             if force or is_open(folder, replay):
                 folder.hold_spec(job.plan)
                 with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not our output
-                    result = perform(job, folder, known, torch_device, watch, timeout)
+                    result = perform(job, folder, registry, torch_device, watch, timeout)
                 return Outcome(job, result, folder, stored=False)
 
 
@@ -167,18 +167,18 @@ def read_progress(folder: Folder) -> Row:
     return {"step": step} if steps is None else {"step": step, "steps": steps}
 
 
-def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:
+def named(structure: str | Callable[..., Module], registry: Registry) -> tuple[str, Registry]:
     """Return a structure's expression, and a registry that knows it.
 
     Args:
         structure: An expression, or a callable that builds a module and becomes `py-NAME`.
-        known: What is installed.
+        registry: What is installed.
 
     Raises:
         UsageError: The structure is neither text nor callable.
     """
     if isinstance(structure, str):
-        return structure, known
+        return structure, registry
     if not callable(structure):
         asked = f"structure {structure!r}"
         raise UsageError(
@@ -187,4 +187,4 @@ def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str,
     words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
     about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
     component = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
-    return component.name, known.with_components(component)
+    return component.name, registry.with_components(component)

@@ -43,10 +43,10 @@ class Claimed(StoreError):
         lives: Whether the owner is alive for sure, as this machine's OS lock is held.
     """
 
-    def __init__(self, path: Path, by: str = "", lives: bool = False) -> None:
-        problem = f"another process is running it{f' ({by})' if by else ''}"
+    def __init__(self, path: Path, owner: str = "", is_alive: bool = False) -> None:
+        problem = f"another process is running it{f' ({owner})' if owner else ''}"
         super().__init__(f"running in {path}", problem, "Wait for it, or use another --store DIR.")
-        self.by, self.lives = by, lives
+        self.by, self.lives = owner, is_alive
 
 
 class Claim:
