@@ -33,15 +33,15 @@ def count(expression: Expression, shape: Shape, width: int | None) -> int:
     import torch
 
     network = build_bounded(expression, shape, width)
-    asked = f"structure {expression.text!r}"
+    request = f"structure {expression.text!r}"
     if not isinstance(network, torch.nn.Module):
         raise ProbekitError(
-            asked, f"it built a {type(network).__name__}", "A structure builds a torch.nn.Module."
+            request, f"it built a {type(network).__name__}", "A structure builds a torch.nn.Module."
         )
     lazy = [name for name, weight in network.named_parameters() if torch.nn.parameter.is_lazy(weight)]
     if lazy:
         problem = f"the shape of {lazy[0]} is not known before it is run"
-        raise ProbekitError(asked, problem, "Give its sizes where it is built: no lazy modules.")
+        raise ProbekitError(request, problem, "Give its sizes where it is built: no lazy modules.")
     return sum(p.numel() for p in network.parameters())
 
 

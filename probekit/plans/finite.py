@@ -1,4 +1,4 @@
-"""Finite numbers: what is not finite reaches no file, table or page."""
+"""Finite numbers: infinity and NaN reach no file, table or page."""
 
 from __future__ import annotations
 

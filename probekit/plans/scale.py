@@ -17,8 +17,8 @@ def find_scale(probe: Part, name: str) -> Scale:
     """Return a probe's scale by name; raises UsageError if it has no such scale."""
     scales: Mapping[str, Scale] = getattr(probe.target, "scales", {})
     if name not in scales:
-        asked = f"scale {name!r} of probe {probe.shown!r}"
-        raise UsageError(asked, "there is no such scale", did_you_mean(name, scales))
+        request = f"scale {name!r} of probe {probe.shown!r}"
+        raise UsageError(request, "there is no such scale", did_you_mean(name, scales))
     return scales[name]
 
 
@@ -28,7 +28,7 @@ def at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[S
     Args:
         text: The probe as typed; its parameters come on top of the scale's.
         name: The name of the scale.
-        registry: What is installed.
+        registry: The installed components.
         **params: Parameters that come on top of both.
     """
     term = parse_term(text)

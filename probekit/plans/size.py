@@ -64,11 +64,13 @@ def of_training(shape: Shape, trainer: Part, width: int | None, parameters: int)
     }
 
 
-def held(asked: str, needed: Mapping[str, int], most: int | None = None, hint: str = "Ask for less.") -> None:
+def held(
+    request: str, needed: Mapping[str, int], most: int | None = None, hint: str = "Ask for less."
+) -> None:
     """Check that a request fits into memory.
 
     Args:
-        asked: The request, for the message.
+        request: The request, for the message.
         needed: Bytes by purpose.
         most: The limit in bytes; None for this machine's memory.
         hint: What to type next.
@@ -80,7 +82,7 @@ def held(asked: str, needed: Mapping[str, int], most: int | None = None, hint: s
     if sum(needed.values()) > capacity:
         purposes = " and ".join(f"{format_bytes(size)} for {name}" for name, size in needed.items() if size)
         owner = "this machine has" if most is None else "the limit here is"
-        raise UsageError(asked, f"it takes at least {purposes}, and {owner} {format_bytes(capacity)}", hint)
+        raise UsageError(request, f"it takes at least {purposes}, and {owner} {format_bytes(capacity)}", hint)
 
 
 def made(part: Part, most: int | None = None) -> Probe:

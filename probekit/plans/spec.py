@@ -52,5 +52,5 @@ def make_spec(**fields: Any) -> RunSpec:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        asked = f"{field} = {first['input']!r}" if field else "a run"
-        raise UsageError(asked, first["msg"].removeprefix("Value error, "), "") from None
+        request = f"{field} = {first['input']!r}" if field else "a run"
+        raise UsageError(request, first["msg"].removeprefix("Value error, "), "") from None

@@ -50,22 +50,22 @@ class Study(BaseModel):
 
 def read_study(path: Path) -> Study:
     """Read a study; raises UsageError if it cannot be read or is invalid."""
-    asked = f"the study {path}"
+    request = f"the study {path}"
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(asked, *explain_refusal(error, "Name a TOML file.")) from error
+        raise UsageError(request, *explain_refusal(error, "Name a TOML file.")) from error
     if len(content) > MAX_BYTES:
-        raise UsageError(asked, "it is larger than a megabyte", "Name a TOML file of a study.")
+        raise UsageError(request, "it is larger than a megabyte", "Name a TOML file of a study.")
     try:
         return Study.model_validate(tomllib.loads(content.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(asked, f"it is not TOML ({error})", "See docs/studies.md.") from error
+        raise UsageError(request, f"it is not TOML ({error})", "See docs/studies.md.") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(key, Study.model_fields)
-            raise UsageError(asked, f"it has no key {key!r}", hint) from None
-        raise UsageError(asked, f"{key}: {first['msg'].lower()}", "See docs/studies.md.") from None
+            raise UsageError(request, f"it has no key {key!r}", hint) from None
+        raise UsageError(request, f"{key}: {first['msg'].lower()}", "See docs/studies.md.") from None

@@ -1,4 +1,4 @@
-"""A run's behaviour is recorded as it begins, and compared with what is stored at its end."""
+"""A run's behaviour is recorded as it begins, and compared with the stored network at its end."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def perform(
     Args:
         job: The job.
         folder: The folder, whose lock this process holds.
-        registry: What is installed.
+        registry: The installed components.
         device: The device.
         watch: Called with each progress event: the stage ("prepare", "train", "score") and a row.
         timeout: Seconds that this session may take.
@@ -211,7 +211,7 @@ def train_model(
     start = saved = time.monotonic()
     pause = FIRST
 
-    def save() -> Reached:
+    def save_progress() -> Reached:
         seconds = before.seconds + time.monotonic() - start
         reached = Reached(steps, rows, seconds, generators=generators.state())
         checkpoint.save(folder, model, trainer, reached, current)
@@ -235,11 +235,11 @@ def train_model(
             session.report("train", row)
             now = time.monotonic()
             if stop.asked is not None or session.limit.over or now - saved > pause:
-                save()
+                save_progress()
                 saved = time.monotonic()
                 pause = (saved - now) / SHARE
                 stop.check()
                 session.limit.check()
         if is_new and not is_recorded:
             write_training(folder, first, current)
-        return save()
+        return save_progress()

@@ -47,15 +47,15 @@ class FirstSteps:
             for kind, norms in (("gradient", gradients), ("buffer", buffers)):
                 self.numbers |= {f"{kind} of {name} at step 1": number(norm) for name, norm in norms.items()}
         if self.steps == self.count:
-            self._finish()
+            self._end_listening()
 
     def note_row(self, row: Row) -> None:
         """Record the first row, if no step was reported before it."""
         if not self.complete and not self.steps:
             self.numbers |= {f"{name} of the first row": number(value) for name, value in row.items()}
-            self._finish()
+            self._end_listening()
 
-    def _finish(self) -> None:
+    def _end_listening(self) -> None:
         self.complete, self.seconds = True, time.monotonic() - self._start
         if self.only:
             raise StepsKnown
@@ -96,12 +96,12 @@ def observe_structure(job: Job, device: torch.device) -> Numbers:
             return {"structure": f"raises {type(error).__name__}"}
     return {
         **{f"output {item}, norm": number(float(row.norm())) for item, row in enumerate(outputs)},
-        **{f"output {item}, projection": number(project(row)) for item, row in enumerate(outputs)},
+        **{f"output {item}, projection": number(project_values(row)) for item, row in enumerate(outputs)},
         **{f"gradient of {name}": number(norm) for name, norm in gradient_norms(model).items()},
     }
 
 
-def project(values: Tensor) -> float:
+def project_values(values: Tensor) -> float:
     """Return a weighted sum of values, one weight per index, to see their order as well as their size."""
     import torch
 

@@ -1,4 +1,4 @@
-"""Checks by replay whether a stored run would come out the same with what is installed."""
+"""Checks by replay whether a stored run would come out the same with the installed code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_run(
     Args:
         folder: The run's folder.
         result: The result in the folder.
-        registry: What is installed.
+        registry: The installed components.
         device: The device to replay on.
         everything: Whether to replay a run of released components too, whose versions pin its code.
 

@@ -1,4 +1,4 @@
-"""The machine of a run: its device, and what is recorded about it."""
+"""The machine of a run: its device and its environment."""
 
 from __future__ import annotations
 

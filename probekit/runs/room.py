@@ -58,7 +58,7 @@ def kept(model: nn.Module, shape: Shape, items: int, limit: int) -> int:
     pointers = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     total = 0
 
-    def count(tensor: Tensor) -> Tensor:
+    def count_bytes(tensor: Tensor) -> Tensor:
         nonlocal total
         if tensor.layout == torch.strided:
             storage = tensor.untyped_storage()
@@ -70,7 +70,7 @@ def kept(model: nn.Module, shape: Shape, items: int, limit: int) -> int:
         return tensor
 
     inputs = torch.zeros(items, shape.inputs, *shape.size)
-    hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor)
+    hooks = torch.autograd.graph.saved_tensors_hooks(count_bytes, lambda tensor: tensor)
     with contextlib.suppress(LimitReached), torch.enable_grad(), hooks:
         output = model(inputs)
         del output  # it holds the counted storages until here, so that no address is reused

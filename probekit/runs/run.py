@@ -60,7 +60,7 @@ def carry_out(
 
     Args:
         job: The job.
-        registry: What is installed.
+        registry: The installed components.
         device: The device's name; None for the best this machine has.
         store: The store.
         force: Whether to run it in a new folder although it is stored.
@@ -87,12 +87,12 @@ def carry_out(
         else:
             folder = stored
 
-        def wait(path: Path = folder.path) -> None:
+        def wait_for_lock(path: Path = folder.path) -> None:
             report("wait", read_progress(Folder(path)))
             if patience is not None and time.monotonic() - start > patience:
                 raise Claimed(path)
 
-        with folder.claimed(None if patience == 0 else wait):
+        with folder.claimed(None if patience == 0 else wait_for_lock):
             if force or is_open(folder, replay):
                 folder.hold_spec(job.plan)
                 with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not our output
@@ -140,7 +140,7 @@ def find_stored(job: Job, store: Store, replay: Replay, only: Folder | None = No
         if folder.path in replay.rejected or (result := store.read_done(folder, job.plan)) is None:
             continue
         if reason := replay.compare(folder, result):
-            reject(folder, reason, replay)
+            reject_run(folder, reason, replay)
             continue
         return Outcome(job, result.model_copy(update={"plan": job.plan}), folder, stored=True)
     return None
@@ -151,11 +151,11 @@ def is_open(folder: Folder, replay: Replay) -> bool:
     if folder.is_done():  # another process finished it while this one waited
         return False
     if reason := replay.may_resume(folder):
-        reject(folder, reason, replay)
+        reject_run(folder, reason, replay)
     return not reason
 
 
-def reject(folder: Folder, reason: str, replay: Replay) -> None:
+def reject_run(folder: Folder, reason: str, replay: Replay) -> None:
     """Record and warn that a run is not reused."""
     replay.rejected[folder.path] = reason
     LOGGER.warning("%s is not reused: %s. It is kept, and a new run is made.", folder.path.name, reason)
@@ -172,7 +172,7 @@ def named(structure: str | Callable[..., Module], registry: Registry) -> tuple[s
 
     Args:
         structure: An expression, or a callable that builds a module and becomes `py-NAME`.
-        registry: What is installed.
+        registry: The installed components.
 
     Raises:
         UsageError: The structure is neither text nor callable.
@@ -180,9 +180,11 @@ def named(structure: str | Callable[..., Module], registry: Registry) -> tuple[s
     if isinstance(structure, str):
         return structure, registry
     if not callable(structure):
-        asked = f"structure {structure!r}"
+        request = f"structure {structure!r}"
         raise UsageError(
-            asked, "it is neither text nor callable", "Pass 'unet+lambda' or a function that builds a Module."
+            request,
+            "it is neither text nor callable",
+            "Pass 'unet+lambda' or a function that builds a Module.",
         )
     words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
     about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]

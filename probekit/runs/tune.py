@@ -80,8 +80,8 @@ def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
     scored = {rate(job): job for job in jobs if tried[rate(job)] is not None}
     spec = jobs[0].plan.spec
     if not scored:
-        asked = f"tuning {spec.structure} on {spec.probe}"
-        raise RunError(asked, "no rate could be scored", "See why the runs failed.")
+        request = f"tuning {spec.structure} on {spec.probe}"
+        raise RunError(request, "no rate could be scored", "See why the runs failed.")
     sign = 1 if metric.better == "lower" else -1
     best_rate = min(scored, key=lambda candidate: sign * (tried[candidate] or 0.0))
     best = scored[best_rate]

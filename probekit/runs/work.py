@@ -29,7 +29,7 @@ def work(
 
     Args:
         path: The folder.
-        registry: What is installed.
+        registry: The installed components.
         device: As for `run_job`.
         timeout: As for `run_job`.
         allow_code: Whether to run the Python files that the specification names, if they have not changed.

@@ -50,7 +50,7 @@ def answers_alike(first: Result, second: Result) -> bool:
 
 def answer_difference(first: Result, second: Result) -> str:
     """Return in words how the structures or trainers of two runs differ; "" if they do not."""
-    components = zip(_answering(first.plan), _answering(second.plan), strict=False)
+    components = zip(_other_components(first.plan), _other_components(second.plan), strict=False)
     for used, counterpart in components:
         if used.syntax != counterpart.syntax and not pinned_alike(first.plan, second.plan):
             return f"the code of {used.kind} {used.name}"
@@ -100,6 +100,6 @@ def pinned_alike(first: Plan, second: Plan) -> bool:
     return bool(first.pins) and first.pins == second.pins
 
 
-def _answering(plan: Plan) -> Iterator[Used]:
+def _other_components(plan: Plan) -> Iterator[Used]:
     """Yield the components other than the probe."""
     return (used for used in plan.components if used.kind != "probe")

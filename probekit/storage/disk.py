@@ -55,18 +55,18 @@ def tail(path: Path, most: int) -> bytes:
 @contextlib.contextmanager
 def _open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file for reading; yields the file and its size."""
-    asked = f"reading {path}"
+    request = f"reading {path}"
     try:
         with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise StoreError(asked, "it is not a regular file", ANEW)
+                raise StoreError(request, "it is not a regular file", ANEW)
             yield file, status.st_size
     except (OSError, MemoryError) as error:
         problem, hint = explain_refusal(error, ANEW, path)
         if os.path.islink(path):
             problem = "it is a link, and probekit does not follow links"
-        raise StoreError(asked, problem, hint) from error
+        raise StoreError(request, problem, hint) from error
 
 
 def write(path: Path, content: bytes) -> None:

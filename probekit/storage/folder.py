@@ -177,7 +177,7 @@ class Folder:
 
     def read_result(self) -> Result:
         """Read the result; raises StoreError if it is missing, edited, foreign or of a newer probekit."""
-        asked = f"reading {self.path / RESULT}"
+        request = f"reading {self.path / RESULT}"
         try:
             with self._explain_corruption(RESULT):
                 fields = parse(disk.read(self.path / RESULT, MAX_JSON))
@@ -185,11 +185,11 @@ class Folder:
                 if isinstance(version, int) and version > FORMAT:
                     problem = f"a newer probekit wrote it (format {version}, this one reads {FORMAT})"
                     hint = "Upgrade probekit, or name another folder with --store DIR."
-                    raise StoreError(asked, problem, hint)
+                    raise StoreError(request, problem, hint)
                 return Result.model_validate(unseal(fields))
         except ValidationError as error:
             problem = f"it is not a valid result ({error.error_count()} errors)"
-            raise StoreError(asked, problem, ANEW) from error
+            raise StoreError(request, problem, ANEW) from error
 
     def is_done(self) -> bool:
         """Return whether the folder holds the result of a run that did not fail."""
@@ -229,13 +229,13 @@ def plan_in(path: Path) -> Plan:
     Raises:
         StoreError: It is missing, edited or foreign.
     """
-    asked = f"reading {path}"
+    request = f"reading {path}"
     try:
         fields = parse(disk.read(path, MAX_JSON))
         is_old = DIGEST not in fields and fields.keys() <= Plan.model_fields.keys()
         return Plan.model_validate(fields if is_old else unseal(fields))
     except Broken as error:
-        raise StoreError(asked, str(error), ANEW) from error
+        raise StoreError(request, str(error), ANEW) from error
     except ValidationError as error:
         problem = f"it is not a valid specification ({error.error_count()} errors)"
-        raise StoreError(asked, problem, ANEW) from error
+        raise StoreError(request, problem, ANEW) from error

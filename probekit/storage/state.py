@@ -25,7 +25,7 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
 
     tensors: dict[str, Tensor] = {}
 
-    def walk(value: Any, path: str) -> Any:
+    def pack_value(value: Any, path: str) -> Any:
         if isinstance(value, torch.Tensor):
             tensors[path] = value
             dense = torch.empty_like(value, device="meta")
@@ -33,16 +33,16 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
         if isinstance(value, Mapping):
             if not all(isinstance(key, str) for key in value):
                 raise TypeError(f"{path} has keys that are not text")
-            return {key: walk(inner, f"{path}/{key}") for key, inner in value.items()}
+            return {key: pack_value(inner, f"{path}/{key}") for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [walk(inner, f"{path}/{i}") for i, inner in enumerate(value)]
+            return [pack_value(inner, f"{path}/{i}") for i, inner in enumerate(value)]
         if isinstance(value, float) and not isfinite(value):  # a best loss starts at infinity
             return {FLOAT: str(value)}
         if value is None or isinstance(value, str | int | float | bool):
             return value
         raise TypeError(f"{path} is a {type(value).__name__}, neither a tensor nor JSON")
 
-    return tensors, walk(state, prefix)
+    return tensors, pack_value(state, prefix)
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:

@@ -81,7 +81,7 @@ class Store:
         Raises:
             StoreError: The root is not a folder or cannot be written.
         """
-        with self._lock():
+        with self._lock_root():
             return self._make_run(plan)
 
     def newest_or_new(self, plan: Plan, rejected: Container[Path] = ()) -> Folder:
@@ -94,7 +94,7 @@ class Store:
         Raises:
             StoreError: The root is not a folder or cannot be written.
         """
-        with self._lock():
+        with self._lock_root():
             usable = [folder for folder in self.twins(plan) if folder.path not in rejected]
             return usable[-1] if usable else self._make_run(plan)
 
@@ -125,7 +125,7 @@ class Store:
         Raises:
             StoreError: The root is not a folder or cannot be written.
         """
-        with self._lock():
+        with self._lock_root():
             names = self._free_names(plan) if is_wanted() else iter(())
             for name in names:
                 try:
@@ -140,7 +140,7 @@ class Store:
         return False
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock_root(self) -> Iterator[None]:
         """Lock the root, which is made if need be, as `lock_root` does."""
         self._make_folder("")
         with hold_root(self.root):

@@ -206,7 +206,7 @@ def state(folder: Folder) -> tuple[str, str]:
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder with its subfolders, so that the copy survives a power loss.
 
-    Links stay links. What is neither a file nor a folder, such as a pipe, is left out.
+    Links stay links. Pipes and devices are left out.
 
     Raises:
         StoreError: A file cannot be read, or the disk refuses.

@@ -55,11 +55,11 @@ def merged(into: Store, source: Store) -> Iterator[tuple[Folder, Fate, str]]:
     start = time.monotonic()
     for folder in busy:
 
-        def wait(folder: Folder = folder) -> None:
+        def wait_for_lock(folder: Folder = folder) -> None:
             if time.monotonic() - start > PATIENCE:
                 raise Claimed(folder.path)
 
-        yield folder, *merge_run(into, folder, wait)
+        yield folder, *merge_run(into, folder, wait_for_lock)
 
 
 def merge_run(into: Store, folder: Folder, waiting: Callable[[], None] | None = None) -> tuple[Fate, str]:

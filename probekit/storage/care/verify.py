@@ -18,7 +18,7 @@ NOT_PLAIN_JSON = frozenset({RESULT, LOG, CHECKPOINT, SPEC})
 
 
 def verified(folder: Folder) -> list[StoreError]:
-    """Return what is wrong in a folder while its lock is held.
+    """Return the faults of a folder while its lock is held.
 
     Raises:
         RunLocked: Another process runs it.
@@ -29,7 +29,7 @@ def verified(folder: Folder) -> list[StoreError]:
 
 
 def faults(folder: Folder) -> Iterator[StoreError]:
-    """Yield what is wrong with a run's files: edited, truncated, missing, or of another run."""
+    """Yield the faults of a run's files: edited, truncated, missing, or of another run."""
     try:
         names = set(os.listdir(folder.path))
     except OSError as error:
