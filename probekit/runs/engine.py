@@ -115,7 +115,7 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
     plan, probe, report = job.plan, job.probe, session.report
     with session.stage("drawing data"):
         data = splits(job)
-        data.draw(report)
+        data.draw_items(report)
     train, validation, test, extra = data.train, data.validation, data.test, data.harder
     with session.stage("building"):
         model = build(job.expression, probe.shape, plan, device)

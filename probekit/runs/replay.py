@@ -64,7 +64,7 @@ class Replay:
         """The environment of the replay."""
         return environment(self.device)
 
-    def compare(self, folder: Folder, result: Result) -> str:
+    def compare_run(self, folder: Folder, result: Result) -> str:
         """Return in words why a stored run would not come out the same now; "" if it would."""
         if result.unrepeatable:
             return f"it does not repeat itself ({result.unrepeatable})"
@@ -74,12 +74,12 @@ class Replay:
 
     def compare_anew(self, folder: Folder, result: Result) -> str:
         """Return the same as `compare_run`, but replay a run of released code too."""
-
-        def compare_all() -> str:
-            start = self._compare_start(result.behaviour, result.environment)
-            return start or self._compare_answers(folder, result)
-
-        return self._compare_syntax(result.plan) or self._run_isolated(compare_all)
+        return self._compare_syntax(result.plan) or self._run_isolated(
+            lambda: (
+                self._compare_start(result.behaviour, result.environment)
+                or self._compare_answers(folder, result)
+            )
+        )
 
     def may_resume(self, folder: Folder) -> str:
         """Return in words why an unfinished run may not go on with this job's code; "" if it may."""

@@ -139,7 +139,7 @@ def find_stored(job: Job, store: Store, replay: Replay, only: Folder | None = No
     for folder in reversed([only] if only else store.twins(job.plan)):
         if folder.path in replay.rejected or (result := store.read_done(folder, job.plan)) is None:
             continue
-        if reason := replay.compare(folder, result):
+        if reason := replay.compare_run(folder, result):
             reject_run(folder, reason, replay)
             continue
         return Outcome(job, result.model_copy(update={"plan": job.plan}), folder, stored=True)

@@ -42,7 +42,7 @@ class Splits:
         """The expected score of an optimal solver on the test items, in the headline metric."""
         return ceiling(self.probe, self.test, len(self.test))
 
-    def draw(self, report: Callable[[str, Row], None]) -> None:
+    def draw_items(self, report: Callable[[str, Row], None]) -> None:
         """Draw the items that have not been drawn, and report progress."""
         for split in filter(None, (self.train, self.validation, self.test, self.harder)):
             for count in materialised(split):

@@ -50,15 +50,10 @@ def answers_alike(first: Result, second: Result) -> bool:
 
 def answer_difference(first: Result, second: Result) -> str:
     """Return in words how the structures or trainers of two runs differ; "" if they do not."""
-    components = zip(_other_components(first.plan), _other_components(second.plan), strict=False)
-    for used, counterpart in components:
+    for used, counterpart in zip(_other_components(first.plan), _other_components(second.plan), strict=False):
         if used.syntax != counterpart.syntax and not pinned_alike(first.plan, second.plan):
             return f"the code of {used.kind} {used.name}"
-        if (used.files, used.source, used.version) != (
-            counterpart.files,
-            counterpart.source,
-            counterpart.version,
-        ):
+        if any(getattr(used, name) != getattr(counterpart, name) for name in ("files", "source", "version")):
             return f"the {used.kind} {used.name}"
     relative = tolerance(first.environment, second.environment)
     behaviour, reference = first.behaviour, second.behaviour
@@ -86,12 +81,11 @@ def group_alike(items: Sequence[Item], alike: Callable[[Item, Item], bool]) -> l
     """Return the items in groups, in order; each member is equivalent to the first of its group."""
     groups: list[list[Item]] = []
     for item in items:
-        for group in groups:
-            if alike(group[0], item):
-                group.append(item)
-                break
-        else:
+        group = next((group for group in groups if alike(group[0], item)), None)
+        if group is None:
             groups.append([item])
+        else:
+            group.append(item)
     return groups
 
 
