@@ -58,10 +58,7 @@ class Folder:
             self.run_lock.check_lease()
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file whole or not at all.
-
-        Returns:
-            The file's sha256.
+        """Write a file whole or not at all and return its sha256.
 
         Raises:
             StoreError: The disk refuses, or another process took over the folder.
@@ -156,14 +153,10 @@ class Folder:
         return hashlib.sha256(self.log()).hexdigest()
 
     def cut_log(self, rows: int, digest: str) -> None:
-        """Cut the log to its first rows; the rows after a checkpoint will be written again.
-
-        Args:
-            rows: How many rows to keep.
-            digest: Their sha256, from the checkpoint.
+        """Cut the log to its first rows, as the rows after a checkpoint will be written again.
 
         Raises:
-            StoreError: The rows have another sha256.
+            StoreError: The rows do not have the sha256 in the checkpoint.
         """
         content = self.log(rows)
         if hashlib.sha256(content).hexdigest() != digest:
