@@ -1,1 +1,1 @@
-"""Plans make what was asked exact: a width, a count, a hash."""
+"""Plans turn a request into exact numbers: widths, parameter counts and hashes."""

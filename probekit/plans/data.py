@@ -1,4 +1,4 @@
-"""Data are a probe's splits, for any code that wants items to train or to look at."""
+"""Data: a probe's splits for any code that wants items to train on or to look at."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from probekit.plans.scale import probe_at
 def data(
     probe: str = "nonlocality", *, split: Split = "test", scale: str = "quick", seed: int = 0, **params: Any
 ) -> Dataset:
-    """Return a split of a probe as a torch Dataset of (input, target), drawn as it is asked for.
+    """Return one split of a probe as a torch Dataset of (input, target), drawn on access.
 
-    For nonlocality: float32 RGB 3 x H x W in [0, 1] and float32 depth 1 x H x W. params: of the probe.
-    Raises UsageError for an unknown name, scale, split or parameter.
+    For nonlocality, inputs are float32 RGB 3 x H x W in [0, 1] and targets float32 depth 1 x H x W.
+
+    Args:
+        probe: The probe's name, with or without parameters.
+        split: "train", "validation", "test", or "harder" if the probe has such a split.
+        scale: The scale that gives the probe its parameters.
+        seed: The seed of the split.
+        **params: Parameters of the probe, on top of the scale's.
+
+    Raises:
+        UsageError: A name, scale, split or parameter is unknown.
     """
-    made = probe_at(probe, scale, registry(), **params)
-    if split not in (have := splits_of(made)):
-        raise UsageError(f"split {split!r}", "there is no such split", f"Type one of {', '.join(have)}.")
-    return split_of(made, split, seed)
+    scaled_probe = probe_at(probe, scale, registry(), **params)
+    if split not in (names := splits_of(scaled_probe)):
+        raise UsageError(f"split {split!r}", "there is no such split", f"Type one of {', '.join(names)}.")
+    return split_of(scaled_probe, split, seed)

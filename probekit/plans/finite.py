@@ -1,4 +1,4 @@
-"""A finite number is one that can be counted with; what is none reaches no file, table or page."""
+"""Finite numbers: infinity and NaN reach no file, table or page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from math import isfinite
 from typing import Any
 
 LARGEST = 1e100
-"""Beyond it squares and sums would no longer be finite; nothing that is measured comes near."""
+"""Beyond this, squares and sums overflow; no measured number comes near."""
 
 
 def finite(value: float | None) -> float | None:
-    """Return a number that is finite and at most 1e100 from zero, None for any other and for None."""
+    """Return the number if it is finite and at most 1e100 in size, else None."""
     return value if value is not None and isfinite(value) and abs(value) <= LARGEST else None
 
 
 def finite_alone(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers by name, those that are not finite left out."""
+    """Return the numbers by name, without those that are not finite."""
     return {name: value for name, value in numbers.items() if finite(value) is not None}
 
 
@@ -33,5 +33,5 @@ def nulled(value: Any) -> Any:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """Return JSON values as text; raises ValueError for NaN and infinity, which JSON does not know."""
+    """Return JSON values as text; raises ValueError for NaN and infinity, which JSON cannot hold."""
     return json.dumps(value, indent=indent, allow_nan=False)

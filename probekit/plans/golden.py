@@ -1,4 +1,4 @@
-"""A golden hash pins a probe's data to its version: it is of the first items at its smallest scale."""
+"""Golden hashes pin a probe's data to its version: they hash the first items at the smallest scale."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+HASHED_ITEMS = 8
+"""How many items of each split are hashed."""
 
 
 def splits_of(probe: Probe) -> tuple[Split, ...]:
-    """Return the splits that a probe has."""
+    """Return the names of a probe's splits."""
     return (*SPLITS, "harder") if getattr(probe, "harder", "") else SPLITS
 
 
 def split_of(probe: Probe, split: Split, seed: int) -> Dataset:
-    """Return one of the splits that a probe has."""
-    drawn: Dataset = cast("Any", probe).data(split, seed)
-    return drawn
-
-
-PINNED = 8
-"""How many items of each split are hashed."""
+    """Return one split of a probe."""
+    dataset: Dataset = cast("Any", probe).data(split, seed)
+    return dataset
 
 
 def smallest(scales: Mapping[str, Scale]) -> str:
-    """Return the scale that checks use, of one or more: the one called smoke, else the first."""
+    """Return the name of the scale that checks use: smoke if there is one, else the first."""
     return "smoke" if "smoke" in scales else next(iter(scales))
 
 
 def broken(source: Part) -> tuple[str, str] | None:
-    """Return how a probe's data differ from what its class calls golden of its version, and what to do.
+    """Compare a probe's data with the golden hash of its version.
 
-    None where they do not, or golden does not speak of that version. What was typed changes nothing: the
-    data are those of the smallest scale's own parameters.
+    What the user typed changes nothing: the data have the parameters of the smallest scale.
+
+    Returns:
+        What differs and how to fix it; None if nothing differs or the version has no golden hash.
     """
     golden: Mapping[int, str] = getattr(source.target, "golden", None) or {}
     if not golden:
         return None
-    version, found = _first(source.target)
-    if golden.get(version, found) == found:
+    version, current_hash = _hash_once(source.target)
+    if golden.get(version, current_hash) == current_hash:
         return None
     return (
-        f"the data of version {version} hash to {found}, and golden says {golden[version]}",
-        f"Raise version to {version + 1} and add {version + 1}: '{found}' to golden"
+        f"the data of version {version} hash to {current_hash}, and golden says {golden[version]}",
+        f"Raise version to {version + 1} and add {version + 1}: '{current_hash}' to golden"
         " (or replace it, while nobody has results).",
     )
 
 
 @functools.cache
-def _first(target: Callable[..., Probe]) -> tuple[int, str]:
-    """Return a probe's version and hash, drawn once in a process: a grid runs many seeds of one probe."""
+def _hash_once(target: Callable[..., Probe]) -> tuple[int, str]:
+    """Return a probe's version and hash, once per process: a grid runs many seeds of one probe."""
     scales: Mapping[str, Scale] = target.scales  # type: ignore[attr-defined]
     probe = target(**scales[smallest(scales)].parameters)
     return probe.version, golden_hash(probe)
@@ -66,13 +66,13 @@ def _first(target: Callable[..., Probe]) -> tuple[int, str]:
 
 def golden_hash(probe: Probe) -> str:
     """Return the hash of the first items of each split, as `golden` holds it."""
-    return hashlib.sha256(b"".join(_pinned(probe))).hexdigest()[:16]
+    return hashlib.sha256(b"".join(_hash_splits(probe))).hexdigest()[:16]
 
 
-def _pinned(probe: Probe) -> Iterator[bytes]:
+def _hash_splits(probe: Probe) -> Iterator[bytes]:
     for split in splits_of(probe):
         data = split_of(probe, split, 0)
-        for tensor in batch(data, range(min(PINNED, len(data)))):
+        for tensor in batch(data, range(min(HASHED_ITEMS, len(data)))):
             yield from digests(tensor)
 
 

@@ -1,4 +1,4 @@
-"""A job is a plan with its parts in hand: each name that was typed is found once, here."""
+"""A job is a plan with its components, ready to run: each name is looked up once, here."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ from probekit.plans.spec import RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run is carried out with.
+    """A plan with the components that carry it out.
 
-    source: the part that `probe` was made of. put_back: what its components changed of the process while they
-    were looked at.
+    Attributes:
+        plan: The plan.
+        source: The part that `probe` was made from.
+        probe: The probe.
+        expression: The structure.
+        trainer: The part that trainers are made from.
+        put_back: What the components changed in the process during planning, and probekit restored.
     """
 
     plan: Plan
@@ -44,29 +49,29 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What people call the run."""
+        """The run in words."""
         spec = self.plan.spec
         return f"{spec.structure} on {spec.probe}, seed {spec.seed}"
 
     def seeded(self, seed: int) -> Job:
-        """Return the same job from another seed."""
+        """Return the same job with another seed."""
         spec = self.plan.spec.model_copy(update={"seed": seed})
         return replace(self, plan=self.plan.model_copy(update={"spec": spec, "seed": seed}))
 
-    def strangers(self) -> str:
-        """Say which parts are not probekit's own, and how to look at them; "" where none is."""
-        return " ".join(self._strange())
+    def suggest_checks(self) -> str:
+        """Return which third-party components the user may check, and how; "" if there are none."""
+        return " ".join(self._list_checks())
 
-    def _strange(self) -> Iterator[str]:
-        for used, found in zip(self.plan.components, self.parts, strict=True):
+    def _list_checks(self) -> Iterator[str]:
+        for used, part in zip(self.plan.components, self.parts, strict=True):
             if used.plugin == PLUGIN or used.distribution not in ("", DISTRIBUTION):
-                whose = "" if used.plugin == PLUGIN else f" of plugin {used.plugin}"
-                check = f"`probekit check {used.kind} {found.shown}`"
-                yield f"{check} may tell what is wrong with that {used.kind}{whose}."
+                origin_text = "" if used.plugin == PLUGIN else f" of plugin {used.plugin}"
+                check = f"`probekit check {used.kind} {part.shown}`"
+                yield f"{check} may tell what is wrong with that {used.kind}{origin_text}."
 
 
-def pins_of(components: Iterable[Used]) -> dict[str, str]:
-    """Return the versions that components are pinned by; none where one of them is of no release."""
+def collect_pins(components: Iterable[Used]) -> dict[str, str]:
+    """Return the versions that pin the components; empty if one of them is not from a release."""
     pins: dict[str, str] = {}
     for distribution in sorted({used.distribution for used in components}):
         versions = pinned_versions(distribution) if distribution else None
@@ -77,18 +82,19 @@ def pins_of(components: Iterable[Used]) -> dict[str, str]:
 
 
 def make_job(spec: RunSpec, registry: Registry) -> Job:
-    """Resolve a specification.
+    """Resolve a specification; what its components change in the process is put back.
 
-    Raises UsageError for an unknown name or parameter, a wrong type, a width that cannot meet the budget, an
-    encoding the layer does not take, a size the structure cannot take; ProbekitError where a component
-    cannot be made. What they change of the process is put back.
+    Raises:
+        UsageError: A name or parameter is unknown, a type is wrong, no width meets the budget, the layer
+            does not take the encoding, or the structure does not take the size.
+        ProbekitError: A component cannot be made.
     """
     isolation = Isolation()
     with isolation.of("planning"):
-        return replace(_job(spec, registry), put_back=isolation.put_back)
+        return replace(_resolve_spec(spec, registry), put_back=isolation.put_back)
 
 
-def _job(spec: RunSpec, registry: Registry) -> Job:
+def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
     scale, source = at_scale(spec.probe, spec.scale, registry)
     trainer = trained(spec.trainer, scale, registry)
     trainer.make()
@@ -96,11 +102,11 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
     data = size.of_data(source, probe)
     size.held(source.shown, data)
     expression = resolve(spec.structure, probe.structure, registry)
-    width = width_of(spec, scale, expression, probe)
-    parameters = count(expression, probe.shape, width.chosen)
+    width, suggested, budget = width_of(spec, scale, expression, probe)
+    parameters = count(expression, probe.shape, width)
     size.held(
         f"{expression.text} on {source.shown}",
-        {**data, **size.of_training(probe.shape, trainer, width.chosen, parameters)},
+        {**data, **size.of_training(probe.shape, trainer, width, parameters)},
     )
     components = tuple(origin(part, registry) for part in (source, *expression.parts, trainer))
     plan = Plan(
@@ -110,16 +116,16 @@ def _job(spec: RunSpec, registry: Registry) -> Job:
         trainer=trainer.text,
         scale=spec.scale,
         seed=spec.seed,
-        width=width.chosen,
-        width_wished=width.wished,
+        width=width,
+        width_wished=suggested,
         parameters=parameters,
-        budget=width.budget,
-        budget_gap=None if width.budget is None else parameters / width.budget - 1,
+        budget=budget,
+        budget_gap=None if budget is None else parameters / budget - 1,
         inputs=probe.shape.inputs,
         outputs=probe.shape.outputs,
         size=probe.shape.size,
         components=components,
         noise=noise_of(spec, scale, source, trainer, registry),
-        pins=pins_of(components),
+        pins=collect_pins(components),
     )
     return Job(plan, source, probe, expression, trainer)

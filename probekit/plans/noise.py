@@ -1,4 +1,4 @@
-"""Noise is what scores vary by from seed to seed at a scale, as it was measured."""
+"""Noise: how much scores vary from seed to seed at a scale, as measured."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from probekit.plans.spec import RunSpec
 
 
 def noise_of(spec: RunSpec, scale: Scale, probe: Part, trainer: Part, registry: Registry) -> dict[str, float]:
-    """Return a scale's measured noise, empty where what was typed differs from the scale."""
-    usual: str = RunSpec.model_fields["trainer"].default
-    as_measured = (
-        spec.width is None
-        and spec.budget is None
-        and probe == probe.given(scale.parameters)
-        and (spec.trainer == usual or trainer == trained(usual, scale, registry))
-    )
-    known = finite_alone(scale.noise) if as_measured else {}
-    return {name: value for name, value in known.items() if value >= 0}
+    """Return a scale's measured noise by metric; empty if the specification differs from the scale."""
+    default_trainer: str = RunSpec.model_fields["trainer"].default
+    if (
+        spec.width is not None
+        or spec.budget is not None
+        or probe != probe.given(scale.parameters)
+        or (spec.trainer != default_trainer and trainer != trained(default_trainer, scale, registry))
+    ):
+        return {}
+    return {name: value for name, value in finite_alone(scale.noise).items() if value >= 0}
 
 
 def noises_now(plans: Iterable[Plan], registry: Registry) -> Iterator[dict[str, float]]:
-    """Return the noise of stored plans' scales as it is known now, once for all that were asked alike."""
-    asked: dict[tuple[Any, ...], Plan] = {}
+    """Yield the current noise of stored plans' scales, once per distinct request."""
+    requests: dict[tuple[Any, ...], Plan] = {}
     for plan in plans:
         spec = plan.spec
         typed = spec.probe, spec.trainer, spec.width, spec.budget
-        asked.setdefault((*typed, plan.scale, plan.probe, plan.trainer, *sorted(plan.noise.items())), plan)
-    return (noise_now(plan, registry) for plan in asked.values())
+        requests.setdefault((*typed, plan.scale, plan.probe, plan.trainer, *sorted(plan.noise.items())), plan)
+    return (noise_now(plan, registry) for plan in requests.values())
 
 
 def noise_now(plan: Plan, registry: Registry) -> dict[str, float]:
-    """Return the noise of a stored plan's scale as it is known now, not when it was run.
+    """Return the noise of a stored plan's scale as it is known now.
 
-    Where the scale has changed since, or cannot be found, what was known then is all there is; so where a
-    file is named, which is not run for this.
+    Returns the noise stored with the plan if the scale has changed or is missing, or if the plan names a
+    file, which is not run for this.
     """
     spec = plan.spec
     try:

@@ -1,4 +1,4 @@
-"""An origin is where a component came from: its plugin and distribution, and the files that it names."""
+"""An origin records where a component came from: plugin, distribution, and the files it names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from probekit.plans.plan import Used
 def origin(part: Part, registry: Registry) -> Used:
     """Return where a component came from.
 
-    The syntax of a trainer alone is noted: what other code does shows in a run's first steps and answers.
+    Only a trainer's syntax is recorded: other code shows in a run's first steps and answers.
     """
-    record = registry.owner(part.component)
+    component, record = part.component, registry.owner(part.component)
     version = getattr(part.target, "version", None)
     return Used(
-        kind=part.component.kind,
-        name=part.component.name,
-        plugin=part.component.plugin,
+        kind=component.kind,
+        name=component.name,
+        plugin=component.plugin,
         distribution=record.distribution if record else "",
         distribution_version=record.version if record else "",
         version=version if isinstance(version, int) else None,
         files=hash_files(part.params),
-        syntax=syntax_digest(part.target) if part.component.kind == "trainer" else "",
+        syntax=syntax_digest(part.target) if component.kind == "trainer" else "",
     )
 
 
@@ -43,11 +43,10 @@ def hash_files(params: Mapping[str, Value]) -> dict[str, str]:
             if path.is_file():
                 hashes[name] = hash_file(path)
             elif path.is_dir():
-                files = [
-                    f"{file.name} {hash_file(file)}" for file in sorted(path.iterdir()) if file.is_file()
-                ]
-                hashes[name] = hashlib.sha256("\n".join(files).encode()).hexdigest()
-        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a home that nobody has
+                files = sorted(entry for entry in path.iterdir() if entry.is_file())
+                lines = "\n".join(f"{file.name} {hash_file(file)}" for file in files)
+                hashes[name] = hashlib.sha256(lines.encode()).hexdigest()
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: no such home folder
             hashes[name] = f"unreadable: {type(error).__name__}"
     return hashes
 

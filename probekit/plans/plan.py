@@ -13,21 +13,21 @@ from probekit.plans.finite import finite_alone
 from probekit.plans.spec import RunSpec
 
 ENGINE = 1
-"""Raised when the engine scores or seeds differently, so that older results are not reused."""
+"""Raise it when the engine scores or seeds differently, so that older results are not reused."""
 PIN = re.compile(r"(\.py:[A-Za-z_]\w*)@[0-9a-f]{16}")
-"""A file's name with the hash of what was run."""
-
-
-OWN = "probekit-nn"
-"""The distribution whose version is no part of an identity: runs outlive its updates, where they replay."""
+"""A file's name with the hash of the code that was run."""
+OWN_DISTRIBUTION = "probekit-nn"
+"""Its version is not part of an identity: runs outlive an update if they replay under it."""
 
 
 class Used(BaseModel):
-    """A component that a run rests on, and where it came from.
+    """A component that a run uses, and where it came from.
 
-    version: of a probe's data or of a trainer, as its class says. files: the sha256 of each parameter that
-    names a file. syntax: the digest of a trainer's code. source: the hash by which probekit 0.1 told code
-    apart, None since.
+    Attributes:
+        version: The version of a probe's data or of a trainer, as its class states it.
+        files: The sha256 of each parameter that names a file.
+        syntax: The digest of a trainer's code.
+        source: The hash by which probekit 0.1 identified code; None since.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,21 +43,26 @@ class Used(BaseModel):
     source: str | None = None
 
     @property
-    def hashed(self) -> list[object]:
-        """What of it is part of a run's identity."""
-        release = [] if self.distribution == OWN else [self.distribution, self.distribution_version]
+    def identity_fields(self) -> list[object]:
+        """The fields that are part of a run's identity."""
+        release = (
+            [] if self.distribution == OWN_DISTRIBUTION else [self.distribution, self.distribution_version]
+        )
         return [self.kind, self.plugin, self.name, self.version, *release, sorted(self.files.items())]
 
 
 class Plan(BaseModel):
-    """What will be done, all of it: a stored plan alone can be performed again.
+    """All that a run will do: a stored plan alone is enough to run it again.
 
-    probe, structure, trainer: canonical texts. width: None where the structure has none; width_wished: the
-    scale's, where it is another, and no part of the identity. budget_gap: parameters over budget, minus one.
-    noise: the scale's measured noise between seeds by metric, empty
-    where what was typed differs from the scale. pins: the versions of all distributions that its components
-    come from and require, where these are releases; empty where one is not, so that its code may change
-    unseen.
+    Attributes:
+        probe, structure, trainer: Canonical texts.
+        width: None if the structure has none.
+        width_wished: The scale's width, if `width` had to differ; not part of the identity.
+        budget_gap: Parameters over budget, minus one.
+        noise: The scale's measured noise between seeds by metric; empty if the specification differs
+            from the scale.
+        pins: The versions of all distributions that the components come from and require; empty if one
+            of them is not a release, so that its code may change without a new version.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,38 +87,40 @@ class Plan(BaseModel):
 
     @property
     def identity(self) -> str:
-        """Return the sha256 of what was asked, in canonical form; not of the code, which a replay tries."""
+        """The sha256 of the request in canonical form; a replay, not the hash, checks the code."""
         texts = ("probe", "structure", "trainer", "scale")
-        hashed = {name: unpin(getattr(self, name)) for name in texts}
-        numbers = self.model_dump(include={"seed", "width", "parameters"})
-        components = [used.hashed for used in self.components]
-        fields = {**hashed, **numbers, "engine": ENGINE, "components": components}
+        fields = {
+            **{name: unpin(getattr(self, name)) for name in texts},
+            **self.model_dump(include={"seed", "width", "parameters"}),
+            "engine": ENGINE,
+            "components": [used.identity_fields for used in self.components],
+        }
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @property
     def folder(self) -> str:
-        """Return the name of the run's folder: readable, then the identity's first twelve digits."""
-        asked = f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}"
-        return f"{readable(asked)}-{self.identity[:12]}"
+        """The name of the run's folder: readable, then the first twelve digits of the identity."""
+        name = readable(f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}")
+        return f"{name}-{self.identity[:12]}"
 
     @property
     def question(self) -> tuple[str, str, str]:
-        """Return what was asked: the probe as resolved, a file's whatever it held, its version, the scale."""
+        """The probe without hashes of files, its version, and the scale: one column of a table."""
         return unpin(self.probe), str(self.asker.version), self.scale
 
     @property
     def setting(self) -> tuple[str, int | None, str]:
-        """Return what was put to the question, whatever files held: structure, width and trainer."""
+        """Structure, width and trainer, without hashes of files: one row of a table."""
         return unpin(self.structure), self.width, unpin(self.trainer)
 
     @property
     def asker(self) -> Used:
-        """Return the probe among the components."""
+        """The probe among the components."""
         return next(used for used in self.components if used.kind == "probe")
 
 
 def unpin(text: str) -> str:
-    """Return a text in which files are named without what they held."""
+    """Return a text without the hashes of the files it names."""
     return PIN.sub(r"\1", text)
 
 

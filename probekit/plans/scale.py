@@ -1,4 +1,4 @@
-"""A scale lies beneath what was typed: it gives a probe its parameters and a trainer its recipe."""
+"""Scales give a probe its parameters and a trainer its recipe; what the user typed comes on top."""
 
 from __future__ import annotations
 
@@ -13,35 +13,43 @@ from probekit.interfaces import Probe, Scale
 from probekit.plans.size import made
 
 
-def named_scale(probe: Part, name: str) -> Scale:
-    """Return one of a probe's scales; raises UsageError where it has none of that name."""
+def find_scale(probe: Part, name: str) -> Scale:
+    """Return a probe's scale by name; raises UsageError if it has no such scale."""
     scales: Mapping[str, Scale] = getattr(probe.target, "scales", {})
     if name not in scales:
-        asked = f"scale {name!r} of probe {probe.shown!r}"
-        raise UsageError(asked, "there is no such scale", did_you_mean(name, scales))
+        request = f"scale {name!r} of probe {probe.shown!r}"
+        raise UsageError(request, "there is no such scale", did_you_mean(name, scales))
     return scales[name]
 
 
 def at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[Scale, Part]:
-    """Return a scale of a probe, and the probe at it with what was typed on top, `params` above all."""
-    asked = parse_term(text)
-    bare = find("probe", asked.name, registry)
-    scale = named_scale(bare, name)
-    return scale, bare.given({**scale.parameters, **dict(asked.params), **params})
+    """Return a scale of a probe and the probe at it.
+
+    Args:
+        text: The probe as typed; its parameters come on top of the scale's.
+        name: The name of the scale.
+        registry: The installed components.
+        **params: Parameters that come on top of both.
+    """
+    term = parse_term(text)
+    part = find("probe", term.name, registry)
+    scale = find_scale(part, name)
+    return scale, part.given({**scale.parameters, **dict(term.params), **params})
 
 
 def probe_at(text: str, name: str, registry: Registry, **params: Any) -> Probe:
-    """Make a probe at one of its scales, with what was typed on top.
+    """Make a probe at one of its scales; arguments as for `resolve_at_scale`.
 
-    Raises UsageError where its items are too large for this machine.
+    Raises:
+        UsageError: The probe's items are too large for this machine.
     """
     return made(at_scale(text, name, registry, **params)[1])
 
 
 def trained(text: str, scale: Scale, registry: Registry) -> Part:
-    """Resolve the trainer; of the scale's recipe it takes what it has parameters for."""
-    asked = parse_term(text)
-    bare = find("trainer", asked.name, registry)
-    own = bare.given({}).params
-    recipe = {name: value for name, value in scale.recipe.items() if name in own}
-    return bare.given({**recipe, **dict(asked.params)})
+    """Resolve the trainer; from the scale's recipe it takes the parameters that it has."""
+    term = parse_term(text)
+    part = find("trainer", term.name, registry)
+    defaults = part.given({}).params
+    recipe = {name: value for name, value in scale.recipe.items() if name in defaults}
+    return part.given({**recipe, **dict(term.params)})

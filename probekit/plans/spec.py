@@ -1,4 +1,4 @@
-"""A specification is what was asked: a probe, a structure, a scale, a seed and how to train."""
+"""A specification is a run as the user asked for it: probe, structure, scale, seed and trainer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ TEXTS = ("probe", "structure", "trainer")
 
 
 class RunSpec(BaseModel):
-    """What was asked, as typed; None where the scale decides.
+    """A run as typed; None where the scale decides.
 
-    width: channels. budget: parameters to come near to. Raises pydantic's ValidationError where both are
-    given.
+    Attributes:
+        width: Channels.
+        budget: The number of parameters to come near to. Excludes `width`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,22 +32,25 @@ class RunSpec(BaseModel):
     budget: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def one_of_width_and_budget(self) -> RunSpec:
+    def _check_exclusive(self) -> RunSpec:
         if self.width is not None and self.budget is not None:
             raise ValueError("width and budget exclude each other: type one of them")
         return self
 
 
-def make_spec(**asked: Any) -> RunSpec:
-    """Return a RunSpec, its texts in one way of writing, so that `average()` is `average`.
+def make_spec(**fields: Any) -> RunSpec:
+    """Return a RunSpec with its texts in canonical form, so that `average()` is `average`.
 
-    Raises UsageError, in one sentence, where pydantic raises ValidationError.
+    Raises:
+        UsageError: A field is unknown, missing or invalid.
     """
-    texts = {name: canonical(text) for name, text in asked.items() if name in TEXTS and isinstance(text, str)}
+    texts = {
+        name: canonical(text) for name, text in fields.items() if name in TEXTS and isinstance(text, str)
+    }
     try:
-        return RunSpec(**{**asked, **texts})
+        return RunSpec(**{**fields, **texts})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "a run"
-        found = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{where} = {first['input']!r}" if first["loc"] else where, found, "") from None
+        field = ".".join(map(str, first["loc"]))
+        request = f"{field} = {first['input']!r}" if field else "a run"
+        raise UsageError(request, first["msg"].removeprefix("Value error, "), "") from None

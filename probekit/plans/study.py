@@ -1,4 +1,4 @@
-"""A study is a grid of runs written down: a TOML file of probes, structures, scales, seeds and trainers."""
+"""A study is a grid of runs in a TOML file: probes, structures, scales, seeds and trainers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from probekit.errors import UsageError, did_you_mean, explain_refusal
 
-MOST = 1 << 20
-"""Bytes of a study file."""
+MAX_BYTES = 1 << 20
+"""The largest study file."""
 Seed = Annotated[int, Field(ge=0)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Study(BaseModel):
-    """What is run: each structure on each probe, at each scale, with each trainer and seed.
+    """A grid of runs: each structure on each probe, at each scale, with each trainer and seed.
 
-    seeds: how many, from 0 on, or which. executor: as typed, None for one by one in this process. timeout:
-    seconds that a run may take.
+    Attributes:
+        seeds: How many seeds, counted from 0, or a list of seeds.
+        executor: The executor as typed; None to run one by one in this process.
+        timeout: Seconds that one run may take.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -36,8 +38,8 @@ class Study(BaseModel):
 
     @field_validator("probes", "structures", "scales", "trainers", "seeds", mode="before")
     @classmethod
-    def _frozen(cls, value: object) -> object:
-        """TOML has lists, and nothing that cannot change."""
+    def _freeze_lists(cls, value: object) -> object:
+        """Turn TOML's lists into tuples."""
         return tuple(value) if isinstance(value, list) else value
 
     @property
@@ -47,23 +49,23 @@ class Study(BaseModel):
 
 
 def read_study(path: Path) -> Study:
-    """Read a study. Raises UsageError, in one sentence, where it cannot be read or meant."""
-    asked = f"the study {path}"
+    """Read a study; raises UsageError if it cannot be read or is invalid."""
+    request = f"the study {path}"
     try:
         with path.open("rb") as file:
-            content = file.read(MOST + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(asked, *explain_refusal(error, "Name a TOML file.")) from error
-    if len(content) > MOST:
-        raise UsageError(asked, "it is larger than a megabyte", "Name a TOML file of a study.")
+        raise UsageError(request, *explain_refusal(error, "Name a TOML file.")) from error
+    if len(content) > MAX_BYTES:
+        raise UsageError(request, "it is larger than a megabyte", "Name a TOML file of a study.")
     try:
         return Study.model_validate(tomllib.loads(content.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(asked, f"it is no TOML ({error})", "See docs/studies.md.") from error
+        raise UsageError(request, f"it is not TOML ({error})", "See docs/studies.md.") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(key, Study.model_fields)
-            raise UsageError(asked, f"it has no key {key!r}", hint) from None
-        raise UsageError(asked, f"{key}: {first['msg'].lower()}", "See docs/studies.md.") from None
+            raise UsageError(request, f"it has no key {key!r}", hint) from None
+        raise UsageError(request, f"{key}: {first['msg'].lower()}", "See docs/studies.md.") from None

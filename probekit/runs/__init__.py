@@ -1,1 +1,1 @@
-"""Runs carry out plans: data are drawn, networks trained, scored, measured and drawn."""
+"""Runs carry out plans: draw data, train, score and store."""

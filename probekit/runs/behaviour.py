@@ -1,4 +1,4 @@
-"""A run's behaviour is noted as it begins, and held to what is stored at its end."""
+"""A run's behaviour is recorded as it begins, and compared with the stored network at its end."""
 
 from __future__ import annotations
 
@@ -23,33 +23,31 @@ if TYPE_CHECKING:
     from torch import nn
 
 SAME = 1e-5
-"""How far, as a share of the largest, answers of one network may lie apart that was stored and loaded."""
+"""Relative tolerance between the answers of a network before and after it is stored and loaded."""
 
 
 def observe_start(job: Job, folder: Folder, device: torch.device) -> None:
-    """Note what a run is known by before it trains, unless it goes on from a checkpoint."""
+    """Record probe and structure before a run trains, unless it goes on from a checkpoint."""
     if (folder.path / CHECKPOINT).exists():
         return
     probe = observe_probe(job.source.target, job.plan.probe, job.probe)
-    write_behaviour(
-        folder, Behaviour(probe=probe, structure=observe_structure(job, device)), environment(device)
-    )
+    behaviour = Behaviour(probe=probe, structure=observe_structure(job, device))
+    write_behaviour(folder, behaviour, environment(device))
 
 
-def write_training(folder: Folder, first: FirstSteps, here: Environment) -> bool:
-    """Note a run's first steps; returns True."""
-    known = read_behaviour(folder).model_copy(update={"training": first.numbers, "seconds": first.seconds})
-    write_behaviour(folder, known, here)
-    return True
+def write_training(folder: Folder, first: FirstSteps, current: Environment) -> None:
+    """Record a run's first steps."""
+    update = {"training": first.numbers, "seconds": first.seconds}
+    write_behaviour(folder, read_behaviour(folder).model_copy(update=update), current)
 
 
-def write_behaviour(folder: Folder, behaviour: Behaviour, here: Environment) -> None:
-    """Write what a run is known by, so that no other code goes on with it."""
-    folder.write_json(BEHAVIOUR, {"behaviour": behaviour.model_dump(), "environment": here.model_dump()})
+def write_behaviour(folder: Folder, behaviour: Behaviour, current: Environment) -> None:
+    """Write a run's behaviour, so that no other code goes on with the run."""
+    folder.write_json(BEHAVIOUR, {"behaviour": behaviour.model_dump(), "environment": current.model_dump()})
 
 
 def read_behaviour(folder: Folder) -> Behaviour:
-    """Return what a folder's run is known by; an empty one where nothing, or nothing whole, was noted."""
+    """Return the behaviour recorded in a folder; an empty one if there is none or it is not whole."""
     try:
         return Behaviour.model_validate(folder.read_json(BEHAVIOUR)["behaviour"])
     except (StoreError, ValidationError, KeyError):
@@ -59,34 +57,45 @@ def read_behaviour(folder: Folder) -> Behaviour:
 def store_answers(
     job: Job, model: nn.Module, test: Dataset, folder: Folder, files: dict[str, str], device: torch.device
 ) -> str:
-    """Load the weights that were stored into a new network, and store its answers to the first test items.
+    """Load the stored weights into a new network, and store its answers to the first test items.
+
+    Args:
+        job: The run.
+        model: The trained network.
+        test: The test split.
+        folder: The run's folder, with the weights.
+        files: The sha256 of each file by name; the answers are added.
+        device: The device.
 
     Returns:
-        "" where they are those of the network that was trained; else in words how they differ.
+        How the answers differ from the trained network's; "" if they do not.
     """
     outputs, scores = answer_test_items(model, job.probe, test, device)
     try:
-        again = load_trained(job, folder, None, device)
-        loaded, scored = answer_test_items(again, job.probe, test, device)
+        reloaded = load_trained(job, folder, None, device)
+        new_outputs, new_scores = answer_test_items(reloaded, job.probe, test, device)
     except Exception as error:
         return f"its weights cannot be loaded into a new network ({error})"
-    files[ANSWERS] = folder.write_tensors(ANSWERS, {"outputs": loaded}, {"scores": scored})
-    if not compare_answers(outputs, loaded, SAME):
+    files[ANSWERS] = folder.write_tensors(ANSWERS, {"outputs": new_outputs}, {"scores": new_scores})
+    if not compare_answers(outputs, new_outputs, SAME):
         return ""
     metric = job.probe.metrics[0].name
-    names = ", ".join(unstored_state(model, again))
-    lost = f"{metric} of {len(outputs)} test items is {scores[metric]} as trained, {scored[metric]} as loaded"
-    return f"the network keeps state that its state_dict does not hold{names and f' ({names})'}: {lost}"
+    names = ", ".join(unstored_state(model, reloaded))
+    change = f"{scores[metric]} as trained, {new_scores[metric]} as loaded"
+    return (
+        f"the network keeps state that its state_dict does not hold{names and f' ({names})'}: "
+        f"{metric} of {len(outputs)} test items is {change}"
+    )
 
 
 def repeat_start(job: Job, behaviour: Behaviour, device: torch.device) -> str:
-    """Take a run's first steps again, and return in words what differs; "" where nothing does."""
+    """Repeat a run's first steps and return in words how they differ; "" if they do not."""
     relative = CLOSE if device.type == "cpu" else ELSEWHERE
     return difference(behaviour.training, observe_training(job, device), relative)
 
 
 def observe_recipe(job: Job, behaviour: Behaviour, device: torch.device) -> Numbers:
-    """Return the numbers of a run's first steps as they are from seed 0; none of a trainer without steps."""
-    if not behaviour.reports_steps or job.plan.seed == 0:
-        return behaviour.training if behaviour.reports_steps else {}
-    return observe_training(job.seeded(0), device)
+    """Return the first steps from seed 0; empty for a trainer that reports no steps."""
+    if not behaviour.reports_steps:
+        return {}
+    return behaviour.training if job.plan.seed == 0 else observe_training(job.seeded(0), device)

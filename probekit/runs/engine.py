@@ -1,4 +1,4 @@
-"""The engine performs a plan: it seeds, trains, checkpoints, scores and stores."""
+"""The engine performs a job: it seeds, trains, checkpoints, scores and stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from probekit.runs.first_steps import FirstSteps
 from probekit.runs.machine import environment
 from probekit.runs.network import apart, build, check, weights_hash
 from probekit.runs.room import sufficient
-from probekit.runs.sitting import Sitting, Watch
+from probekit.runs.sitting import Session, Watch
 from probekit.runs.splits import splits
 from probekit.scores.look import looked_at
 from probekit.scores.score import floors, intervals, means, score, unscored
@@ -49,7 +49,7 @@ TRACE = "traceback.txt"
 FIRST = 0.3
 """Seconds of training before the first checkpoint."""
 SHARE = 0.005
-"""The most of the time that checkpoints may take from then on."""
+"""The largest share of the time that later checkpoints may take."""
 
 
 def perform(
@@ -60,30 +60,37 @@ def perform(
     watch: Watch | None = None,
     timeout: float | None = None,
 ) -> Result:
-    """Do what the plan says in the folder, going on from its checkpoint if there is one, and store the
-    result.
+    """Run a job in a folder, from its checkpoint if there is one, and store the result.
 
-    watch: called with what is being done ("prepare", "train", "score") and a row for it. timeout: seconds
-    that this sitting may take. A run that fails, in whatever way, is stored as failed, with its traceback
-    beside it, and returned; so is one whose process died twice at the same place. Ctrl-C is no different from
-    a kill: the same plan goes on from the last checkpoint. Raises StoreError where the disk refuses, Stopped
-    where a signal came, once a checkpoint is saved.
+    A run that fails is stored as failed, with its traceback; so is a run whose process died twice at the same
+    stage. Ctrl-C is like a kill: the same plan goes on from the last checkpoint.
+
+    Args:
+        job: The job.
+        folder: The folder, whose lock this process holds.
+        registry: The installed components.
+        device: The device.
+        watch: Called with each progress event: the stage ("prepare", "train", "score") and a row.
+        timeout: Seconds that this session may take.
+
+    Raises:
+        StoreError: The disk refuses.
+        Stopped: A signal came; a checkpoint is saved.
     """
     plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), Limit(timeout)
     registry.notify("probekit_run_started", plan=plan)
     try:
         code = "".join(syntax_digest(part.target) for part in job.parts)
         with attempted(folder, code) as attempt, limit.held():
-            sitting = Sitting(attempt, isolation, limit, watch or (lambda stage, row: None))
-            result = _perform(job, folder, registry, device, sitting)
+            session = Session(attempt, isolation, limit, watch or (lambda stage, row: None))
+            result = _execute(job, folder, registry, device, session)
     except (StoreError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # a network that calls sys.exit fails itself alone
+    except BaseException as error:  # a network that calls sys.exit fails only its own run
         if (stopped := behind(error)) is not None:
             raise stopped from None
         trace = traceback.format_exc().encode(errors="backslashreplace")
-        said = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
-        said = f"{said} {job.strangers()}".strip()
+        message = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
         files = {TRACE: folder.write(TRACE, trace)}
         if (folder.path / LOG).exists():
             files[LOG] = folder.sync_log()
@@ -91,7 +98,7 @@ def perform(
             plan=plan,
             status="failed",
             environment=environment(device),
-            error=said,
+            error=f"{message} {job.suggest_checks()}".strip(),
             files=files,
             behaviour=read_behaviour(folder),
         )
@@ -99,83 +106,83 @@ def perform(
     folder.write_result(result)
     if result.status == "done":
         folder.remove(CHECKPOINT)
-        folder.remove(BEHAVIOUR)  # which the result holds
+        folder.remove(BEHAVIOUR)  # the result holds it
     registry.notify("probekit_run_finished", result=result)
     return result
 
 
-def _perform(job: Job, folder: Folder, registry: Registry, device: torch.device, sitting: Sitting) -> Result:
-    plan, probe, tell = job.plan, job.probe, sitting.tell
-    with sitting.of("drawing data"):
+def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device, session: Session) -> Result:
+    plan, probe, report = job.plan, job.probe, session.report
+    with session.stage("drawing data"):
         data = splits(job)
-        data.draw(tell)
-    train, test, harder = data.train, data.test, data.harder
-    with sitting.of("building"):
+        data.draw_items(report)
+    train, validation, test, extra = data.train, data.validation, data.test, data.harder
+    with session.stage("building"):
         model = build(job.expression, probe.shape, plan, device)
-    with sitting.of("answering first"):
+    with session.stage("answering first"):
         check(model, probe.shape, device)
         sufficient(job, model, device)
         observe_start(job, folder, device)
-    with sitting.of("training"), flushed():
-        reached = train_model(job, folder, registry, model, train, device, sitting)
+    with session.stage("training"), flushed():
+        reached = train_model(job, folder, registry, model, train, device, session)
     model.eval()
     state = model.state_dict()
     weights = weights_hash(state)
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
     behaviour = read_behaviour(folder)
-    with sitting.of("loading it again"), flushed():
+    with session.stage("loading it again"), flushed():
         restored = store_answers(job, model, test, folder, files, device)
         unrepeatable = repeat_start(job, behaviour, device)
         behaviour = behaviour.model_copy(update={"recipe": observe_recipe(job, behaviour, device)})
-    held = data.validation
-    scored: list[dict[str, Tensor]] = []
-    with sitting.of("scoring"), flushed():
-        for split, count in ((test, len(test)), (train, min(len(test), len(train))), (held, len(held))):
-            tell("score", {"step": len(scored), "steps": 4})
-            scored.append(score(model, probe, split, count, device))
-        beyond = {} if harder is None else score(model, probe, harder, len(harder), device)
-    items, own, chosen_by = scored
+    scored: dict[str, dict[str, Tensor]] = {}
+    with session.stage("scoring"), flushed():
+        counts = {"test": len(test), "train": min(len(test), len(train)), "validation": len(validation)}
+        for name, split in (("test", test), ("train", train), ("validation", validation)):
+            report("score", {"step": len(scored), "steps": 4})
+            scored[name] = score(model, probe, split, counts[name], device)
+        beyond = {} if extra is None else score(model, probe, extra, len(extra), device)
+    items = scored["test"]
     files[SCORES] = folder.write_tensors(SCORES, items)
-    tell("score", {"step": 3, "steps": 4})
-    metrics, training, within = means(items), means(own), intervals(items, probe.metrics)
+    report("score", {"step": 3, "steps": 4})
+    metrics, training, within = means(items), means(scored["train"]), intervals(items, probe.metrics)
     for metric in probe.metrics:
-        here, there = metrics[metric.name], training[metric.name]
+        on_test, on_train = metrics[metric.name], training[metric.name]
         if metric.gap:
-            metrics[metric.gap] = None if here is None or there is None else here - there
-    with sitting.of("looking at it"):
-        first = items[probe.metrics[0].name]
-        beside = looked_at(job, model, train, test, harder, first, folder, device)
-    tell("score", {"step": 4, "steps": 4})
+            metrics[metric.gap] = None if on_test is None or on_train is None else on_test - on_train
+    with session.stage("looking at it"):
+        headline = items[probe.metrics[0].name]
+        diagnostics = looked_at(job, model, train, test, extra, headline, folder, device)
+    report("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,
         status="done",
         metrics=metrics,
         train=training,
-        validation=means(chosen_by),
+        validation=means(scored["validation"]),
         harder=means(beyond),
         unscored={
-            prefix + name: why
-            for prefix, found in (("", items), ("train/", own), ("validation/", chosen_by))
-            for name, why in unscored(found).items()
+            f"{'' if split == 'test' else f'{split}/'}{name}": why
+            for split, values in scored.items()
+            for name, why in unscored(values).items()
         },
-        measured=beside.measured,
+        measured=diagnostics.measured,
         controls=data.controls,
         floors=floors(probe, data.controls),
         ceiling=data.ceiling,
-        intervals={name: (one.low, one.high) for name, one in within.items()},
-        counts={name: one.count for name, one in within.items()},
+        intervals={name: (interval.low, interval.high) for name, interval in within.items()},
+        counts={name: interval.count for name, interval in within.items()},
         spike=spike(logged(folder)),
         steps=reached.steps,
         seconds=reached.seconds,
-        flops=beside.flops,
-        along=beside.along,
-        missing=beside.missing,
+        flops=diagnostics.flops,
+        along=diagnostics.along,
+        missing=diagnostics.missing,
         weights=weights,
         environment=environment(device),
         behaviour=behaviour,
         restored=restored,
         unrepeatable=unrepeatable,
-        files={**files, **beside.files},
+        files={**files, **diagnostics.files},
     )
 
 
@@ -186,50 +193,53 @@ def train_model(
     model: nn.Module,
     data: Dataset,
     device: torch.device,
-    sitting: Sitting,
+    session: Session,
 ) -> Reached:
-    """Train, or go on from the checkpoint; return what was reached over all sittings.
+    """Train, or go on from the checkpoint; return the progress over all sessions.
 
-    Raises Stopped or TimedOut between two steps, once a checkpoint is saved.
+    Raises:
+        Stopped: A signal came between two steps; a checkpoint is saved.
+        TimedOut: The time was over between two steps; a checkpoint is saved.
     """
     plan = job.plan
     trainer: Trainer = job.trainer.make()
-    here = environment(device)
-    before = checkpoint.restore(folder, model, here)
+    current = environment(device)
+    before = checkpoint.restore(folder, model, current)
     if before.generators is not None:
         generators.restore(before.generators)
-    steps, rows, noted = before.steps, before.rows, False
+    steps, rows = before.steps, before.rows
     start = saved = time.monotonic()
     pause = FIRST
 
-    def save() -> Reached:
+    def save_progress() -> Reached:
         seconds = before.seconds + time.monotonic() - start
         reached = Reached(steps, rows, seconds, generators=generators.state())
-        checkpoint.save(folder, model, trainer, reached, here)
+        checkpoint.save(folder, model, trainer, reached, current)
         return reached
 
-    first = FirstSteps()
+    first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
     model.train()
-    with stop.later(), listen(first) if before.trainer is None else contextlib.nullcontext():
+    with stop.later(), listen(first) if is_new else contextlib.nullcontext():
         for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
                 raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
             folder.append(row)
             rows += 1
-            if before.trainer is None:
+            if is_new:
                 first.note_row(row)
-                if first.complete and not noted:
-                    noted = write_training(folder, first, here)
+                if first.complete and not is_recorded:
+                    write_training(folder, first, current)
+                    is_recorded = True
             registry.notify("probekit_run_progress", plan=plan, row=row)
-            sitting.tell("train", row)
+            session.report("train", row)
             now = time.monotonic()
-            if stop.asked is not None or sitting.limit.over or now - saved > pause:
-                save()
+            if stop.asked is not None or session.limit.over or now - saved > pause:
+                save_progress()
                 saved = time.monotonic()
                 pause = (saved - now) / SHARE
                 stop.check()
-                sitting.limit.check()
-        if before.trainer is None and not noted:
-            write_training(folder, first, here)
-        return save()
+                session.limit.check()
+        if is_new and not is_recorded:
+            write_training(folder, first, current)
+        return save_progress()

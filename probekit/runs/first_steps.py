@@ -1,10 +1,10 @@
-"""First steps are the numbers by which a structure and its training are told from others."""
+"""First steps: the numbers that identify a structure and its training."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
 from probekit.catalog.denormals import flushed
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Enough(BaseException):
-    """Ends a training whose first steps alone were wanted; no trainer catches it as a failure."""
+class StepsKnown(BaseException):
+    """Ends a training after its first steps; a BaseException, as trainers may catch an Exception."""
 
 
 class FirstSteps:
-    """Listens to a training's first steps, or to its first row where the trainer reports no steps.
+    """Listens to a training's first steps, or to its first row if the trainer reports no steps.
 
-    count: how many steps. only: whether to end the training by `Enough` once they are known.
+    Args:
+        count: The number of steps.
+        only: Whether to end the training with `StepsKnown` once they are known.
     """
 
     def __init__(self, count: int = FIRST, *, only: bool = False) -> None:
@@ -38,32 +40,32 @@ class FirstSteps:
         self._start = time.monotonic()
 
     def __call__(self, loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
-        """Note a step."""
+        """Record a step."""
         self.steps += 1
         self.numbers[f"loss of step {self.steps}"] = number(loss)
         if self.steps == 1:
-            self.numbers |= {f"gradient of {name} at step 1": number(g) for name, g in gradients.items()}
-            self.numbers |= {f"buffer of {name} at step 1": number(b) for name, b in buffers.items()}
+            for kind, norms in (("gradient", gradients), ("buffer", buffers)):
+                self.numbers |= {f"{kind} of {name} at step 1": number(norm) for name, norm in norms.items()}
         if self.steps == self.count:
-            self._finish()
+            self._end_listening()
 
     def note_row(self, row: Row) -> None:
-        """Note the first row, if no step was reported before it."""
+        """Record the first row, if no step was reported before it."""
         if not self.complete and not self.steps:
             self.numbers |= {f"{name} of the first row": number(value) for name, value in row.items()}
-            self._finish()
+            self._end_listening()
 
-    def _finish(self) -> None:
+    def _end_listening(self) -> None:
         self.complete, self.seconds = True, time.monotonic() - self._start
         if self.only:
-            raise Enough
+            raise StepsKnown
         stop_listening()
 
 
 def observe_training(job: Job, device: torch.device, count: int = FIRST) -> Numbers:
-    """Return the numbers of a run's first `count` steps, taken anew on a network that is built for it.
+    """Return the numbers of a run's first `count` steps, from a new network.
 
-    Of the data those items alone are drawn that these steps need.
+    Only the items that these steps need are drawn.
     """
     plan, trainer = job.plan, job.trainer.make()
     steps = FirstSteps(count, only=True)
@@ -73,19 +75,16 @@ def observe_training(job: Job, device: torch.device, count: int = FIRST) -> Numb
         model.train()
         data = job.probe.data("train", plan.seed)
         rows = trainer.fit(model, job.probe, data, seed=plan.seed, device=device)
-        try:
-            with closing(cast("Generator[Row, None, None]", rows)):
-                for row in rows:
-                    steps.note_row(row)
-        except Enough:
-            pass
+        with suppress(StepsKnown), closing(cast("Generator[Row, None, None]", rows)):
+            for row in rows:
+                steps.note_row(row)
     return steps.numbers
 
 
 def observe_structure(job: Job, device: torch.device) -> Numbers:
-    """Return the outputs and gradient norms of the network that is built from seed 0, whatever the run's."""
-    probe, numbers = job.probe, Numbers()
-    inputs, targets = (part.to(device) for part in first_items(probe, "test"))
+    """Return the outputs and gradient norms of the network built from seed 0, whatever the run's seed."""
+    probe = job.probe
+    inputs, targets = (column.to(device) for column in first_items(probe, "test"))
     with generators.kept():
         try:
             model = build(job.expression, probe.shape, job.plan.model_copy(update={"seed": 0}), device)
@@ -95,14 +94,15 @@ def observe_structure(job: Job, device: torch.device) -> Numbers:
             probe.loss(model(inputs.clone()), targets).backward()  # type: ignore[no-untyped-call]
         except Exception as error:  # training fails too, and says why
             return {"structure": f"raises {type(error).__name__}"}
-    numbers |= {f"output {place}, norm": number(float(row.norm())) for place, row in enumerate(outputs)}
-    numbers |= {f"output {place}, projection": number(project(row)) for place, row in enumerate(outputs)}
-    numbers |= {f"gradient of {name}": number(norm) for name, norm in gradient_norms(model).items()}
-    return numbers
+    return {
+        **{f"output {item}, norm": number(float(row.norm())) for item, row in enumerate(outputs)},
+        **{f"output {item}, projection": number(project_values(row)) for item, row in enumerate(outputs)},
+        **{f"gradient of {name}": number(norm) for name, norm in gradient_norms(model).items()},
+    }
 
 
-def project(values: Tensor) -> float:
-    """Return a sum of values with a weight for each place, so that an order shows as well as a size."""
+def project_values(values: Tensor) -> float:
+    """Return a weighted sum of values, one weight per index, to see their order as well as their size."""
     import torch
 
     return float((values * torch.arange(len(values), dtype=values.dtype).cos()).sum())

@@ -1,4 +1,4 @@
-"""Generators are the global ones of Python, numpy and torch, from which a layer may draw."""
+"""The global random number generators of Python, numpy and torch, which layers may draw from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def seed(number: int) -> None:
-    """Seed them all; numpy's, which takes 32 bits, with what is left of a larger number."""
+    """Seed all of them; numpy takes the lowest 32 bits."""
     import numpy as np
     import torch
 
@@ -19,43 +19,44 @@ def seed(number: int) -> None:
 
 
 def state() -> dict[str, Any]:
-    """Return the state of them all, tensors and JSON values."""
+    """Return the state of all of them as tensors and JSON values."""
     import numpy as np
     import torch
 
-    numpys = np.random.get_state(legacy=False)
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    numpy_state = np.random.get_state(legacy=False)
+    key = numpy_state["state"]["key"].tolist()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
         "python": list(random.getstate()),
-        "numpy": {**numpys, "state": {**numpys["state"], "key": numpys["state"]["key"].tolist()}},
-        "torch": [torch.get_rng_state(), *cuda],
+        "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": key}},
+        "torch": [torch.get_rng_state(), *cuda_states],
         "mps": [torch.mps.get_rng_state()] if torch.backends.mps.is_available() else [],
     }
 
 
-def restore(kept: Mapping[str, Any]) -> None:
-    """Put them back to what `state` returned, tuples as lists."""
+def restore(states: Mapping[str, Any]) -> None:
+    """Restore what `get_rng_state` returned; tuples may have become lists."""
     import numpy as np
     import torch
 
-    version, words, spare = kept["python"]
+    version, words, spare = states["python"]
     random.setstate((version, tuple(words), spare))
-    numpys = kept["numpy"]
-    key = np.array(numpys["state"]["key"], dtype=np.uint32)
-    np.random.set_state({**numpys, "state": {**numpys["state"], "key": key}})
-    own, *cuda = kept["torch"]
-    torch.set_rng_state(own)
-    if cuda:
-        torch.cuda.set_rng_state_all(cuda)
-    elif torch.cuda.is_available():  # it was not in use: what it would have begun with
+    numpy_state = states["numpy"]
+    key = np.array(numpy_state["state"]["key"], dtype=np.uint32)
+    np.random.set_state({**numpy_state, "state": {**numpy_state["state"], "key": key}})
+    cpu_state, *cuda_states = states["torch"]
+    torch.set_rng_state(cpu_state)
+    if cuda_states:
+        torch.cuda.set_rng_state_all(cuda_states)
+    elif torch.cuda.is_available():  # it was not in use: restore its initial state
         torch.cuda.manual_seed_all(torch.initial_seed())
-    for one in kept["mps"]:
-        torch.mps.set_rng_state(one)
+    for mps_state in states["mps"]:
+        torch.mps.set_rng_state(mps_state)
 
 
 @contextlib.contextmanager
 def kept(number: int | None = None) -> Iterator[None]:
-    """Leave them as they were, whatever is drawn meanwhile; seeded first where a number is given."""
+    """Restore all generators at the end of the block; seed them first if a number is passed."""
     before = state()
     try:
         if number is not None:

@@ -1,4 +1,4 @@
-"""A stored run holds where what is installed here would give it again: replayed, and told in words."""
+"""Checks by replay whether a stored run would come out the same with the installed code."""
 
 from __future__ import annotations
 
@@ -27,42 +27,41 @@ State = Literal["holds", "differs", "pinned", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Whether a stored run would come out the same here: its state, and in words why."""
+    """Whether a stored run would come out the same here, and why."""
 
     state: State
     why: str
 
 
 def check_run(
-    folder: Folder, result: Result, known: Registry, device: torch.device, everything: bool
+    folder: Folder, result: Result, registry: Registry, device: torch.device, everything: bool
 ) -> Holding:
-    """Replay a stored run, as far as it stored what that takes.
+    """Replay a stored run, as far as its files allow.
 
     Args:
-        folder: where the run is.
-        result: what the folder holds.
-        known: what is installed.
-        device: where to replay.
-        everything: replay a run of released components too, whose versions say that it holds.
+        folder: The run's folder.
+        result: The result in the folder.
+        registry: The installed components.
+        device: The device to replay on.
+        everything: Whether to replay a run of released components too, whose versions pin its code.
 
     Raises:
-        StoreError: a file is not as it was stored.
+        StoreError: A file is not as it was stored.
     """
     plan = result.plan
     if result.status != "done":
         return Holding("unknown", "it failed")
     try:
-        job = make_job(plan.spec, known)
+        job = make_job(plan.spec, registry)
     except ProbekitError as error:
         return Holding("unknown", f"{error.asked}: {error.found}")
     if not result.behaviour.probe:
         return check_first_row(folder, result, job, device)
     if job.plan.identity != plan.identity:
-        return Holding(
-            "differs", f"the same words ask for another run now: {describe_change(plan, job.plan)}"
-        )
+        changes = ", ".join(changed(plan, job.plan)) or "its width, its parameters or a scale's settings"
+        return Holding("differs", f"the same request means another run now: {changes}")
     if pinned_alike(plan, job.plan) and not everything:
-        return Holding("pinned", f"all its components are releases, as {release(plan)}")
+        return Holding("pinned", f"all its components are releases: {list_releases(plan)}")
     folder.check_files(result)
     if result.unrepeatable:
         return Holding("differs", f"it does not repeat itself ({result.unrepeatable})")
@@ -72,8 +71,8 @@ def check_run(
 
 
 def check_first_row(folder: Folder, result: Result, job: Job, device: torch.device) -> Holding:
-    """Replay a run of probekit 0.1, which stored no first steps, by the mean loss of its log's first row."""
-    by = "by its first row, as probekit 0.1 made it"
+    """Replay a run of probekit 0.1, which stored no first steps, by the mean loss in its log's first row."""
+    method = "by its first row, as probekit 0.1 made it"
     try:
         log = folder.read(LOG, result) if LOG in result.files else folder.log()
         row = json.loads(log.splitlines()[0])
@@ -82,19 +81,14 @@ def check_first_row(folder: Folder, result: Result, job: Job, device: torch.devi
         first = numbers.get("loss of the first row")  # of a trainer that reports no steps
         losses = [first] if first is not None else [numbers[f"loss of step {n + 1}"] for n in range(step)]
     except (ProbekitError, IndexError, KeyError, ValueError, TypeError) as error:
-        return Holding("unknown", f"{by}: it cannot be replayed ({error})")
+        return Holding("unknown", f"{method}: it cannot be replayed ({error})")
     name = f"mean loss of steps 1 to {step}"
     if why := difference({name: loss}, {name: fmean(map(float, losses))}, ELSEWHERE):
-        return Holding("differs", f"{by}: {why}")
-    return Holding("holds", by)
+        return Holding("differs", f"{method}: {why}")
+    return Holding("holds", method)
 
 
-def describe_change(before: Plan, after: Plan) -> str:
-    """Return in words what a stored plan rests on that is another now."""
-    return ", ".join(changed(before, after)) or "its width, its parameters or a scale's settings"
-
-
-def release(plan: Plan) -> str:
+def list_releases(plan: Plan) -> str:
     """Return the distributions that a plan's components come from, with their versions."""
-    names = {used.distribution: used.distribution_version for used in plan.components if used.distribution}
-    return ", ".join(f"{name} {version}" for name, version in sorted(names.items()))
+    versions = {used.distribution: used.distribution_version for used in plan.components if used.distribution}
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))

@@ -1,4 +1,4 @@
-"""A machine is where a run happens: the device it is given, and what is recorded of it."""
+"""The machine of a run: its device and its environment."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ if TYPE_CHECKING:
 
 
 def chosen_device(name: str | None) -> torch.device:
-    """Return the device of that name; without a name cuda or mps where there is one, else cpu.
+    """Return the device of that name; without a name cuda or mps if there is one, else cpu.
 
-    Raises UsageError where this machine has no such device.
+    Raises:
+        UsageError: This machine has no such device.
     """
     import torch
 
-    have = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
-    there = [kind for kind, count in have.items() if count]
-    kind, colon, index = (name or there[0]).partition(":")
-    if (index and not index.isdecimal()) or (colon and not index) or int(index or 0) >= have.get(kind, 0):
-        found = f"this machine has {', '.join(there)}"
-        raise UsageError(f"--device {name}", found, "Type one of these, or leave --device out.")
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    available = [kind for kind, count in counts.items() if count]
+    kind, colon, index = (name or available[0]).partition(":")
+    if (index and not index.isdecimal()) or (colon and not index) or int(index or 0) >= counts.get(kind, 0):
+        problem = f"this machine has {', '.join(available)}"
+        raise UsageError(f"--device {name}", problem, "Type one of these, or leave --device out.")
     return torch.device(name or kind)
 
 
 def environment(device: torch.device) -> Environment:
-    """Return what this machine is."""
+    """Return this machine's environment."""
     from importlib.metadata import version
 
     import torch

@@ -1,4 +1,4 @@
-"""A network is built from its seed, and looked at before it is trained."""
+"""Networks: built from a seed, checked before training, stored and loaded."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EXTRA = "extra"
-"""Where what is no tensor stands in a file of weights."""
+"""The key of a network's state that is not tensors, in a file of weights."""
 
 
 def build(expression: Expression, shape: Shape, plan: Plan, device: torch.device) -> nn.Module:
-    """Build the plan's network from its seed, on the device, 2-D convolutions in channels-last."""
+    """Build the plan's network from its seed on the device, 2-D convolutions in channels-last."""
     import torch
 
     generators.seed(plan.seed)
     model = expression.build(shape, plan.width).to(device)
     if len(shape.size) == 2:
-        for module in model.modules():  # Module.to would refuse a network that holds one of five dimensions
+        for module in model.modules():  # Module.to would refuse a network with 5-D weights
             if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
     return model
@@ -49,7 +49,7 @@ def trained(
     state: Mapping[str, Any],
     device: torch.device | None = None,
 ) -> nn.Module:
-    """Return the plan's network with the state that it was left in, in eval mode; on the CPU by default."""
+    """Return the plan's network with a stored state, in eval mode; on the CPU by default."""
     import torch
 
     model = build(expression, shape, plan, device or torch.device("cpu"))
@@ -58,63 +58,67 @@ def trained(
 
 
 def load_trained(job: Job, folder: Folder, result: Result | None, device: torch.device) -> nn.Module:
-    """Build a run's network anew, load the weights that its folder holds, and return it in eval mode.
+    """Build a run's network, load the weights in its folder, and return it in eval mode.
 
     Args:
-        job: the run; its plan gives seed and width.
-        folder: where the weights are.
-        result: what says how they were stored; None for what their own digest says.
-        device: where the network is to be.
+        job: The run; its plan gives seed and width.
+        folder: The folder with the weights.
+        result: The result that holds the weights' sha256; None to check the file's own checksum.
+        device: The device of the network.
 
     Raises:
-        StoreError: the weights are not as they were stored.
-        RuntimeError: the network that is built has another state than the one that was stored.
+        StoreError: The weights are not as they were stored.
+        RuntimeError: The new network has another state than the stored one.
     """
     state = together(*folder.read_tensors(WEIGHTS, result))
     return trained(job.expression, job.probe.shape, job.plan, state, device)
 
 
 def compare_answers(stored: Tensor, now: Tensor, relative: float) -> str:
-    """Return in words where two networks answer the same items differently; "" where they do not.
+    """Return in words where two networks answer the same items differently; "" if they do not.
 
-    relative: the tolerance, as a share of the largest number in the answers.
+    Args:
+        stored: One network's outputs, (items, outputs, *size).
+        now: The other's.
+        relative: The tolerance, as a share of the largest number in the answers.
     """
     if stored.shape != now.shape:
         return f"answers of shape {tuple(stored.shape)} stored, {tuple(now.shape)} now"
-    apart = (stored.double() - now.double()).abs()
-    if not apart.numel() or float(apart.max()) <= relative * float(stored.double().abs().max()):
+    gaps = (stored.double() - now.double()).abs()
+    if not gaps.numel() or float(gaps.max()) <= relative * float(stored.double().abs().max()):
         return ""
-    place = int(apart.argmax())
-    item = place // max(1, apart[0].numel())
-    before, after = (float(outputs.flatten()[place]) for outputs in (stored, now))
+    index = int(gaps.argmax())
+    item = index // max(1, gaps[0].numel())
+    before, after = (float(outputs.flatten()[index]) for outputs in (stored, now))
     return f"an answer to test item {item}: {before:.4g} stored, {after:.4g} now"
 
 
 def check(model: nn.Module, shape: Shape, device: torch.device) -> None:
-    """Look at a network before it is trained.
+    """Check a network before it is trained.
 
-    Raises RunError where its state cannot be stored, where it answers in another shape than the probe asks
-    for, and where answering changes what its state consists of: it could then not be loaded again.
+    Raises:
+        RunError: Its state cannot be stored, its outputs do not have the probe's shape, or a forward pass
+            adds, removes or reshapes entries of its state, so that it could not be loaded again.
     """
     import torch
 
     before = describe_state(model)
-    model.eval()  # a zero must not move running means
+    model.eval()  # the zeros below must not move running means
     with torch.no_grad():
         output = model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32, device=device))
     held(output, [(1, shape.outputs, *shape.size)])
     hold_state(before, model, "its first forward")
     trial = None
-    with generators.kept(), torch.no_grad(), contextlib.suppress(Exception):  # training says what is wrong
-        twin = copy.deepcopy(model).train()
-        twin(torch.zeros(2, shape.inputs, *shape.size, device=device))
-        trial = twin
+    with generators.kept(), torch.no_grad(), contextlib.suppress(Exception):  # training reports failures
+        duplicate = copy.deepcopy(model).train()
+        duplicate(torch.zeros(2, shape.inputs, *shape.size, device=device))
+        trial = duplicate
     if trial is not None:
         hold_state(before, trial, "a forward in training")
 
 
 def describe_state(model: nn.Module) -> dict[str, str]:
-    """Return the shape of each entry of a network's state; raises RunError for one that cannot be stored."""
+    """Return the shape of each entry of a network's state; raises RunError if one cannot be stored."""
     import torch
 
     state = model.state_dict()
@@ -127,7 +131,8 @@ def describe_state(model: nn.Module) -> dict[str, str]:
         if isinstance(value, torch.Tensor) and (value.layout != torch.strided or value.is_quantized):
             kind = "quantized" if value.is_quantized else str(value.layout).removeprefix("torch.")
             hint = "Keep it dense, or register the buffer with persistent=False."
-            raise RunError("storing the network's state", f"{name} is {kind}, and files hold dense", hint)
+            problem = f"{name} is {kind}, and files hold dense tensors"
+            raise RunError("storing the network's state", problem, hint)
     return {
         name: str(tuple(value.shape)) if isinstance(value, torch.Tensor) else "extra"
         for name, value in state.items()
@@ -135,7 +140,16 @@ def describe_state(model: nn.Module) -> dict[str, str]:
 
 
 def hold_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
-    """Raise RunError where a network's state has other entries than before, or entries of other shapes."""
+    """Check that a network's state has the same entries, of the same shapes, as before.
+
+    Args:
+        before: What `describe_state` returned.
+        model: The network.
+        doing: What happened since, for the message.
+
+    Raises:
+        RunError: An entry was added, removed or reshaped.
+    """
     after = describe_state(model)
     for name in dict.fromkeys((*before, *after)):
         if before.get(name) == after.get(name):
@@ -148,18 +162,19 @@ def hold_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
 
 
 def unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
-    """Return the names of attributes and buffers that differ though both have the same state_dict."""
+    """Return the names of attributes and buffers that differ though the state_dicts are equal."""
     import torch
 
     names = []
-    for (path, one), (_, other) in zip(trained.named_modules(), loaded.named_modules(), strict=False):
-        plain = {name for name in vars(one) if not name.startswith("_") and name != "training"}
-        for name in sorted(plain | one._non_persistent_buffers_set):
-            value, twin = getattr(one, name, None), getattr(other, name, None)
-            if isinstance(value, torch.Tensor) and isinstance(twin, torch.Tensor):
-                same = value.shape == twin.shape and bool((value == twin).all())
+    modules = zip(trained.named_modules(), loaded.named_modules(), strict=False)
+    for (path, module), (_, counterpart) in modules:
+        attributes = {name for name in vars(module) if not name.startswith("_") and name != "training"}
+        for name in sorted(attributes | module._non_persistent_buffers_set):
+            value, loaded_value = getattr(module, name, None), getattr(counterpart, name, None)
+            if isinstance(value, torch.Tensor) and isinstance(loaded_value, torch.Tensor):
+                same = value.shape == loaded_value.shape and bool((value == loaded_value).all())
             elif isinstance(value, str | int | float | complex | tuple | list | dict | type(None)):
-                same = repr(value) == repr(twin)
+                same = repr(value) == repr(loaded_value)
             else:
                 continue
             if not same:
@@ -168,33 +183,34 @@ def unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
 
 
 def apart(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a network's state by name, and JSON about what else there is in it.
+    """Return the tensors of a network's state by name, and JSON with the rest of the state.
 
-    Raises TypeError for what is neither a tensor nor JSON.
+    Raises:
+        TypeError: A value is neither a tensor nor JSON.
     """
     import torch
 
     plain = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
-    other = {name: value for name, value in state.items() if name not in plain}
-    tensors, rest = pack(other, EXTRA)
-    return {**plain, **tensors}, ({EXTRA: rest} if other else {})
+    rest = {name: value for name, value in state.items() if name not in plain}
+    tensors, packed = pack(rest, EXTRA)
+    return {**plain, **tensors}, ({EXTRA: packed} if rest else {})
 
 
 def together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state that `apart` took apart."""
+    """Return the state that `split_state` took apart."""
     plain = {name: value for name, value in tensors.items() if not name.startswith(f"{EXTRA}/")}
     return {**plain, **unpack(about.get(EXTRA, {}), tensors)}
 
 
 def weights_hash(state: Mapping[str, Any]) -> str:
-    """Return the sha256 over names, types and bytes of the weights, and what else the state holds."""
+    """Return the sha256 of the names, types and bytes of the weights, and of the rest of the state."""
     import torch
 
-    whole = hashlib.sha256()
+    sha256 = hashlib.sha256()
     tensors, about = apart(state)
     for name, tensor in sorted(tensors.items()):
-        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        whole.update(plain_tensor(tensor).view(-1).view(torch.uint8).numpy().tobytes())
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha256.update(plain_tensor(tensor).view(-1).view(torch.uint8).numpy().tobytes())
     if about:
-        whole.update(json.dumps(about, sort_keys=True).encode())
-    return whole.hexdigest()
+        sha256.update(json.dumps(about, sort_keys=True).encode())
+    return sha256.hexdigest()

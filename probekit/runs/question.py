@@ -1,4 +1,4 @@
-"""A question is what a probe draws and how it scores, in numbers: by them one probe is told from another."""
+"""A probe's fingerprint: what it draws and how it scores, in numbers that identify it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 from probekit.axis import Axis
-from probekit.interfaces import Control, Dataset, Probe
+from probekit.interfaces import Control, Dataset, Probe, Split
 from probekit.items import Items, batch, batches
 from probekit.plans.golden import digests, split_of, splits_of
 from probekit.runs import generators
@@ -20,40 +20,35 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ITEMS = 8
-"""How many first items of each split a probe is known by."""
-FITTED = (ITEMS, 64, 1024)
-"""How many first items of the training split a control is fitted on; more where fewer do not do."""
-ANSWERED = 16
-"""How many test items the answers to which are stored with a run."""
-
-
+"""How many first items of each split identify a probe."""
+FIT_COUNTS = (ITEMS, 64, 1024)
+"""How many first training items a control is fitted on; more only if fewer do not suffice."""
+STORED_ANSWERS = 16
+"""How many test items' answers are stored with a run."""
 _observed: dict[tuple[Callable[..., Probe], str], Numbers] = {}
-"""By a probe's class and text: a grid puts one probe to many structures."""
+"""Fingerprints by a probe's class and text: a grid runs many structures on one probe."""
 
 
 def observe_probe(target: Callable[..., Probe], text: str, probe: Probe) -> Numbers:
-    """Return what a probe draws and how it scores, looked at once in a process.
+    """Return a probe's fingerprint, computed once per process.
 
     Args:
-        target: the class that the probe is made of.
-        text: its name with its parameters.
-        probe: the probe.
-
-    Returns:
-        The numbers of `look_at_probe`.
+        target: The probe's class.
+        text: Its name with its parameters.
+        probe: The probe.
     """
     if (target, text) not in _observed:
-        _observed[target, text] = look_at_probe(probe)
+        _observed[target, text] = compute_fingerprint(probe)
     return _observed[target, text]
 
 
-def look_at_probe(probe: Probe) -> Numbers:
-    """Return the numbers by which a probe's question is known.
+def compute_fingerprint(probe: Probe) -> Numbers:
+    """Return the numbers that identify a probe.
 
     Returns:
         A hash of the first items of each split at seed 0; the loss and the metrics of made-up answers to
-        the first test items, and what else a result holds of a metric; the metrics of each closed-form
-        control that was fitted on the first training items; ceiling, axis and symmetry, where it has them.
+        the first test items, with each metric's direction and bounds; the metrics of each closed-form
+        control, fitted on the first training items; ceiling, axis and symmetry, if the probe has them.
     """
     numbers: Numbers = {}
     for metric in probe.metrics:
@@ -61,40 +56,41 @@ def look_at_probe(probe: Probe) -> Numbers:
     if hasattr(probe, "symmetry"):
         numbers["symmetry"] = str(probe.symmetry)
     for split in splits_of(probe):
-        content = b"".join(digest for part in first_items(probe, split) for digest in digests(part))
+        content = b"".join(digest for column in first_items(probe, split) for digest in digests(column))
         numbers[f"data of {split}"] = hashlib.sha256(content).hexdigest()[:16]
     inputs, targets = first_items(probe, "test")
     with generators.kept(0):
         if hasattr(probe, "ceiling"):
-            numbers["ceiling of test"] = attempt(lambda: float(probe.ceiling(inputs).double().mean()))
+            numbers["ceiling of test"] = try_mean(lambda: probe.ceiling(inputs).double().mean())
+        answers = made_up_answers(probe, targets)
         if (axis := getattr(probe, "axis", None)) is not None:
-            numbers |= observe_axis(axis, made_up_answers(probe, targets)["wild"], targets, inputs)
-        for kind, outputs in made_up_answers(probe, targets).items():
-            numbers[f"loss of {kind} answers"] = attempt(lambda: float(probe.loss(outputs, targets)))  # noqa: B023
+            numbers |= observe_axis(axis, answers["wild"], targets, inputs)
+        for kind, outputs in answers.items():
+            numbers[f"loss of {kind} answers"] = try_mean(lambda: probe.loss(outputs, targets))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
         for name, control in probe.controls().items():
-            if hasattr(control, "fit"):
-                given = fit_and_answer(cast("Control", control), probe, inputs)
-                if isinstance(given, str):
-                    numbers[f"control {name}"] = given
-                else:
-                    numbers |= observe_metrics(probe, given, targets, inputs, f"control {name}")
+            if not hasattr(control, "fit"):
+                continue
+            outcome = fit_and_answer(cast("Control", control), probe, inputs)
+            if isinstance(outcome, str):
+                numbers[f"control {name}"] = outcome
+            else:
+                numbers |= observe_metrics(probe, outcome, targets, inputs, f"control {name}")
     return numbers
 
 
-def first_items(probe: Probe, split: str) -> tuple[Tensor, Tensor]:
+def first_items(probe: Probe, split: Split) -> tuple[Tensor, Tensor]:
     """Return inputs and targets of a split's first items at seed 0."""
-    data = split_of(probe, split, 0)  # type: ignore[arg-type]
+    data = split_of(probe, split, 0)
     return batch(data, range(min(ITEMS, len(data))))
 
 
 def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
-    """Return outputs that no network gave, (items, outputs, *size) float32, the same on every machine."""
+    """Return outputs of no network, (items, outputs, *size) float32, the same on every machine."""
     import torch
 
-    generator = torch.Generator().manual_seed(0)
     shape = (len(targets), probe.shape.outputs, *probe.shape.size)
-    noise = torch.randn(shape, generator=generator)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     answers = {"wild": noise, "timid": 0.5 + 0.1 * noise}
     if targets.shape == shape and targets.is_floating_point():
         answers["near"] = targets + 0.05 * noise
@@ -102,48 +98,43 @@ def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
 
 
 def fit_and_answer(control: Control, probe: Probe, inputs: Tensor) -> Tensor | str:
-    """Return what a control answers that is fitted on a few training items, or what it raises.
-
-    Where so few do not do, more are drawn.
-    """
-    data, said = split_of(probe, "train", 0), ""
-    for count in FITTED:
+    """Return the answers of a control fitted on the first training items, or the error it raises."""
+    data, outcome = split_of(probe, "train", 0), ""
+    for count in FIT_COUNTS:
         columns = batch(data, range(min(count, len(data))))
-        few = list(zip(*columns, strict=True))
+        items = list(zip(*columns, strict=True))
         try:
-            control.fit(cast("Dataset", Items(len(few), few.__getitem__)))
+            control.fit(cast("Dataset", Items(len(items), items.__getitem__)))
             return control(inputs.clone())
         except Exception as error:
-            said = f"raises {type(error).__name__}"
-    return said
+            outcome = f"raises {type(error).__name__}"
+    return outcome
 
 
 def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -> Numbers:
-    """Return the bins of an axis, and the means of how hard some items are and of how they score."""
+    """Return a hash of an axis's bins, and the mean difficulty and score of some items."""
     terms = f"{axis.edges}, {axis.better}, {axis.bounds}, {axis.solved}"
     return {
         "axis": hashlib.sha256(terms.encode()).hexdigest()[:16],
-        "axis of test": attempt(lambda: float(axis.of(inputs, targets).double().nanmean())),
-        "axis of wild answers": attempt(
-            lambda: float(axis.score(outputs, targets, inputs).double().nanmean())
-        ),
+        "axis of test": try_mean(lambda: axis.of(inputs, targets).double().nanmean()),
+        "axis of wild answers": try_mean(lambda: axis.score(outputs, targets, inputs).double().nanmean()),
     }
 
 
-def observe_metrics(probe: Probe, outputs: Tensor, targets: Tensor, inputs: Tensor, of: str) -> Numbers:
+def observe_metrics(probe: Probe, outputs: Tensor, targets: Tensor, inputs: Tensor, label: str) -> Numbers:
     """Return the mean of each metric over some items."""
     return {
-        f"{metric.name} of {of}": attempt(
-            lambda: float(valued(metric, outputs, targets, inputs).double().nanmean())  # noqa: B023
+        f"{metric.name} of {label}": try_mean(
+            lambda: valued(metric, outputs, targets, inputs).double().nanmean()  # noqa: B023
         )
         for metric in probe.metrics
     }
 
 
-def attempt(measure: Callable[[], float]) -> float | str:
-    """Return a number, or the name of what measuring it raises."""
+def try_mean(measure: Callable[[], Tensor]) -> float | str:
+    """Return a mean as a number, or the name of the error that its computation raises."""
     try:
-        return number(measure())
+        return number(float(measure()))
     except Exception as error:
         return f"raises {type(error).__name__}"
 
@@ -162,22 +153,23 @@ def answer_test_items(
 ) -> tuple[Tensor, Numbers]:
     """Return a network's outputs for the first 16 test items, and their mean scores.
 
-    The outputs are (16, outputs, *size), float32, on the CPU.
+    Returns:
+        The outputs, (16, outputs, *size) float32 on the CPU, and the scores by metric.
     """
     import torch
 
     outputs: list[Tensor] = []
     scores: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
-    count = min(ANSWERED, len(test))
+    count = min(STORED_ANSWERS, len(test))
     for _, *columns in batches(test, count, sitting(probe.shape.size)):
         inputs, targets = (column.to(device) for column in columns)
         outputs.append(answer(model, probe, inputs))
         for metric in probe.metrics:
             scores[metric.name].append(valued(metric, outputs[-1], targets, inputs))
-    found = means({name: torch.cat(parts) for name, parts in scores.items()})
-    return torch.cat(outputs).cpu(), {name: str(v) if v is None else v for name, v in found.items()}
+    averages = means({name: torch.cat(values) for name, values in scores.items()})
+    return torch.cat(outputs).cpu(), {name: str(v) if v is None else v for name, v in averages.items()}
 
 
 def number(value: float) -> float | str:
-    """Return a number, as text where it is not finite: JSON has no such."""
+    """Return a number; as text if it is not finite, which JSON cannot hold."""
     return float(value) if isfinite(value) else str(value)

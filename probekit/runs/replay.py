@@ -1,4 +1,4 @@
-"""A replay takes a run's first steps again and asks its weights for answers, to tell whether it holds."""
+"""A replay repeats a run's first steps and its stored answers, to tell whether it would come out the same."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from probekit.storage.result import Environment, Result
 if TYPE_CHECKING:
     import torch
 
-SLOW = 10.0
-"""Seconds to the first row of a trainer that reports no steps, from which a replay does not wait for it."""
+MAX_WAIT = 10.0
+"""Seconds that a replay waits for the first row of a trainer that reports no steps."""
 
 
 class Replay:
-    """What a job does here and now, found out once, for stored runs of the same request to be held to it.
+    """What a job does here and now, computed once and compared with stored runs of its plan.
 
-    rejected: why a run was not reused, by its folder.
+    Attributes:
+        rejected: Why a run was not reused, by its folder.
     """
 
     def __init__(self, job: Job, device: torch.device) -> None:
@@ -45,7 +46,7 @@ class Replay:
 
     @functools.cached_property
     def probe(self) -> Numbers:
-        """The numbers of the probe."""
+        """The probe's fingerprint."""
         return observe_probe(self.job.source.target, self.job.plan.probe, self.job.probe)
 
     @functools.cached_property
@@ -55,16 +56,16 @@ class Replay:
 
     @functools.cached_property
     def structure(self) -> Numbers:
-        """The numbers of the network that is built from seed 0."""
+        """The numbers of the network built from seed 0."""
         return observe_structure(self.job, self.device)
 
     @functools.cached_property
     def environment(self) -> Environment:
-        """Where the replay happens."""
+        """The environment of the replay."""
         return environment(self.device)
 
-    def compare(self, folder: Folder, result: Result) -> str:
-        """Return in words why a stored run would not come out the same now; "" where it would."""
+    def compare_run(self, folder: Folder, result: Result) -> str:
+        """Return in words why a stored run would not come out the same now; "" if it would."""
         if result.unrepeatable:
             return f"it does not repeat itself ({result.unrepeatable})"
         if pinned_alike(result.plan, self.job.plan):
@@ -72,17 +73,16 @@ class Replay:
         return self.compare_anew(folder, result)
 
     def compare_anew(self, folder: Folder, result: Result) -> str:
-        """Return what `compare` does, of a run whose code is pinned by its releases, too."""
-
-        def compare_all() -> str:
-            return self._compare_start(result.behaviour, result.environment) or self._compare_answers(
-                folder, result
+        """Return the same as `compare_run`, but replay a run of released code too."""
+        return self._compare_syntax(result.plan) or self._run_isolated(
+            lambda: (
+                self._compare_start(result.behaviour, result.environment)
+                or self._compare_answers(folder, result)
             )
-
-        return self._compare_syntax(result.plan) or self._try(compare_all)
+        )
 
     def may_resume(self, folder: Folder) -> str:
-        """Return in words why an unfinished run may not go on under this job's code; "" where it may."""
+        """Return in words why an unfinished run may not go on with this job's code; "" if it may."""
         if not os.path.lexists(folder.path / CHECKPOINT):
             return ""
         plan = folder.read_spec()
@@ -90,54 +90,55 @@ class Replay:
             return ""
         try:
             fields = folder.read_json(BEHAVIOUR)
-            stored = Behaviour.model_validate(fields["behaviour"])
-            where = Environment.model_validate(fields["environment"])
+            behaviour = Behaviour.model_validate(fields["behaviour"])
+            origin = Environment.model_validate(fields["environment"])
         except (StoreError, ValidationError, KeyError) as error:
-            folder.read_tensors(CHECKPOINT)  # one that is broken is said to be, and nothing is run
-            return f"what it did first is not known ({reason(error)})"
-        return self._compare_syntax(plan) or self._try(lambda: self._compare_start(stored, where))
+            folder.read_tensors(CHECKPOINT)  # a corrupt one raises, and nothing is run
+            return f"its first steps are not known ({reason(error)})"
+        return self._compare_syntax(plan) or self._run_isolated(
+            lambda: self._compare_start(behaviour, origin)
+        )
 
     def _compare_syntax(self, plan: Plan) -> str:
-        for used, now in zip(plan.components, self.job.plan.components, strict=False):
-            if used.syntax != now.syntax:
+        for used, current in zip(plan.components, self.job.plan.components, strict=False):
+            if used.syntax != current.syntax:
                 return f"the code of {used.kind} {used.name} has changed"
         return ""
 
-    def _compare_start(self, stored: Behaviour, where: Environment) -> str:
-        relative = tolerance(where, self.environment)
-        if differing := difference(stored.probe, self.probe, relative):
+    def _compare_start(self, behaviour: Behaviour, origin: Environment) -> str:
+        relative = tolerance(origin, self.environment)
+        if differing := difference(behaviour.probe, self.probe, relative):
             return differing
-        if not stored.reports_steps:
-            # a row may say nothing of the network
-            if differing := difference(stored.structure, self.structure, relative):
+        if not behaviour.reports_steps:
+            # a row may not depend on the network
+            if differing := difference(behaviour.structure, self.structure, relative):
                 return differing
-            if stored.seconds > SLOW:
+            if behaviour.seconds > MAX_WAIT:
                 return ""
-        return difference(stored.training, self.training, relative)
+        return difference(behaviour.training, self.training, relative)
 
     def _compare_answers(self, folder: Folder, result: Result) -> str:
-        """Load the weights and ask them for the answers that were stored, with their scores."""
-        relative = tolerance(result.environment, self.environment)
+        """Load the weights and compare their answers and scores with the stored ones."""
         if ANSWERS not in result.files:
             return ""
+        relative = tolerance(result.environment, self.environment)
         tensors, about = folder.read_tensors(ANSWERS, result)
         model = load_trained(self.job, folder, result, self.device)
-        outputs, scores = answer_test_items(
-            model, self.job.probe, self.job.probe.data("test", 0), self.device
-        )
+        test = self.job.probe.data("test", 0)
+        outputs, scores = answer_test_items(model, self.job.probe, test, self.device)
         return compare_answers(tensors["outputs"], outputs, relative) or difference(
             about["scores"], scores, relative
         )
 
-    def _try(self, compare: Callable[[], str]) -> str:
-        """Return what a comparison finds, or why it could not be made."""
+    def _run_isolated(self, compare: Callable[[], str]) -> str:
+        """Return what a comparison finds, or why it failed."""
         try:
             with Isolation().of("replaying"), redirect_stdout(stderr):
                 return compare()
         except (StoreError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # a network that calls sys.exit is not reused, and that is all
+        except BaseException as error:  # a network that calls sys.exit must not end this process
             if (stopped := behind(error)) is not None:
                 raise stopped from None
-            said = error.found if isinstance(error, ProbekitError) else reason(error)
-            return f"it cannot be replayed ({said})"
+            message = error.found if isinstance(error, ProbekitError) else reason(error)
+            return f"it cannot be replayed ({message})"

@@ -1,4 +1,4 @@
-"""Room is the memory that a training step takes between its answers and its way back through them."""
+"""The memory of a training step: the activations that are saved between forward and backward pass."""
 
 from __future__ import annotations
 
@@ -16,57 +16,62 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Full(Exception):
-    """More is kept than was to be counted."""
+class LimitReached(Exception):
+    """The saved activations exceed the limit; counting stops."""
 
 
 def sufficient(job: Job, model: nn.Module, device: torch.device) -> None:
-    """Refuse a step whose activations this machine cannot hold: its system would end the process unheard.
+    """Check that this machine can hold a training step's activations; else the OS would kill the process.
 
-    A device other than the CPU says so itself, and a network that fails here fails in training, where it is
-    told. Raises UsageError, which names a batch that fits where one does.
+    Only the CPU is checked: other devices report the lack themselves. A network that fails here fails in
+    training, where the error is reported.
+
+    Raises:
+        UsageError: The activations exceed the memory; names a batch that fits, if there is one.
     """
     items = job.trainer.params.get("batch")
     if device.type != "cpu" or not isinstance(items, int):
         return
-    limit, shape, first, each = size.memory(), job.probe.shape, 0, 0
+    limit, shape, first, per_item = size.memory(), job.probe.shape, 0, 0
     with generators.kept(), contextlib.suppress(Exception):
         first = kept(model, shape, 1, limit)
-        if first * items > limit:  # tables are kept once, however many items there are
-            each = first if first > limit else kept(model, shape, 2, limit) - first
-    fits = 1 + (limit - first) // each if each else items
-    smaller = f"Type --trainer '{job.trainer.name}(batch={fits})', or ask" if fits > 0 else "Ask"
+        if first * items > limit:  # tables are saved once, however many items there are
+            per_item = first if first > limit else kept(model, shape, 2, limit) - first
+    batch = 1 + (limit - first) // per_item if per_item else items
+    smaller = f"Type --trainer '{job.trainer.name}(batch={batch})', or ask" if batch > 0 else "Ask"
     size.held(
         f"training {job.plan.spec.structure} on {job.plan.spec.probe}",
-        {f"what a step of {items} items keeps": first + (items - 1) * each},
+        {f"the activations of a step of {items} items": first + (items - 1) * per_item},
         hint=f"{smaller} for less.",
     )
 
 
-def kept(model: nn.Module, shape: Shape, items: int, most: int) -> int:
-    """Return the bytes that a network's answers to some items keep for the backward pass, on the CPU.
+def kept(model: nn.Module, shape: Shape, items: int, limit: int) -> int:
+    """Return the bytes that a network saves for the backward pass of some items, on the CPU.
 
-    Counted is each piece of memory once, weights left out, until it is more than `most`. A copy answers:
-    what a network keeps of what it was asked stays as it was.
+    Each storage counts once, weights are left out, and counting stops above the limit. A copy of the
+    network runs, so that its caches do not change.
     """
     import torch
 
     model = copy.deepcopy(model)
-    places = {one.untyped_storage().data_ptr() for one in (*model.parameters(), *model.buffers())}
+    pointers = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     total = 0
 
-    def note(tensor: Tensor) -> Tensor:
+    def count_bytes(tensor: Tensor) -> Tensor:
         nonlocal total
-        if tensor.layout == torch.strided and (place := tensor.untyped_storage()).data_ptr() not in places:
-            places.add(place.data_ptr())
-            total += place.nbytes()
-            if total > most:
-                raise Full
+        if tensor.layout == torch.strided:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in pointers:
+                pointers.add(storage.data_ptr())
+                total += storage.nbytes()
+                if total > limit:
+                    raise LimitReached
         return tensor
 
     inputs = torch.zeros(items, shape.inputs, *shape.size)
-    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
-    with contextlib.suppress(Full), torch.enable_grad(), hooks:
+    hooks = torch.autograd.graph.saved_tensors_hooks(count_bytes, lambda tensor: tensor)
+    with contextlib.suppress(LimitReached), torch.enable_grad(), hooks:
         output = model(inputs)
-        del output  # until here it holds what is counted, so that no place is taken twice
+        del output  # it holds the counted storages until here, so that no address is reused
     return total

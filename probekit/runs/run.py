@@ -1,4 +1,4 @@
-"""A run is one structure put to one probe: taken from the store where it is there, else carried out."""
+"""Carries out a job: takes its result from the store if it is there, else runs it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from probekit.runs.sitting import Watch
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: its result, its folder, and whether it had been stored before."""
+    """A job's result and folder, and whether it was already stored."""
 
     job: Job
     result: Result
@@ -46,7 +46,7 @@ class Outcome:
 
 def carry_out(
     job: Job,
-    known: Registry,
+    registry: Registry,
     *,
     device: str | None = None,
     store: Store,
@@ -57,42 +57,62 @@ def carry_out(
     only: Folder | None = None,
     replay: Replay | None = None,
 ) -> Outcome:
-    """Return the stored result of a job, or perform it; with `force`, in a new folder beside it.
+    """Return the stored result of a job, or run it.
 
-    patience: seconds to wait for another process that is at it, whose result is then returned, before Claimed
-    is raised; None for as long as it takes. timeout: seconds that it may take before it fails; its checkpoint
-    is kept. only: the folder to work in, whatever others there are of its plan. replay: that of
-    this job, where one was begun.
+    Args:
+        job: The job.
+        registry: The installed components.
+        device: The device's name; None for the best this machine has.
+        store: The store.
+        force: Whether to run it in a new folder although it is stored.
+        watch: Called with each progress event.
+        patience: Seconds to wait for another process that runs it, whose result is then returned; None
+            to wait without limit.
+        timeout: Seconds until the run fails; its checkpoint is kept.
+        only: The folder to work in; other folders of the plan are ignored.
+        replay: The replay of this job, if one was begun.
+
+    Raises:
+        RunLocked: Another process runs it for longer than `patience`.
+        StoreError: The disk refuses, or a stored run was edited or truncated.
     """
     from probekit.runs.engine import perform
 
-    where = chosen_device(device)
-    tell = watch or (lambda stage, row: None)
-    replay, begun = replay or Replay(job, where), time.monotonic()
+    torch_device = chosen_device(device)
+    report = watch or (lambda stage, row: None)
+    replay, start = replay or Replay(job, torch_device), time.monotonic()
     while True:
         if force:
             folder = store.new(job.plan)
-        elif isinstance(found := find_or_open(job, store, replay, only), Outcome):
-            return found
+        elif isinstance(stored := find_or_open(job, store, replay, only), Outcome):
+            return stored
         else:
-            folder = found
+            folder = stored
 
-        def waiting(path: Path = folder.path) -> None:
-            tell("wait", reached(Folder(path)))
-            if patience is not None and time.monotonic() - begun > patience:
+        def wait_for_lock(path: Path = folder.path) -> None:
+            report("wait", read_progress(Folder(path)))
+            if patience is not None and time.monotonic() - start > patience:
                 raise Claimed(path)
 
-        with folder.claimed(None if patience == 0 else waiting):
+        with folder.claimed(None if patience == 0 else wait_for_lock):
             if force or is_open(folder, replay):
                 folder.hold_spec(job.plan)
-                with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer
-                    return Outcome(job, perform(job, folder, known, where, watch, timeout), folder, False)
+                with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not our output
+                    result = perform(job, folder, registry, torch_device, watch, timeout)
+                return Outcome(job, result, folder, stored=False)
 
 
 def find_or_open(job: Job, store: Store, replay: Replay, only: Folder | None = None) -> Outcome | Folder:
-    """Return a stored run of a job that would come out the same now, or else the folder to train in.
+    """Return a stored run of a job that would come out the same now, else the folder to train in.
 
-    only: the one folder there is. Raises StoreError where that one holds, or has begun, another run.
+    Args:
+        job: The job.
+        store: The store.
+        replay: What the job does now.
+        only: The one folder to look at.
+
+    Raises:
+        StoreError: That folder holds, or has begun, another run.
     """
     while True:
         if (outcome := find_stored(job, store, replay, only)) is not None:
@@ -105,52 +125,70 @@ def find_or_open(job: Job, store: Store, replay: Replay, only: Folder | None = N
 
 
 def find_stored(job: Job, store: Store, replay: Replay, only: Folder | None = None) -> Outcome | None:
-    """Return a stored run of a job that would come out the same now, the newest first; None where none would.
+    """Return the newest stored run of a job that would come out the same now, or None.
 
-    Why one would not is warned of, once, and kept in `replay.rejected`. only: the one folder to look at.
-    Raises StoreError where a run was edited or truncated.
+    Warns once about each run that would not, and stores the reason in `replay.rejected`.
+
+    Args:
+        job: The job.
+        store: The store.
+        replay: What the job does now.
+        only: The one folder to look at.
+
+    Raises:
+        StoreError: A run was edited or truncated.
     """
     for folder in reversed([only] if only else store.twins(job.plan)):
         if folder.path in replay.rejected or (result := store.read_done(folder, job.plan)) is None:
             continue
-        if why := replay.compare(folder, result):
-            reject(folder, why, replay)
+        if reason := replay.compare_run(folder, result):
+            reject_run(folder, reason, replay)
             continue
         return Outcome(job, result.model_copy(update={"plan": job.plan}), folder, stored=True)
     return None
 
 
 def is_open(folder: Folder, replay: Replay) -> bool:
-    """Return whether a folder that this process holds is there to be trained in."""
-    if folder.is_done():  # made while this process waited
+    """Return whether this process may train in a folder."""
+    if folder.is_done():  # another process finished it while this one waited
         return False
-    if why := replay.may_resume(folder):
-        reject(folder, why, replay)
-    return not why
+    if reason := replay.may_resume(folder):
+        reject_run(folder, reason, replay)
+    return not reason
 
 
-def reject(folder: Folder, why: str, replay: Replay) -> None:
-    """Note and warn that a run is not reused."""
-    replay.rejected[folder.path] = why
-    LOG.warning("%s is not reused: %s. It is kept, and a new run is made.", folder.path.name, why)
+def reject_run(folder: Folder, reason: str, replay: Replay) -> None:
+    """Record and warn that a run is not reused."""
+    replay.rejected[folder.path] = reason
+    LOGGER.warning("%s is not reused: %s. It is kept, and a new run is made.", folder.path.name, reason)
 
 
-def reached(folder: Folder) -> Row:
-    """Return the step that a run has come to, and of how many, as far as its log says."""
+def read_progress(folder: Folder) -> Row:
+    """Return the step that a run has reached, and the number of steps, if its log has it."""
     step, steps = last_step(folder)
     return {"step": step} if steps is None else {"step": step, "steps": steps}
 
 
-def named(structure: str | Callable[..., Module], known: Registry) -> tuple[str, Registry]:
-    """Return the expression of a structure (of a callable py- and its name), and a registry that knows it."""
+def named(structure: str | Callable[..., Module], registry: Registry) -> tuple[str, Registry]:
+    """Return a structure's expression, and a registry that knows it.
+
+    Args:
+        structure: An expression, or a callable that builds a module and becomes `py-NAME`.
+        registry: The installed components.
+
+    Raises:
+        UsageError: The structure is neither text nor callable.
+    """
     if isinstance(structure, str):
-        return structure, known
+        return structure, registry
     if not callable(structure):
-        asked = f"structure {structure!r}"
+        request = f"structure {structure!r}"
         raise UsageError(
-            asked, "it is neither text nor callable", "Give 'unet+lambda' or a function that builds a Module."
+            request,
+            "it is neither text nor callable",
+            "Pass 'unet+lambda' or a function that builds a Module.",
         )
     words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
     about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
-    given = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
-    return given.name, known.with_components(given)
+    component = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
+    return component.name, registry.with_components(component)

@@ -1,4 +1,4 @@
-"""A sitting is one process's time at a run, and what is held around each thing that is done in it."""
+"""A session is one process's work on a run, and the checks around each of its stages."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ from probekit.stop import Limit, stop
 from probekit.storage.attempt import Attempt
 
 Watch = Callable[[str, Row], None]
+"""Called with the stage ("prepare", "train", "score" or "wait") and a row of progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
-    """Its attempt, by which deaths are counted; its isolation, its limit, and who is told how far it is."""
+class Session:
+    """One process's work on a run.
+
+    Attributes:
+        attempt: Counts the sessions that died.
+        isolation: Restores what code changes in the process.
+        limit: The session's time limit.
+        report: Called with each progress event.
+    """
 
     attempt: Attempt
     isolation: Isolation
     limit: Limit
-    tell: Watch
+    report: Watch
 
     @contextmanager
-    def of(self, doing: str) -> Iterator[None]:
-        """Hold while something is done.
+    def stage(self, name: str) -> Iterator[None]:
+        """Run a stage.
 
-        Raises Stopped where a signal came before, TimedOut where the time was over by its end.
+        Raises:
+            Stopped: A signal came before it.
+            TimedOut: The time was over at its end.
         """
         stop.check()
-        with self.attempt.of(doing), self.isolation.of(doing):
+        with self.attempt.record_stage(name), self.isolation.of(name):
             yield
         self.limit.check()

@@ -1,4 +1,4 @@
-"""Tuning chooses a learning rate on the validation split, from the same few for every structure."""
+"""Tuning chooses a learning rate on the validation split, from the same three for every structure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ CHOICE = "choice.json"
 
 
 class Choice(BaseModel):
-    """What was tried for one structure: the validation score by rate, and the rate chosen.
+    """The learning rate chosen for one structure.
 
-    metric: the headline. trainer: the text of the trainer with that rate. rejected: the identities of the
-    runs with rates that were neither asked for nor chosen, which no card counts.
+    Attributes:
+        metric: The headline metric.
+        tried: The validation score by rate.
+        rate: The chosen rate.
+        trainer: The text of the trainer with that rate.
+        rejected: The identities of runs with rates that were neither typed nor chosen; no card counts them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,60 +40,62 @@ class Choice(BaseModel):
     rejected: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """Say what was chosen, and from what."""
+        """Return the choice and the scores in one sentence."""
         scores = ", ".join(
             f"{rate:g}: {'failed' if score is None else f'{score:.4f}'}" for rate, score in self.tried.items()
         )
-        chosen = f"lr {self.rate:g} chosen on validation {self.metric} ({scores})"
-        return f"{self.structure} on {self.probe}: {chosen}"
+        choice = f"lr {self.rate:g} chosen on validation {self.metric} ({scores})"
+        return f"{self.structure} on {self.probe}: {choice}"
 
 
-def candidates(job: Job, known: Registry) -> list[Job]:
-    """Return the job at a third of its learning rate, at it, and at three times it.
+def candidates(job: Job, registry: Registry) -> list[Job]:
+    """Return the job with a third of its learning rate, with the rate itself, and with three times it.
 
-    Raises UsageError where the trainer has no `lr`.
+    Raises:
+        UsageError: The trainer has no `lr`.
     """
-    asked = parse_term(job.plan.spec.trainer)
-    rate = job.trainer.params.get(RATE)
-    if not isinstance(rate, float | int):
-        raise UsageError(f"--tune with trainer {asked.name!r}", "it has no lr to tune", "Leave --tune out.")
-    found = []
+    term = parse_term(job.plan.spec.trainer)
+    base_rate = job.trainer.params.get(RATE)
+    if not isinstance(base_rate, float | int):
+        raise UsageError(f"--tune with trainer {term.name!r}", "it has no lr to tune", "Leave --tune out.")
+    jobs = []
     for factor in FACTORS:
-        typed = (
-            {**dict(asked.params), RATE: float(f"{rate * factor:.3g}")} if factor != 1 else dict(asked.params)
-        )
-        found.append(with_trainer(job, str(Term(asked.name, tuple(sorted(typed.items())))), known))
-    return found
+        params = dict(term.params)
+        if factor != 1:
+            params[RATE] = float(f"{base_rate * factor:.3g}")
+        jobs.append(with_trainer(job, str(Term(term.name, tuple(sorted(params.items())))), registry))
+    return jobs
 
 
-def with_trainer(job: Job, trainer: str, known: Registry) -> Job:
+def with_trainer(job: Job, trainer: str, registry: Registry) -> Job:
     """Return the job with another trainer."""
-    return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), known)
+    return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), registry)
 
 
 def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
-    """Choose the best validation headline of candidates; raises RunError where none was scored."""
+    """Choose the candidate with the best validation score; raises RunError if none was scored."""
     metric = jobs[0].probe.metrics[0]
-    by_plan = {result.plan.identity: result.validation.get(metric.name) for result in results}
-    tried = {rate(job): by_plan.get(job.plan.identity) for job in jobs}
+    scores = {result.plan.identity: result.validation.get(metric.name) for result in results}
+    tried = {rate(job): scores.get(job.plan.identity) for job in jobs}
     scored = {rate(job): job for job in jobs if tried[rate(job)] is not None}
     spec = jobs[0].plan.spec
     if not scored:
-        asked = f"tuning {spec.structure} on {spec.probe}"
-        raise RunError(asked, "no rate could be scored", "See why the runs failed.")
+        request = f"tuning {spec.structure} on {spec.probe}"
+        raise RunError(request, "no rate could be scored", "See why the runs failed.")
     sign = 1 if metric.better == "lower" else -1
-    best = min(scored, key=lambda one: sign * (tried[one] or 0.0))
+    best_rate = min(scored, key=lambda candidate: sign * (tried[candidate] or 0.0))
+    best = scored[best_rate]
     return Choice(
         probe=spec.probe,
         structure=spec.structure,
         metric=metric.name,
         tried=tried,
-        rate=best,
-        trainer=scored[best].plan.spec.trainer,
+        rate=best_rate,
+        trainer=best.plan.spec.trainer,
         rejected=tuple(
             job.plan.identity
             for factor, job in zip(FACTORS, jobs, strict=True)
-            if factor != 1 and job is not scored[best]
+            if factor != 1 and job is not best
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Work carries out the run whose specification lies in a folder, whoever put it there."""
+"""Carries out the run whose specification lies in a folder, whoever put it there."""
 
 from __future__ import annotations
 
@@ -19,34 +19,47 @@ if TYPE_CHECKING:
 
 def work(
     path: Path,
-    known: Registry,
+    registry: Registry,
     device: str | None = None,
     timeout: float | None = None,
     allow_code: bool = False,
     patience: float = 0,
 ) -> Result:
-    """Carry out the run of a folder, going on from its checkpoint; return the result, as it is stored there.
+    """Carry out a folder's run, from its checkpoint if there is one.
 
-    allow_code: run the Python files that the specification names, if they are those that it was made of.
-    Raises UsageError where code is not allowed, StoreError where the specification is not whole or what it
-    rests on has changed since, Claimed where another process is at it for longer than `patience` seconds,
-    Stopped where a signal came, once a checkpoint is saved.
+    Args:
+        path: The folder.
+        registry: The installed components.
+        device: As for `run_job`.
+        timeout: As for `run_job`.
+        allow_code: Whether to run the Python files that the specification names, if they have not changed.
+        patience: Seconds to wait for another process that holds the folder's lock.
+
+    Returns:
+        The result, which is also stored in the folder.
+
+    Raises:
+        UsageError: The specification names code, and `allow_code` is false.
+        StoreError: The specification is not whole, or its components have changed.
+        RunLocked: Another process held the lock for too long.
+        Stopped: A signal came; a checkpoint is saved.
     """
     plan = Folder(path).read_spec()
     if (files := code_in(plan)) and not allow_code:
-        found = f"it names code to run: {', '.join(files)}"
-        raise UsageError(f"working at {path}", found, "Read that code; then type --allow-code.")
+        problem = f"it names code to run: {', '.join(files)}"
+        raise UsageError(f"working at {path}", problem, "Read that code; then type --allow-code.")
     hold(plan)
-    job = make_job(plan.spec, known)
+    job = make_job(plan.spec, registry)
     if job.plan.identity != plan.identity:
-        what = ", ".join(changed(plan, job.plan)) or "what it rests on"
-        raise StoreError(f"working at {path}", f"{what} has changed since it was planned", "Plan it again.")
-    store, folder = Store(path.parent), Folder(path)
-    if folder.path not in {twin.path for twin in store.twins(job.plan)}:
+        changes = ", ".join(changed(plan, job.plan)) or "what it depends on"
         raise StoreError(
-            f"working at {path}", "its name is not that of its run", "Name the folder as it was."
+            f"working at {path}", f"{changes} has changed since it was planned", "Plan it again."
         )
+    store, folder = Store(path.parent), Folder(path)
+    if folder.path not in {rerun.path for rerun in store.twins(job.plan)}:
+        problem = "its name is not that of its run"
+        raise StoreError(f"working at {path}", problem, "Give the folder its old name.")
     outcome = carry_out(
-        job, known, device=device, store=store, patience=patience, timeout=timeout, only=folder
+        job, registry, device=device, store=store, patience=patience, timeout=timeout, only=folder
     )
     return outcome.result

@@ -1,1 +1,1 @@
-"""Storage keeps runs on disk: what was asked, how far it came, what was found."""
+"""Storage keeps runs on disk: plan, progress and result."""

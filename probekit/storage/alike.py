@@ -1,4 +1,4 @@
-"""Results are alike where they may be counted together: of one question, of one structure, or reruns."""
+"""Equivalence: which results may be counted together, as one probe, one structure, or reruns of one plan."""
 
 from __future__ import annotations
 
@@ -12,87 +12,88 @@ from probekit.storage.result import Environment, Result
 CLOSE, ELSEWHERE = 1e-6, 1e-3
 """Relative tolerances: on the same kind of machine with as many threads, and on another."""
 NUMERICAL = ("torch", "device", "threads", "denormals", "machine")
-"""What of an environment decides the last digits of a number."""
+"""The fields of an environment that decide the last digits of a number."""
 Item = TypeVar("Item")
 
 
-def tolerance(one: Environment, other: Environment) -> float:
+def tolerance(first: Environment, second: Environment) -> float:
     """Return the relative tolerance between numbers of two environments.
 
-    A GPU adds in no fixed order, so that its numbers are never as close as those of a CPU.
+    A GPU adds in no fixed order, so its numbers are never as close as a CPU's.
     """
-    same = all(getattr(one, name) == getattr(other, name) for name in NUMERICAL)
-    return CLOSE if same and one.device == "cpu" else ELSEWHERE
+    same = all(getattr(first, name) == getattr(second, name) for name in NUMERICAL)
+    return CLOSE if same and first.device == "cpu" else ELSEWHERE
 
 
-def asks_alike(one: Result, other: Result) -> bool:
-    """Return whether two runs answer the same question, so that their scores may share a column.
+def asks_alike(first: Result, second: Result) -> bool:
+    """Return whether two runs have the same probe, so that their scores may share a column.
 
-    Of what probekit 0.1 stored, the hash of the probe's source decides.
+    For results of probekit 0.1, the hash of the probe's source decides.
     """
-    if one.plan.question != other.plan.question:
+    if first.plan.question != second.plan.question:
         return False
-    first, second = one.behaviour.probe, other.behaviour.probe
-    if not first or not second:
-        return not first and not second and one.plan.asker.source == other.plan.asker.source
-    return not difference(first, second, tolerance(one.environment, other.environment))
+    numbers, other_numbers = first.behaviour.probe, second.behaviour.probe
+    if not numbers or not other_numbers:
+        return not numbers and not other_numbers and first.plan.asker.source == second.plan.asker.source
+    return not difference(numbers, other_numbers, tolerance(first.environment, second.environment))
 
 
 def asks_as(result: Result, numbers: Numbers) -> bool:
-    """Return whether a run answers the question that these numbers of a probe are of."""
+    """Return whether a run's probe behaves as these numbers say."""
     return bool(result.behaviour.probe) and not difference(result.behaviour.probe, numbers, ELSEWHERE)
 
 
-def answers_alike(one: Result, other: Result) -> bool:
-    """Return whether two runs are of one structure and trainer, so that their seeds may share a row."""
-    return not answer_difference(one, other)
+def answers_alike(first: Result, second: Result) -> bool:
+    """Return whether two runs have the same structure and trainer, so that their seeds may share a row."""
+    return not answer_difference(first, second)
 
 
-def answer_difference(one: Result, other: Result) -> str:
-    """Return in words how the structures or trainers of two runs differ; "" where they do not."""
-    for used, twin in zip(_answering(one.plan), _answering(other.plan), strict=False):
-        if used.syntax != twin.syntax and not pinned_alike(one.plan, other.plan):
+def answer_difference(first: Result, second: Result) -> str:
+    """Return in words how the structures or trainers of two runs differ; "" if they do not."""
+    for used, counterpart in zip(_other_components(first.plan), _other_components(second.plan), strict=False):
+        if used.syntax != counterpart.syntax and not pinned_alike(first.plan, second.plan):
             return f"the code of {used.kind} {used.name}"
-        if (used.files, used.source, used.version) != (twin.files, twin.source, twin.version):
+        if any(getattr(used, name) != getattr(counterpart, name) for name in ("files", "source", "version")):
             return f"the {used.kind} {used.name}"
-    relative = tolerance(one.environment, other.environment)
-    first, second = one.behaviour, other.behaviour
-    if differing := difference(first.structure, second.structure, relative):
+    relative = tolerance(first.environment, second.environment)
+    behaviour, reference = first.behaviour, second.behaviour
+    if differing := difference(behaviour.structure, reference.structure, relative):
         return differing
-    return difference(first.recipe, second.recipe, relative) if first.recipe and second.recipe else ""
+    if not behaviour.recipe or not reference.recipe:
+        return ""
+    return difference(behaviour.recipe, reference.recipe, relative)
 
 
-def is_rerun(one: Result, other: Result) -> bool:
-    """Return whether two runs of one request came from the same code: the newer then replaces the older.
+def is_rerun(first: Result, second: Result) -> bool:
+    """Return whether two runs of one plan came from the same code, so that the newer replaces the older.
 
-    One that failed before anything was known of it counts as a rerun.
+    A run that failed before its first steps were known counts as a rerun.
     """
-    if any(run.status == "failed" and not run.behaviour.training for run in (one, other)):
+    if any(run.status == "failed" and not run.behaviour.training for run in (first, second)):
         return True
-    if not asks_alike(one, other) or not answers_alike(one, other):
+    if not asks_alike(first, second) or not answers_alike(first, second):
         return False
-    first, second = one.behaviour.training, other.behaviour.training
-    return not difference(first, second, tolerance(one.environment, other.environment))
+    relative = tolerance(first.environment, second.environment)
+    return not difference(first.behaviour.training, second.behaviour.training, relative)
 
 
 def group_alike(items: Sequence[Item], alike: Callable[[Item, Item], bool]) -> list[list[Item]]:
-    """Return the items in groups whose members are like the first of their group, in order."""
+    """Return the items in groups, in order; each member is equivalent to the first of its group."""
     groups: list[list[Item]] = []
     for item in items:
-        for group in groups:
-            if alike(group[0], item):
-                group.append(item)
-                break
-        else:
+        group = next((group for group in groups if alike(group[0], item)), None)
+        if group is None:
             groups.append([item])
+        else:
+            group.append(item)
     return groups
 
 
-def pinned_alike(one: Plan, other: Plan) -> bool:
-    """Return whether two plans rest on the same releases, so that nothing of their code can differ."""
-    return bool(one.pins) and one.pins == other.pins
+def pinned_alike(first: Plan, second: Plan) -> bool:
+    """Return whether two plans use the same releases, so that their code cannot differ."""
+    return bool(first.pins) and first.pins == second.pins
 
 
-def _answering(plan: Plan) -> Iterator[Used]:
-    """Yield the components that answer a probe."""
+def _other_components(plan: Plan) -> Iterator[Used]:
+    """Yield the components other than the probe."""
     return (used for used in plan.components if used.kind != "probe")

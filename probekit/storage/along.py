@@ -1,4 +1,4 @@
-"""Along is how a score goes along a probe's axis of difficulty, bin by bin."""
+"""A difficulty curve is a score along a probe's difficulty axis, bin by bin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 
 class Point(BaseModel):
-    """A bin, from start up to stop: the mean over the items in it, and within what it lies (95 %)."""
+    """One bin, from start up to stop: the mean over its items and the 95 % interval of that mean."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,9 +21,12 @@ class Point(BaseModel):
 
 
 class Along(BaseModel):
-    """Points of one network, of bins that hold an item; controls: those of closed-form controls, by name.
+    """One network's score along a difficulty axis.
 
-    solved: the mean from which a bin is solved, None where nothing is said of that.
+    Attributes:
+        points: The bins that hold an item.
+        controls: The curves of closed-form controls, by name.
+        solved: The mean from which a bin counts as solved; None if the axis has no such threshold.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,8 +42,10 @@ class Along(BaseModel):
 
     @property
     def limit(self) -> float | None:
-        """How hard it gets before a bin is not solved, from the easiest on: the greatest edge below which all
-        are; the easiest's start where none is. None where nothing is said of that."""
+        """The greatest edge below which all bins are solved, from the easiest bin up.
+
+        The start of the easiest bin if that one is not solved; None without a threshold.
+        """
         if self.solved is None or not self.points:
             return None
         limit = self.points[0].start

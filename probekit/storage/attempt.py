@@ -1,4 +1,4 @@
-"""An attempt is one sitting at a run; those that ended without a word, as by a crash, are counted."""
+"""An attempt is one session of a run; attempts that ended without an error, as in a crash, are counted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from probekit.storage import disk
 from probekit.storage.folder import LOG, Folder
 
 ATTEMPT = "attempt.json"
-DEATHS = 2
-"""How often a run may end its process at one place before it is not tried again unasked."""
-TAIL = 4096
-"""Bytes of a log's end that hold its last row."""
-JOBS = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID", "RAY_JOB_ID")
-"""Where queues tell a process which job it is."""
+MAX_DEATHS = 2
+"""How often a run may kill its process at one stage before it is no longer retried by itself."""
+TAIL_BYTES = 4096
+"""Enough bytes of a log's end for its last row."""
+JOB_VARIABLES = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID", "RAY_JOB_ID")
+"""Environment variables in which queues name the job of a process."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """What a sitting is at: the stage; and how often one died there, with as many rows in the log."""
+    """A session's record on disk.
+
+    Attributes:
+        folder: The run's folder.
+        code: A digest of the components' code.
+        died: The stage and the rows of the log at which the last attempt died; "" if it did not.
+        deaths: How many attempts in a row died there.
+    """
 
     folder: Folder
     code: str = ""
@@ -31,28 +38,28 @@ class Attempt:
     deaths: int = 0
 
     @contextlib.contextmanager
-    def of(self, stage: str) -> Iterator[None]:
-        """Keep on disk what is being done, as long as it is done."""
-        at = {"stage": stage, "code": self.code, "died": self.died, "deaths": self.deaths}
-        self.folder.write_json(ATTEMPT, {**at, "step": last_step(self.folder)[0], "job": job()})
+    def record_stage(self, stage: str) -> Iterator[None]:
+        """Write to disk which stage the session is in."""
+        fields = {"stage": stage, "code": self.code, "died": self.died, "deaths": self.deaths}
+        self.folder.write_json(ATTEMPT, {**fields, "step": last_step(self.folder)[0], "job": queue_job()})
         yield
 
 
-def job() -> str:
-    """Return the job of a queue that this process is, as "SLURM_JOB_ID 12"; "" where it is none."""
-    return ", ".join(f"{name} {os.environ[name]}" for name in JOBS if os.environ.get(name))
+def queue_job() -> str:
+    """Return the queue's job of this process, as "SLURM_JOB_ID 12"; "" outside a queue."""
+    return ", ".join(f"{name} {os.environ[name]}" for name in JOB_VARIABLES if os.environ.get(name))
 
 
 def last_step(folder: Folder) -> tuple[int, int | None]:
-    """Return the step of a log's last whole row, and of how many; 0 and None where there is none."""
+    """Return the step of a log's last whole row and the total number of steps; 0 and None without one."""
     try:
-        rows = disk.tail(folder.path / LOG, TAIL).splitlines()
+        lines = disk.tail(folder.path / LOG, TAIL_BYTES).splitlines()
     except StoreError:
         return 0, None
-    for row in reversed(rows):
+    for line in reversed(lines):
         try:
-            found = json.loads(row)
-            return int(found["step"]), int(found["steps"]) if "steps" in found else None
+            row = json.loads(line)
+            return int(row["step"]), int(row["steps"]) if "steps" in row else None
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
     return 0, None
@@ -60,34 +67,41 @@ def last_step(folder: Folder) -> tuple[int, int | None]:
 
 @contextlib.contextmanager
 def attempted(folder: Folder, code: str) -> Iterator[Attempt]:
-    """Begin a sitting. Raises RunError where two before it died at the same place, of the same code.
+    """Begin an attempt.
 
-    Ctrl-C, a signal that is heard and whatever is raised are no deaths; a kill that nothing can hear is one.
+    Ctrl-C, a handled signal and any exception do not count as deaths; a kill that cannot be handled does.
+
+    Args:
+        folder: The run's folder.
+        code: A digest of the components' code.
+
+    Raises:
+        RunError: Two attempts with the same code died at the same stage.
     """
-    place, deaths = death(folder, code)
+    stage, deaths = read_death(folder, code)
     try:
-        if deaths >= DEATHS:
+        if deaths >= MAX_DEATHS:
             raise RunError(
                 "trying it again",
-                f"its process ended without a word {deaths} times at the same place ({place})",
-                "See what the system says of it (memory, a crash in native code); --force tries again.",
+                f"its process died {deaths} times at the same stage ({stage})",
+                "See the system's log (memory, a crash in native code); --force tries again.",
             )
-        yield Attempt(folder, code, place, deaths)
+        yield Attempt(folder, code, stage, deaths)
     finally:
-        if not deaths >= DEATHS:
+        if deaths < MAX_DEATHS:
             disk.remove(folder.path / ATTEMPT)
 
 
-def death(folder: Folder, code: str) -> tuple[str, int]:
-    """Return where the sitting before this one died, and how many did so there in turn; "" and 0 for none.
+def read_death(folder: Folder, code: str) -> tuple[str, int]:
+    """Return where the last attempt died, and how many in a row did so there; "" and 0 for none.
 
-    code: what tells the code of the components from another; a death of other code says nothing of this one.
+    A death under other code does not count: it says nothing about this one.
     """
     try:
         fields = folder.read_json(ATTEMPT)
         if fields.get("code") != code:
             return "", 0
-        place = f"{fields['stage']}, after {folder.log().count(bytes([10]))} rows of the log"
-        return place, 1 + (int(fields["deaths"]) if fields["died"] == place else 0)
-    except (StoreError, KeyError, TypeError, ValueError):  # none, or not whole: nothing rests on it
+        stage = f"{fields['stage']}, after {folder.log().count(bytes([10]))} rows of the log"
+        return stage, 1 + (int(fields["deaths"]) if fields["died"] == stage else 0)
+    except (StoreError, KeyError, TypeError, ValueError):  # missing or not whole: nothing depends on it
         return "", 0

@@ -1,4 +1,4 @@
-"""A behaviour is what a run was seen to do, in numbers: by it one code is told from another."""
+"""A behaviour is what a run was observed to do, in numbers that identify its code."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from itertools import chain
 from pydantic import BaseModel, ConfigDict
 
 Numbers = dict[str, float | str]
-"""Numbers by what they are, in words; hashes are text."""
+"""Numbers by description; hashes are text."""
 NOISE = 1e-3
-"""The share of the largest number of a kind, times the tolerance, below which a difference is rounding."""
+"""Share of the largest number of a kind, times the tolerance, below which a difference is rounding."""
 
 
 class Behaviour(BaseModel):
-    """What was seen of a run before and in its first steps.
+    """What was observed before a run and in its first steps.
 
-    probe: hashes of the first items of each split, and what loss, metrics and controls give for made-up
-    answers. structure: outputs and gradient norms of the network built from seed 0. training: the losses of
-    the first three steps, and each parameter's gradient norm at the first; of a trainer that reports no
-    steps its first row. recipe: the same from seed 0, by which the trainings of two seeds are told apart;
-    empty of a trainer that reports no steps. seconds: what training took until all of these were known.
+    Attributes:
+        probe: Hashes of the first items of each split; loss, metrics and controls for made-up answers.
+        structure: Outputs and gradient norms of the network built from seed 0.
+        training: Losses of the first three steps and each parameter's gradient norm at the first; the
+            first row for a trainer that reports no steps.
+        recipe: The same from seed 0, to compare the trainings of two seeds; empty for a trainer that
+            reports no steps.
+        seconds: Training time until all of these were known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,37 +36,41 @@ class Behaviour(BaseModel):
 
     @property
     def reports_steps(self) -> bool:
-        """Return whether the trainer reported its steps one by one."""
+        """Whether the trainer reported its steps one by one."""
         return any(name.startswith("loss of step") for name in self.training)
 
 
 def difference(stored: Numbers, now: Numbers, relative: float) -> str:
     """Return in words the first number that differs, as "loss of step 1: 0.0412 stored, 0.0377 now".
 
-    A number that is missing on one side differs. "" where all agree within the tolerance. Numbers of one
-    kind, which their first word names, are as exact as the largest of them.
+    A number that one side lacks differs. Numbers of one kind, named by their first word, are as exact as
+    the largest of them.
+
+    Returns:
+        The difference; "" if all numbers agree within the relative tolerance.
     """
     largest: dict[str, float] = defaultdict(float)
     for name, value in chain(stored.items(), now.items()):
         if isinstance(value, float):
-            largest[name.partition(" ")[0]] = max(largest[name.partition(" ")[0]], abs(value))
+            kind = name.partition(" ")[0]
+            largest[kind] = max(largest[kind], abs(value))
     for name in dict.fromkeys((*stored, *now)):
         before, after = stored.get(name), now.get(name)
         if isinstance(before, float) and isinstance(after, float):
-            noise = NOISE * largest[name.partition(" ")[0]]
-            if abs(before - after) <= relative * max(abs(before), abs(after), noise):
+            scale = max(abs(before), abs(after), NOISE * largest[name.partition(" ")[0]])
+            if abs(before - after) <= relative * scale:
                 continue
         elif before == after:
             continue
-        return f"{name}: {_show(before, after)} stored, {_show(after, before)} now"
+        return f"{name}: {_format_number(before, after)} stored, {_format_number(after, before)} now"
     return ""
 
 
-def _show(value: float | str | None, other: float | str | None) -> str:
-    """Return a number with as many digits as tell it from the other."""
+def _format_number(value: float | str | None, reference: float | str | None) -> str:
+    """Return a number with enough digits to differ from the reference."""
     if value is None:
         return "none"
-    if not isinstance(value, float) or not isinstance(other, float):
+    if not isinstance(value, float) or not isinstance(reference, float):
         return str(value)[:12]
     short = f"{value:.4g}"
-    return short if short != f"{other:.4g}" else repr(value)
+    return short if short != f"{reference:.4g}" else repr(value)

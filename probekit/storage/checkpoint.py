@@ -1,4 +1,4 @@
-"""A checkpoint is a run half done: weights, trainer's state and length of the log, all in one file."""
+"""A checkpoint is an unfinished run in one file: weights, trainer's state and length of the log."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a run has come: steps, rows of the log, seconds of training, the trainer's state there and that
-    of the global generators."""
+    """A run's progress.
+
+    Attributes:
+        steps: Training steps.
+        rows: Rows of the log.
+        seconds: Seconds of training.
+        trainer: The trainer's state.
+        generators: The state of the global random number generators.
+    """
 
     steps: int = 0
     rows: int = 0
@@ -30,30 +37,33 @@ class Reached:
     generators: Mapping[str, Any] | None = None
 
 
-def save(folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, here: Environment) -> None:
-    """Write a checkpoint; raises StoreError where the disk does not take it."""
+def save(
+    folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, environment: Environment
+) -> None:
+    """Write a checkpoint; raises StoreError if the disk refuses."""
     # the trainer first: one that trains elsewhere brings the weights here then
     moments, trainer_state = pack(trainer.state_dict(), "trainer")
     weights, model_state = pack(dict(model.state_dict()), "model")
-    drawn, generators = pack(reached.generators, "generators")
+    rng_tensors, rng_state = pack(reached.generators, "generators")
     about = {
         "model": model_state,
         "trainer": trainer_state,
-        "generators": generators,
+        "generators": rng_state,
         "steps": reached.steps,
         "rows": reached.rows,
         "seconds": reached.seconds,
         "log": folder.sync_log(),
-        "environment": here.model_dump(),
+        "environment": environment.model_dump(),
     }
-    folder.write_tensors(CHECKPOINT, {**weights, **moments, **drawn}, about)
+    folder.write_tensors(CHECKPOINT, {**weights, **moments, **rng_tensors}, about)
 
 
-def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
-    """Load the folder's checkpoint into the model and cut the log to it; start afresh where there is none.
+def restore(folder: Folder, model: nn.Module, environment: Environment) -> Reached:
+    """Load the folder's checkpoint into the model and cut the log to it; start afresh without one.
 
-    Raises StoreError where it is not whole, where its weights do not fit the network, or where another
-    environment made it: what follows would then not be the run that began.
+    Raises:
+        StoreError: The checkpoint is not whole, its weights do not fit the network, or it was made in
+            another environment, so that the rest would not be the run that began.
     """
     path = folder.path / CHECKPOINT
     if not os.path.lexists(path):
@@ -61,20 +71,20 @@ def restore(folder: Folder, model: nn.Module, here: Environment) -> Reached:
         return Reached()
     tensors, about = folder.read_tensors(CHECKPOINT)
     try:
-        changed = here.changes(about["environment"])
+        changes = environment.changes(about["environment"])
         trainer, weights = unpack(about["trainer"], tensors), unpack(about["model"], tensors)
-        log = str(about["log"])
+        log_hash = str(about["log"])
         generators = unpack(about["generators"], tensors)
         reached = Reached(about["steps"], about["rows"], about["seconds"], trainer, generators)
     except (KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"reading {path}", f"it is no checkpoint ({error!r})", ANEW) from error
-    if changed:
-        found = f"it was begun elsewhere ({'; '.join(changed)})"
-        raise StoreError(f"going on in {folder.path}", found, f"Go on there. {ANEW}")
+        raise StoreError(f"reading {path}", f"it is not a checkpoint ({error!r})", ANEW) from error
+    if changes:
+        problem = f"it was begun in another environment ({'; '.join(changes)})"
+        raise StoreError(f"going on in {folder.path}", problem, f"Go on there. {ANEW}")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        found = f"the weights of its checkpoint do not fit the network ({reason(error)})"
-        raise StoreError(f"going on in {folder.path}", found, ANEW) from error
-    folder.cut_log(reached.rows, log)
+        problem = f"the weights of its checkpoint do not fit the network ({reason(error)})"
+        raise StoreError(f"going on in {folder.path}", problem, ANEW) from error
+    folder.cut_log(reached.rows, log_hash)
     return reached

@@ -1,8 +1,8 @@
-"""A claim is one process's hold of a folder: it names host and process, beats, and dies with them.
+"""A run's lock: one process holds a folder, and the lock is freed when that process dies.
 
-Two locks make it. The system's own, freed by the kernel when its holder dies, decides on one machine, also
-where a process sleeps for long. Over a shared disk, where it may hold nothing, a lease decides: a file that
-its holder touches; who sees it untouched for `LIFE`, by a clock of its own, may take it.
+It has two parts. The OS lock, which the kernel frees when its owner dies, decides on one machine, even if a
+process sleeps for long. On a shared disk the OS lock may not reach other machines, so a lease decides: a file
+that its owner touches; a process that sees it untouched for `LIFE`, by its own clock, may take it over.
 """
 
 from __future__ import annotations
@@ -25,119 +25,133 @@ from probekit.storage.disk import ROOM, SAFE
 LOCK, LEASE = ".lock", ".lease"
 LIFE, BEAT = 120.0, 20.0
 """Seconds after which an untouched lease may be taken over, and between two touches."""
-UNWRITTEN = 1.0
-"""Seconds that a lease may be empty; who makes one writes into it at once."""
-PATIENCE = 0.5
-"""Seconds between two looks at how far another process is."""
-NO_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
-"""Why a folder that can be read takes no lock."""
+MAX_EMPTY = 1.0
+"""Seconds that a lease may be empty; a process that makes one writes into it at once."""
+POLL = 0.5
+"""Seconds between two attempts to take a lock that another process holds."""
+UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
+"""Errors of a folder that can be read but not locked."""
 SETTLED = LIFE + BEAT
-"""Seconds of waiting after which a claim that is still held has a holder that lives."""
+"""Seconds after which the owner of a lock that is still held is alive."""
 
 
 class Claimed(StoreError):
-    """Another process is at a run; by: its host and process, where they are known; lives: whether it is sure
-    to be there, since this machine's own lock says so."""
+    """Another process runs this run.
 
-    def __init__(self, path: Path, by: str = "", lives: bool = False) -> None:
-        found = f"another process is running it{f' ({by})' if by else ''}"
-        super().__init__(f"running in {path}", found, "Wait for it, or give another --store DIR.")
-        self.by, self.lives = by, lives
+    Attributes:
+        by: The owner's host and process, if known.
+        lives: Whether the owner is alive for sure, as this machine's OS lock is held.
+    """
+
+    def __init__(self, path: Path, owner: str = "", is_alive: bool = False) -> None:
+        problem = f"another process is running it{f' ({owner})' if owner else ''}"
+        super().__init__(f"running in {path}", problem, "Wait for it, or use another --store DIR.")
+        self.by, self.lives = owner, is_alive
 
 
 class Claim:
-    """A folder's locks, held by this process or not."""
+    """A folder's OS lock and lease."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = FileLock(path / LOCK, fallback_to_soft=False)
+        self.system_lock = FileLock(path / LOCK, fallback_to_soft=False)
         self.lease = SoftFileLease(path / LEASE, lease_duration=LIFE, heartbeat_interval=BEAT)
-        self.mine = False
+        self.has_system_lock = False
 
-    def holder(self) -> str:
-        """Return who holds the lease, as "process 12 on host"; "" where nobody does, or it cannot be read."""
+    def describe_owner(self) -> str:
+        """Return the lease's owner, as "process 12 on host"; "" if there is none or it cannot be read."""
         owner = self.lease.owner
         return "" if owner is None else f"process {owner.pid} on {owner.hostname}"
 
-    def take(self, timeout: float) -> None:
-        """Take both locks; raises Timeout where another holds one after so many seconds, OSError where the
-        disk refuses. Once it is taken, the system's lock is kept between two tries."""
-        if not self.path.is_dir():  # it would be made anew by who locks it
+    def acquire(self, timeout: float) -> None:
+        """Take both locks; the OS lock, once taken, is kept between two calls.
+
+        Raises:
+            Timeout: Another process holds one of them after `timeout` seconds.
+            OSError: The disk refuses.
+        """
+        if not self.path.is_dir():  # the lock would create the folder
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        if not self.mine:
-            # a disk that has no such lock is left to the lease
+        if not self.has_system_lock:
+            # on a disk without OS locks, the lease alone decides
             with contextlib.suppress(NotImplementedError):
-                self.lock.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
-            self.mine = True
-        self.drop_empty_lease()
-        self.lease.acquire(timeout=timeout, poll_interval=PATIENCE / 5)
+                self.system_lock.acquire(timeout=timeout, poll_interval=POLL / 5)
+            self.has_system_lock = True
+        self._drop_empty_lease()
+        self.lease.acquire(timeout=timeout, poll_interval=POLL / 5)
 
-    def drop_empty_lease(self) -> None:
-        """Remove a lease whose holder was killed before it wrote who it is: nothing else ever would."""
-        path, begun, first = self.path / LEASE, time.monotonic(), None
+    def _drop_empty_lease(self) -> None:
+        """Remove a lease whose owner was killed before it wrote its name: nothing else ever would."""
+        path, start, inode = self.path / LEASE, time.monotonic(), None
         with contextlib.suppress(FileNotFoundError):
-            while (found := path.lstat()).st_size == 0 and first in (None, found.st_ino):
-                if not stat.S_ISREG(found.st_mode):
+            while (status := path.lstat()).st_size == 0 and inode in (None, status.st_ino):
+                if not stat.S_ISREG(status.st_mode):
                     return
-                first = found.st_ino
-                if time.monotonic() - begun > UNWRITTEN:
+                inode = status.st_ino
+                if time.monotonic() - start > MAX_EMPTY:
                     path.unlink()
-                time.sleep(PATIENCE / 5)
+                time.sleep(POLL / 5)
 
-    def check(self) -> None:
-        """Raise StoreError where another process took the lease, as this one was not heard of for long."""
-        if (lost := self.lease.compromise) is not None:
-            if not self.path.is_dir():
-                raise StoreError(f"running in {self.path}", *GONE)
-            found = (
-                f"its claim was lost ({lost.reason}), as after a sleep: {self.holder() or 'somebody'} has it"
-            )
-            raise StoreError(f"running in {self.path}", found, "The same command shows what came of it.")
+    def check_lease(self) -> None:
+        """Raise StoreError if another process took the lease because this one went silent for long."""
+        if (lost := self.lease.compromise) is None:
+            return
+        if not self.path.is_dir():
+            raise StoreError(f"running in {self.path}", *GONE)
+        owner = self.describe_owner() or "another process"
+        problem = f"its lock was lost ({lost.reason}), as after a sleep: {owner} has it"
+        raise StoreError(f"running in {self.path}", problem, "The same command shows the result.")
 
-    def free(self) -> None:
+    def release(self) -> None:
         """Release both locks."""
         self.lease.release()
-        self.lock.release()
+        self.system_lock.release()
 
 
 @contextlib.contextmanager
 def claimed(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[Claim]:
-    """Hold a folder alone.
+    """Hold a folder's lock.
 
-    waiting: called now and then while another process holds it, and may raise to end the waiting; without it
-    that raises Claimed. A claim does not outlive the process on one machine, nor its machine by more than
-    `LIFE` seconds. Raises StoreError where the disk refuses.
+    On one machine the lock ends with its process; if the machine disappears, within `LIFE` seconds.
+
+    Args:
+        path: The folder.
+        waiting: Called repeatedly while another process holds the lock; may raise to stop waiting. None
+            to not wait.
+
+    Raises:
+        RunLocked: Another process holds the lock, and `waiting` is None.
+        StoreError: The disk refuses.
     """
-    claim, held = Claim(path), False
+    lock, is_acquired = Claim(path), False
     try:
-        while not held:
+        while not is_acquired:
             try:
-                claim.take(0 if waiting is None else PATIENCE)
-                held = True
+                lock.acquire(0 if waiting is None else POLL)
+                is_acquired = True
             except Timeout:
                 if waiting is None:
-                    raise Claimed(path, claim.holder(), not claim.mine) from None
+                    raise Claimed(path, lock.describe_owner(), not lock.has_system_lock) from None
                 waiting()
             except OSError as error:
                 raise StoreError(f"locking {path}", *explain_refusal(error, ROOM, path / LOCK)) from error
-        yield claim
+        yield lock
     finally:
-        claim.free()
+        lock.release()
 
 
 @contextlib.contextmanager
 def held_to_read(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a folder while it is read.
+    """Hold a folder's lock while it is read.
 
-    Where nothing can be written, as on a read-only disk, it is not held: it is then looked at whether
-    another process holds it.
+    On a read-only disk no lock can be taken; then this only checks that no other process holds it.
 
     Args:
         path: The folder.
-        waiting: As for `claimed`.
+        waiting: As for `lock_folder`.
 
     Raises:
-        Claimed: Another process is at it.
+        RunLocked: Another process holds the lock.
         StoreError: The disk refuses.
     """
     with contextlib.ExitStack() as stack:
@@ -145,31 +159,31 @@ def held_to_read(path: Path, waiting: Callable[[], None] | None = None) -> Itera
             stack.enter_context(claimed(path, waiting))
         except StoreError as error:
             cause = error.__cause__
-            if not isinstance(cause, OSError) or cause.errno not in NO_WRITING:
+            if not isinstance(cause, OSError) or cause.errno not in UNWRITABLE:
                 raise
-            while is_held(path):
+            while is_locked(path):
                 if waiting is None:
-                    raise Claimed(path, Claim(path).holder()) from None
+                    raise Claimed(path, Claim(path).describe_owner()) from None
                 waiting()
-                time.sleep(PATIENCE)
+                time.sleep(POLL)
         yield
 
 
-def is_held(path: Path) -> bool:
-    """Tell whether a process holds a folder in which nothing can be written.
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a folder that cannot be written.
 
-    A lease of this machine says nothing where the system's lock is free: its holder has died.
+    A lease of this machine does not count if the OS lock is free: its owner has died.
     """
     is_free = False
     with contextlib.suppress(OSError):
-        handle = os.open(path / LOCK, os.O_RDONLY | SAFE)
+        descriptor = os.open(path / LOCK, os.O_RDONLY | SAFE)
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             is_free = True
         except BlockingIOError:
             return True
         finally:
-            os.close(handle)
+            os.close(descriptor)
     owner = Claim(path).lease.owner
     if owner is None or (is_free and owner.hostname == socket.gethostname()):
         return False

@@ -1,4 +1,4 @@
-"""Learning is what the log of a run tells: the loss, step by step, and whether training kept its footing."""
+"""The loss curve in a run's log, and whether training stayed stable."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from probekit.storage.result import Result
 
 Points = list[tuple[float, float]]
 SPIKE = 2.0
-"""A loss that rises to more than this multiple of what it began at has lost what was learned until then."""
+"""A loss that rises above this multiple of the first loss has lost what was learned."""
 
 
 def logged(folder: Folder, result: Result | None = None) -> Points:
-    """Return (step, loss) of each row of a run's log that has both.
+    """Return (step, loss) for each row of a run's log that has both.
 
-    result: what says how the log was stored. Raises StoreError where it is not as it was.
+    Args:
+        folder: The run's folder.
+        result: The result that holds the log's sha256, to check the log.
+
+    Raises:
+        StoreError: The log is not as it was stored.
     """
     content = folder.read(LOG, result) if result and LOG in result.files else folder.log()
     points = []
@@ -33,10 +38,10 @@ def logged(folder: Folder, result: Result | None = None) -> Points:
 
 
 def spike(points: Points) -> float | None:
-    """Return to what multiple of the first loss a later one rose, never to fall to where it had been.
+    """Return the multiple of the first loss to which a later loss rose without recovering.
 
-    None where training kept its footing or found it again: a spike in the middle of a course that then goes
-    on to lower losses leaves no trace in the score.
+    None if training stayed stable or recovered: a spike that is followed by lower losses than before
+    leaves no trace in the score.
     """
     losses = [loss for _, loss in points]
     if len(losses) < 2 or losses[0] <= 0:

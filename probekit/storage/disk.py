@@ -1,4 +1,4 @@
-"""The disk gives and takes whole files: regular ones, of bounded size, reached through no link."""
+"""Disk access to whole files: regular ones, of bounded size, reached through no link."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ from typing import BinaryIO
 
 from probekit.errors import StoreError, explain_refusal
 
-ANEW = "Type --force to run anew beside it; nothing is deleted."
-ROOM = "Make room, or name another place with --store DIR; the same command then goes on."
-# through no link, and without waiting for the other end of a pipe
+ANEW = "Type --force to start a new run; nothing is deleted."
+ROOM = "Free disk space, or name another folder with --store DIR; then type the same command again."
+# follow no link, and do not wait for the other end of a pipe
 SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
+CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
 NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES})
-"""How a disk says that it syncs no folders, and a folder that it may not be read."""
+"""Errors of disks that cannot sync folders, and of folders that may not be read."""
 
 
 def read(path: Path, most: int) -> bytes:
-    """Return a file's content, of `most` bytes or fewer.
+    """Return a file's content.
 
-    Raises StoreError where it is missing, larger, a link, a pipe, a device or a folder: a store may have been
-    written by anyone.
+    Args:
+        path: The file.
+        most: The largest allowed size in bytes.
+
+    Raises:
+        StoreError: The file is missing, too large, a link, a pipe, a device or a folder: anyone may have
+            written the store.
     """
-    with _opened(path) as (file, size):
+    with _open_regular(path) as (file, size):
         if size > most:
             raise StoreError(f"reading {path}", f"it has {size:,} bytes, more than {most:,}", ANEW)
-        content = file.read(size + 1)  # as large a room is set apart at once as is asked for
+        content = file.read(size + 1)  # read() reserves the whole size that is asked for
         if len(content) > size:
             content += file.read(most + 1 - len(content))
     if len(content) > most:
@@ -41,37 +46,37 @@ def read(path: Path, most: int) -> bytes:
 
 
 def tail(path: Path, most: int) -> bytes:
-    """Return a file's last bytes, `most` or fewer; raises StoreError as `read` does, but for its size."""
-    with _opened(path) as (file, size):
+    """Return at most `most` bytes from a file's end; raises as `read_file`, but not for a large file."""
+    with _open_regular(path) as (file, size):
         file.seek(max(0, size - most))
         return file.read(most)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a regular file to read it, and give its size."""
-    asked = f"reading {path}"
+def _open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file for reading; yields the file and its size."""
+    request = f"reading {path}"
     try:
         with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise StoreError(asked, "it is no regular file", ANEW)
-            yield file, about.st_size
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise StoreError(request, "it is not a regular file", ANEW)
+            yield file, status.st_size
     except (OSError, MemoryError) as error:
-        found, hint = explain_refusal(error, ANEW, path)
+        problem, hint = explain_refusal(error, ANEW, path)
         if os.path.islink(path):
-            found = "it is a link, which is not followed"
-        raise StoreError(asked, found, hint) from error
+            problem = "it is a link, and probekit does not follow links"
+        raise StoreError(request, problem, hint) from error
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; raises StoreError where the disk refuses.
+    """Write a file whole or not at all; raises StoreError if the disk refuses.
 
-    The draft has a name that nobody can foresee and is opened anew, so that it is no link laid out for it.
+    The draft's name is random and the file must be new, so that nobody can plant a link there.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     try:
-        with open(os.open(draft, NEW, 0o666), "wb") as file:
+        with open(os.open(draft, CREATE_FLAGS, 0o666), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -84,17 +89,16 @@ def write(path: Path, content: bytes) -> None:
 
 
 def fresh(path: Path) -> BinaryIO:
-    """Open a file to write it as it comes, in place of what lies there; raises StoreError where the disk
-    refuses."""
+    """Replace a file by a new one, open for writing; raises StoreError if the disk refuses."""
     try:
         path.unlink(missing_ok=True)
-        return open(os.open(path, NEW, 0o666), "wb")
+        return open(os.open(path, CREATE_FLAGS, 0o666), "wb")
     except (OSError, MemoryError) as error:
         raise refused(path, error) from error
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file; raises StoreError where the disk refuses or the path is a link or a pipe."""
+    """Append to a file; raises StoreError if the disk refuses or the path is a link or a pipe."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE, 0o666), "ab") as file:
             file.write(content)
@@ -103,7 +107,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file if it is there; raises StoreError where the disk refuses."""
+    """Remove a file if it exists; raises StoreError if the disk refuses."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -111,7 +115,7 @@ def remove(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """See to it that what was appended outlives a loss of power."""
+    """Flush a file to disk, so that it survives a power loss; raises StoreError if the disk refuses."""
     try:
         with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
             os.fsync(file.fileno())
@@ -120,40 +124,40 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """See to it that what was renamed within a folder stays so after a loss of power.
+    """Flush a folder's entries to disk, so that renames survive a power loss.
 
     Raises:
         StoreError: The disk refuses.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(handle)
+            os.fsync(descriptor)
         finally:
-            os.close(handle)
+            os.close(descriptor)
     except OSError as error:
         if error.errno not in NO_SYNC:
             raise refused(path, error) from error
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a regular file to where there is none, with its times, so that it outlives a loss of power.
+    """Copy a regular file with its times to a new path, so that the copy survives a power loss.
 
     Raises:
-        StoreError: The source cannot be read, or the disk does not take the copy.
+        StoreError: The source cannot be read, the target exists, or the disk refuses.
     """
-    with _opened(source) as (file, _):
+    with _open_regular(source) as (file, _):
         try:
-            with open(os.open(target, NEW, 0o666), "wb") as copied:
-                shutil.copyfileobj(file, copied)
-                copied.flush()
-                times = os.fstat(file.fileno())
-                os.utime(copied.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
-                os.fsync(copied.fileno())
+            with open(os.open(target, CREATE_FLAGS, 0o666), "wb") as duplicate:
+                shutil.copyfileobj(file, duplicate)
+                duplicate.flush()
+                status = os.fstat(file.fileno())
+                os.utime(duplicate.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+                os.fsync(duplicate.fileno())
         except (OSError, MemoryError) as error:
             raise refused(target, error) from error
 
 
 def refused(path: Path, error: BaseException) -> StoreError:
-    """Return the error that says why a file or folder could not be written."""
+    """Return the error that explains why a file or folder could not be written."""
     return StoreError(f"writing {path}", *explain_refusal(error, ROOM, path))

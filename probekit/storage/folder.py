@@ -28,10 +28,10 @@ SCORES, MEASURED, CASES = "scores.safetensors", "measured.safetensors", "cases.p
 ANSWERS, BEHAVIOUR = "answers.safetensors", "behaviour.json"
 SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
 OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
-"""What a folder holds one of, or it is no run's."""
-MOST_JSON, MOST_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
-"""Bytes that a file of JSON, a log and any file may have at the most."""
-LONGEST_NAME = 255
+"""A run's folder holds at least one of these."""
+MAX_JSON, MAX_LOG, MOST = 16 << 20, 256 << 20, 8 << 30
+"""The largest JSON file, log and file of any kind, in bytes."""
+MAX_NAME = 255
 """Bytes of a file's name."""
 
 
@@ -40,60 +40,63 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.claim: Claim | None = None
+        self.run_lock: Claim | None = None
 
     @contextlib.contextmanager
     def claimed(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the folder alone, as `claim.claimed` says; a write is refused once the hold is lost."""
-        with claimed(self.path, waiting) as claim:
-            self.claim = claim
+        """Hold the folder's lock, as `lock_folder` does; writes are refused once the lock is lost."""
+        with claimed(self.path, waiting) as lock:
+            self.run_lock = lock
             try:
                 yield
             finally:
-                self.claim = None
+                self.run_lock = None
 
-    def held(self) -> None:
-        """Raise StoreError where this process held the folder and holds it no more."""
-        if self.claim is not None:
-            self.claim.check()
+    def check_lock(self) -> None:
+        """Raise StoreError if this process has lost its lock on the folder."""
+        if self.run_lock is not None:
+            self.run_lock.check_lease()
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file whole or not at all; return its sha256. Raises StoreError where the disk refuses, or
-        another process took the folder over."""
-        self.held()
+        """Write a file whole or not at all and return its sha256.
+
+        Raises:
+            StoreError: The disk refuses, or another process took over the folder.
+        """
+        self.check_lock()
         disk.write(self.path / name, content)
         return hashlib.sha256(content).hexdigest()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         disk.remove(self.path / name)
 
     def write_json(self, name: str, fields: Mapping[str, Any]) -> str:
-        """Write JSON with a digest of itself, so that an edited one is noticed; return the file's sha256."""
+        """Write JSON with a checksum; return the file's sha256."""
         return self.write(name, seal(fields))
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Read what write_json wrote; raises StoreError where it is missing, edited or foreign."""
-        with self._reading(name):
-            return unseal(parse(disk.read(self.path / name, MOST_JSON)))
+        """Read what `write_json` wrote; raises StoreError if it is missing, edited or foreign."""
+        with self._explain_corruption(name):
+            return unseal(parse(disk.read(self.path / name, MAX_JSON)))
 
     def write_spec(self, plan: Plan) -> None:
-        """Store the plan, with a digest of itself."""
+        """Store the plan."""
         self.write_json(SPEC, plan.model_dump(mode="json"))
 
     def read_spec(self) -> Plan:
-        """Read the plan. Raises StoreError where it is missing, edited or foreign."""
+        """Read the plan; raises StoreError if it is missing, edited or foreign."""
         return plan_in(self.path / SPEC)
 
     def hold_spec(self, plan: Plan) -> None:
-        """Raise StoreError where the folder's plan is lost, or another than this."""
+        """Raise StoreError if the folder's plan is missing or another than this."""
         if self.read_spec().identity != plan.identity:
             raise StoreError(f"going on in {self.path}", f"its {SPEC} is of another run", ANEW)
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
     ) -> str:
-        """Write tensors and JSON about them, with a digest of both; return the file's sha256."""
+        """Write tensors and JSON about them with a checksum; return the file's sha256."""
         try:
             content = seal_tensors(tensors, about or {})
         except (MemoryError, RuntimeError) as error:
@@ -105,17 +108,22 @@ class Folder:
     def read_tensors(
         self, name: str, result: Result | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Read what write_tensors wrote, as the result says it was stored, or as its own digest says.
+        """Read what `write_tensors` wrote.
 
-        Raises StoreError where it is missing, truncated, edited or foreign.
+        Args:
+            name: The file.
+            result: The result that holds the file's sha256; None to check the file's own checksum.
+
+        Raises:
+            StoreError: The file is missing, truncated, edited or foreign.
         """
         content = self.read(name, result) if result else disk.read(self.path / name, MOST)
-        with self._reading(name):
+        with self._explain_corruption(name):
             return unseal_tensors(content, checked=result is not None)
 
     @contextlib.contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-        """Raise StoreError where what was read is broken."""
+    def _explain_corruption(self, name: str) -> Iterator[None]:
+        """Raise StoreError for a corrupt file and for a lack of memory."""
         try:
             yield
         except Broken as error:
@@ -126,97 +134,101 @@ class Folder:
             raise StoreError(f"reading {self.path / name}", *explain_refusal(error, ANEW)) from error
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Append a row to the log. Raises StoreError where the disk does not take it."""
-        self.held()
+        """Append a row to the log; raises StoreError if the disk refuses."""
+        self.check_lock()
         disk.append(self.path / LOG, (as_json(row) + "\n").encode())
 
     def log(self, rows: int | None = None) -> bytes:
-        """Return the log's first rows, by default all. Raises StoreError where it has fewer."""
+        """Return the log's first rows, by default all; raises StoreError if it has fewer."""
         path = self.path / LOG
-        lines = disk.read(path, MOST_LOG).splitlines(keepends=True) if path.exists() else []
+        lines = disk.read(path, MAX_LOG).splitlines(keepends=True) if path.exists() else []
         if rows is not None and sum(line.endswith(b"\n") for line in lines[:rows]) < rows:
             raise StoreError(f"reading {path}", f"it has fewer than the {rows} rows that were written", ANEW)
         return b"".join(lines[:rows])
 
     def sync_log(self) -> str:
-        """See to it that what was appended outlives a loss of power; return the log's sha256."""
+        """Flush the log to disk, so that it survives a power loss; return its sha256."""
         if (self.path / LOG).exists():
             disk.sync(self.path / LOG)
         return hashlib.sha256(self.log()).hexdigest()
 
     def cut_log(self, rows: int, digest: str) -> None:
-        """Keep the log's first rows: what follows was written after the checkpoint and will be written again.
+        """Cut the log to its first rows, as the rows after a checkpoint will be written again.
 
-        Raises StoreError where they are not those whose sha256 the checkpoint kept.
+        Raises:
+            StoreError: The rows do not have the sha256 in the checkpoint.
         """
-        kept = self.log(rows)
-        if hashlib.sha256(kept).hexdigest() != digest:
-            found = f"one of its first {rows} rows was changed after it was written"
-            raise StoreError(f"reading {self.path / LOG}", found, ANEW)
-        self.write(LOG, kept)
+        content = self.log(rows)
+        if hashlib.sha256(content).hexdigest() != digest:
+            problem = f"one of its first {rows} rows was changed after it was written"
+            raise StoreError(f"reading {self.path / LOG}", problem, ANEW)
+        self.write(LOG, content)
 
     def write_result(self, result: Result) -> None:
-        """Store a result with a digest of itself, so that an edited one is noticed."""
+        """Store a result."""
         self.write_json(RESULT, result.model_dump(mode="json"))
 
     def read_result(self) -> Result:
-        """Read the result. Raises StoreError where it is missing, edited, foreign or of a newer probekit."""
-        asked = f"reading {self.path / RESULT}"
+        """Read the result; raises StoreError if it is missing, edited, foreign or of a newer probekit."""
+        request = f"reading {self.path / RESULT}"
         try:
-            with self._reading(RESULT):
-                fields = parse(disk.read(self.path / RESULT, MOST_JSON))
-                form = fields.get("format")
-                if isinstance(form, int) and form > FORMAT:
-                    found = f"a newer probekit wrote it (format {form}, this one reads {FORMAT})"
-                    raise StoreError(
-                        asked, found, "Upgrade probekit, or name another place with --store DIR."
-                    )
+            with self._explain_corruption(RESULT):
+                fields = parse(disk.read(self.path / RESULT, MAX_JSON))
+                version = fields.get("format")
+                if isinstance(version, int) and version > FORMAT:
+                    problem = f"a newer probekit wrote it (format {version}, this one reads {FORMAT})"
+                    hint = "Upgrade probekit, or name another folder with --store DIR."
+                    raise StoreError(request, problem, hint)
                 return Result.model_validate(unseal(fields))
         except ValidationError as error:
-            raise StoreError(asked, f"it is no whole result ({error.error_count()} faults)", ANEW) from error
+            problem = f"it is not a valid result ({error.error_count()} errors)"
+            raise StoreError(request, problem, ANEW) from error
 
     def is_done(self) -> bool:
         """Return whether the folder holds the result of a run that did not fail."""
         return (self.path / RESULT).is_file() and self.read_result().status == "done"
 
     def check_files(self, result: Result, but: str = "") -> None:
-        """Raise StoreError where a file the result names is missing or not as it was stored.
+        """Raise StoreError if a file of the result is missing or not as it was stored.
 
-        but: one that is checked where it is read, as it is large.
+        Args:
+            result: The result.
+            but: A large file to skip, as the caller checks it later.
         """
         for name in result.files:
             if name != but:
                 self.read(name, result)
 
     def read(self, name: str, result: Result) -> bytes:
-        """Return a file of the result. Raises StoreError where it is missing or not as it was stored."""
+        """Return a file of the result; raises StoreError if it is missing or not as it was stored."""
         if not is_file_name(name):
             raise StoreError(f"reading {self.path}", f"{quoted(name)} names no file within it", ANEW)
         content = disk.read(self.path / name, MOST)
         if hashlib.sha256(content).hexdigest() != result.files.get(name):
-            raise StoreError(
-                f"reading {self.path / name}", f"{name} is truncated or was changed after it was stored", ANEW
-            )
+            problem = f"{name} is truncated or was changed after it was stored"
+            raise StoreError(f"reading {self.path / name}", problem, ANEW)
         return content
 
 
 def is_file_name(text: str) -> bool:
-    """Tell whether a stored text can name a file within a folder: printable, of one part, of 255 bytes."""
-    one_part = text not in ("", ".", "..") and "/" not in text
-    return one_part and text.isprintable() and len(text.encode()) <= LONGEST_NAME
+    """Return whether a stored text can name a file in a folder: printable, one part, at most 255 bytes."""
+    is_one_part = text not in ("", ".", "..") and "/" not in text
+    return is_one_part and text.isprintable() and len(text.encode()) <= MAX_NAME
 
 
 def plan_in(path: Path) -> Plan:
-    """Read a plan that was stored. Raises StoreError where it is missing, edited or foreign.
+    """Read a stored plan; one of version 0.1.0 carries no checksum.
 
-    One of version 0.1.0 carries no digest.
+    Raises:
+        StoreError: It is missing, edited or foreign.
     """
-    asked = f"reading {path}"
+    request = f"reading {path}"
     try:
-        fields = parse(disk.read(path, MOST_JSON))
-        older = DIGEST not in fields and fields.keys() <= Plan.model_fields.keys()
-        return Plan.model_validate(fields if older else unseal(fields))
+        fields = parse(disk.read(path, MAX_JSON))
+        is_old = DIGEST not in fields and fields.keys() <= Plan.model_fields.keys()
+        return Plan.model_validate(fields if is_old else unseal(fields))
     except Broken as error:
-        raise StoreError(asked, str(error), ANEW) from error
+        raise StoreError(request, str(error), ANEW) from error
     except ValidationError as error:
-        raise StoreError(asked, f"it is no specification ({error.error_count()} faults)", ANEW) from error
+        problem = f"it is not a valid specification ({error.error_count()} errors)"
+        raise StoreError(request, problem, ANEW) from error

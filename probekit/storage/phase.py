@@ -1,4 +1,4 @@
-"""A phase is how far a run is that has no result yet: queued, running, preempted or lost."""
+"""A phase is the state of a run without a result: queued, running, preempted or lost."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from probekit.storage.folder import CHECKPOINT, LOG, RESULT, Folder
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What a folder without a result says: its plan, what is going on, and the steps done of how many.
+    """The state of a run without a result.
 
-    name: "queued" where nobody began it; "running" where a process holds it, `by` which; "preempted" where
-    one saved a checkpoint and ended; "lost" where one ended without a word, as when it is killed. The last
-    two go on from the checkpoint there is. left: seconds that one that runs needs yet.
+    Attributes:
+        plan: Its plan.
+        name: "queued": not begun; "running": a process holds the lock; "preempted": a process saved a
+            checkpoint and ended; "lost": a process died. The last two go on from their checkpoint.
+        step: Steps done.
+        steps: Steps in total, if known.
+        by: The process that runs it, and its job in a queue.
+        left: Seconds until a running one is done, if that can be estimated.
     """
 
     plan: Plan
@@ -30,9 +35,10 @@ class Phase:
 
 
 def phase(folder: Folder) -> Phase:
-    """Look at a folder, holding it for an instant to learn whether another process does.
+    """Return a folder's phase; takes its lock for an instant to learn whether another process holds it.
 
-    Raises StoreError where its plan cannot be read.
+    Raises:
+        StoreError: The plan cannot be read.
     """
     plan = folder.read_spec()
     step, steps = last_step(folder)
@@ -40,28 +46,32 @@ def phase(folder: Folder) -> Phase:
         with folder.claimed():
             if (folder.path / ATTEMPT).exists():
                 return Phase(plan, "lost", step, steps)
-            begun = (folder.path / CHECKPOINT).exists()
-    except Claimed as claim:
-        job, left = pace(folder, step, steps)
-        return Phase(plan, "running", step, steps, ", ".join(filter(None, (claim.by, job))), left)
-    return Phase(plan, "preempted" if begun else "queued", step, steps)
+            has_checkpoint = (folder.path / CHECKPOINT).exists()
+    except Claimed as error:
+        job, seconds_left = pace(folder, step, steps)
+        owner = ", ".join(filter(None, (error.by, job)))
+        return Phase(plan, "running", step, steps, owner, seconds_left)
+    return Phase(plan, "preempted" if has_checkpoint else "queued", step, steps)
 
 
 def pace(folder: Folder, step: int, steps: int | None) -> tuple[str, float | None]:
-    """Return which job a sitting is, and the seconds it needs yet, as its log grew since training began; None
-    where that cannot be told."""
+    """Return the queue's job of a session and its remaining seconds, from the growth of its log.
+
+    The seconds are None if they cannot be estimated.
+    """
     try:
         fields = folder.read_json(ATTEMPT)
-        passed = (folder.path / LOG).stat().st_mtime - (folder.path / ATTEMPT).stat().st_mtime
+        seconds = (folder.path / LOG).stat().st_mtime - (folder.path / ATTEMPT).stat().st_mtime
         job, done = str(fields.get("job", "")), step - int(fields.get("step", 0))
     except (StoreError, OSError, TypeError, ValueError):
         return "", None
-    known = steps is not None and done > 0 and passed > 0
-    return job, (steps - step) * passed / done if known and steps is not None else None
+    if steps is None or done <= 0 or seconds <= 0:
+        return job, None
+    return job, (steps - step) * seconds / done
 
 
 def unfinished(folder: Folder) -> Phase | None:
-    """Return the phase of a run that has no result, None where there is one or the plan cannot be read."""
+    """Return the phase of a run without a result; None if there is one or the plan cannot be read."""
     if (folder.path / RESULT).exists():
         return None
     try:

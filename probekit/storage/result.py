@@ -1,4 +1,4 @@
-"""A result is what was found: scores, floors, what the network cost, and on what machine."""
+"""A result is what a run stored: scores, floors, the network's cost, and the machine."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from probekit.storage.along import Along
 from probekit.storage.behaviour import Behaviour
 
 Number = Annotated[float | None, AfterValidator(finite)]
-"""None where it is not finite, whoever wrote it."""
+"""None if it is not finite, whoever wrote it."""
 Scores = dict[str, Number]
-Ends = dict[str, tuple[float, float]]
+Intervals = dict[str, tuple[float, float]]
 FORMAT = 3
-"""Raised when the fields of a result change."""
+"""Raise it when the fields of a result change."""
 
 
 class Environment(BaseModel):
-    """Where a run happened: recorded, not part of its identity. machine: the kind of its processor."""
+    """Where a run happened; recorded, but not part of its identity.
+
+    Attributes:
+        machine: The kind of processor.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,40 +39,56 @@ class Environment(BaseModel):
     machine: str = ""
 
     def changes(self, was: Mapping[str, Any]) -> list[str]:
-        """Return in words how this environment differs from the fields of another, which came before.
+        """Return in words how this environment differs from an earlier one's fields.
 
         The kind of processor is left out: a run may go on on another.
         """
-        fields = self.model_dump(exclude={"machine"})
+        current = self.model_dump(exclude={"machine"})
         before = {"denormals": "kept", **was}
         return [
-            f"{key} was {before.get(key)}, here {fields[key]}"
-            for key in fields
-            if before.get(key) != fields[key]
+            f"{key} was {before.get(key)}, here {value}"
+            for key, value in current.items()
+            if before.get(key) != value
         ]
 
 
-def finite_ends(intervals: Ends) -> Ends:
-    """Return the intervals both of whose ends are finite."""
+def drop_nonfinite_intervals(intervals: Intervals) -> Intervals:
+    """Return the intervals that have two finite ends."""
     return {name: ends for name, ends in intervals.items() if None not in map(finite, ends)}
 
 
 class Result(BaseModel):
-    """What was found.
+    """The result of a run.
 
-    metrics: test means; train: means over as many training items; validation: means over the validation
-    split, by which a recipe may be chosen; harder: over the harder split of a probe that has one; controls:
-    each closed-form control's means on the same test items, by name; floors: the best of these; ceiling:
-    what the best of solvers expects of them in the headline metric, None for a probe that leaves nothing to
-    be guessed. None stands for a metric that applies to no item, or is not finite for one; unscored: why, by
-    name, of the other splits as train/NAME. intervals: 95 % of the test mean over items (one seed says
-    nothing of the noise between seeds); counts: how many items each is over. measured: properties measured
-    rather than learned; their maps are in measured.safetensors. spike: to what multiple of its first the
-    loss rose without coming back, None where training kept its footing. seconds: training alone, over all
-    sittings. flops: of one forward pass of one item. weights: sha256 over the final weights. missing: why
-    something beside the scores was not found, by what it is. put_back: what its code changed of the process
-    and was put back, by what was going on. along: scores along the probe's axis. error: why it failed.
-    files: sha256 by name. stored: when, in seconds since 1970, UTC; 0 where probekit 0.1.0 wrote it.
+    A score of None belongs to a metric that applies to no item or is not finite for one.
+
+    Attributes:
+        metrics: Means over the test split.
+        train: Means over as many training items.
+        validation: Means over the validation split, by which a recipe may be chosen.
+        harder: Means over the extrapolation split, if the probe has one.
+        unscored: Why a score is None, by name; of other splits as train/NAME.
+        spike: The multiple of its first value to which the loss rose without recovering; None if
+            training stayed stable.
+        controls: Each closed-form control's means on the same test items, by name.
+        floors: The best of these.
+        ceiling: The expected score of an optimal solver in the headline metric; None for a probe that
+            leaves nothing to guess.
+        intervals: 95 % intervals of the test means over items; one seed says nothing about the noise
+            between seeds.
+        counts: The number of items behind each interval.
+        measured: Properties that are measured rather than learned; measured.safetensors has their maps.
+        seconds: Seconds of training over all sessions.
+        flops: FLOPs of one forward pass of one item.
+        weights: The sha256 of the final weights.
+        missing: Why a diagnostic is missing, by name.
+        put_back: What the run's code changed in the process and probekit restored, by stage.
+        along: Scores along the probe's difficulty axis.
+        error: Why the run failed.
+        restored: How the stored network differs from the trained one; "" if it does not.
+        unrepeatable: How the first steps differ when they are repeated; "" if they do not.
+        files: The sha256 of each file by name.
+        stored: When it was stored, in seconds since 1970 UTC; 0 if probekit 0.1.0 wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,7 +105,7 @@ class Result(BaseModel):
     controls: dict[str, Scores] = {}
     floors: Scores = {}
     ceiling: Number = None
-    intervals: Annotated[Ends, AfterValidator(finite_ends)] = {}
+    intervals: Annotated[Intervals, AfterValidator(drop_nonfinite_intervals)] = {}
     counts: dict[str, int] = {}
     measured: Annotated[dict[str, float], AfterValidator(finite_alone)] = {}
     steps: int = 0
@@ -104,26 +124,23 @@ class Result(BaseModel):
     stored: FiniteFloat = 0.0
 
     def __repr__(self) -> str:
-        """Say it in a line; `model_dump()` says all of it."""
+        """Return one line; `model_dump()` has all fields."""
         spec = self.plan.spec
-        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None)
-        said = scores.split(", ")[0] if self.status == "done" else self.error[:80]
-        asked = f"{spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}"
-        return plain(f"<Result: {marked(asked)}: {said}>")
+        scores = [f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None]
+        outcome = "".join(scores[:1]) if self.status == "done" else self.error[:80]
+        request = f"{spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}"
+        return plain(f"<Result: {marked(request)}: {outcome}>")
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
+        columns = (self.metrics, self.train, self.floors)
         rows = [
-            [name, *("-" if value is None else f"{value:.4f}" for value in of)]
-            for name, *of in (
-                (name, score, self.train.get(name), self.floors.get(name))
-                for name, score in self.metrics.items()
-            )
+            [name, *("-" if (value := scores.get(name)) is None else f"{value:.4f}" for scores in columns)]
+            for name in self.metrics
         ]
-        return table(
-            repr(self), ["metric", "test", "training", "floor"], rows, [self.error] if self.error else []
-        )
+        notes = [self.error] if self.error else []
+        return table(repr(self), ["metric", "test", "training", "floor"], rows, notes)
 
     @property
     def caution(self) -> str:
@@ -132,12 +149,12 @@ class Result(BaseModel):
         return "; ".join(filter(None, (self.restored, repeats)))
 
     def place(self, metric: str, perfect: float) -> float | None:
-        """Return where a score lies between its floor (0) and perfect (1), None where either is unknown."""
+        """Return a metric's normalised score, from floor (0) to perfect (1); None if that is undefined."""
         return place(self.metrics.get(metric), self.floors.get(metric), perfect)
 
 
 def place(value: float | None, floor: float | None, perfect: float) -> float | None:
-    """Return where a score lies from floor (0) to perfect (1), None where that says nothing."""
+    """Return a score normalised from floor (0) to perfect (1); None if that is undefined."""
     if value is None or floor is None or floor == perfect or finite(perfect) is None:
         return None
     return finite((value - floor) / (perfect - floor))

@@ -1,4 +1,4 @@
-"""A root is a store's top folder: what in it may be a run, who changes it, and how something leaves it."""
+"""A root is a store's top folder: which entries may be runs, and how folders are locked and removed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from probekit.errors import StoreError, UsageError, explain_refusal
+from probekit.plans.plan import Plan
 from probekit.storage import disk
 
 MERGING, TRASH = ".merging", ".trash-"
-"""Where a root keeps runs that are being copied into it, and what the names of folders begin with that are
-being removed from it."""
-UNREMOVED = "Type `probekit store verify`, and see who may write there."
-ELSEWHERE = "Name another place with --store DIR."
+"""The folder of runs that are being copied into a root, and the prefix of folders that are being removed."""
+UNREMOVED = "Type `probekit store verify`, and check who may write there."
+ELSEWHERE = "Name another folder with --store DIR."
+OLD_NAME = re.compile(r"-([0-9a-f]{12})(?:-\d+)?$")
+"""How a folder's name ends in probekit 0.1."""
 
 
 def is_listed(name: str) -> bool:
-    """Tell whether a name in a root may be that of a run: what is set aside has a hidden one."""
+    """Return whether an entry of a root may be a run: entries that are set aside have hidden names."""
     return not name.startswith(".")
 
 
 def listed(root: Path) -> list[str]:
-    """List the names in a root that may be those of runs, in order; none where there is no root.
+    """Return the names in a root that may be runs, in order; none if there is no root.
 
     Raises:
         StoreError: The root cannot be read.
@@ -40,54 +43,77 @@ def listed(root: Path) -> list[str]:
         raise refused(root, error) from error
 
 
-def checked_root(given: Path | str) -> Path:
-    """Return the place of a store that somebody named.
+def checked_root(root: Path | str) -> Path:
+    """Return the path of a store that the user named.
 
     Raises:
-        UsageError: It is no place: an empty text, or one that no path can hold.
+        UsageError: The text is empty or no path can hold it.
     """
-    text = str(given)
+    text = str(root)
     if not text.strip() or "\0" in text:
-        found = "it is empty" if not text.strip() else "no path holds a zero byte"
-        raise UsageError(f"the store {text!r}", found, "Name a folder, as probekit-runs, or leave it out.")
-    return Path(given)
+        problem = "it is empty" if not text.strip() else "a path cannot hold a zero byte"
+        raise UsageError(f"the store {text!r}", problem, "Name a folder, as probekit-runs, or leave it out.")
+    return Path(root)
+
+
+def place_in_store(name: str, plan: Plan) -> int | None:
+    """Return a folder's number among its plan's reruns, from 0; None if it is of another plan.
+
+    Folders of probekit 0.1 end in digits that were computed differently; any are accepted.
+    """
+    old = any(used.source for used in plan.components) and OLD_NAME.search(name)
+    return place_of(name, old.group(1) if old else plan.identity[:12])
+
+
+def place_of(name: str, ending: str) -> int | None:
+    """Return a folder's number among its plan's reruns, from 0; None if it is of another plan.
+
+    Args:
+        name: The folder's name; in all but the first rerun, a number from 2 follows the ending.
+        ending: The identity's first digits.
+    """
+    _, separator, number = f"-{name}".rpartition(f"-{ending}")
+    if not separator or number == "":
+        return 0 if separator else None
+    is_numbered = number.startswith("-") and number[1:].isdecimal() and str(int(number[1:])) == number[1:]
+    return int(number[1:]) - 1 if is_numbered and int(number[1:]) > 1 else None
 
 
 @contextlib.contextmanager
 def hold_root(root: Path) -> Iterator[None]:
-    """Hold a root while a folder is looked for and made, which takes no time.
+    """Lock a root while a folder in it is looked up and made, which takes no time.
 
-    Where the disk locks no folders, as some that are reached over a network, nothing is held.
+    Some network disks cannot lock folders; there, nothing is locked.
 
     Raises:
         StoreError: The root cannot be opened.
     """
     try:
-        handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise refused(root, error) from error
     try:
         with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def refused(root: Path, error: OSError) -> StoreError:
-    """Return the error that says why a root cannot be read or written."""
-    found, hint = explain_refusal(error, ELSEWHERE)
+    """Return the error that explains why a root cannot be read or written."""
+    problem, hint = explain_refusal(error, ELSEWHERE)
     if os.path.isfile(root):
-        found = "there is a file of that name"
+        problem = "there is a file of that name"
     elif error.errno == errno.ENAMETOOLONG:
         hint = f"{hint} {ELSEWHERE}"
-    return StoreError(f"keeping runs in {root}", found, hint)
+    return StoreError(f"keeping runs in {root}", problem, hint)
 
 
 def discard(path: Path, root: Path) -> None:
-    """Remove a folder of a root: renamed first, so that what an interruption leaves is no half of a run.
+    """Remove a folder of a root; it is renamed first, so that an interruption leaves no half a run.
 
-    Another process may remove the same folder at the same time. Nothing is made, as a disk may be full.
+    Another process may remove the same folder at the same time. Nothing is created: the disk may be full.
 
     Raises:
         StoreError: The disk refuses.
@@ -104,12 +130,12 @@ def discard(path: Path, root: Path) -> None:
 
 
 def trash_of(root: Path) -> list[Path]:
-    """Return what removals that were interrupted, or are at work, have left of a root's folders."""
+    """Return the folders in a root whose removal was interrupted or is under way."""
     return sorted(root.glob(f"{TRASH}*"))
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder or a file that no command lists, though another process may remove it too.
+    """Remove a file or a folder that no command lists, though another process may remove it too.
 
     Raises:
         StoreError: The disk refuses.

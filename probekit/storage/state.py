@@ -1,4 +1,4 @@
-"""A state is nested dicts and lists of tensors and JSON values, packed flat for safetensors and unpacked."""
+"""A state is nested dicts and lists of tensors and JSON values, packed flat for safetensors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ TENSOR, STRIDE, FLOAT = "$tensor", "$stride", "$float"
 
 
 def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
-    """Return the tensors by path, and the rest as JSON with their paths and strides in their places.
+    """Return a state's tensors by path, and the rest as JSON that refers to them by path and stride.
 
-    Strides are part of a state: an optimiser's moments must lie in memory as the weights do, and files keep
-    tensors in C order. Keys must be text. Raises TypeError for what is neither a tensor nor JSON.
+    Strides are part of a state: an optimiser's moments must lie in memory as the weights do, and files
+    store tensors in C order.
+
+    Raises:
+        TypeError: A value is neither a tensor nor JSON, or a key is not text.
     """
     import torch
 
     tensors: dict[str, Tensor] = {}
 
-    def walk(value: Any, path: str) -> Any:
+    def pack_value(value: Any, path: str) -> Any:
         if isinstance(value, torch.Tensor):
             tensors[path] = value
             dense = torch.empty_like(value, device="meta")
@@ -30,20 +33,20 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
         if isinstance(value, Mapping):
             if not all(isinstance(key, str) for key in value):
                 raise TypeError(f"{path} has keys that are not text")
-            return {key: walk(inner, f"{path}/{key}") for key, inner in value.items()}
+            return {key: pack_value(inner, f"{path}/{key}") for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [walk(inner, f"{path}/{i}") for i, inner in enumerate(value)]
-        if isinstance(value, float) and not isfinite(value):  # as the best loss before the first
+            return [pack_value(inner, f"{path}/{i}") for i, inner in enumerate(value)]
+        if isinstance(value, float) and not isfinite(value):  # a best loss starts at infinity
             return {FLOAT: str(value)}
         if value is None or isinstance(value, str | int | float | bool):
             return value
         raise TypeError(f"{path} is a {type(value).__name__}, neither a tensor nor JSON")
 
-    return tensors, walk(state, prefix)
+    return tensors, pack_value(state, prefix)
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Return the state that `pack` took apart, tuples as lists. Raises KeyError where a tensor is missing."""
+    """Return the state that `pack_state` flattened, tuples as lists; raises KeyError for a missing tensor."""
     import torch
 
     if isinstance(packed, dict):

@@ -90,7 +90,7 @@ def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store
     card = card_of(store)
     assert card.columns[0].certificate is not None
     assert (card.columns[0].certificate.scale, card.columns[0].certificate.items) == ("smoke", 5)
-    assert "certificate-x: it carries no digest; `probekit certify` makes it anew" in card.left_out
+    assert "certificate-x: it carries no checksum; `probekit certify` makes it anew" in card.left_out
 
 
 def test_published_scores_stand_at_the_papers_scale_alone(

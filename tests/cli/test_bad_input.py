@@ -141,7 +141,7 @@ def test_a_file_where_the_store_should_be_ends_with_1(tmp_path: Path, capsys: Ca
     (tmp_path / "file").write_text("mine")
     code, _, err = call(capsys, *WORDS, "-s", "unet", "--store", str(tmp_path / "file"))
     assert code == 1
-    assert "there is a file of that name. Name another place with --store DIR." in paragraph(err)
+    assert "there is a file of that name. Name another folder with --store DIR." in paragraph(err)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -166,7 +166,7 @@ def test_a_full_disk_ends_with_1_and_the_same_command_goes_on(
         env=environment(None, {}),
     )
     assert done.returncode == 1
-    assert "File too large. Make room" in paragraph(done.stderr)
+    assert "File too large. Free disk space" in paragraph(done.stderr)
     assert not list(tmp_path.glob(f"*/{RESULT}"))
     assert not list(tmp_path.glob("*/.*.draft"))
     (row,) = json.loads(call(capsys, *words, "--json")[1])

@@ -54,7 +54,7 @@ def test_the_number_and_the_limit_are_said(monkeypatch: pytest.MonkeyPatch) -> N
         UsageError, match=r"takes at least 2\.5 GB for data and 1 GB for weights, and this machine"
     ):
         size.held("it", {"data": 2_500_000_000, "weights": 10**9, "activations": 0})
-    with pytest.raises(UsageError, match="what is allowed here is 5 bytes"):
+    with pytest.raises(UsageError, match="the limit here is 5 bytes"):
         size.held("it", {"data": 6}, most=5)
 
 

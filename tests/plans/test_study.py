@@ -65,7 +65,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("timeout = 0.0", "timeout: "),
         ("timeout = nan", "timeout: "),
         ("executor = 3", "executor: "),
-        ("probes = [", "it is no TOML"),
+        ("probes = [", "it is not TOML"),
         ("x" * 2_000_000, "larger than a megabyte"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_run_that_kills_its_process_twice_is_failed_the_third_time_and_force_t
     assert third.returncode == 1
     assert [row["status"] for row in json.loads(third.stdout)] == ["failed", "done"]
     assert (
-        "its process ended without a word 2 times at the same place (training, after 0 rows" in third.stderr
+        "its process died 2 times at the same stage (training, after 0 rows" in third.stderr
     )
     fourth = grid(probekit, tmp_path, end)
     assert [row["status"] for row in json.loads(fourth.stdout)] == ["failed", "stored"]

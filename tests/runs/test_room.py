@@ -82,7 +82,7 @@ def test_a_run_without_room_is_failed_before_it_is_trained(
     monkeypatch.setattr(size, "memory", lambda: 1)
     outcome = carry_out(asked, registry(), device="cpu", store=Store(tmp_path))
     assert outcome.result.status == "failed"
-    assert "what a step of 16 items keeps" in outcome.result.error
+    assert "the activations of a step of 16 items" in outcome.result.error
     assert not (outcome.folder.path / LOG).exists()
 
 

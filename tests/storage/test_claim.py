@@ -28,7 +28,7 @@ from probekit.storage.folder import Folder
 folder = Folder(pathlib.Path({path!r}))
 with folder.claimed():
     # a disk that is shared may hold no lock of the system's for another machine
-    folder.claim.lock.release()
+    folder.run_lock.system_lock.release()
     print("held", flush=True)
     for line in sys.stdin:
         try:
@@ -123,7 +123,7 @@ def test_who_slept_until_its_run_was_taken_over_writes_nothing_more(
         time.sleep(LIFE)
         other.stdin.write("\n")
         other.stdin.flush()
-        assert "its claim was lost" in other.stdout.readline()
+        assert "its lock was lost" in other.stdout.readline()
         Folder(tmp_path).append({"step": 2})
     assert Folder(tmp_path).log().count(b"\n") == 2
 
@@ -134,6 +134,6 @@ def test_a_claim_that_is_lost_is_lost_for_every_write(tmp_path: Path) -> None:
         (tmp_path / LEASE).unlink()
         time.sleep(LIFE)
         for write in (lambda: folder.write("file", b""), lambda: folder.append({"step": 1})):
-            with pytest.raises(StoreError, match="its claim was lost"):
+            with pytest.raises(StoreError, match="its lock was lost"):
                 write()
     folder.write("file", b"")

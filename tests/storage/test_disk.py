@@ -24,7 +24,7 @@ OTHERS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS.keys())
 def test_what_is_no_regular_file_is_not_read(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "it")
-    with pytest.raises(StoreError, match=r"a link, which|no regular file|Is a directory"):
+    with pytest.raises(StoreError, match=r"it is a link|not a regular file|Is a directory"):
         disk.read(tmp_path / "it", 100)
     make(tmp_path / RESULT)
     with pytest.raises(StoreError):
@@ -32,7 +32,7 @@ def test_what_is_no_regular_file_is_not_read(make: Callable[[Path], None], tmp_p
 
 
 def test_a_device_is_not_read_without_end() -> None:
-    with pytest.raises(StoreError, match="no regular file"):
+    with pytest.raises(StoreError, match="not a regular file"):
         disk.read(Path("/dev/zero"), 100)
 
 

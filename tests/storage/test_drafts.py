@@ -60,7 +60,7 @@ def test_a_draft_is_completed_where_it_is_whole_and_dropped_else(
     lay_draft(here.root, only(there).path, shape, but)
     if by == "gc":
         (found,) = leftovers(here)
-        assert found.why == "a copy that a merge did not finish"
+        assert found.why == "an unfinished copy of a merge"
         remove(here, found)
         assert [folder.path.name for folder in here.folders()] == [only(there).path.name] * (not but)
     else:

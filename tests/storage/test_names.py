@@ -12,7 +12,8 @@ from small import ASKED, PROBE, call, done, planned
 from probekit.catalog.grammar import canonical
 from probekit.plans.plan import Plan
 from probekit.storage.folder import RESULT, SPEC
-from probekit.storage.store import Store, place_of
+from probekit.storage.root import place_of
+from probekit.storage.store import Store
 
 Capture = pytest.CaptureFixture[str]
 WORDS = ("--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)", "--device", "cpu", "--json")

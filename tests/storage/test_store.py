@@ -112,9 +112,9 @@ def spoilt(path: Path, how: str) -> None:
     [
         ("edited", "changed after it was stored.*--force"),
         ("newer", f"format {FORMAT + 1}, this one reads {FORMAT}.*Upgrade"),
-        ("nameless", "it carries no digest"),
+        ("nameless", "it carries no checksum"),
         ("truncated", "not whole JSON"),
-        ("a list", "no JSON object"),
+        ("a list", "not a JSON object"),
         ("empty", "not whole JSON"),
         ("binary", "not whole JSON"),
         ("nested", "not whole JSON"),
@@ -228,6 +228,6 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines] == [
         f"writing {tmp_path / name}" for name in ("kept", "tensors", LOG)
     ]
-    assert all("File too large. Make room" in line for line in lines)
+    assert all("File too large. Free disk space" in line for line in lines)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", LOG]
     assert (tmp_path / "kept").read_bytes() == b"old"

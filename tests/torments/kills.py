@@ -77,7 +77,7 @@ def of_runs(folder: Path, times: int, seed: int, by: signal.Signals = signal.SIG
         while (code := run(store, moments.uniform(0, took) if own < KILLS else None, by)) in ENDED:
             own, begun = own + 1, time.monotonic()
         kills += max(1, own)
-        if code == 1 and "its process ended without a word" in why(store):
+        if code == 1 and "its process died" in why(store):
             yield Trial(part, f"{own} kills", "refused")
             continue
         if own == 0:  # the machine is faster now: aim earlier
@@ -118,7 +118,7 @@ def of_grids(folder: Path, times: int, seed: int) -> Iterator[Trial]:
         codes = [process.wait() for process in both]
         code = start(store).wait()
         how = f"of two, ended with {codes}"
-        if code == 1 and "its process ended without a word" in why(store):
+        if code == 1 and "its process died" in why(store):
             yield Trial("grids of two processes, killed", how, "refused")
         elif code:
             yield Trial("grids of two processes, killed", how, "lost", f"exit {code}")

@@ -63,7 +63,7 @@ def judged(part: str, how: str, store: Path, whole: object, code: int) -> Trial:
     """Judge a study that was ended."""
     if code:
         errors = [json.loads(path.read_text())["error"] for path in store.glob("*/result.json")]
-        refused = any("ended without a word" in error for error in errors)
+        refused = any("its process died" in error for error in errors)
         return Trial(part, how, "refused" if refused else "lost", f"exit {code} {errors}")
     return Trial(part, how, "harmless" if trained(store) == whole else "accepted wrong")
 

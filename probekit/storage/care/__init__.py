@@ -1,1 +1,1 @@
-"""Care for a store: its files are verified, other stores merged into it, and what is left over removed."""
+"""Maintenance keeps a store whole: verify, merge and remove garbage."""

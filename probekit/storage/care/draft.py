@@ -1,4 +1,4 @@
-"""A draft is a run that a merge is copying: it lies where no command lists it until it is whole."""
+"""Drafts are runs that a merge is copying; no command lists them until they are whole."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from probekit.storage.folder import Folder
 from probekit.storage.root import MERGING, discard, hold_root, refused, remove_tree, trash_of
 from probekit.storage.store import Store
 
-OLDER = ".merging-"
-"""What the names of drafts began with that lay in the root itself; a run may have been trained in one."""
-LEFT_OUT = frozenset({".lock", ".lease"})
-"""Files that say who holds a folder; drafts of files, which end in .draft, are left out too."""
+OLD_PREFIX = ".merging-"
+"""Prefix of the drafts that older versions kept in the root itself; a run may have been trained in one."""
+LOCK_FILES = frozenset({".lock", ".lease"})
+"""These are not copied, nor are drafts of files, which end in .draft."""
 
 
 @contextlib.contextmanager
 def drafting(store: Store, name: str) -> Iterator[Path]:
-    """Make a folder to copy a run into, held until it is adopted or given up.
+    """Make a folder to copy a run into, locked until it is adopted or dropped.
 
     Args:
-        store: Where the run is to come.
-        name: That of the run's folder.
+        store: The store to copy into.
+        name: The name of the run's folder.
 
     Yields:
-        The path of an empty folder. What still lies there in the end is removed.
+        The path of an empty folder. Whatever is left in it at the end is removed.
 
     Raises:
         StoreError: The store cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        with held_store(store):  # nobody is to find the nest before it is held
+        with lock_store(store):  # no other process may find the nest before it is locked
             nest = make_nest(store)
             stack.callback(remove_nest, store, nest)
             stack.enter_context(Folder(nest).claimed())
@@ -47,8 +47,8 @@ def drafting(store: Store, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def held_store(store: Store) -> Iterator[None]:
-    """Hold the root of a store, made if need be, while drafts in it are looked for or made.
+def lock_store(store: Store) -> Iterator[None]:
+    """Lock the root of a store, which is made if need be, while drafts in it are looked up or made.
 
     Raises:
         StoreError: The store cannot be written.
@@ -62,96 +62,95 @@ def held_store(store: Store) -> Iterator[None]:
 
 
 def make_nest(store: Store) -> Path:
-    """Make a folder for one draft and the locks of who fills it; the root is held meanwhile."""
+    """Make a folder for one draft and its locks; the caller holds the root's lock."""
     nest = store.root / MERGING / secrets.token_hex(8)
     nest.mkdir(parents=True)
     return nest
 
 
 def remove_nest(store: Store, nest: Path) -> None:
-    """Remove the folder of a draft with all that is in it, and the folder of drafts where it was the last."""
+    """Remove a draft's folder with all its content, and the folder of drafts if it was the last."""
     discard(nest, store.root)
     remove_empty(store)
 
 
 def remove_empty(store: Store) -> None:
-    """Remove the folder of drafts where it is there and holds none."""
+    """Remove the folder of drafts if it is empty."""
     if os.path.lexists(store.root / MERGING):
-        with held_store(store), contextlib.suppress(OSError):
+        with lock_store(store), contextlib.suppress(OSError):
             (store.root / MERGING).rmdir()
 
 
 def abandoned_drafts(store: Store) -> list[Path]:
-    """Return the drafts that no process is filling, as an interrupted merge leaves them.
+    """Return the drafts that no process fills, as an interrupted merge leaves them.
 
     Raises:
         StoreError: The store cannot be read or written.
     """
-    found = []
-    for path in drafts(store):
-        with contextlib.suppress(Claimed), claimed_draft(store, path):
-            found.append(path)
-    return found
+    abandoned = []
+    for path in list_drafts(store):
+        with contextlib.suppress(Claimed), lock_draft(store, path):
+            abandoned.append(path)
+    return abandoned
 
 
-def drafts(store: Store) -> list[Path]:
-    """Return the folders of drafts, each with what is in it."""
-    nested = (store.root / MERGING).glob("*")
-    return sorted([*store.root.glob(f"{OLDER}*"), *nested])
+def list_drafts(store: Store) -> list[Path]:
+    """Return the folders of drafts."""
+    return sorted([*store.root.glob(f"{OLD_PREFIX}*"), *(store.root / MERGING).glob("*")])
 
 
 @contextlib.contextmanager
-def claimed_draft(store: Store, path: Path) -> Iterator[None]:
-    """Hold a draft that is there; raises Claimed where a process is filling it."""
+def lock_draft(store: Store, path: Path) -> Iterator[None]:
+    """Hold the lock of a draft, if it exists; raises RunLocked if another process fills it."""
     with contextlib.ExitStack() as stack:
-        with held_store(store):
+        with lock_store(store):
             if path.is_dir() and not path.is_symlink():
                 stack.enter_context(Folder(path).claimed())
         yield
 
 
 def settle_drafts(store: Store) -> None:
-    """Complete each draft that no process is filling, or drop it; finish removals that were interrupted.
+    """Complete or drop each draft that no process fills, and finish interrupted removals.
 
     Raises:
         StoreError: The store cannot be read or written.
     """
     for path in trash_of(store.root):
         remove_tree(path)
-    for path in drafts(store):
+    for path in list_drafts(store):
         with contextlib.suppress(Claimed):
             settle_draft(store, path)
     remove_empty(store)
 
 
 def settle_draft(store: Store, path: Path) -> None:
-    """Make an abandoned draft a run of the store where it is a finished one that is not here; else drop it.
+    """Make an abandoned draft a run of the store if it is done and new; else drop it.
 
     Raises:
-        Claimed: A process is filling it.
+        RunLocked: Another process fills it.
         StoreError: The store cannot be read or written.
     """
-    if path.name.startswith(OLDER):
-        with drafting(store, path.name.removeprefix(OLDER)) as draft:
-            with claimed_draft(store, path):
+    if path.name.startswith(OLD_PREFIX):
+        with drafting(store, path.name.removeprefix(OLD_PREFIX)) as draft:
+            with lock_draft(store, path):
                 move_draft(path, draft)
             adopt_finished(store, draft)
         return
-    with claimed_draft(store, path):
-        for draft in folders_in(path):
+    with lock_draft(store, path):
+        for draft in list_subfolders(path):
             adopt_finished(store, draft)
         remove_nest(store, path)
 
 
 def move_draft(path: Path, draft: Path) -> None:
-    """Move an older draft, which had its locks beside its files, to where a new one is filled.
+    """Move an older draft, whose locks lie among its files, to a new draft's path.
 
     Raises:
         StoreError: The disk refuses.
     """
     try:
         path.rename(draft)
-        for name in LEFT_OUT:
+        for name in LOCK_FILES:
             (draft / name).unlink(missing_ok=True)
     except FileNotFoundError:  # another process settled it
         return
@@ -159,8 +158,8 @@ def move_draft(path: Path, draft: Path) -> None:
         raise StoreError(f"moving {path}", *explain_refusal(error, disk.ROOM)) from error
 
 
-def folders_in(path: Path) -> list[Path]:
-    """Return the folders within a folder, links left out; raises StoreError where it cannot be read."""
+def list_subfolders(path: Path) -> list[Path]:
+    """Return the folders in a folder, without links; raises StoreError if it cannot be read."""
     try:
         return sorted(Path(entry.path) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
@@ -170,33 +169,33 @@ def folders_in(path: Path) -> list[Path]:
 
 
 def adopt_finished(store: Store, draft: Path) -> bool:
-    """Make a draft a run of the store where it is whole, done and not here yet; return whether it was."""
+    """Make a draft a run of the store if it is whole, done and new; return whether it was adopted."""
     folder = Folder(draft)
     if next(faults(folder), None) is not None:
         return False
     try:
-        plan, found = folder.read_spec(), state(folder)
+        plan, outcome = folder.read_spec(), state(folder)
     except StoreError:
         return False
-    return found[0] == "done" and store.adopt(plan, draft, lambda: not why_here(store.twins(plan), found))
+    return outcome[0] == "done" and store.adopt(plan, draft, lambda: not why_here(store.twins(plan), outcome))
 
 
-def why_here(twins: list[Folder], found: tuple[str, str]) -> str:
-    """Say why a run adds nothing to those of its plan that are here; "" where it does.
+def why_here(reruns: list[Folder], outcome: tuple[str, str]) -> str:
+    """Return why a run adds nothing to the reruns of its plan in the store; "" if it does.
 
     Args:
-        twins: The folders of its plan.
-        found: Its state.
+        reruns: The run folders of its plan.
+        outcome: The run's status and the hash of its weights.
     """
-    if not twins:
+    if not reruns:
         return ""
-    if found[0] != "done":
+    if outcome[0] != "done":
         return "a run of this plan is"
-    return "with the same weights" if any(state(one) == found for one in twins) else ""
+    return "with the same weights" if any(state(rerun) == outcome for rerun in reruns) else ""
 
 
 def state(folder: Folder) -> tuple[str, str]:
-    """Return a run's status and the hash of its weights; ("", "") where it has no whole result."""
+    """Return a run's status and the hash of its weights; ("", "") without a whole result."""
     try:
         result = folder.read_result()
     except StoreError:
@@ -205,25 +204,25 @@ def state(folder: Folder) -> tuple[str, str]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy the files of a folder, and of those in it, so that they outlive a loss of power.
+    """Copy a folder with its subfolders, so that the copy survives a power loss.
 
-    Links stay links; what is neither a file nor a folder, as a pipe, holds nothing and is left out.
+    Links stay links. Pipes and devices are left out.
 
     Raises:
-        StoreError: A file cannot be read, or the disk does not take it.
+        StoreError: A file cannot be read, or the disk refuses.
     """
     try:
         target.mkdir(exist_ok=True)
-        for entry in sorted(os.scandir(source), key=lambda one: one.name):
-            if entry.name in LEFT_OUT or entry.name.endswith(".draft"):
+        for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
+            if entry.name in LOCK_FILES or entry.name.endswith(".draft"):
                 continue
-            path, copied = Path(entry.path), target / entry.name
+            source_path, target_path = Path(entry.path), target / entry.name
             if entry.is_symlink():
-                copied.symlink_to(path.readlink())
+                target_path.symlink_to(source_path.readlink())
             elif entry.is_dir():
-                copy_folder(path, copied)
+                copy_folder(source_path, target_path)
             elif entry.is_file():
-                disk.copy(path, copied)
+                disk.copy(source_path, target_path)
     except OSError as error:
         raise StoreError(f"copying {source}", *explain_refusal(error, disk.ROOM)) from error
     disk.sync_folder(target)

@@ -1,5 +1,5 @@
-"""Leftovers are what no command reads again: drafts of a crash, copies half made, what was half removed, runs
-that a newer one replaced."""
+"""Garbage is what no command reads again: drafts of a crash, unfinished copies and removals, and runs that
+newer ones replaced."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ from probekit.storage.care.draft import abandoned_drafts, settle_draft
 from probekit.storage.claim import held_to_read
 from probekit.storage.folder import CHECKPOINT, RESULT, Folder
 from probekit.storage.result import Result
-from probekit.storage.root import UNREMOVED, discard, remove_tree, trash_of
-from probekit.storage.store import Store, place_in_store
+from probekit.storage.root import UNREMOVED, discard, place_in_store, remove_tree, trash_of
+from probekit.storage.store import Store
 
 Kind = Literal["trash", "copy", "draft", "checkpoint", "replaced"]
-WHY: dict[Kind, str] = {
-    "trash": "what a removal did not finish",
-    "copy": "a copy that a merge did not finish",
+REASONS: dict[Kind, str] = {
+    "trash": "an unfinished removal",
+    "copy": "an unfinished copy of a merge",
     "draft": "a file that was not written to its end",
     "checkpoint": "the checkpoint of a run that is done",
-    "replaced": "a run of which a newer one is done",
+    "replaced": "a run that a newer one replaced",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
-    """A file or folder, of which kind it is, and its size in bytes.
+class Garbage:
+    """A file or folder that may be removed.
 
-    newer: the folder of the run that replaced it, which must be whole when it is removed.
+    Attributes:
+        path: The file or folder.
+        kind: Its kind.
+        size: Its size in bytes.
+        newer: The folder of the run that replaced it, which must still be whole when it is removed.
     """
 
     path: Path
@@ -43,70 +47,72 @@ class Leftover:
 
     @property
     def why(self) -> str:
-        """Why it is left over."""
-        return WHY[self.kind]
+        """Why it may be removed."""
+        return REASONS[self.kind]
 
 
-def leftovers(store: Store) -> Iterator[Leftover]:
-    """Yield what may be removed of a store, looking at runs that no process holds alone."""
-    requests: dict[str, list[tuple[int, Folder, Result]]] = defaultdict(list)
+def leftovers(store: Store) -> Iterator[Garbage]:
+    """Yield what may be removed from a store, in runs that no other process holds."""
+    plans: dict[str, list[tuple[int, Folder, Result]]] = defaultdict(list)
     for path in trash_of(store.root):
-        yield Leftover(path, "trash", size(path))
+        yield Garbage(path, "trash", disk_usage(path))
     for path in abandoned_drafts(store):
-        yield Leftover(path, "copy", size(path))
+        yield Garbage(path, "copy", disk_usage(path))
     for folder in store.folders():
         try:
             with held_to_read(folder.path):
                 for draft in sorted(folder.path.glob(".*.draft")):
-                    yield Leftover(draft, "draft", size(draft))
-                if (folder.path / RESULT).exists():
-                    result = folder.read_result()
-                    checkpoint = folder.path / CHECKPOINT
-                    if result.status == "done" and checkpoint.exists():
-                        yield Leftover(checkpoint, "checkpoint", size(checkpoint))
-                    place = place_in_store(folder.path.name, result.plan)
-                    if result.status == "done" and place is not None:
-                        folder.check_files(result)
-                        requests[result.plan.identity].append((place, folder, result))
+                    yield Garbage(draft, "draft", disk_usage(draft))
+                if not (folder.path / RESULT).exists():
+                    continue
+                result = folder.read_result()
+                if result.status != "done":
+                    continue
+                if (checkpoint := folder.path / CHECKPOINT).exists():
+                    yield Garbage(checkpoint, "checkpoint", disk_usage(checkpoint))
+                number = place_in_store(folder.path.name, result.plan)
+                if number is not None:
+                    folder.check_files(result)
+                    plans[result.plan.identity].append((number, folder, result))
         except StoreError:
             continue
-    for runs in requests.values():
+    for runs in plans.values():
         runs.sort(key=lambda run: run[0], reverse=True)
-        for (_, newest, _), *older in group_alike(runs, lambda run, other: is_rerun(run[2], other[2])):
+        for (_, newest, _), *older in group_alike(runs, lambda first, second: is_rerun(first[2], second[2])):
             for _, folder, _ in older:
-                yield Leftover(folder.path, "replaced", size(folder.path), newest.path)
+                yield Garbage(folder.path, "replaced", disk_usage(folder.path), newest.path)
 
 
-def size(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; of what is gone meanwhile none."""
+def disk_usage(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; files that vanish meanwhile count as 0."""
     total = 0
-    for one in path.rglob("*") if path.is_dir() else [path]:
+    for entry in path.rglob("*") if path.is_dir() else [path]:
         with contextlib.suppress(FileNotFoundError):
-            total += 0 if one.is_dir() else one.lstat().st_size
+            total += 0 if entry.is_dir() else entry.lstat().st_size
     return total
 
 
-def remove(store: Store, leftover: Leftover) -> None:
-    """Remove a leftover; a copy that turns out to be a whole run which is not here becomes one.
+def remove(store: Store, garbage: Garbage) -> None:
+    """Remove garbage; an unfinished copy that is a whole new run becomes a run of the store instead.
 
     Raises:
-        Claimed: A process has begun to hold it, or the run that replaced it.
-        StoreError: The disk refuses, or the run that replaced it is not whole any more.
+        RunLocked: A process has taken its lock meanwhile, or that of the run that replaced it.
+        StoreError: The disk refuses, or the run that replaced it is no longer whole.
     """
-    path = leftover.path
-    if leftover.kind == "trash":
+    path = garbage.path
+    if garbage.kind == "trash":
         remove_tree(path)
-    elif leftover.kind == "copy":
+    elif garbage.kind == "copy":
         settle_draft(store, path)
-    elif leftover.newer is not None:
-        remove_replaced(store, path, leftover.newer)
+    elif garbage.newer is not None:
+        remove_replaced(store, path, garbage.newer)
     else:
         with held_to_read(path.parent):
             remove_tree(path)
 
 
 def remove_replaced(store: Store, path: Path, newer: Path) -> None:
-    """Remove a run that a newer one replaced, if that one is whole still; raises as `remove` does."""
+    """Remove a run that a newer one replaced, if that one is whole; raises as `remove_garbage` does."""
     with held_to_read(newer):
         result = Folder(newer).read_result()
         Folder(newer).check_files(result)

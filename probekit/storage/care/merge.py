@@ -1,4 +1,4 @@
-"""Merge copies the runs of another store into this one; nothing that is here is written over."""
+"""Merging copies the runs of another store into this one and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -18,101 +18,112 @@ from probekit.storage.folder import OF_A_RUN, Folder
 from probekit.storage.store import Store
 
 Fate = Literal["copied", "beside", "here", "broken", "busy"]
-"""Copied where there was none; beside one that is not done, or has other weights; here already; not whole;
-held by a process."""
+"""Copied as the first of its plan; copied as the newest rerun; here already; not whole; locked."""
 LEFT: tuple[Fate, ...] = ("broken", "busy")
-"""The fates of runs that are not copied though they may not be here."""
+"""The fates of runs that are not copied though the store may lack them."""
 PATIENCE = 10.0
-"""Seconds to wait, in all, for runs that a process is at."""
+"""Seconds to wait in total for runs that other processes hold."""
 
 
-def merged(into: Store, other: Store) -> Iterator[tuple[Folder, Fate, str]]:
-    """Copy run by run, whole or not at all; yield each folder of the other store, its fate and why.
+def merged(into: Store, source: Store) -> Iterator[tuple[Folder, Fate, str]]:
+    """Copy run by run, whole or not at all.
 
-    A run that is done comes in where none that is done with the same weights is here; one that is not, only
-    where there is none at all. What is broken stays where it is. What a process is at is waited for, for
-    `PATIENCE` seconds, once all others are copied. What an interrupted merge left is completed or dropped.
-    Raises StoreError where this store cannot be read or written.
+    A done run is copied unless a done run with the same weights is here; an unfinished one only if its plan
+    has no run here. Broken runs stay where they are. Runs that another process holds come last, after at
+    most `PATIENCE` seconds. Copies of an interrupted merge are completed or dropped.
+
+    Args:
+        into: The store to copy into.
+        source: The store to copy from.
+
+    Yields:
+        Each folder of the source, its fate and the reason.
+
+    Raises:
+        StoreError: The store to copy into cannot be read or written.
     """
     settle_drafts(into)
     busy = []
-    for folder in other.folders():
+    for folder in source.folders():
         if not holds_run(folder.path):
             continue
-        fate, why = merge_run(into, folder)
+        fate, reason = merge_run(into, folder)
         if fate == "busy":
             busy.append(folder)
         else:
-            yield folder, fate, why
-    begun = time.monotonic()
+            yield folder, fate, reason
+    start = time.monotonic()
     for folder in busy:
 
-        def waiting(folder: Folder = folder) -> None:
-            if time.monotonic() - begun > PATIENCE:
+        def wait_for_lock(folder: Folder = folder) -> None:
+            if time.monotonic() - start > PATIENCE:
                 raise Claimed(folder.path)
 
-        yield folder, *merge_run(into, folder, waiting)
+        yield folder, *merge_run(into, folder, wait_for_lock)
 
 
 def merge_run(into: Store, folder: Folder, waiting: Callable[[], None] | None = None) -> tuple[Fate, str]:
-    """Copy one folder, if it is whole and adds to what is here; return its fate and why.
+    """Copy one folder if it is whole and adds to the store.
 
     Args:
-        into: The store that it comes into.
-        folder: The folder of another store.
-        waiting: Called while a process holds it, as for `claimed`.
+        into: The store to copy into.
+        folder: A folder of another store.
+        waiting: As for `lock_folder`.
+
+    Returns:
+        The run's fate and the reason.
 
     Raises:
-        StoreError: The store that it comes into cannot be read or written.
+        StoreError: The store to copy into cannot be read or written.
     """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(held_to_read(folder.path, waiting))
-            if wrong := next(faults(folder), None):
-                return "broken", wrong.found
-            plan, found = folder.read_spec(), state(folder)
+            if fault := next(faults(folder), None):
+                return "broken", fault.found
+            plan, outcome = folder.read_spec(), state(folder)
         except Claimed as error:
             return "busy", error.found
         except StoreError as error:
             return "broken", error.found
-        if why := why_here(into.twins(plan), found):
-            return "here", why
+        if reason := why_here(into.twins(plan), outcome):
+            return "here", reason
         with drafting(into, folder.path.name) as draft:
             copy_folder(folder.path, draft)
-            if wrong := next(faults(Folder(draft)), None):
-                return "broken", f"it changed while it was copied ({wrong.found})"
-            beside = False
+            if fault := next(faults(Folder(draft)), None):
+                return "broken", f"it changed while it was copied ({fault.found})"
+            is_new_rerun = False
 
             def is_wanted() -> bool:
-                nonlocal beside
-                twins = into.twins(plan)
-                beside = bool(twins)
-                return not why_here(twins, found)
+                nonlocal is_new_rerun
+                reruns = into.twins(plan)
+                is_new_rerun = bool(reruns)
+                return not why_here(reruns, outcome)
 
             if not into.adopt(plan, draft, is_wanted):
                 return "here", "another merge copied it meanwhile"
-    return ("beside", "as the newest of this plan") if beside else ("copied", "")
+    return ("beside", "as the newest of its plan") if is_new_rerun else ("copied", "")
 
 
 def summary(fates: Counter[Fate]) -> str:
-    """Say how many runs had which fate."""
+    """Return how many runs had each fate."""
     words: dict[Fate, str] = {
         "copied": "copied",
-        "beside": "copied beside another of its plan",
+        "beside": "copied as reruns",
         "here": "here already",
-        "broken": "not whole, left where they are",
-        "busy": "at work, left where they are",
+        "broken": "broken, not copied",
+        "busy": "locked, not copied",
     }
-    return ", ".join(f"{fates[fate]} {said}" for fate, said in words.items() if fates[fate]) or "no runs"
+    return ", ".join(f"{fates[fate]} {text}" for fate, text in words.items() if fates[fate]) or "no runs"
 
 
 def is_store(path: Path) -> bool:
-    """Tell whether a folder holds a run. Raises StoreError where it cannot be read."""
+    """Return whether a folder holds runs; raises StoreError if it cannot be read."""
     return any(holds_run(folder.path) for folder in Store(path).folders())
 
 
 def holds_run(path: Path) -> bool:
-    """Tell whether a folder holds a file of a run; one that cannot be looked into is taken to."""
+    """Return whether a folder holds a file of a run; True if it cannot be read."""
     try:
         return bool(OF_A_RUN.intersection(os.listdir(path)))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Verify reads every file that runs consist of, and names those that are not as they were stored."""
+"""Verification reads every file of a run and reports those that are not as they were stored."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from probekit.errors import StoreError, explain_refusal
 from probekit.storage.claim import held_to_read
 from probekit.storage.disk import ANEW
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
-from probekit.storage.store import place_in_store
+from probekit.storage.root import place_in_store
 
-NAMED_BY_RESULT = frozenset({RESULT, LOG, CHECKPOINT})
+NOT_PLAIN_JSON = frozenset({RESULT, LOG, CHECKPOINT, SPEC})
+"""Files that are checked by their own functions."""
 
 
 def verified(folder: Folder) -> list[StoreError]:
-    """Return what is wrong in a folder, of a run or with sealed JSON, while nobody writes in it.
+    """Return the faults of a folder while its lock is held.
 
-    Raises Claimed where a process is at it, StoreError where the disk refuses.
+    Raises:
+        RunLocked: Another process runs it.
+        StoreError: The disk refuses.
     """
     with held_to_read(folder.path):
         return list(faults(folder))
 
 
 def faults(folder: Folder) -> Iterator[StoreError]:
-    """Yield what is wrong with the files of one run: edited, truncated, missing, or of another run."""
+    """Yield the faults of a run's files: edited, truncated, missing, or of another run."""
     try:
         names = set(os.listdir(folder.path))
     except OSError as error:
         yield StoreError(f"reading {folder.path}", *explain_refusal(error, ANEW, folder.path))
         return
-    named: set[str] = set()
+    result_files: set[str] = set()
     plan = None
     try:
         if SPEC in names or RESULT in names or CHECKPOINT in names:
@@ -47,7 +50,7 @@ def faults(folder: Folder) -> Iterator[StoreError]:
         except StoreError as error:
             yield error
         else:
-            named = set(result.files)
+            result_files = set(result.files)
             if plan is not None and result.plan.identity != plan.identity:
                 yield StoreError(f"reading {folder.path / RESULT}", "it is another run's", ANEW)
             for name in result.files:
@@ -57,19 +60,25 @@ def faults(folder: Folder) -> Iterator[StoreError]:
                     yield error
     if CHECKPOINT in names:
         try:
-            _, about = folder.read_tensors(CHECKPOINT)
-            kept = folder.log(int(about["rows"]))
-            if RESULT not in names and hashlib.sha256(kept).hexdigest() != about["log"]:
-                found = f"one of its first {about['rows']} rows was changed after it was written"
-                yield StoreError(f"reading {folder.path / LOG}", found, ANEW)
+            _check_checkpoint(folder, check_log=RESULT not in names)
         except StoreError as error:
             yield error
-        except (KeyError, TypeError, ValueError) as error:
-            found = f"it is no checkpoint ({error!r})"
-            yield StoreError(f"reading {folder.path / CHECKPOINT}", found, ANEW)
-    for name in sorted(names - named - NAMED_BY_RESULT - {SPEC}):
+    for name in sorted(names - result_files - NOT_PLAIN_JSON):
         if Path(name).suffix == ".json" and not name.startswith("."):
             try:
                 folder.read_json(name)
             except StoreError as error:
                 yield error
+
+
+def _check_checkpoint(folder: Folder, check_log: bool) -> None:
+    """Raise StoreError if the checkpoint is not whole, or the log is not the one it was saved with."""
+    try:
+        _, about = folder.read_tensors(CHECKPOINT)
+        content, log_hash = folder.log(int(about["rows"])), about["log"] if check_log else ""
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"it is not a checkpoint ({error!r})"
+        raise StoreError(f"reading {folder.path / CHECKPOINT}", problem, ANEW) from error
+    if check_log and hashlib.sha256(content).hexdigest() != log_hash:
+        problem = f"one of its first {about['rows']} rows was changed after it was written"
+        raise StoreError(f"reading {folder.path / LOG}", problem, ANEW)
