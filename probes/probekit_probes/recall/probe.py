@@ -92,7 +92,7 @@ class Recall(SequenceProbe):
         test: PositiveInt = 1_000,
     ) -> None:
         if keys < 2 * pairs or 1 + keys + values > MAX_TOKENS:
-            reason = f"harder sequences have {2 * pairs} different keys, and one byte holds at most {MAX_TOKENS} tokens"
+            reason = f"harder sequences have {2 * pairs} keys, and one byte holds at most {MAX_TOKENS} tokens"
             raise UsageError(
                 f"recall(pairs={pairs}, keys={keys}, values={values})", reason, f"Type keys={2 * pairs}."
             )
