@@ -1,4 +1,4 @@
-"""The closed-form control of selective copying: a token that occurs, whatever the query."""
+"""The closed-form control of selective copying: a token that occurs, for every query."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ ROWS = (
 )
 
 
-def shortfall(rows: Rows, name: str) -> float:
+def grouping_shortfall(rows: Rows, name: str) -> float:
     """Return how far, beyond ten points, a row is below every row that groups."""
     return lowest_score(rows, "accuracy", GROUPING) - rows[name]["accuracy"] - FAR
 
@@ -65,12 +65,12 @@ CLAIMS = (
     Claim(
         "table3",
         "MLP-Mixer fails: more than ten points below all of these.",
-        lambda rows: shortfall(rows, "MLP-Mixer"),
+        lambda rows: grouping_shortfall(rows, "MLP-Mixer"),
     ),
     Claim(
         "table3",
         "So does Reformer.",
-        lambda rows: shortfall(rows, "Reformer-32"),
+        lambda rows: grouping_shortfall(rows, "Reformer-32"),
     ),
     Claim(
         "table3",

@@ -53,7 +53,7 @@ class Design:
 
     @property
     def middle(self) -> slice:
-        """Rows, or columns, from which no window of this reach sees what tells a tree's curves apart."""
+        """Rows, or columns, from which no window of this reach sees how the two curves of a tree differ."""
         return slice(BORDER + self.reach, self.size - BORDER - self.reach)
 
     @property
@@ -169,7 +169,7 @@ def stirred(tree: Mask, keys: streams.Words) -> Mask:
 def enclosed(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
     """Choose what is inside: the cells, or, in every other item, all else up to a ring around them.
 
-    In the second case a gap in the ring leads out of the cells. The two curves are the same but for the ring.
+    In the second case a gap in the ring leads out of the cells. The two curves differ only at the ring.
 
     Args:
         cells: (items, lines, lines).

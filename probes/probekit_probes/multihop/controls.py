@@ -1,4 +1,4 @@
-"""The closed-form control of multi-hop: one step, whatever the question."""
+"""The closed-form control of multi-hop: one step, for every question."""
 
 from __future__ import annotations
 

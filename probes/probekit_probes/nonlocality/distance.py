@@ -28,7 +28,7 @@ def distance(inputs: Tensor, targets: Tensor) -> Tensor:
 
     Returns:
         Number of steps, diagonal steps included, (batch, height, width) float32. NaN on the background and on
-        rectangles that touch no other: their level is one, whatever the rest of the image shows.
+        rectangles that touch no other: their level is always one.
     """
     from scipy.ndimage import distance_transform_cdt
 

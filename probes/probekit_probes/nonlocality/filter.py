@@ -9,12 +9,12 @@ from probekit_probes.nonlocality.ranks import (
     HIGHEST,
     Bits,
     Owners,
-    bit,
     collect_sets,
     covers,
     find_overlaps,
     invert_relation,
     spans,
+    to_set,
     transitive_closure,
 )
 
@@ -55,7 +55,7 @@ def are_sides_visible(across: Owners, down: Owners, top: Bits) -> NDArray[np.boo
     visible: NDArray[np.bool_] = np.ones(len(across), np.bool_)
     for owners, axis in ((across, 1), (down, 2)):
         strips = np.bitwise_or.reduce(top, axis=axis)
-        visible &= np.all((strips[:, :-1] | strips[:, 1:]) & bit(owners), axis=1)
+        visible &= np.all((strips[:, :-1] | strips[:, 1:]) & to_set(owners), axis=1)
     return visible
 
 

@@ -120,7 +120,7 @@ class Nonlocality:
         if overlapping and rectangles > ALL_OVERLAP:
             raise UsageError(
                 f"nonlocality(overlapping=true, rectangles={rectangles})",
-                "scenes of so many rectangles that all overlap are rare: drawing them takes days",
+                "scenes of this many rectangles that all overlap are rare, so drawing them takes days",
                 f"Type rectangles={ALL_OVERLAP} or fewer.",
             )
         if colours < rectangles:

@@ -20,7 +20,7 @@ SIZE: NDArray[np.uint8] = np.array([i.bit_count() for i in range(1 << MOST)], np
 EMPTY = np.uint16(0)
 
 
-def bit(rectangles: NDArray[np.int64]) -> Bits:
+def to_set(rectangles: NDArray[np.int64]) -> Bits:
     """Return each rectangle as a set with one member."""
     return np.left_shift(1, rectangles).astype(np.uint16)
 
@@ -28,7 +28,7 @@ def bit(rectangles: NDArray[np.int64]) -> Bits:
 def spans(owners: Owners) -> Bits:
     """Return the set of rectangles that span each interval of an axis, (scenes, 2n + 1)."""
     sets = np.zeros((owners.shape[0], owners.shape[1] + 1), np.uint16)
-    np.bitwise_xor.accumulate(bit(owners), axis=1, out=sets[:, 1:])
+    np.bitwise_xor.accumulate(to_set(owners), axis=1, out=sets[:, 1:])
     return sets
 
 

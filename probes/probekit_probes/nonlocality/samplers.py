@@ -114,7 +114,7 @@ def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     """Return the correlation of a rectangle's level with its centrality, (scenes,).
 
     Centrality is minus the squared distance from the middle, in ranks. The correlation is 0 where either is
-    constant. The sums are of integers, hence exact, whatever the batch.
+    constant. The sums are of integers, so they are exact in any batch.
     """
     count = across.shape[1] // 2
     visible: Bits = np.full(len(across), (1 << count) - 1, np.uint16)

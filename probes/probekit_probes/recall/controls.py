@@ -1,4 +1,4 @@
-"""The closed-form control of recall: a value that occurs, whatever the key."""
+"""The closed-form control of recall: a value that occurs, for every key."""
 
 from __future__ import annotations
 

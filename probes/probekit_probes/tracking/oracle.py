@@ -26,7 +26,7 @@ def track_states(moves: Tensor, group: str) -> Tensor:
     It computes prefix products of the matrices, neighbouring pairs first (Hillis and Steele 1986).
 
     Args:
-        moves: elements, (batch, length) int64; -1 leaves the state as it is.
+        moves: elements, (batch, length) int64; -1 keeps the state.
         group: name of the group.
 
     Returns:
