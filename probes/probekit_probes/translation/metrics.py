@@ -11,7 +11,7 @@ def predict_mask(output: Tensor) -> Tensor:
     """Turn an output into a mask.
 
     Args:
-        output: logits of white and black, (batch, 2, *size); or a mask, (batch, 1, *size), returned unchanged.
+        output: logits of white and black, (batch, 2, *size); or a mask, (batch, 1, *size), left unchanged.
 
     Returns:
         The mask, (batch, 1, *size) float32, 0 or 1.
