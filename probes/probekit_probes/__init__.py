@@ -1,1 +1,1 @@
-"""The built-in probes, each a plugin of its own."""
+"""The built-in probes, each registered as its own plugin."""

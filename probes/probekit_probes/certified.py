@@ -1,5 +1,8 @@
-"""Certified is what `probekit certify` found of a built-in probe at a scale: kept as data, so that cards know
-what the controls score that are networks. Each holds the numbers of the probe that it is of."""
+"""Certificates that ship with the built-in probes: `probekit certify` output, stored as JSON.
+
+A card reads the scores of network controls from them. Each certificate carries the numbers of the probe that
+it certifies.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,25 @@ FOLDER = Path(__file__).with_name("certificates")
 
 
 class Certified(Mapping[str, Mapping[str, Any]]):
-    """The certificates of a probe by scale, read when they are asked for."""
+    """The certificates of a probe by scale, each read on access.
+
+    Args:
+        probe: name of the probe.
+    """
 
     def __init__(self, probe: str) -> None:
         self.probe = probe
 
     def __getitem__(self, scale: str) -> Mapping[str, Any]:
         try:
-            found: Mapping[str, Any] = json.loads((FOLDER / f"{self.probe}-{scale}.json").read_text())
+            certificate: Mapping[str, Any] = json.loads((FOLDER / f"{self.probe}-{scale}.json").read_text())
         except FileNotFoundError:
             raise KeyError(scale) from None
-        return found
+        return certificate
 
     def __iter__(self) -> Iterator[str]:
-        names = FOLDER.glob(f"{self.probe}-*.json")
-        return iter(sorted(path.stem.removeprefix(f"{self.probe}-") for path in names))
+        paths = FOLDER.glob(f"{self.probe}-*.json")
+        return iter(sorted(path.stem.removeprefix(f"{self.probe}-") for path in paths))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

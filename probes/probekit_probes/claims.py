@@ -1,4 +1,4 @@
-"""Claims are drawn from rows of scores: the best and the worst of some rows, for margins between them."""
+"""Helpers for claims about a published table: the lowest and the highest score among some of its rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from collections.abc import Mapping
 Rows = Mapping[str, Mapping[str, float]]
 
 
-def lowest(rows: Rows, metric: str, names: tuple[str, ...]) -> float:
-    """Return the lowest score of these rows; raises KeyError where one was not run."""
+def lowest_score(rows: Rows, metric: str, names: tuple[str, ...]) -> float:
+    """Return the lowest score of the named rows.
+
+    Raises:
+        KeyError: if one of the rows was not run.
+    """
     return min(rows[name][metric] for name in names)
 
 
-def highest(rows: Rows, metric: str, names: tuple[str, ...]) -> float:
-    """Return the highest score of these rows; raises KeyError where one was not run."""
+def highest_score(rows: Rows, metric: str, names: tuple[str, ...]) -> float:
+    """Return the highest score of the named rows.
+
+    Raises:
+        KeyError: if one of the rows was not run.
+    """
     return max(rows[name][metric] for name in names)

@@ -1,4 +1,4 @@
-"""A kept split draws its items in blocks when they are asked for, and keeps them."""
+"""Cached splits: random items are drawn in blocks on first access and then kept in memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SPLITS = ("train", "validation", "test", "harder")
 BLOCK = 4096
 
 
-class Indexed(Dataset[Item], ABC):
-    """A split that hands out batches; item by item it is a batch of one."""
+class BatchedSplit(Dataset[Item], ABC):
+    """A split that returns whole batches; a single item is a batch of one."""
 
     split: str
 
@@ -30,14 +30,22 @@ class Indexed(Dataset[Item], ABC):
 
     @abstractmethod
     def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs and targets of some items. Raises IndexError where one lies outside the split."""
+        """Return the inputs and targets of some items.
 
-    def wanted(self, indices: Sequence[int]) -> Indices:
-        """Return indices as an array. Raises IndexError where one lies outside the split."""
-        wanted = np.asarray(indices, np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+        Raises:
+            IndexError: if an index lies outside the split.
+        """
+
+    def check_indices(self, indices: Sequence[int]) -> Indices:
+        """Return the indices as an array.
+
+        Raises:
+            IndexError: if an index lies outside the split.
+        """
+        index_array = np.asarray(indices, np.int64)
+        if index_array.size and (index_array.min() < 0 or index_array.max() >= len(self)):
             raise IndexError(f"the {self.split} split has items 0 to {len(self) - 1}")
-        return wanted
+        return index_array
 
     def __getitem__(self, index: int) -> Item:
         return self.__getitems__([index])[0]
@@ -46,78 +54,83 @@ class Indexed(Dataset[Item], ABC):
         return list(zip(*self.batch(indices), strict=True))
 
 
-class Kept(Indexed):
-    """A split of random items, item i a function of (seed, split, i) alone, kept once drawn.
+class CachedSplit(BatchedSplit):
+    """A split of random items that keeps each item once it is drawn.
 
-    parts: arrays with a row an item, what is kept of it.
+    Item i is a function of (seed, split, i) alone.
+
+    Attributes:
+        parts: the arrays that store the items, one row per item.
     """
 
     parts: Sequence[NDArray[Any]]
 
     def __init__(self, split: str, seed: int, length: int) -> None:
         self.split, self.seed = split, seed
-        self.drawn = np.zeros(length, np.bool_)
+        self.is_drawn = np.zeros(length, np.bool_)
 
     @abstractmethod
     def draw(self, keys: streams.Words) -> Sequence[NDArray[Any]]:
-        """Return the parts of items drawn from their streams, one each."""
+        """Draw the parts of one item per key."""
 
     @abstractmethod
-    def made(self, *parts: Tensor) -> Item:
-        """Return inputs and targets of some items from their parts, on the device where these are."""
+    def assemble_items(self, *parts: Tensor) -> Item:
+        """Turn the parts of some items into inputs and targets, on the device of the parts."""
 
     def __len__(self) -> int:
-        return len(self.drawn)
+        return len(self.is_drawn)
 
     def ensure(self, indices: Sequence[int]) -> Indices:
-        """Draw those of the indices that have not been drawn, and return them as an array.
+        """Draw the items that have not been drawn yet, and return the indices as an array.
 
-        Raises IndexError where one lies outside the split.
+        Raises:
+            IndexError: if an index lies outside the split.
         """
-        wanted = self.wanted(indices)
-        missing = np.unique(wanted[~self.drawn[wanted]])
+        index_array = self.check_indices(indices)
+        missing = np.unique(index_array[~self.is_drawn[index_array]])
         for start in range(0, len(missing), BLOCK):
-            some = missing[start : start + BLOCK]
-            drawn = self.draw(streams.key(self.seed, SPLITS.index(self.split), some))
-            for kept, part in zip(self.parts, drawn, strict=True):
-                kept[some] = part
-            self.drawn[some] = True
-        return wanted
+            block = missing[start : start + BLOCK]
+            new_parts = self.draw(streams.key(self.seed, SPLITS.index(self.split), block))
+            for part, new_part in zip(self.parts, new_parts, strict=True):
+                part[block] = new_part
+            self.is_drawn[block] = True
+        return index_array
 
     def batch(self, indices: Sequence[int]) -> Item:
-        """Return inputs and targets of some items, channels last in memory.
+        """Return the inputs and targets of some items, channels last in memory.
 
-        Raises IndexError where an index lies outside the split.
+        Raises:
+            IndexError: if an index lies outside the split.
         """
-        some = self.ensure(indices)
-        return self.made(*(torch.from_numpy(part[some]) for part in self.parts))
+        index_array = self.ensure(indices)
+        return self.assemble_items(*(torch.from_numpy(part[index_array]) for part in self.parts))
 
     def materialise(self) -> Iterator[int]:
-        """Draw what is left of the split, yielding how many items are there after each block."""
+        """Draw the rest of the split and yield the number of items ready after each block."""
         for start in range(0, len(self), BLOCK):
             stop = min(start + BLOCK, len(self))
             self.ensure(range(start, stop))
             yield stop
 
-    def on(self, device: torch.device) -> Resident:
-        """Return the split, drawn to its end, with its parts in the device's memory."""
+    def on(self, device: torch.device) -> ResidentSplit:
+        """Draw the whole split and return a copy whose parts are in the memory of the device."""
         self.ensure(range(len(self)))
-        return Resident(self.made, *(torch.from_numpy(part).to(device) for part in self.parts))
+        return ResidentSplit(self.assemble_items, *(torch.from_numpy(part).to(device) for part in self.parts))
 
 
-class Resident(Indexed):
-    """A split in a device's memory: the same items, made there without waiting for it."""
+class ResidentSplit(BatchedSplit):
+    """A split in the memory of a device: it assembles the same items there, without synchronising."""
 
     split = "resident"
 
-    def __init__(self, made: Callable[..., Item], *parts: Tensor) -> None:
-        self.made, self.parts = made, parts
+    def __init__(self, assemble_items: Callable[..., Item], *parts: Tensor) -> None:
+        self.assemble_items, self.parts = assemble_items, parts
 
     def __len__(self) -> int:
         return len(self.parts[0])
 
     def batch(self, indices: Sequence[int]) -> Item:
-        """Return what the split it was made of does, on the device."""
-        wanted = torch.from_numpy(self.wanted(indices))
-        some = wanted.to(self.parts[0].device, non_blocking=True)
-        return self.made(*(part[some] for part in self.parts))
+        """Return the same items as the original split, on the device."""
+        index_tensor = torch.from_numpy(self.check_indices(indices))
+        rows = index_tensor.to(self.parts[0].device, non_blocking=True)
+        return self.assemble_items(*(part[rows] for part in self.parts))

@@ -1,4 +1,4 @@
-"""Maps are words that hold the rows of an image: what probes on a plane of few kinds of cells share."""
+"""Grids: images of a few kinds of cell, stored row by row as sequences of tokens."""
 
 from __future__ import annotations
 
@@ -10,76 +10,94 @@ from torch import nn
 
 from probekit.errors import UsageError
 from probekit.interfaces import Shape, Value
-from probekit_probes import streams, words
+from probekit_probes import streams
 from probekit_probes.streams import Words as Keys
+from probekit_probes.words import RECIPE as SEQUENCE_RECIPE
 from probekit_probes.words import Bytes
 
-RECIPE: dict[str, Value] = {**words.RECIPE, "matrix_lr": 2e-2}
-"""What networks are trained by on maps: a U-Net comes further so, see examples/results/sequences.md."""
-ACROSS = np.zeros((3, 3, 3), np.int8)
-ACROSS[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
-"""Cells of one map touch at their sides; maps do not touch."""
+RECIPE: dict[str, Value] = {**SEQUENCE_RECIPE, "matrix_lr": 2e-2}
+"""The recipe for grids, on which a U-Net learns faster: see examples/results/sequences.md."""
+CONNECTIVITY = np.zeros((3, 3, 3), np.int8)
+CONNECTIVITY[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+"""Cells of one grid connect at their sides; different items never connect."""
 
 
 SEEN = 3
-"""Cells each way that the window control sees."""
+"""Number of cells that the window control sees in each direction."""
 
 
 def window(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees each cell and three around it each way, and nothing else."""
-    across = width // 2
-    layers: list[nn.Module] = [nn.Conv2d(shape.inputs, across, 3, padding=1)]
+    """Build a network that sees each cell and three cells around it in each direction."""
+    channels = width // 2
+    layers: list[nn.Module] = [nn.Conv2d(shape.inputs, channels, 3, padding=1)]
     for _ in range(SEEN - 1):
-        layers += [nn.GELU(), nn.Conv2d(across, across, 3, padding=1)]
-    return nn.Sequential(*layers, nn.GELU(), nn.Conv2d(across, shape.outputs, 1))
+        layers += [nn.GELU(), nn.Conv2d(channels, channels, 3, padding=1)]
+    return nn.Sequential(*layers, nn.GELU(), nn.Conv2d(channels, shape.outputs, 1))
 
 
 PATIENCE = 2**17
-"""Maps that are drawn in vain before a demand is called impossible."""
+"""Number of grids drawn without success before a request counts as impossible."""
 ATTEMPTS = 1024
-"""How often one map is drawn anew before it is."""
+"""Greatest number of attempts for one grid."""
 
 
-def redrawn(
-    keys: Keys, draw: Callable[[Keys], tuple[NDArray[np.bool_], Bytes, Bytes]], asked: str, advice: str
+def draw_until_valid(
+    keys: Keys, draw: Callable[[Keys], tuple[NDArray[np.bool_], Bytes, Bytes]], request: str, advice: str
 ) -> tuple[Bytes, Bytes]:
-    """Return cells and answers, (items, cells) uint8 each, of the first maps that are fine.
+    """Draw grids until each is valid; grid i depends only on its key.
 
-    draw: from keys (items,) to which maps are fine, their cells and their answers; map i hangs on its key
-    alone. asked, advice: for the error. Raises UsageError where no such map is found.
+    Args:
+        keys: one per grid, (items,).
+        draw: from keys (items,) to which grids are valid, their cells and their answers.
+        request: description of the grids, for the error.
+        advice: how to fix the request, for the error.
+
+    Returns:
+        Cells and answers of the first valid grid of each key, (items, cells) uint8 each.
+
+    Raises:
+        UsageError: if no drawn grid is valid.
     """
-    left, found = np.arange(len(keys)), None
+    pending, accepted = np.arange(len(keys)), None
     for attempt in range(ATTEMPTS):
-        fine, cells, answers = draw(streams.key(keys[left], attempt))
-        if found is None:
-            found = tuple(np.empty((len(keys), *part.shape[1:]), np.uint8) for part in (cells, answers))
-        for whole, part in zip(found, (cells, answers), strict=True):
-            whole[left[fine]] = part[fine]
-        left = left[~fine]
-        if not len(left):
-            return found[0], found[1]
-        if len(left) == len(keys) and attempt * len(keys) >= PATIENCE:
+        valid, cells, answers = draw(streams.key(keys[pending], attempt))
+        if accepted is None:
+            accepted = tuple(np.empty((len(keys), *part.shape[1:]), np.uint8) for part in (cells, answers))
+        for accepted_part, part in zip(accepted, (cells, answers), strict=True):
+            accepted_part[pending[valid]] = part[valid]
+        pending = pending[~valid]
+        if not len(pending):
+            return accepted[0], accepted[1]
+        if len(pending) == len(keys) and attempt * len(keys) >= PATIENCE:
             break
-    raise UsageError(asked, f"of {(attempt + 1) * len(left):,} maps drawn none is such a one", advice)
+    raise UsageError(request, f"none of the {(attempt + 1) * len(pending):,} grids drawn fits", advice)
 
 
-def flooded(free: NDArray[np.bool_], seeds: NDArray[np.bool_], most: int) -> NDArray[np.int16]:
-    """Return how many steps from the seeds each free cell is, (items, rows, columns); -1 where it cannot be
-    reached, or not in `most` + 1 steps."""
+def flood_distances(free: NDArray[np.bool_], seeds: NDArray[np.bool_], limit: int) -> NDArray[np.int16]:
+    """Measure how many steps each free cell is from the seeds.
+
+    Args:
+        free: cells that a path may use, (items, rows, columns).
+        seeds: cells where paths start, (items, rows, columns).
+        limit: the search stops after `limit` + 1 steps.
+
+    Returns:
+        Steps, (items, rows, columns); -1 where a cell is not reached.
+    """
     reached, steps = seeds.copy(), np.where(seeds, 0, -1).astype(np.int16)
-    going = np.arange(len(seeds))
-    for step in range(1, most + 2):
-        now = reached[going]
-        wet = now.copy()
-        wet[:, 1:] |= now[:, :-1]
-        wet[:, :-1] |= now[:, 1:]
-        wet[:, :, 1:] |= now[:, :, :-1]
-        wet[:, :, :-1] |= now[:, :, 1:]
-        wet &= free[going]
-        new = wet & ~now
-        reached[going] = wet
-        steps[going] += (step + 1) * new.astype(np.int16)
-        going = going[new.any((1, 2))]
-        if not len(going):
+    active = np.arange(len(seeds))
+    for step in range(1, limit + 2):
+        before = reached[active]
+        after = before.copy()
+        after[:, 1:] |= before[:, :-1]
+        after[:, :-1] |= before[:, 1:]
+        after[:, :, 1:] |= before[:, :, :-1]
+        after[:, :, :-1] |= before[:, :, 1:]
+        after &= free[active]
+        new = after & ~before
+        reached[active] = after
+        steps[active] += (step + 1) * new.astype(np.int16)
+        active = active[new.any((1, 2))]
+        if not len(active):
             break
     return steps

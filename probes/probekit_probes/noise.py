@@ -1,6 +1,7 @@
-"""Noise is what scores vary by from seed to seed: measured, and kept as data.
+"""The measured noise of each score: its standard deviation between seeds, stored as JSON.
 
-It is no code, so that measuring it anew leaves stored results valid. `examples/noise.py` prints it.
+The numbers are data, not code, so stored results stay valid when you measure them again.
+`examples/noise.py` prints them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any
 from probekit.interfaces import Scale
 
 Noise = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By probe and scale: `noise`, standard deviations by metric, and `question`, the numbers of the probe that
-they were measured on."""
+"""By probe and scale: `noise`, the standard deviations by metric, and `question`, the numbers that identify
+the probe they were measured on."""
 
 
 def read(text: str) -> Noise:
-    """Return what was measured. Raises ValueError where a number is not finite, or negative."""
+    """Parse measured noise from JSON.
+
+    Raises:
+        ValueError: if a number is negative or not finite.
+    """
     measurements: Noise = json.loads(text)
     for probe, scales in measurements.items():
         for scale, measurement in scales.items():
@@ -33,11 +38,14 @@ def read(text: str) -> Noise:
 MEASURED = read(Path(__file__).with_name("noise.json").read_text(encoding="utf-8"))
 
 
-def measured(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]:
-    """Return the scales of a probe with the standard deviation between seeds by metric, where it is known."""
-    none: Mapping[str, Any] = {"noise": {}, "question": {}}
-    return {
-        name: replace(scale, noise=known["noise"], noise_question=known["question"])
-        for name, scale in scales.items()
-        for known in [MEASURED.get(probe, {}).get(name, none)]
-    }
+def attach_noise(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]:
+    """Return the scales of a probe, each with its measured noise; a scale without a measurement has none."""
+    unmeasured: Mapping[str, Any] = {"noise": {}, "question": {}}
+    measurements = MEASURED.get(probe, {})
+    scales_with_noise = {}
+    for name, scale in scales.items():
+        measurement = measurements.get(name, unmeasured)
+        scales_with_noise[name] = replace(
+            scale, noise=measurement["noise"], noise_question=measurement["question"]
+        )
+    return scales_with_noise

@@ -1,4 +1,7 @@
-"""Words are rows of tokens, some of whose positions are asked for: the data of probes along a sequence."""
+"""Sequences of tokens with queries: the shared base of the probes on sequences and grids.
+
+Some positions of a sequence ask for an answer; the loss and the metrics count only these.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from torch.nn import functional
 
 from probekit import asked
 from probekit.interfaces import Shape, Split, Value
-from probekit_probes.kept import Item, Kept
+from probekit_probes.kept import CachedSplit, Item
 from probekit_probes.streams import Words as Keys
 
 Bytes = NDArray[np.uint8]
@@ -22,16 +25,21 @@ UNASKED = 255
 
 
 RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 5e-3}
-"""What networks are trained by on words and maps alike: see examples/results/sequences.md."""
+"""The recipe for sequences and grids: see examples/results/sequences.md."""
 
-Writer = Callable[[Keys], tuple[Bytes, Bytes]]
-"""From keys (items,) to tokens and answers, (items, positions) uint8, UNASKED where nothing is asked."""
+TokenDraw = Callable[[Keys], tuple[Bytes, Bytes]]
+"""From keys (items,) to tokens and answers, (items, positions) uint8; UNASKED where there is no query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """How many tokens there are, how many classes an answer has, and the size of a word: its length, or the
-    sides of a map whose rows it holds."""
+    """The number of tokens and answer classes, and the size of a sequence.
+
+    Attributes:
+        tokens: number of different tokens.
+        classes: number of answer classes.
+        size: the length of a sequence, or the sides of the grid whose rows it holds.
+    """
 
     tokens: int
     classes: int
@@ -39,81 +47,89 @@ class Alphabet:
 
     @property
     def length(self) -> int:
-        """Positions of a word."""
+        """Number of positions in a sequence."""
         return prod(self.size)
 
     @property
     def shape(self) -> Shape:
-        """That of inputs and outputs: one-hot tokens, logits of classes."""
+        """Shape of inputs (one-hot tokens) and outputs (logits of the classes)."""
         return Shape(self.tokens, self.classes, self.size)
 
 
 class Design(Protocol):
-    """What draws words."""
+    """A distribution of sequences."""
 
     @property
     def alphabet(self) -> Alphabet:
-        """That of its words."""
+        """The alphabet of its sequences."""
 
-    def write(self, keys: Keys) -> tuple[Bytes, Bytes]:
-        """Return tokens and answers, (items, positions) uint8 each, of keys (items,)."""
+    def draw_tokens(self, keys: Keys) -> tuple[Bytes, Bytes]:
+        """Draw tokens and answers, (items, positions) uint8 each, one item per key."""
 
 
-class Words(Kept):
-    """A split of words, drawn when asked for and kept, two bytes a position.
+class TokenDataset(CachedSplit):
+    """A split of token sequences, drawn on access and kept: two bytes per position.
 
-    Item i: float32 one-hot tokens (tokens, *size) and float32 answers (classes, *size), one-hot where
-    something is asked and zero elsewhere, a function of (seed, split, i) alone.
+    Item i: float32 one-hot tokens (tokens, *size) and float32 answers (classes, *size), one-hot at queries
+    and zero elsewhere. It is a function of (seed, split, i) alone.
     """
 
-    def __init__(self, alphabet: Alphabet, write: Writer, split: str, seed: int, items: int) -> None:
+    def __init__(self, alphabet: Alphabet, draw_tokens: TokenDraw, split: str, seed: int, items: int) -> None:
         super().__init__(split, seed, items)
-        self.alphabet, self.write = alphabet, write
+        self.alphabet, self.draw_tokens = alphabet, draw_tokens
         self.parts = [np.empty((items, alphabet.length), np.uint8) for _ in range(2)]
 
     def draw(self, keys: Keys) -> tuple[Bytes, Bytes]:
-        return self.write(keys)
+        return self.draw_tokens(keys)
 
-    def made(self, *parts: Tensor) -> Item:
-        """Return inputs (batch, tokens, *size) and targets (batch, classes, *size) of tokens and answers."""
+    def assemble_items(self, *parts: Tensor) -> Item:
+        """Return inputs (batch, tokens, *size) and targets (batch, classes, *size)."""
         tokens, answers = parts
         inputs = functional.one_hot(tokens.long(), self.alphabet.tokens).float()
-        given = answers.long().clamp(max=self.alphabet.classes)
-        targets = functional.one_hot(given, self.alphabet.classes + 1)[..., :-1].float()
+        classes = answers.long().clamp(max=self.alphabet.classes)
+        targets = functional.one_hot(classes, self.alphabet.classes + 1)[..., :-1].float()
         shape = (len(tokens), -1, *self.alphabet.size)
         return inputs.mT.view(shape), targets.mT.view(shape)
 
 
-class Spelt:
-    """What probes of words and maps share: shape, splits, loss and form of answers."""
+class SequenceProbe:
+    """Base of the probes on sequences and grids: shape, splits, loss and form of the answers."""
 
     alphabet: Alphabet
-    writers: Mapping[str, Writer]
+    token_draws: Mapping[str, TokenDraw]
     lengths: Mapping[str, int]
 
-    def split_into(self, design: Design, beyond: Design, train: int, validation: int, test: int) -> None:
-        """Set what writes the words of each split, and how many there are; beyond: of the harder ones."""
+    def set_splits(self, design: Design, harder: Design, train: int, validation: int, test: int) -> None:
+        """Set the distribution and the number of items of each split.
+
+        Args:
+            design: distribution of the training, validation and test splits.
+            harder: distribution of the `harder` split, which has as many items as the test split.
+            train: number of training items.
+            validation: number of validation items.
+            test: number of test items.
+        """
         self.alphabet = design.alphabet
-        self.writers = dict.fromkeys(("train", "validation", "test"), design.write)
-        self.writers = {**self.writers, "harder": beyond.write}
+        self.token_draws = dict.fromkeys(("train", "validation", "test"), design.draw_tokens)
+        self.token_draws = {**self.token_draws, "harder": harder.draw_tokens}
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
 
     @property
     def shape(self) -> Shape:
-        """That of inputs and outputs."""
+        """Shape of inputs and outputs."""
         return self.alphabet.shape
 
-    def data(self, split: Split, seed: int) -> Words:
-        """Return a split; `seed` moves the training split, `version` alone fixes the others."""
+    def data(self, split: Split, seed: int) -> TokenDataset:
+        """Return a split; `seed` changes only the training split, `version` fixes the others."""
         seed = seed if split == "train" else 0
-        return Words(self.alphabet, self.writers[split], split, seed, self.lengths[split])
+        return TokenDataset(self.alphabet, self.token_draws[split], split, seed, self.lengths[split])
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the cross-entropy, a mean over the asked positions."""
+        """Return the mean cross-entropy over the queries."""
         return asked.cross_entropy(output, target)
 
     def answer(self, output: Tensor) -> Tensor:
-        """Return the classes that an output says, one-hot."""
+        """Return the predicted classes, one-hot."""
         return asked.answer(output)
 
 
@@ -130,20 +146,35 @@ def window(shape: Shape, *, width: int) -> nn.Module:
 
 
 SEEN = 7
-"""Positions that the window control sees."""
+"""Number of positions that the window control sees."""
 
 
-def tokens_of(inputs: Tensor) -> Tensor:
+def decode_tokens(inputs: Tensor) -> Tensor:
     """Return the tokens of one-hot inputs (batch, tokens, length), (batch, length) int64."""
     return inputs.argmax(1)
 
 
-def answers_of(classes: Tensor, where: Tensor, count: int) -> Tensor:
-    """Return answers (batch, count, length) float32 of classes (batch, length), zero but `where`."""
-    return (functional.one_hot(classes.clamp(0, count - 1), count) * where[..., None]).mT.float()
+def encode_answers(classes: Tensor, mask: Tensor, count: int) -> Tensor:
+    """Encode classes as one-hot answers that are zero outside the mask.
+
+    Args:
+        classes: class of each position, (batch, length).
+        mask: positions that have an answer, (batch, length) bool.
+        count: number of classes.
+
+    Returns:
+        One-hot answers, (batch, count, length) float32.
+    """
+    return (functional.one_hot(classes.clamp(0, count - 1), count) * mask[..., None]).mT.float()
 
 
-def edges(ends: Iterable[int], known: int, most: int) -> tuple[float, ...]:
-    """Return the edges of an axis that counts to `most`: those of `ends` that it comes to, one behind what
-    training shows, `known`, and one behind all."""
-    return tuple(map(float, sorted({*(end for end in ends if end <= most), known + 1, most + 1})))
+def bin_edges(candidates: Iterable[int], trained: int, longest: int) -> tuple[float, ...]:
+    """Choose the bin edges of a difficulty axis.
+
+    Args:
+        candidates: possible edges; those above `longest` are left out.
+        trained: greatest difficulty in training; an edge follows it.
+        longest: greatest difficulty of all; the last edge follows it.
+    """
+    edges = {*(edge for edge in candidates if edge <= longest), trained + 1, longest + 1}
+    return tuple(map(float, sorted(edges)))

@@ -123,9 +123,9 @@ def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: d
 @pytest.mark.parametrize(
     ("probe", "said"),
     [
-        (Insideness(size=32, reach=3, near=90), "ways of 91 to 1024 steps"),
-        (Insideness(size=32, reach=3, near=2000), "ways of 2001 or more steps"),
-        (Fill(size=8, near=60), "none is such a one"),
+        (Insideness(size=32, reach=3, near=90), "paths of 91 to 1024 steps"),
+        (Insideness(size=32, reach=3, near=2000), "paths of 2001 or more steps"),
+        (Fill(size=8, near=60), "grids drawn fits"),
     ],
 )
 def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(

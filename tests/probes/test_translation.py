@@ -170,7 +170,7 @@ def test_the_image_proves_that_its_label_is_the_only_one(small: Translation) -> 
     assert not small.certified(two)["one pixel is white"].any()
     assert not small.certified(images / 2)["one pixel is white"].any()
     assert torch.equal(places(images).long(), centres(16, 5, "test"))
-    assert torch.equal(small.contents(images, masks)["a white pixel at row"], places(images)[:, 0])
+    assert torch.equal(small.contents(images, masks)["row of the white pixel"], places(images)[:, 0])
 
 
 def test_certifying_passes_and_shows_every_floor(tmp_path: Path) -> None:

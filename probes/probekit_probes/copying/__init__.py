@@ -1,4 +1,4 @@
-"""Selective copying: the probe of what is kept among noise."""
+"""Selective copying: memory for a few tokens among noise."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "selective-copying",
             "probekit_probes.copying.probe:SelectiveCopying",
-            "a few tokens among much noise: are they told again in their order?",
+            "a few marked tokens among much noise: are they remembered in their order?",
             tags=("memory", "order"),
         )
     ]

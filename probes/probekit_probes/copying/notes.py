@@ -1,4 +1,4 @@
-"""Tokens are strewn among noise and asked for in their order."""
+"""Sequences of selective copying: tokens scattered among noise, then queries for them in order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ NOISE, GO = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """least, most: tokens to be told, uniform between; values: of such a token; noise: positions among which
-    they stand; go: positions that follow, of which as many ask as there are tokens."""
+    """The distribution of sequences.
 
-    least: int
-    most: int
+    Attributes:
+        min_tokens: least number of marked tokens; the number is uniform.
+        max_tokens: greatest number of marked tokens.
+        values: number of different marked tokens.
+        noise: number of positions among which they are scattered.
+        go: number of "go" positions that follow; as many of them are queries as there are marked tokens.
+    """
+
+    min_tokens: int
+    max_tokens: int
     values: int
     noise: int
     go: int
@@ -29,20 +36,20 @@ class Design:
         """Tokens are noise, go, then the values; the classes are the values."""
         return Alphabet(2 + self.values, self.values, (self.noise + self.go,))
 
-    def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
-        """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""
+    def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
+        """Draw tokens and answers, (items, length) uint8 each, one item per key."""
         count = len(keys)
-        told = self.least + streams.below(
-            streams.words(streams.key(keys, COUNT), 1), self.most - self.least + 1
+        marked = self.min_tokens + streams.below(
+            streams.words(streams.key(keys, COUNT), 1), self.max_tokens - self.min_tokens + 1
         )
-        values = streams.below(streams.words(streams.key(keys, VALUES), self.most), self.values)
-        used = np.arange(self.most) < told
-        drawn = np.argsort(streams.words(streams.key(keys, PLACES), self.noise), axis=1)[:, : self.most]
-        places = np.sort(np.where(used, drawn, self.noise), axis=1)
-        rows = np.broadcast_to(np.arange(count)[:, None], places.shape)
+        values = streams.below(streams.words(streams.key(keys, VALUES), self.max_tokens), self.values)
+        used = np.arange(self.max_tokens) < marked
+        order = np.argsort(streams.words(streams.key(keys, PLACES), self.noise), axis=1)[:, : self.max_tokens]
+        positions = np.sort(np.where(used, order, self.noise), axis=1)
+        rows = np.broadcast_to(np.arange(count)[:, None], positions.shape)
         tokens = np.full((count, self.noise + self.go), NOISE, np.uint8)
         answers = np.full((count, self.noise + self.go), UNASKED, np.uint8)
         tokens[:, self.noise :] = GO
-        tokens[rows[used], places[used]] = (2 + values)[used]
-        answers[:, self.noise : self.noise + self.most] = np.where(used, values, UNASKED)
+        tokens[rows[used], positions[used]] = (2 + values)[used]
+        answers[:, self.noise : self.noise + self.max_tokens] = np.where(used, values, UNASKED)
         return tokens, answers

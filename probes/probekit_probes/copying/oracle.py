@@ -1,20 +1,31 @@
-"""The oracle gives each go the token of its own number; it knows no generator."""
+"""The oracle of selective copying: it gives the n-th go the n-th marked token.
+
+It shares no code with the generator.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from probekit_probes.words import answers_of, tokens_of
+from probekit_probes.words import decode_tokens, encode_answers
 
 
-def read(inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return answers (batch, values, length), which positions ask, and how many tokens a word tells (batch,).
+def solve_copying(inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the marked tokens in order.
 
-    Positions after the last token's answer ask nothing.
+    Go positions after the last marked token's answer are no queries.
+
+    Args:
+        inputs: one-hot tokens, (batch, 2 + values, length).
+
+    Returns:
+        Answers (batch, values, length), the query mask (batch, length) bool, and the number of marked tokens
+        (batch,).
     """
-    tokens = tokens_of(inputs)
-    said, go = tokens > 1, tokens == 1
-    number, wanted = said.cumsum(1) * said, go.cumsum(1) * go
-    asks = go & (wanted <= said.sum(1, keepdim=True))
-    told = tokens.new_zeros(len(tokens), tokens.shape[1] + 1).scatter(1, number, tokens - 2)
-    return answers_of(told.gather(1, wanted), asks, inputs.shape[1] - 2), asks, said.sum(1)
+    tokens = decode_tokens(inputs)
+    is_marked, is_go = tokens > 1, tokens == 1
+    token_number, go_number = is_marked.cumsum(1) * is_marked, is_go.cumsum(1) * is_go
+    is_query = is_go & (go_number <= is_marked.sum(1, keepdim=True))
+    in_order = tokens.new_zeros(len(tokens), tokens.shape[1] + 1).scatter(1, token_number, tokens - 2)
+    answers = encode_answers(in_order.gather(1, go_number), is_query, inputs.shape[1] - 2)
+    return answers, is_query, is_marked.sum(1)

@@ -1,4 +1,4 @@
-"""The selective-copying probe: is what stands out kept among noise, in its order?"""
+"""The selective-copying probe: are the marked tokens remembered in their order?"""
 
 from __future__ import annotations
 
@@ -13,37 +13,47 @@ from probekit.axis import Axis
 from probekit.errors import UsageError
 from probekit.interfaces import Control, Scale
 from probekit_probes.certified import Certified
-from probekit_probes.copying.controls import AToken
+from probekit_probes.copying.controls import FirstToken
 from probekit_probes.copying.notes import Design
-from probekit_probes.copying.oracle import read
-from probekit_probes.noise import measured
-from probekit_probes.words import RECIPE, Spelt, edges, window
+from probekit_probes.copying.oracle import solve_copying
+from probekit_probes.noise import attach_noise
+from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, window
 
-MOST = 250
-"""Values: a word is kept as bytes."""
+MAX_VALUES = 250
+"""Greatest number of values: a token is stored as one byte."""
 
 
-class SelectiveCopying(Spelt):
-    """Tell the tokens that stand among noise, in their order.
+class SelectiveCopying(SequenceProbe):
+    """Repeat the marked tokens among noise, in their order.
 
-    Inputs: float32 one-hot tokens (2 + values, noise + 2 tokens): noise, with tokens at random places among
-    it, then as many times "go" as there may be tokens. Targets: float32 (values, length), the first token at
-    the first go and so on; zero elsewhere. Words of training and test hold 2 to `tokens` tokens, the harder
-    ones up to twice as many. Who knows what occurs but no order is right in 1/k + (1 - 1/k)/V of k tokens of
-    V values. Source: Gu and Dao, "Mamba", 2023, section 4.1.1, after Jing et al. 2019.
+    Inputs: float32 one-hot tokens (2 + values, noise + 2 tokens): noise with marked tokens at random
+    positions, then "go" as many times as there can be marked tokens. Targets: float32 (values, length), the
+    first token at the first go and so on, zero elsewhere.
 
-    tokens: the most of a word. values: how many there are. noise: positions before the first go. train,
-    validation, test: items; there are as many harder ones as of test. Raises UsageError where the harder
-    words have no room, or values are too many.
+    Sequences of training and test have 2 to `tokens` marked tokens; harder ones have up to twice as many. A
+    solver that knows which tokens occur, but not their order, gets 1/k + (1 - 1/k)/V of k tokens of V values.
+
+    Source: Gu and Dao, "Mamba", 2023, section 4.1.1, after Jing et al. 2019.
+
+    Args:
+        tokens: greatest number of marked tokens in training.
+        values: number of different marked tokens.
+        noise: number of positions before the first go.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items, and of harder ones.
+
+    Raises:
+        UsageError: if the harder sequences have too few positions, or there are too many values.
     """
 
     property = "selective memory"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
-    harder = "words of up to twice as many tokens"
+    harder = "sequences of up to twice as many tokens"
     golden: Mapping[int, str] = {1: "04c60ed086168595"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("selective-copying")
-    scales: Mapping[str, Scale] = measured(
+    scales: Mapping[str, Scale] = attach_noise(
         "selective-copying",
         {
             "smoke": Scale(
@@ -55,14 +65,14 @@ class SelectiveCopying(Spelt):
                 seconds=1,
             ),
             "quick": Scale(
-                "two to four minutes on one core: two to eight tokens among 256 positions",
+                "two to four minutes on one core: two to eight tokens in 256 positions",
                 {"tokens": 8, "values": 16, "noise": 256, "train": 32_000, "validation": 500, "test": 500},
                 {**RECIPE, "batch": 32},
                 width=64,
                 seconds=180,
             ),
             "large": Scale(
-                "a GPU: up to 16 tokens among 4,096 positions",
+                "a GPU: up to 16 tokens in 4,096 positions",
                 {"tokens": 16, "values": 16, "noise": 4096, "train": 500_000, "test": 2_000},
                 RECIPE,
                 width=64,
@@ -74,45 +84,45 @@ class SelectiveCopying(Spelt):
         self,
         *,
         tokens: Annotated[int, Field(ge=2)] = 8,
-        values: Annotated[int, Field(ge=2, le=MOST)] = 16,
+        values: Annotated[int, Field(ge=2, le=MAX_VALUES)] = 16,
         noise: Annotated[int, Field(ge=8)] = 256,
         train: PositiveInt = 32_000,
         validation: PositiveInt = 500,
         test: PositiveInt = 500,
     ) -> None:
         if noise < 2 * tokens:
-            found = f"the harder words hold {2 * tokens} tokens"
-            asks = f"selective-copying(tokens={tokens}, noise={noise})"
-            raise UsageError(asks, found, f"Type noise={2 * tokens} or more.")
+            reason = f"harder sequences have {2 * tokens} tokens"
+            request = f"selective-copying(tokens={tokens}, noise={noise})"
+            raise UsageError(request, reason, f"Type noise={2 * tokens} or more.")
         design = Design(2, tokens, values, noise, 2 * tokens)
-        beyond = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens)
-        self.split_into(design, beyond, train, validation, test)
+        harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens)
+        self.set_splits(design, harder, train, validation, test)
         self.metrics = (asked.accuracy(1 / values), asked.exact())
-        bins = edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
-        about = "Share of a word's tokens that are right, by how many they are"
+        bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
+        about = "Share of correct tokens in a sequence, by the number of its tokens"
         self.axis = Axis("tokens", "tokens", about, self.told, asked.share, "higher", bins, (0.0, 1.0), 0.95)
 
     def told(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many tokens each word tells, (batch,) float32."""
-        return read(inputs)[2].float()
+        """Return the number of marked tokens in each sequence, (batch,) float32."""
+        return solve_copying(inputs)[2].float()
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, values, length)."""
-        return read(inputs)[0]
+        return solve_copying(inputs)[0]
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which words have one answer, (batch,) bool for each rule."""
-        _, asks, told = read(inputs)
+        """Return the rules that prove a sequence to have one answer, (batch,) bool each."""
+        _, is_query, marked = solve_copying(inputs)
         return {
-            "a token a position": (inputs.sum(1) == 1).all(1),
-            "each token is asked for": asks.sum(1) == told,
-            "something is asked": asks.any(1),
+            "one token per position": (inputs.sum(1) == 1).all(1),
+            "one query per marked token": is_query.sum(1) == marked,
+            "at least one query": is_query.any(1),
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what words contain, (batch,) numbers each."""
+        """Return statistics of the sequences, (batch,) each."""
         return {"tokens": self.told(inputs, targets), "length": (inputs.sum(1) == 1).sum(1)}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"a token that occurs": AToken(), "window": window}
+        return {"a token that occurs": FirstToken(), "window": window}

@@ -1,4 +1,4 @@
-"""Fill: the probe of what spreads along paths."""
+"""Fill: the cells that a path through a maze can reach."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "fill",
             "probekit_probes.fill.probe:Fill",
-            "a maze and a seed: is it known which cells can be reached, and which cannot?",
+            "a maze and a seed: which cells can be reached from the seed?",
             tags=("path", "topology"),
         )
     ]

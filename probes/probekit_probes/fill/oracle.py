@@ -1,4 +1,7 @@
-"""The oracle labels connected cells and asks which have the seed's label; it knows no generator."""
+"""The oracle of fill: it labels connected cells and fills those with the label of the seed.
+
+It shares no code with the generator.
+"""
 
 from __future__ import annotations
 
@@ -10,40 +13,47 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from probekit_probes.maps import ACROSS
+from probekit_probes.maps import CONNECTIVITY
 
 
-def read(inputs: Tensor) -> Tensor:
-    """Return which open cells but the seed are dry, and which filled, (batch, 2, side, side) float32."""
+def solve_mazes(inputs: Tensor) -> Tensor:
+    """Return which open cells, without the seed, are dry and which are filled.
+
+    Returns:
+        (batch, 2, side, side) float32.
+    """
     free, seed = (inputs[:, 1:].sum(1) > 0).cpu(), (inputs[:, 2] > 0).cpu()
-    labels = torch.from_numpy(ndimage.label(free.numpy(), ACROSS)[0])
-    mine = (labels * seed).amax((1, 2), keepdim=True)
-    filled, asks = labels == mine, free & ~seed
-    return torch.stack([asks & ~filled, asks & filled], 1).float().to(inputs.device)
+    labels = torch.from_numpy(ndimage.label(free.numpy(), CONNECTIVITY)[0])
+    seed_label = (labels * seed).amax((1, 2), keepdim=True)
+    filled, mask = labels == seed_label, free & ~seed
+    return torch.stack([mask & ~filled, mask & filled], 1).float().to(inputs.device)
 
 
-def steps(inputs: Tensor) -> Tensor:
-    """Return how many steps each open cell is from the seed, (batch, side, side) float32; NaN where it is
-    the seed, cannot be reached or is a wall."""
+def count_path_steps(inputs: Tensor) -> Tensor:
+    """Count the steps from the seed to each open cell.
+
+    Returns:
+        Steps, (batch, side, side) float32; NaN at the seed, at walls and where no path leads.
+    """
     from scipy.sparse.csgraph import breadth_first_order
 
-    found = np.full((len(inputs), *inputs.shape[2:]), np.nan, np.float32)
-    for item, one in enumerate(inputs.cpu().numpy()):
-        free, start = one[1:].sum(0) > 0, int(one[2].argmax())
-        order, before = breadth_first_order(graph(free), start, directed=False)
-        away = np.zeros(free.size, np.float32)
+    steps = np.full((len(inputs), *inputs.shape[2:]), np.nan, np.float32)
+    for item, maze in enumerate(inputs.cpu().numpy()):
+        free, start = maze[1:].sum(0) > 0, int(maze[2].argmax())
+        order, before = breadth_first_order(build_cell_graph(free), start, directed=False)
+        distance = np.zeros(free.size, np.float32)
         for cell in order[1:]:
-            away[cell] = away[before[cell]] + 1
-        found[item].flat[order[1:]] = away[order[1:]]
-    return torch.from_numpy(found).to(inputs.device)
+            distance[cell] = distance[before[cell]] + 1
+        steps[item].flat[order[1:]] = distance[order[1:]]
+    return torch.from_numpy(steps).to(inputs.device)
 
 
-def graph(free: NDArray[np.bool_]) -> Any:
-    """Return which open cells touch, as a sparse matrix."""
+def build_cell_graph(free: NDArray[np.bool_]) -> Any:
+    """Return the graph of neighbouring open cells as a sparse matrix."""
     from scipy.sparse import coo_array
 
     number = np.arange(free.size).reshape(free.shape)
     right, down = free[:, 1:] & free[:, :-1], free[1:] & free[:-1]
-    one = np.concatenate([number[:, :-1][right], number[:-1][down]])
-    other = np.concatenate([number[:, 1:][right], number[1:][down]])
-    return coo_array((np.ones(len(one), np.int8), (one, other)), shape=(free.size, free.size)).tocsr()
+    source = np.concatenate([number[:, :-1][right], number[:-1][down]])
+    target = np.concatenate([number[:, 1:][right], number[1:][down]])
+    return coo_array((np.ones(len(source), np.int8), (source, target)), shape=(free.size, free.size)).tocsr()

@@ -1,4 +1,4 @@
-"""The fill probe: is it known what can be reached?"""
+"""The fill probe: which cells can be reached from the seed?"""
 
 from __future__ import annotations
 
@@ -11,40 +11,48 @@ from torch import Tensor, nn
 from probekit import asked
 from probekit.axis import Axis
 from probekit.interfaces import Control, Scale
-from probekit_probes import maps
 from probekit_probes.certified import Certified
 from probekit_probes.fill.controls import Ball
 from probekit_probes.fill.mazes import Design
-from probekit_probes.fill.oracle import read, steps
-from probekit_probes.maps import window
-from probekit_probes.noise import measured
-from probekit_probes.words import Spelt, edges
+from probekit_probes.fill.oracle import count_path_steps, solve_mazes
+from probekit_probes.maps import RECIPE, window
+from probekit_probes.noise import attach_noise
+from probekit_probes.words import SequenceProbe, bin_edges
 
 
-class Fill(Spelt):
-    """Tell which open cells of a maze can be reached from a seed, through the sides of open cells.
+class Fill(SequenceProbe):
+    """Predict which open cells of a maze can be reached from a seed, through the sides of open cells.
 
     Inputs: float32 one-hot cells (3, size, size): wall, open, seed. Targets: float32 (2, size, size), dry or
-    filled at each open cell, zero at walls and the seed. Cells are open with chance 0.62, near where paths
-    first cross a maze; of the open ones 40 to 60 in 100 are filled. From the seed the farthest filled cell
-    is `near` steps away or fewer in training and test, up to twice as many in the harder mazes. Source: the
-    component of a seed in site percolation; mazes of Schwarzschild et al., "Can You Learn an Algorithm?
-    Generalizing from Easy to Hard Problems with Recurrent Networks", 2021, but with cycles and dead ends, so
-    that filling up dead ends solves none. The headline is the share of mazes of which every cell is right: a
-    cell that is wrong stands for a way that was not found, and of all cells together a network that misses
-    the longest ways tells 99 in 100.
+    filled at each open cell, zero at walls and the seed.
 
-    size: cells a side. near: steps. train, validation, test: items; there are as many harder ones as of test.
+    Cells are open with probability 0.62, near where paths first cross a maze. Of the open cells, 40 to 60 %
+    are filled. The farthest filled cell is at most `near` steps from the seed in training and test, and up to
+    twice as many in the harder mazes.
+
+    The headline is the share of mazes with every cell correct: a wrong cell means that a path was missed, and
+    a network that misses the longest paths still gets 99 % of all cells.
+
+    Source: the component of a seed in site percolation; mazes of Schwarzschild et al., "Can You Learn an
+    Algorithm? Generalizing from Easy to Hard Problems with Recurrent Networks", 2021, but with cycles and
+    dead ends, so filling up dead ends solves none.
+
+    Args:
+        size: cells per side.
+        near: greatest number of steps in training and test.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items, and of harder ones.
     """
 
     property = "connectedness"
     version = 1
     structure = "unet"
     focus = "accuracy"
-    harder = "paths of up to twice as many steps"
+    harder = "mazes with paths of up to twice as many steps"
     golden: Mapping[int, str] = {1: "0a304a434f1796b8"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("fill")
-    scales: Mapping[str, Scale] = measured(
+    scales: Mapping[str, Scale] = attach_noise(
         "fill",
         {
             "smoke": Scale(
@@ -58,14 +66,14 @@ class Fill(Spelt):
             "quick": Scale(
                 "three minutes on one core: 16 x 16 cells, paths of up to 20 steps",
                 {"size": 16, "near": 20, "train": 32_000, "validation": 1_000, "test": 1_000},
-                {**maps.RECIPE, "batch": 32},
+                {**RECIPE, "batch": 32},
                 width=32,
                 seconds=180,
             ),
             "large": Scale(
                 "a GPU: 48 x 48 cells, paths of up to 64 steps",
                 {"size": 48, "near": 64, "train": 200_000, "test": 2_000},
-                {**maps.RECIPE, "epochs": 2},
+                {**RECIPE, "epochs": 2},
                 width=64,
             ),
         },
@@ -81,34 +89,36 @@ class Fill(Spelt):
         test: PositiveInt = 1_000,
     ) -> None:
         self.side = size
-        design, beyond = Design(size, 1, near), Design(size, near + 1, 2 * near)
-        self.split_into(design, beyond, train, validation, test)
+        design, harder = Design(size, 1, near), Design(size, near + 1, 2 * near)
+        self.set_splits(design, harder, train, validation, test)
         self.metrics = (asked.exact(), asked.accuracy(0.5))
-        about = "Share of filled cells that are told, by how many steps from the seed they are"
-        bins = edges((1, 2, 3, 5, 8, 12, 16, 24, 32, 48, 64, 96, 128), near, 2 * near)
-        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
+        about = "Share of correct cells among the filled ones, by the number of steps from the seed"
+        bins = bin_edges((1, 2, 3, 5, 8, 12, 16, 24, 32, 48, 64, 96, 128), near, 2 * near)
+        self.axis = Axis(
+            "steps", "steps", about, self.count_steps, asked.right, "higher", bins, (0.0, 1.0), 0.95
+        )
 
-    def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many steps each filled cell is from the seed, (batch, size, size); NaN elsewhere."""
-        return steps(inputs)
+    def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the steps from the seed to each filled cell, (batch, size, size); NaN on other cells."""
+        return count_path_steps(inputs)
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, 2, size, size)."""
-        return read(inputs)
+        return solve_mazes(inputs)
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which mazes have one answer, (batch,) bool for each rule."""
+        """Return the rules that prove a maze to have one answer, (batch,) bool each."""
         return {
             "one seed": inputs[:, 2].sum((1, 2)) == 1,
-            "a kind a cell": (inputs.sum(1) == 1).all(2).all(1),
+            "one kind per cell": (inputs.sum(1) == 1).all(2).all(1),
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what mazes contain, (batch,) numbers each."""
+        """Return statistics of the mazes, (batch,) each."""
         return {
             "open cells": inputs[:, 1:].sum((1, 2, 3)),
             "filled": targets[:, 1].sum((1, 2)),
-            "steps to the farthest": steps(inputs).flatten(1).nan_to_num(0).amax(1),
+            "steps to the farthest": count_path_steps(inputs).flatten(1).nan_to_num(0).amax(1),
         }
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:

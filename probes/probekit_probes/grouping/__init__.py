@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "grouping",
             "probekit_probes.grouping.probe:Grouping",
-            "codes of colours, half of them masked: does what is alike share what it knows?",
+            "codes of colours, half of them masked: do positions of the same colour share information?",
             tags=("content addressing", "symmetry"),
         )
     ]

@@ -1,4 +1,4 @@
-"""Assignments: colours, their codes, who has which and what is masked, each a function of its key alone."""
+"""Draws the items of the Color Code dataset: colours, codes, positions and masks, each from its key alone."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """All that an item's law depends on besides its key.
+    """The distribution of items.
 
-    size: positions. colours: of an item. classes: of codes. iid_mask: draw once and keep what comes, as in
-    Courtois et al. 2022; else an item is drawn anew until one position is masked at least, each colour
-    present shows a code and its colours keep their distance.
+    Attributes:
+        size: number of positions.
+        colours: number of colours of an item.
+        classes: number of codes.
+        iid_mask: draw each item once and never reject, as in Courtois et al. 2022. Otherwise an item is
+            redrawn until at least one position is masked, each colour present shows a code, and the colours
+            keep their distance.
     """
 
     size: int
@@ -34,20 +38,23 @@ class Design:
 
     @property
     def flaws(self) -> float:
-        """Return how many colours without a code, and pairs too alike, one drawing has on the average.
+        """Expected number of flaws in one draw: colours without a code, and pairs of similar colours.
 
-        An item takes about exp(flaws) drawings.
+        An item takes about exp(flaws) draws.
         """
-        untold = (1 - 0.5 / self.colours) ** self.size - (1 - 1 / self.colours) ** self.size
-        alike = ((2 * DISTANCE - 1) / LEVELS) ** 3
-        return self.colours * untold + comb(self.colours, 2) * alike
+        hidden = (1 - 0.5 / self.colours) ** self.size - (1 - 1 / self.colours) ** self.size
+        similar = ((2 * DISTANCE - 1) / LEVELS) ** 3
+        return self.colours * hidden + comb(self.colours, 2) * similar
 
 
 class Assignments(NamedTuple):
     """A block of items.
 
-    palette: (items, colours, 3) levels. codes: (items, colours). colour: of each position, (items, size).
-    masked: (items, size) bool.
+    Attributes:
+        palette: RGB levels, (items, colours, 3).
+        codes: code of each colour, (items, colours).
+        colour: colour of each position, (items, size).
+        masked: positions that hide their code, (items, size) bool.
     """
 
     palette: Bytes
@@ -57,37 +64,38 @@ class Assignments(NamedTuple):
 
 
 def draw(design: Design, keys: streams.Words) -> Assignments:
-    """Draw an item for each key."""
-    found = draw_once(design, streams.key(keys, 0))
+    """Draw one item per key, redrawing it while it is flawed."""
+    items = draw_once(design, streams.key(keys, 0))
     if design.iid_mask:
-        return found
-    drawings, left = 1, np.flatnonzero(~flawless(found))
-    while len(left):
-        again = draw_once(design, streams.key(keys[left], drawings))
-        for column, anew in zip(found, again, strict=True):
-            column[left] = anew
-        drawings, left = drawings + 1, left[~flawless(again)]
-    return found
+        return items
+    attempts, pending = 1, np.flatnonzero(~flawless(items))
+    while len(pending):
+        redrawn = draw_once(design, streams.key(keys[pending], attempts))
+        for column, new_column in zip(items, redrawn, strict=True):
+            column[pending] = new_column
+        attempts, pending = attempts + 1, pending[~flawless(redrawn)]
+    return items
 
 
 def draw_once(design: Design, keys: streams.Words) -> Assignments:
-    """Draw an item for each key, whatever comes."""
+    """Draw one item per key, without rejection."""
 
-    def numbers(purpose: int, count: int, bound: int) -> Bytes:
+    def draw_integers(purpose: int, count: int, bound: int) -> Bytes:
         return streams.below(streams.words(streams.key(keys, purpose), count), bound).astype(np.uint8)
 
-    palette = numbers(COLOURING, 3 * design.colours, LEVELS).reshape(len(keys), design.colours, 3)
-    codes = numbers(CODING, design.colours, design.classes)
-    colour = numbers(PLACING, design.size, design.colours)
-    return Assignments(palette, codes, colour, numbers(MASKING, design.size, 2) == 1)
+    palette = draw_integers(COLOURING, 3 * design.colours, LEVELS).reshape(len(keys), design.colours, 3)
+    codes = draw_integers(CODING, design.colours, design.classes)
+    colour = draw_integers(PLACING, design.size, design.colours)
+    return Assignments(palette, codes, colour, draw_integers(MASKING, design.size, 2) == 1)
 
 
-def flawless(drawn: Assignments) -> NDArray[np.bool_]:
-    """Tell which items mask something, show a code of each colour present and have colours well apart."""
-    kept: NDArray[np.bool_] = np.any(drawn.masked, axis=1)
-    for name in range(drawn.palette.shape[1]):
-        present = drawn.colour == name
-        kept &= np.any(present & ~drawn.masked, axis=1) | ~np.any(present, axis=1)
-        apart = np.abs(drawn.palette[:, :name].astype(np.int16) - drawn.palette[:, name : name + 1])
-        kept &= np.all(apart.max(axis=2) >= DISTANCE, axis=1)
-    return kept
+def flawless(items: Assignments) -> NDArray[np.bool_]:
+    """Return which items mask a position, show a code of each colour present and have distinct colours."""
+    valid: NDArray[np.bool_] = np.any(items.masked, axis=1)
+    for colour in range(items.palette.shape[1]):
+        present = items.colour == colour
+        valid &= np.any(present & ~items.masked, axis=1) | ~np.any(present, axis=1)
+        palette = items.palette
+        differences = np.abs(palette[:, :colour].astype(np.int16) - palette[:, colour : colour + 1])
+        valid &= np.all(differences.max(axis=2) >= DISTANCE, axis=1)
+    return valid

@@ -1,4 +1,4 @@
-"""The controls: solvers that link no position to another of its colour, whose scores are the floor."""
+"""Controls of grouping: solvers that link no position to another of its colour; they set the floor."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from probekit.interfaces import Dataset, Shape
 
 
 class BagOfCodes:
-    """Answers everywhere the code that the item shows most often: the best that looks at no colour."""
+    """Answers with the code that the item shows most often: the best solver that ignores colours."""
 
     def fit(self, dataset: Dataset) -> None:
-        """Learn nothing: the codes of an item say nothing of another's."""
+        """Do nothing: the codes of different items are independent."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        shown = inputs[:, 3:]
-        most = functional.one_hot(shown.sum(2).argmax(1), shown.shape[1])
-        return most.float()[..., None].expand_as(shown)
+        codes = inputs[:, 3:]
+        most_frequent = functional.one_hot(codes.sum(2).argmax(1), codes.shape[1])
+        return most_frequent.float()[..., None].expand_as(codes)
 
 
 def pointwise(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees each position alone: on a masked one it can do no better than chance."""
+    """Build a network that sees each position alone, so it is at chance on the masked ones."""
     return nn.Sequential(
         nn.Conv1d(shape.inputs, 4 * width, 1),
         nn.GELU(),

@@ -1,4 +1,4 @@
-"""The dataset keeps a split as bytes, drawn when asked for, and hands out (colours with codes, codes)."""
+"""The Color Code dataset: it stores a split as bytes and returns (colours with codes, codes)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from probekit_probes.grouping.assignments import LEVELS, Assignments, Design, draw
-from probekit_probes.kept import Item, Kept
+from probekit_probes.kept import CachedSplit, Item
 from probekit_probes.streams import Words
 
 
-class ColourCodes(Kept):
-    """Rows of positions, each of a colour; each colour has a code, shown at half of its positions.
+class ColourCodes(CachedSplit):
+    """Sequences of coloured positions; each colour has a code, shown at half of its positions.
 
     Item i: float32 inputs (3 + classes, size), RGB in [0, 1] and the code as one-hot channels, all zero where
-    masked; float32 target (classes, size), the code of every position as one-hot channels. A function of
-    (seed, split, i) alone. A drawn item takes 2 size + 4 colours bytes. Source: the Color Code dataset,
+    masked; float32 target (classes, size), the code of every position as one-hot channels. It is a function
+    of (seed, split, i) alone. A drawn item takes 2 size + 4 colours bytes. Source: the Color Code dataset,
     Courtois et al. 2022, section 3.3.
     """
 
@@ -34,11 +34,11 @@ class ColourCodes(Kept):
     def draw(self, keys: Words) -> Assignments:
         return draw(self.design, keys)
 
-    def made(self, *parts: Tensor) -> Item:
-        """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size) of assignments."""
+    def assemble_items(self, *parts: Tensor) -> Item:
+        """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size)."""
         palette, codes, colour, masked = parts
-        row, place = torch.arange(len(colour), device=colour.device)[:, None], colour.long()
-        rgb = palette[row, place].float() / (LEVELS - 1)
-        truth = functional.one_hot(codes[row, place].long(), self.design.classes).float()
+        item, colour_index = torch.arange(len(colour), device=colour.device)[:, None], colour.long()
+        rgb = palette[item, colour_index].float() / (LEVELS - 1)
+        truth = functional.one_hot(codes[item, colour_index].long(), self.design.classes).float()
         inputs = torch.cat([rgb, truth * ~masked[..., None]], dim=2)
         return inputs.mT, truth.mT

@@ -8,35 +8,35 @@ from probekit.axis import Axis
 from probekit.interfaces import Metric
 
 
-def masked(inputs: Tensor) -> Tensor:
-    """Tell which positions show no code, (batch, size) bool, from inputs (batch, 3 + classes, size)."""
+def find_masked(inputs: Tensor) -> Tensor:
+    """Return which positions of inputs (batch, 3 + classes, size) show no code, (batch, size) bool."""
     return (inputs[:, 3:] == 0).all(1)
 
 
 def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Share of the masked positions whose code is told; NaN where an item masks none."""
-    among = masked(inputs)
-    right = (output.argmax(1) == target.argmax(1)) & among
-    return right.sum(1) / among.sum(1)
+    """Return the share of masked positions whose code is correct, (batch,); NaN if an item masks none."""
+    mask = find_masked(inputs)
+    correct = (output.argmax(1) == target.argmax(1)) & mask
+    return correct.sum(1) / mask.sum(1)
 
 
 def right(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Return whether each masked position is right, (batch, size) float32; NaN where a code is shown."""
-    told = (output.argmax(1) == target.argmax(1)).float()
-    return told.where(masked(inputs), float("nan"))
+    """Return whether each masked position is correct, (batch, size) float32; NaN where a code is shown."""
+    correct = (output.argmax(1) == target.argmax(1)).float()
+    return correct.where(find_masked(inputs), float("nan"))
 
 
 def shown(inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return how many positions show the code of each position's colour, (batch, size) float32."""
+    """Return the number of positions that show the code of each position's colour, (batch, size) float32."""
     colours = inputs[:, :3].mT.contiguous()
-    alike = (colours[:, :, None] == colours[:, None, :]).all(3)
-    return (alike & ~masked(inputs)[:, None, :]).sum(2).float()
+    same_colour = (colours[:, :, None] == colours[:, None, :]).all(3)
+    return (same_colour & ~find_masked(inputs)[:, None, :]).sum(2).float()
 
 
 SHOWN = Axis(
     "shown",
     "codes",
-    "Accuracy on the masked positions, by how many positions show the code of their colour",
+    "Accuracy on the masked positions, by the number of positions that show the code of their colour",
     shown,
     right,
     "higher",
@@ -45,8 +45,8 @@ SHOWN = Axis(
 )
 
 
-def accuracy(classes: int) -> Metric:
-    """Return the metric for so many classes of codes, whose chance is one in as many."""
+def make_accuracy(classes: int) -> Metric:
+    """Return the accuracy metric for a number of codes; chance is 1 / classes."""
     about = "Accuracy on the masked positions"
     return Metric(
         "accuracy",

@@ -1,4 +1,7 @@
-"""The oracle looks each position's code up among the positions of its colour; it knows no generator."""
+"""The oracle of grouping: it looks up each position's code among the positions of the same colour.
+
+It shares no code with the generator.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ LEVELS = 255
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the oracle found in a batch of inputs.
+    """The oracle's reading of a batch of inputs.
 
-    codes: (batch, classes, size) float32, one-hot; the first class where nothing is known. told: whether a
-    position's colour shows a code anywhere, (batch, size) bool. masked: (batch, size) bool. agreed: no colour
-    shows two codes, (batch,) bool. distance: the least of two different colours of an item, of 255 levels, in
-    the channel in which they differ most, (batch,) float32; infinite where there is one colour.
+    Attributes:
+        codes: (batch, classes, size) float32, one-hot; the first class where the code is unknown.
+        told: whether a position's colour shows a code anywhere, (batch, size) bool.
+        masked: positions that show no code, (batch, size) bool.
+        agreed: whether no colour shows two codes, (batch,) bool.
+        distance: least distance of two different colours of an item, in the channel where they differ most,
+            of 255 levels, (batch,) float32; infinite if there is only one colour.
     """
 
     codes: Tensor
@@ -29,16 +35,20 @@ class Reading:
 
 
 def read(inputs: Tensor) -> Reading:
-    """Read float32 inputs (batch, 3 + classes, size): RGB in [0, 1] and one-hot codes, zero where masked."""
-    colours, shown = (inputs[:, :3] * LEVELS).round(), inputs[:, 3:]
-    apart = torch.cdist(colours.mT.contiguous(), colours.mT.contiguous(), p=torch.inf)
-    alike = apart == 0
-    votes = shown @ alike.float()
-    codes = functional.one_hot(votes.argmax(1), shown.shape[1]).mT.float()
+    """Read the codes of inputs.
+
+    Args:
+        inputs: float32 (batch, 3 + classes, size), RGB in [0, 1] and one-hot codes, zero where masked.
+    """
+    colours, codes_shown = (inputs[:, :3] * LEVELS).round(), inputs[:, 3:]
+    distances = torch.cdist(colours.mT.contiguous(), colours.mT.contiguous(), p=torch.inf)
+    same_colour = distances == 0
+    votes = codes_shown @ same_colour.float()
+    codes = functional.one_hot(votes.argmax(1), codes_shown.shape[1]).mT.float()
     return Reading(
         codes,
         told=(votes > 0).any(1),
-        masked=(shown == 0).all(1),
+        masked=(codes_shown == 0).all(1),
         agreed=((votes > 0).sum(1) <= 1).all(1),
-        distance=apart.masked_fill(alike, torch.inf).flatten(1).amin(1),
+        distance=distances.masked_fill(same_colour, torch.inf).flatten(1).amin(1),
     )

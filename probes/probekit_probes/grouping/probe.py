@@ -1,4 +1,4 @@
-"""The grouping probe: does what is alike share what it knows?"""
+"""The grouping probe: do positions of the same colour share information?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from probekit_probes.certified import Certified
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
-from probekit_probes.grouping.metrics import SHOWN, accuracy
+from probekit_probes.grouping.metrics import SHOWN, make_accuracy
 from probekit_probes.grouping.oracle import read
 from probekit_probes.grouping.published import CLAIMS, ROWS
 from probekit_probes.grouping.scales import SCALES
@@ -24,21 +24,32 @@ PATIENCE = 4
 
 
 class Grouping:
-    """Tell every position the code of its colour, which half of the positions show.
+    """Predict the code of every position's colour; half of the positions show it.
 
     Inputs: float32 (3 + classes, size), RGB in [0, 1] and the code as one-hot channels, all zero where
-    masked; targets: float32 (classes, size), the code of every position as one-hot channels. Outputs: logits
-    of the codes. The loss covers all positions, those whose code is shown too, as the ground truth of the
-    paper does; the metric counts the masked ones alone. Each position's colour, each colour's code and what
-    is masked (one in two) are drawn independently, then kept if each colour present shows a code and two
-    colours differ by 8 of 256 levels in some channel: so no item is ambiguous. Source: the Color Code dataset
-    of Courtois et al. 2022, sections 3.3 and 5.3; rate, batch, epochs and the number of classes are ours.
+    masked. Targets: float32 (classes, size), the code of every position as one-hot channels. Outputs: logits
+    of the codes. The loss covers all positions, as in the paper; the metric counts only the masked ones.
 
-    size: positions. colours: of an item, from 256^3. classes: of codes. iid_mask: keep all that is drawn, as
-    the paper does; a share (1 - 1 / (2 colours))^(size - 1) of the masked positions then shows its code
-    nowhere and can but be guessed: the ceiling is 99.90 % of the masked positions with 128 positions, ten
-    colours and three classes. train, validation, test: items. Raises UsageError where hardly an item would be
-    kept.
+    Each position's colour, each colour's code and the mask (one position in two) are drawn independently. An
+    item is kept if each colour present shows a code and its colours differ pairwise by at least 8 of 256
+    levels in some channel, so no item is ambiguous.
+
+    Source: the Color Code dataset of Courtois et al. 2022, sections 3.3 and 5.3. Learning rate, batch size,
+    epochs and the number of classes are ours.
+
+    Args:
+        size: number of positions.
+        colours: number of colours of an item, drawn from 256^3.
+        classes: number of codes.
+        iid_mask: keep every item, as the paper does. A share (1 - 1 / (2 colours))^(size - 1) of the masked
+            positions then has a code that the item never shows and that can only be guessed: with 128
+            positions, ten colours and three classes the ceiling is 99.90 % of the masked positions.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items.
+
+    Raises:
+        UsageError: if nearly every item would be rejected.
     """
 
     property = "grouping"
@@ -64,19 +75,19 @@ class Grouping:
         test: PositiveInt = 10_000,
     ) -> None:
         if not iid_mask and Design(size, colours, classes).flaws > PATIENCE:
-            fit = [n for n in range(2, colours) if Design(size, n, classes).flaws <= PATIENCE]
+            feasible = [n for n in range(2, colours) if Design(size, n, classes).flaws <= PATIENCE]
             raise UsageError(
                 f"grouping(size={size}, colours={colours})",
-                "hardly an item would show a code of each of its colours",
-                f"Type colours={max(fit, default=2)} or fewer, or a larger size.",
+                "nearly every item has a colour that shows no code, or two similar colours",
+                f"Type colours={max(feasible, default=2)} or fewer, or a larger size.",
             )
         self.design = Design(size, colours, classes, iid_mask)
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3 + classes, classes, (size,))
-        self.metrics = (accuracy(classes),)
+        self.metrics = (make_accuracy(classes),)
 
     def data(self, split: Split, seed: int) -> ColourCodes:
-        """Return a split; `seed` moves the training split, `version` alone fixes the other two."""
+        """Return a split; `seed` changes only the training split, `version` fixes the other two."""
         return ColourCodes(self.design, split, seed if split == "train" else 0, self.lengths[split])
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -84,36 +95,36 @@ class Grouping:
         return functional.cross_entropy(output, target)
 
     def answer(self, output: Tensor) -> Tensor:
-        """Return the codes that an output says, in the target's form."""
+        """Return the predicted codes, in the form of the target."""
         return functional.one_hot(output.argmax(1), output.shape[1]).mT.float()
 
     def oracle(self, inputs: Tensor) -> Tensor:
-        """Return the exact codes from the input alone, (batch, classes, size); the first where untold."""
+        """Return the exact codes from the input alone, (batch, classes, size); the first class if unknown."""
         return read(inputs).codes
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which inputs have one answer, as they prove themselves, (batch,) bool for each rule."""
-        found = read(inputs)
+        """Return the rules that prove an input to have one answer, (batch,) bool each."""
+        reading = read(inputs)
         return {
-            "each colour shows a code": found.told.all(1),
-            "no colour shows two": found.agreed,
-            "colours keep their distance": found.distance >= DISTANCE,
+            "each colour shows a code": reading.told.all(1),
+            "no colour shows two": reading.agreed,
+            "colours keep their distance": reading.distance >= DISTANCE,
         }
 
     def ceiling(self, inputs: Tensor) -> Tensor:
-        """Return the accuracy that the best of solvers expects of each input, (batch,) float32.
+        """Return the expected accuracy of the best solver on each input, (batch,) float32.
 
-        It guesses a masked code that the input shows nowhere. NaN where nothing is masked.
+        It guesses a masked code that the input never shows. NaN if nothing is masked.
         """
-        found = read(inputs)
-        best = (found.told + ~found.told / self.design.classes) * found.masked
-        return best.sum(1) / found.masked.sum(1)
+        reading = read(inputs)
+        expected = (reading.told + ~reading.told / self.design.classes) * reading.masked
+        return expected.sum(1) / reading.masked.sum(1)
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what inputs contain, (batch,) numbers each."""
-        found = read(inputs)
-        untold = (found.masked & ~found.told).sum(1)
-        return {"masked positions": found.masked.sum(1), "of them untold": untold}
+        """Return statistics of the inputs, (batch,) each."""
+        reading = read(inputs)
+        hidden = (reading.masked & ~reading.told).sum(1)
+        return {"masked positions": reading.masked.sum(1), "of them with an unknown code": hidden}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property; the first, the only one in closed form, is the floor."""

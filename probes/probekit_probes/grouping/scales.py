@@ -1,14 +1,14 @@
-"""The scales of the grouping probe; recipes are chosen on the validation split, noise is measured."""
+"""The scales of the grouping probe. Recipes were chosen on the validation split; the noise is measured."""
 
 from __future__ import annotations
 
 from probekit.interfaces import Scale, Value
-from probekit_probes.noise import measured
+from probekit_probes.noise import attach_noise
 
 RECIPE: dict[str, Value] = {"batch": 32, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 5e-3}
-"""Of three, the best for four structures: see examples/results/recipes.md."""
+"""The best of three recipes for four structures: see examples/results/recipes.md."""
 
-SCALES = measured(
+SCALES = attach_noise(
     "grouping",
     {
         "smoke": Scale(
@@ -20,14 +20,14 @@ SCALES = measured(
             seconds=1,
         ),
         "quick": Scale(
-            "a minute on one core: 64 positions, five colours",
+            "one minute on one core: 64 positions, five colours",
             {"size": 64, "colours": 5, "train": 20_000, "validation": 1_000, "test": 2_000},
             {**RECIPE, "epochs": 2},
             width=64,
             seconds=60,
         ),
         "paper": Scale(
-            "128 positions, ten colours, as in Courtois et al. 2022, table 3; a GPU",
+            "a GPU: 128 positions, ten colours, as in Courtois et al. 2022, table 3",
             {"size": 128, "colours": 10, "train": 20_000, "validation": 1_000, "test": 10_000},
             {"epochs": 50, "batch": 64, "lr": 1e-3},
             width=256,

@@ -1,4 +1,4 @@
-"""Insideness: the probe of what a closed curve parts."""
+"""Insideness: which side of a closed curve a pixel is on."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "insideness",
             "probekit_probes.insideness.probe:Insideness",
-            "a closed curve: is it known what lies inside, where no window can tell?",
+            "a closed curve, too large for a window: is this pixel inside or outside?",
             tags=("topology", "parity"),
         )
     ]

@@ -1,4 +1,4 @@
-"""The control of insideness: what was seen around like pixels in training."""
+"""The closed-form control of insideness: a table of training patches."""
 
 from __future__ import annotations
 
@@ -9,39 +9,44 @@ from torch.nn import functional
 from probekit.interfaces import Dataset
 from probekit.items import batch
 
-MOST = 2048
-"""Training items that fill the table."""
+FIT_ITEMS = 2048
+"""Number of training items that fill the table."""
 SIDE = 7
 
 
-def patches(inputs: Tensor) -> Tensor:
-    """Return a number for the 7 x 7 pixels around each pixel, (batch, size, size) int64."""
+def encode_patches(inputs: Tensor) -> Tensor:
+    """Return a number that identifies the 7 x 7 pixels around each pixel, (batch, size, size) int64."""
     curve = functional.pad(inputs[:, 1:], (SIDE // 2,) * 4).double()
     powers = 2.0 ** torch.arange(SIDE**2, dtype=torch.float64, device=inputs.device)
     return functional.conv2d(curve, powers.view(1, 1, SIDE, SIDE)).squeeze(1).long()
 
 
 class Patch:
-    """Answers what most pixels with the same 7 x 7 pixels around them were in training, and outside where it
-    has seen none. As a curve and its counterpart agree in the middle and have opposite answers there, no
-    table is right in more than half of them but by chance."""
+    """Answers with the majority over training pixels with the same 7 x 7 patch; outside for a new patch.
+
+    A curve and its counterpart look alike in the middle and have opposite answers there, so no table does
+    better than chance, one in two.
+
+    Args:
+        middle: rows and columns whose answers count.
+    """
 
     def __init__(self, middle: slice) -> None:
         self.middle = middle
 
     def fit(self, dataset: Dataset) -> None:
-        """Count what lies inside among pixels of the middle."""
-        inputs, targets = batch(dataset, range(min(MOST, len(dataset))))
-        asks = targets.any(1)[:, self.middle, self.middle]
-        codes = patches(inputs)[:, self.middle, self.middle][asks]
-        inside = targets[:, 1, self.middle, self.middle][asks]
+        """Count, for each patch in the middle, how often its pixel is inside."""
+        inputs, targets = batch(dataset, range(min(FIT_ITEMS, len(dataset))))
+        mask = targets.any(1)[:, self.middle, self.middle]
+        codes = encode_patches(inputs)[:, self.middle, self.middle][mask]
+        inside = targets[:, 1, self.middle, self.middle][mask]
         self.codes, number = torch.unique(codes, return_inverse=True)
-        shares = torch.zeros(len(self.codes), 2)
-        shares.index_add_(0, number, torch.stack([1 - inside, inside], 1))
-        self.inside = shares[:, 1] > shares[:, 0]
+        counts = torch.zeros(len(self.codes), 2)
+        counts.index_add_(0, number, torch.stack([1 - inside, inside], 1))
+        self.inside = counts[:, 1] > counts[:, 0]
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        codes = patches(inputs).cpu()
-        place = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
-        inside = (self.codes[place] == codes) & self.inside[place]
+        codes = encode_patches(inputs).cpu()
+        index = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
+        inside = (self.codes[index] == codes) & self.inside[index]
         return torch.stack([~inside, inside], 1).float().to(inputs.device)

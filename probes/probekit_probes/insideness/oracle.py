@@ -1,5 +1,7 @@
-"""The oracle fills from a corner of the image; a second one counts how often a ray crosses the curve. Neither
-knows the generator."""
+"""Two oracles of insideness: one floods the image from a corner, one counts how often a ray meets the curve.
+
+Neither shares code with the generator.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +10,22 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from probekit_probes.maps import ACROSS
+from probekit_probes.maps import CONNECTIVITY
 
 
-def read(inputs: Tensor) -> Tensor:
-    """Return which open pixels are outside the curve, and which inside, (batch, 2, size, size) float32."""
+def solve_sides(inputs: Tensor) -> Tensor:
+    """Return which open pixels are outside the curve and which are inside, (batch, 2, size, size) float32."""
     free = inputs[:, 0] > 0
-    labels = torch.from_numpy(ndimage.label(free.cpu().numpy(), ACROSS)[0]).to(inputs.device)
+    labels = torch.from_numpy(ndimage.label(free.cpu().numpy(), CONNECTIVITY)[0]).to(inputs.device)
     outside = labels == labels[:, :1, :1]
     return torch.stack([free & outside, free & ~outside], 1).float()
 
 
 def crossings(inputs: Tensor) -> Tensor:
-    """Return how many lines of the curve a ray to the right crosses from each pixel, (batch, size, size).
+    """Count the lines of the curve that a ray to the right crosses from each pixel, (batch, size, size).
 
-    It runs just below the pixel's row, so that it crosses lines that lead down and touches none. Odd is
-    inside (Jordan).
+    The ray runs just below the pixel's row, so it crosses lines that lead down and touches none. An odd
+    number means inside (Jordan).
     """
     curve = inputs[:, 1]
     down = curve * torch.cat([curve[:, 1:], torch.zeros_like(curve[:, :1])], 1)
@@ -31,10 +33,11 @@ def crossings(inputs: Tensor) -> Tensor:
 
 
 def simple(inputs: Tensor) -> Tensor:
-    """Return which curves are closed, never touch themselves and are one, (batch,) bool."""
+    """Return which images hold one closed curve that never touches itself, (batch,) bool."""
     curve = inputs[:, 1]
     padded = torch.nn.functional.pad(curve, (1, 1, 1, 1))
-    beside = padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:] + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
-    labels = ndimage.label(curve.cpu().numpy(), ACROSS)[0]
-    ones = [len(np.unique(one[one > 0])) == 1 for one in labels]
-    return ((beside == 2) | (curve == 0)).flatten(1).all(1) & torch.tensor(ones, device=inputs.device)
+    neighbours = padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:] + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
+    labels = ndimage.label(curve.cpu().numpy(), CONNECTIVITY)[0]
+    connected = [len(np.unique(image[image > 0])) == 1 for image in labels]
+    is_closed = ((neighbours == 2) | (curve == 0)).flatten(1).all(1)
+    return is_closed & torch.tensor(connected, device=inputs.device)

@@ -1,4 +1,4 @@
-"""Multi-hop: the probe of lookups that follow one another."""
+"""Multi-hop: lookups that follow one another."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "multi-hop",
             "probekit_probes.multihop.probe:MultiHop",
-            "what follows what on a cycle, in any order: is the node so many steps on found?",
+            "the edges of a cycle, in random order: which node is several steps ahead?",
             tags=("content addressing", "composition", "path"),
         )
     ]

@@ -1,28 +1,33 @@
-"""The control of multi-hop: one step, however many are asked."""
+"""The closed-form control of multi-hop: one step, for every question."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from probekit.interfaces import Dataset
-from probekit_probes.multihop.oracle import read
+from probekit_probes.multihop.oracle import solve_cycles
 
 
 class OneHop:
-    """Answers the next node, as who looks up once: right where one step is asked, and nowhere else.
+    """Answers with the next node, as after a single lookup: correct if one step is asked for, else wrong.
 
-    With 1 to H steps asked alike, fewer than a cycle has nodes, that is 1/H of the questions.
+    The numbers of steps 1 to H are equally likely and a cycle has more than H nodes, so 1/H of its answers
+    are correct.
+
+    Args:
+        nodes: number of different nodes.
+        hops: greatest number of steps.
     """
 
     def __init__(self, nodes: int, hops: int) -> None:
         self.nodes, self.hops = nodes, hops
 
     def fit(self, dataset: Dataset) -> None:
-        """Learn nothing: the cycle of a word says nothing of another's."""
+        """Do nothing: the cycles of different sequences are independent."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        once = inputs.clone()
-        asks = inputs[:, 1 + self.nodes :].sum(1)
-        once[:, 1 + self.nodes :] = 0
-        once[:, 1 + self.nodes] = asks
-        return read(once, self.nodes, 1)[0]
+        one_step = inputs.clone()
+        is_number = inputs[:, 1 + self.nodes :].sum(1)
+        one_step[:, 1 + self.nodes :] = 0
+        one_step[:, 1 + self.nodes] = is_number
+        return solve_cycles(one_step, self.nodes, 1)[0]

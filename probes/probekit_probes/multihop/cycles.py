@@ -1,4 +1,4 @@
-"""Cycles are written as a word: each node with the one after it and a blank, in any order, then questions."""
+"""Sequences of multi-hop: each node of a cycle with its successor, in random order, then questions."""
 
 from __future__ import annotations
 
@@ -15,36 +15,44 @@ BLANK = 0
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """least, most: nodes of a cycle, uniform between; nodes: of all cycles; hops: the most that are asked,
-    uniform from one on; questions: of a word; places: pairs that a word has room for."""
+    """The distribution of sequences.
 
-    least: int
-    most: int
+    Attributes:
+        min_nodes: least number of nodes of a cycle; the number is uniform.
+        max_nodes: greatest number of nodes of a cycle.
+        nodes: number of different nodes.
+        hops: greatest number of steps; the number is uniform from one.
+        questions: number of questions.
+        slots: number of pairs that a sequence has room for.
+    """
+
+    min_nodes: int
+    max_nodes: int
     nodes: int
     hops: int
     questions: int
-    places: int
+    slots: int
 
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are the blank, the nodes, then the numbers of hops; the classes are the nodes."""
-        length = 3 * self.places + 2 * self.questions
+        length = 3 * self.slots + 2 * self.questions
         return Alphabet(1 + self.nodes + self.hops, self.nodes, (length,))
 
-    def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
-        """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""
+    def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
+        """Draw tokens and answers, (items, length) uint8 each, one item per key."""
         count = len(keys)
         rows = np.arange(count)[:, None]
-        size = self.least + streams.below(
-            streams.words(streams.key(keys, COUNT), 1), self.most - self.least + 1
+        size = self.min_nodes + streams.below(
+            streams.words(streams.key(keys, COUNT), 1), self.max_nodes - self.min_nodes + 1
         )
-        cycle = np.argsort(streams.words(streams.key(keys, NODES), self.nodes), axis=1)[:, : self.most]
-        used = np.arange(self.most) < size
-        # a place's own number where a pair stands there, in a random order; blank pairs come last
+        cycle = np.argsort(streams.words(streams.key(keys, NODES), self.nodes), axis=1)[:, : self.max_nodes]
+        used = np.arange(self.max_nodes) < size
+        # a random order of the pairs; the blank ones come last
         order = np.argsort(
             np.where(
                 used,
-                streams.words(streams.key(keys, ORDER), self.most) >> np.uint64(1),
+                streams.words(streams.key(keys, ORDER), self.max_nodes) >> np.uint64(1),
                 np.iinfo(np.uint64).max,
             ),
             axis=1,
@@ -52,14 +60,14 @@ class Design:
         )
         tokens = np.full((count, self.alphabet.length), BLANK, np.uint8)
         answers = np.full((count, self.alphabet.length), UNASKED, np.uint8)
-        asks = 3 * self.places
-        tokens[:, 0 : 3 * self.most : 3] = np.where(used, 1 + cycle[rows, order], BLANK)
-        tokens[:, 1 : 3 * self.most : 3] = np.where(used, 1 + cycle[rows, (order + 1) % size], BLANK)
+        first_question = 3 * self.slots
+        tokens[:, 0 : 3 * self.max_nodes : 3] = np.where(used, 1 + cycle[rows, order], BLANK)
+        tokens[:, 1 : 3 * self.max_nodes : 3] = np.where(used, 1 + cycle[rows, (order + 1) % size], BLANK)
         starts = (streams.words(streams.key(keys, STARTS), self.questions) % size.astype(np.uint64)).astype(
             np.int64
         )
         hops = streams.below(streams.words(streams.key(keys, HOPS), self.questions), self.hops)
-        tokens[:, asks::2] = 1 + self.nodes + hops
-        tokens[:, asks + 1 :: 2] = 1 + cycle[rows, starts]
-        answers[:, asks + 1 :: 2] = cycle[rows, (starts + hops + 1) % size]
+        tokens[:, first_question::2] = 1 + self.nodes + hops
+        tokens[:, first_question + 1 :: 2] = 1 + cycle[rows, starts]
+        answers[:, first_question + 1 :: 2] = cycle[rows, (starts + hops + 1) % size]
         return tokens, answers

@@ -1,4 +1,4 @@
-"""The multi-hop probe: is what lies several lookups away found?"""
+"""The multi-hop probe: which node is several steps ahead on a cycle?"""
 
 from __future__ import annotations
 
@@ -15,27 +15,37 @@ from probekit.interfaces import Control, Scale
 from probekit_probes.certified import Certified
 from probekit_probes.multihop.controls import OneHop
 from probekit_probes.multihop.cycles import Design
-from probekit_probes.multihop.oracle import read
-from probekit_probes.noise import measured
-from probekit_probes.words import RECIPE, Spelt, window
+from probekit_probes.multihop.oracle import solve_cycles
+from probekit_probes.noise import attach_noise
+from probekit_probes.words import RECIPE, SequenceProbe, window
 
-MOST = 250
-"""Tokens: a word is kept as bytes."""
+MAX_TOKENS = 250
+"""Greatest number of tokens: a token is stored as one byte."""
 
 
-class MultiHop(Spelt):
-    """Tell the node so many steps on, on a cycle given as pairs.
+class MultiHop(SequenceProbe):
+    """Predict the node several steps ahead on a cycle that is given as pairs.
 
-    Inputs: float32 one-hot tokens (1 + 2 nodes + hops, length): the pairs (a, what follows a) of one cycle, a
-    blank after each, in random order, then questions, each a number of steps and a node. Targets: float32 (2
-    nodes, length), the node so many steps on, at the node of each question; zero elsewhere. Cycles of
-    training and test have `hops` + 1 to `nodes` nodes, the harder ones up to twice as many. Who looks up once
-    is right in 1 / `hops` of the questions. Source: the task Depo of Allen-Zhu, "Physics of Language Models:
-    Part 4.1", 2025, with one token a node and all steps asked alike.
+    Inputs: float32 one-hot tokens (1 + 2 nodes + hops, length): the pairs (node, successor) of one cycle, a
+    blank after each, in random order, then questions, each a number of steps and a node. Targets: float32
+    (2 nodes, length), the node that many steps ahead, at the node of each question; zero elsewhere.
 
-    nodes: the most of a cycle. hops: the most steps. questions: of a word. train, validation, test: items;
-    there are as many harder ones as of test. Raises UsageError where the steps go round a cycle or the
-    tokens are too many.
+    Cycles of training and test have `hops` + 1 to `nodes` nodes; harder ones have up to twice as many. A
+    single lookup is correct in 1 / `hops` of the questions.
+
+    Source: the task Depo of Allen-Zhu, "Physics of Language Models: Part 4.1", 2025, with one token per node
+    and all numbers of steps equally likely.
+
+    Args:
+        nodes: greatest number of nodes of a cycle in training.
+        hops: greatest number of steps.
+        questions: number of questions per sequence.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items, and of harder ones.
+
+    Raises:
+        UsageError: if the steps can go around a cycle, or there are too many tokens.
     """
 
     property = "composition"
@@ -44,7 +54,7 @@ class MultiHop(Spelt):
     harder = "cycles of up to twice as many nodes"
     golden: Mapping[int, str] = {1: "c8763a311a51a4e5"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("multi-hop")
-    scales: Mapping[str, Scale] = measured(
+    scales: Mapping[str, Scale] = attach_noise(
         "multi-hop",
         {
             "smoke": Scale(
@@ -81,39 +91,39 @@ class MultiHop(Spelt):
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        if hops >= nodes or 1 + 2 * nodes + hops > MOST:
-            found = f"the steps are fewer than the nodes, and a byte names {MOST} tokens"
-            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", found, "Type nodes=6, hops=2.")
+        if hops >= nodes or 1 + 2 * nodes + hops > MAX_TOKENS:
+            reason = f"hops must be less than nodes, and one byte holds at most {MAX_TOKENS} tokens"
+            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", reason, "Type nodes=6, hops=2.")
         self.nodes, self.hops = 2 * nodes, hops
         design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
-        beyond = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
-        self.split_into(design, beyond, train, validation, test)
+        harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
+        self.set_splits(design, harder, train, validation, test)
         self.metrics = (asked.accuracy(1 / self.nodes), asked.exact())
-        about = "Share of questions that are right, by how many steps are asked"
+        about = "Share of correct answers, by the number of steps in the question"
         bins = tuple(map(float, range(1, hops + 2)))
         self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
 
     def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many steps each position asks, (batch, length) float32, zero where nothing is asked."""
-        return read(inputs, self.nodes, self.hops)[1].float()
+        """Return the number of steps at each question, (batch, length) float32, zero at other positions."""
+        return solve_cycles(inputs, self.nodes, self.hops)[1].float()
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, nodes, length)."""
-        return read(inputs, self.nodes, self.hops)[0]
+        return solve_cycles(inputs, self.nodes, self.hops)[0]
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which words have one answer, (batch,) bool for each rule."""
-        answers, asks, followed = read(inputs, self.nodes, self.hops)
+        """Return the rules that prove a sequence to have one answer, (batch,) bool each."""
+        answers, steps, successors = solve_cycles(inputs, self.nodes, self.hops)
         return {
-            "one node at the most follows another": (followed <= 1).all(1),
-            "each question has one answer": (answers.sum(1) == (asks > 0)).all(1),
-            "something is asked": (asks > 0).any(1),
+            "at most one successor per node": (successors <= 1).all(1),
+            "each question has one answer": (answers.sum(1) == (steps > 0)).all(1),
+            "at least one question": (steps > 0).any(1),
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what words contain, (batch,) numbers each."""
-        _, asks, followed = read(inputs, self.nodes, self.hops)
-        return {"nodes": followed.sum(1), "steps asked": asks.sum(1) / (asks > 0).sum(1)}
+        """Return statistics of the sequences, (batch,) each."""
+        _, steps, successors = solve_cycles(inputs, self.nodes, self.hops)
+        return {"nodes": successors.sum(1), "steps per question": steps.sum(1) / (steps > 0).sum(1)}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""

@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "nonlocality",
             "probekit_probes.nonlocality.probe:Nonlocality",
-            "depth of overlapping rectangles: are local cues linked to distant inferences?",
+            "depth of overlapping rectangles: do distant local cues decide what is on top?",
             tags=("path", "partial order"),
         )
     ]

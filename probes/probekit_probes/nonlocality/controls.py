@@ -1,4 +1,4 @@
-"""The controls: solvers that lack nonlocality, whose scores are the floor."""
+"""Controls of nonlocality: solvers that see one pixel, a small window or nothing; they set the floor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK = 512
 DEPTHS = 11
 
 
-def census(dataset: Dataset) -> Tensor:
+def count_colour_depths(dataset: Dataset) -> Tensor:
     """Count the pixels of each colour at each depth, (11, 11) int64."""
     counts = torch.zeros(len(RGB) * DEPTHS, dtype=torch.int64)
     for start in range(0, len(dataset), BLOCK):
@@ -25,27 +25,30 @@ def census(dataset: Dataset) -> Tensor:
 
 def median(counts: Tensor) -> Tensor:
     """Return the median depth of counts (..., 11), the constant of least absolute error, (...) float32."""
-    running = counts.cumsum(-1)
-    return ((running * 2 < running[..., -1:]).sum(-1) + 1) / DEPTHS
+    cumulative = counts.cumsum(-1)
+    return ((cumulative * 2 < cumulative[..., -1:]).sum(-1) + 1) / DEPTHS
 
 
 class Constant:
-    """Answers the median depth of the rectangles everywhere: the best that looks at nothing."""
+    """Answers with the median depth of the rectangles: the best solver that ignores the image."""
 
     def fit(self, dataset: Dataset) -> None:
         """Count the depths of the rectangles' pixels."""
-        self.depth = median(census(dataset)[1:].sum(0))
+        self.depth = median(count_colour_depths(dataset)[1:].sum(0))
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return self.depth.to(inputs.device).expand_as(inputs[:, :1])
 
 
 class ColourMedian:
-    """Answers each colour's median depth, or for a colour it never saw that of all: the best of one pixel."""
+    """Answers with the median depth of each colour: the best solver that sees one pixel.
+
+    A colour that training never showed gets the median depth of all rectangles.
+    """
 
     def fit(self, dataset: Dataset) -> None:
         """Count the depths of each colour's pixels."""
-        counts = census(dataset)
+        counts = count_colour_depths(dataset)
         unseen = counts.sum(-1, keepdim=True) == 0
         self.depths = median(torch.where(unseen, counts[1:].sum(0), counts))
 
@@ -54,7 +57,7 @@ class ColourMedian:
 
 
 def window(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees a window of an eighth of each side (made odd) and nothing beyond it."""
+    """Build a network that sees a window of one eighth of each side (made odd) and nothing beyond it."""
     sides = [(side // 8) | 1 for side in shape.size]
     return nn.Sequential(
         nn.Conv2d(shape.inputs, 4 * width, (sides[0], sides[1]), padding=(sides[0] // 2, sides[1] // 2)),

@@ -1,4 +1,4 @@
-"""The dataset keeps a split as colour maps and levels, drawn when asked for, and hands out (image, depth)."""
+"""The Rectangle Depth dataset: it stores a split as colour maps and levels and returns (image, depth)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probekit_probes.kept import Item, Kept
+from probekit_probes.kept import CachedSplit, Item
 from probekit_probes.nonlocality.palette import PALETTE
 from probekit_probes.nonlocality.scenes import COLOURS, Design, draw
 from probekit_probes.streams import Words
@@ -17,7 +17,7 @@ from probekit_probes.streams import Words
 DEPTHS = 11
 
 
-class Rectangles(Kept):
+class Rectangles(CachedSplit):
     """Images of rectangles and the depth of each pixel.
 
     Item i: float32 RGB (3, height, width) in [0, 1] and float32 depth (1, height, width), (level + 1) / 11, a
@@ -34,9 +34,15 @@ class Rectangles(Kept):
     def draw(self, keys: Words) -> Sequence[NDArray[np.uint8]]:
         return draw(self.design, keys)
 
-    def made(self, *parts: Tensor) -> Item:
-        """Return images (batch, 3, height, width) and depths (batch, 1, height, width) of colour maps (batch,
-        height, width) and each colour's level (batch, 11)."""
+    def assemble_items(self, *parts: Tensor) -> Item:
+        """Return images and depths.
+
+        Args:
+            *parts: colour maps (batch, height, width) and the level of each colour (batch, 11).
+
+        Returns:
+            Images (batch, 3, height, width) and depths (batch, 1, height, width).
+        """
         colours, levels = parts
         index = colours.int()
         images = torch.nn.functional.embedding(index, PALETTE.to(colours.device)).permute(0, 3, 1, 2)

@@ -1,9 +1,9 @@
-"""Distance: how far each pixel of a rectangle is from the nearest place that tells who lies above whom.
+"""The difficulty axis of nonlocality: the distance of a pixel from the nearest junction of its rectangle.
 
-Such places are junctions: two by two pixels of which some are the rectangle's and some another's, and which
-no straight side divides. There a contour ends at another (a T-junction), or a corner shows (convexity): the
-local cues of Courtois et al. 2022, section 3.1. What is far from them is what "links local cues to distant
-inferences" asks for.
+A junction is a block of two by two pixels that holds pixels of the rectangle and of another one and that no
+straight side divides. It shows which rectangle is on top: a contour ends at another (a T-junction), or a
+corner is visible (convexity). These are the local cues of Courtois et al. 2022, section 3.1; pixels far from
+a junction need the paper's "links local cues to distant inferences".
 """
 
 from __future__ import annotations
@@ -20,31 +20,36 @@ EDGES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135)
 
 
 def distance(inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return for each pixel of a rectangle how many steps, diagonal ones too, it is from its next junction.
+    """Return the distance of each pixel from the nearest junction of its rectangle.
 
-    inputs: float32 RGB (batch, 3, height, width). (batch, height, width) float32; NaN on the background and
-    on rectangles that meet no other, whose level is one whatever lies elsewhere. targets are not read.
+    Args:
+        inputs: float32 RGB (batch, 3, height, width).
+        targets: not used.
+
+    Returns:
+        Number of steps, diagonal steps included, (batch, height, width) float32. NaN on the background and on
+        rectangles that touch no other: their level is always one.
     """
     from scipy.ndimage import distance_transform_cdt
 
     colours = indices(inputs).cpu().numpy()
-    found = np.full(colours.shape, np.nan, np.float32)
+    distances = np.full(colours.shape, np.nan, np.float32)
     blocks = np.stack([colours[:, :-1, :-1], colours[:, :-1, 1:], colours[:, 1:, :-1], colours[:, 1:, 1:]])
-    across = (blocks[0] == blocks[1]) & (blocks[2] == blocks[3])
-    down = (blocks[0] == blocks[2]) & (blocks[1] == blocks[3])
-    bent = ~(across | down)
+    horizontal = (blocks[0] == blocks[1]) & (blocks[2] == blocks[3])
+    vertical = (blocks[0] == blocks[2]) & (blocks[1] == blocks[3])
+    is_bent = ~(horizontal | vertical)
     for colour in range(1, int(colours.max()) + 1):
-        own = blocks == colour
-        here = bent & own.any(0) & (~own & (blocks > 0)).any(0)
-        for image in np.flatnonzero(here.any((1, 2))):
-            far = distance_transform_cdt(~spread(here[image]), "chessboard")
+        is_colour = blocks == colour
+        is_junction = is_bent & is_colour.any(0) & (~is_colour & (blocks > 0)).any(0)
+        for image in np.flatnonzero(is_junction.any((1, 2))):
+            steps = distance_transform_cdt(~mark_block_pixels(is_junction[image]), "chessboard")
             mask = colours[image] == colour
-            found[image][mask] = far[mask]
-    return torch.from_numpy(found).to(inputs.device)
+            distances[image][mask] = steps[mask]
+    return torch.from_numpy(distances).to(inputs.device)
 
 
-def spread(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of blocks, (height, width), from where blocks are, one less each way."""
+def mark_block_pixels(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels (height, width) covered by the marked 2 x 2 blocks (height - 1, width - 1)."""
     pixels = np.zeros((blocks.shape[0] + 1, blocks.shape[1] + 1), np.bool_)
     for row in (slice(None, -1), slice(1, None)):
         for column in (slice(None, -1), slice(1, None)):
@@ -52,7 +57,7 @@ def spread(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return pixels
 
 
-def error(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+def absolute_depth_error(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return the absolute error of the depth at each pixel, (batch, height, width)."""
     return (output - target).abs()[:, 0]
 
@@ -60,9 +65,9 @@ def error(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
 DISTANCE = Axis(
     "distance",
     "pixels",
-    "Absolute error by the distance from the next junction with another rectangle",
+    "Absolute error, by the distance from the nearest junction with another rectangle",
     distance,
-    error,
+    absolute_depth_error,
     "lower",
     EDGES,
     (0.0, None),

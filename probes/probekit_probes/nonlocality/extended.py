@@ -1,4 +1,4 @@
-"""Extended pairs are rectangles whose order only their extents tell: figure 4 of Courtois et al. 2022."""
+"""Extended pairs: rectangles whose order only their extents show, figure 4 of Courtois et al. 2022."""
 
 from __future__ import annotations
 
@@ -12,35 +12,46 @@ KINDS = len(RGB)
 
 
 def extended(inputs: Tensor) -> Tensor:
-    """Return the pairs, (batch, 10, 10) bool: [b, c, d] where d lies right on c and no local cue says so.
+    """Find the pairs where d lies directly on c and no local cue shows it.
 
-    d is above c and nothing is between them; no side of d shows where an edge of c ends on it (a T-junction),
-    and d does not lie in a hole of c (convexity). What is left is to extend both to their boxes and to see
-    that d shows within that of c. inputs: float32 RGB (batch, 3, height, width).
+    d is above c and nothing is between them; no edge of c ends on a visible side of d (a T-junction), and d
+    does not lie in a hole of c (convexity). The remaining cue is to extend both to their boxes and to see
+    that d shows within the box of c.
+
+    Args:
+        inputs: float32 RGB (batch, 3, height, width).
+
+    Returns:
+        Entry [b, c, d] for each pair, (batch, 10, 10) bool.
     """
-    found = read(inputs)
-    between = (found.above.float() @ found.above.float()) > 0.5
-    return found.above & ~between & ~found.inside & ~junctions(indices(inputs))[:, 1:, 1:]
+    reading = read(inputs)
+    is_between = (reading.above.float() @ reading.above.float()) > 0.5
+    return reading.above & ~is_between & ~reading.inside & ~find_junctions(indices(inputs))[:, 1:, 1:]
 
 
-def junctions(index: Tensor) -> Tensor:
-    """Tell where an edge of c ends at a side of d, (batch, 11, 11) bool with entry [b, c, d]; 0 is
-    the background.
+def find_junctions(index: Tensor) -> Tensor:
+    """Find where an edge of c ends at a side of d.
 
-    A T-junction is a square of four pixels, two side by side of d, the other two of c and something else.
+    A T-junction is a square of four pixels: two of d, side by side, one of c and one of neither.
+
+    Args:
+        index: palette indices, (batch, height, width).
+
+    Returns:
+        Entry [b, c, d] for each pair, (batch, 11, 11) bool; 0 is the background.
     """
     corners = (index[:, :-1, :-1], index[:, :-1, 1:], index[:, 1:, 1:], index[:, 1:, :-1])
-    found = torch.zeros(len(index), KINDS, KINDS, dtype=torch.bool, device=index.device)
+    has_junction = torch.zeros(len(index), KINDS, KINDS, dtype=torch.bool, device=index.device)
     for turn in range(4):
-        bar, other, left, right = (corners[(turn + place) % 4] for place in range(4))
-        is_junction = (bar == other) & (left != right) & (left != bar) & (right != bar)
-        found |= marked(left, bar, is_junction) | marked(right, bar, is_junction)
-    return found
+        bar, next_to_bar, stem_1, stem_2 = (corners[(turn + corner) % 4] for corner in range(4))
+        is_junction = (bar == next_to_bar) & (stem_1 != stem_2) & (stem_1 != bar) & (stem_2 != bar)
+        has_junction |= mark_pairs(stem_1, bar, is_junction) | mark_pairs(stem_2, bar, is_junction)
+    return has_junction
 
 
-def marked(first: Tensor, second: Tensor, where: Tensor) -> Tensor:
-    """Return which pairs of values (first, second) occur in an image, (batch, 11, 11) bool."""
+def mark_pairs(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+    """Return which pairs of values (first, second) occur inside the mask, (batch, 11, 11) bool."""
     pairs = (first * KINDS + second).flatten(1)
-    found = torch.zeros(len(pairs), KINDS * KINDS, dtype=torch.int32, device=first.device)
-    found.scatter_add_(1, pairs, where.flatten(1).int())
-    return (found > 0).view(-1, KINDS, KINDS)
+    counts = torch.zeros(len(pairs), KINDS * KINDS, dtype=torch.int32, device=first.device)
+    counts.scatter_add_(1, pairs, mask.flatten(1).int())
+    return (counts > 0).view(-1, KINDS, KINDS)

@@ -26,14 +26,15 @@ PALETTE = torch.tensor(RGB, dtype=torch.float32) / 255
 def indices(images: Tensor) -> Tensor:
     """Return the palette index of each pixel, (batch, height, width) int64.
 
-    Raises ValueError where a pixel's colour is not in the palette.
+    Raises:
+        ValueError: if a pixel's colour is not in the palette.
     """
-    code = (images.double() * 255).round().long()
-    packed = (code[:, 0] << 16) + (code[:, 1] << 8) + code[:, 2]
-    known = torch.tensor([(r << 16) + (g << 8) + b for r, g, b in RGB], device=images.device)
-    order = known.argsort()
-    place = torch.searchsorted(known[order], packed).clamp(max=len(RGB) - 1)
-    found = order[place]
-    if not torch.equal(known[found], packed):
-        raise ValueError("an image holds a colour that is not in the palette")
-    return found
+    levels = (images.double() * 255).round().long()
+    packed = (levels[:, 0] << 16) + (levels[:, 1] << 8) + levels[:, 2]
+    palette = torch.tensor([(r << 16) + (g << 8) + b for r, g, b in RGB], device=images.device)
+    order = palette.argsort()
+    rank = torch.searchsorted(palette[order], packed).clamp(max=len(RGB) - 1)
+    index = order[rank]
+    if not torch.equal(palette[index], packed):
+        raise ValueError("an image has a colour that is not in the palette")
+    return index

@@ -1,4 +1,4 @@
-"""The nonlocality probe: are local cues linked to distant inferences?"""
+"""The nonlocality probe: do distant local cues decide which rectangle is on top?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from probekit_probes.certified import Certified
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.distance import DISTANCE
-from probekit_probes.nonlocality.metrics import Aligned, align, depth_metrics, in_pieces
+from probekit_probes.nonlocality.metrics import AlignedScore, align, depth_metrics, in_pieces
 from probekit_probes.nonlocality.oracle import read
 from probekit_probes.nonlocality.published import CLAIMS, ROWS
 from probekit_probes.nonlocality.ranks import MOST
@@ -26,33 +26,46 @@ from probekit_probes.nonlocality.scales import SCALES
 from probekit_probes.nonlocality.scenes import COLOURS, Design
 
 SIDE = 128
-"""Pixels a side where nothing else is said."""
+"""Default number of pixels per side."""
 ALL_OVERLAP = 5
-"""Rectangles of which every two may be asked to overlap."""
+"""Greatest number of rectangles that can all be asked to overlap."""
 
 
 class Nonlocality:
-    """Tell the depth of every pixel of a picture of overlapping rectangles.
+    """Predict the depth of every pixel of an image of overlapping rectangles.
 
-    Inputs: float32 RGB (3, height, width) in [0, 1]; targets: float32 depth (1, height, width), (level + 1) /
-    11, where the background's level is 0 and a rectangle's is one more than the number of rectangles beneath
-    it. Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1; number
-    of images, batch and rate are ours.
+    Inputs: float32 RGB (3, height, width) in [0, 1]. Targets: float32 depth (1, height, width),
+    (level + 1) / 11. The background has level 0; the level of a rectangle is one more than the number of
+    rectangles beneath it.
 
-    size: pixels a side of a square frame, 128 where nothing is said; height, width: of another, each `size`
-    where it is None. Which scenes are drawn depends on ranks alone, so a long frame is a square one
-    stretched. rectangles: the most in a scene (2 to 10); one and two fewer come in a tenth of scenes each,
-    but never less than two. gap: least distance of parallel sides in pixels. colours: how many of the ten
-    fixed colours are used. sampler: "sequential" (front to back, deep scenes) or "rejection" (uniform over
-    unambiguous arrangements). balance: thin out scenes so that the middle tells nothing of the level.
-    overlapping: draw only scenes in which every two rectangles overlap, so that none has its level for want
-    of neighbours. beyond: the headline counts the pixels of rectangles alone that lie at least so far from
-    the next junction (see `distance`), where a network of lesser reach sees nothing that decides; 0 for all
-    pixels. reading: of the level, "down-set" or "chain" (longest chain beneath). ambiguous: train on scenes
-    that were not filtered (the starred baseline of table 1); validation and test stay unambiguous. aligned:
-    an answer is first brought to the truth by the scale and the shift that fit it best, as networks that tell
-    depth up to these are judged (Ranftl et al. 2022). train, validation, test: items. Raises UsageError where
-    the rectangles do not fit.
+    Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, sections 3.1 and 5.1. The number
+    of images, the batch size and the learning rate are ours.
+
+    Args:
+        size: pixels per side of a square frame, 128 by default.
+        height: pixels of a frame that is not square, `size` by default. The scenes depend on ranks alone, so
+            a long frame is a stretched square one.
+        width: see height.
+        rectangles: greatest number of rectangles in a scene (2 to 10). A tenth of the scenes has one fewer,
+            a tenth has two fewer, but never less than two.
+        gap: least distance of parallel sides in pixels.
+        colours: how many of the ten fixed colours are used.
+        sampler: "sequential" (front to back, deep scenes) or "rejection" (uniform over unambiguous scenes).
+        balance: thin out the scenes so that a rectangle's level does not depend on how central it is.
+        overlapping: draw only scenes in which every two rectangles overlap, so that no level is trivial.
+        beyond: the headline counts only rectangle pixels at least this far from the nearest junction (see
+            `distance`), where a small receptive field sees no cue; 0 for all pixels.
+        reading: definition of a level, "down-set" or "chain" (longest chain beneath).
+        ambiguous: train on unfiltered scenes (the starred baseline of table 1); validation and test stay
+            unambiguous.
+        aligned: rescale and shift each output to fit the truth best before scoring, as for networks that
+            predict depth up to scale and shift (Ranftl et al. 2022).
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items.
+
+    Raises:
+        UsageError: if the rectangles do not fit.
     """
 
     property = "nonlocality"
@@ -91,14 +104,14 @@ class Nonlocality:
         if None not in (size, height, width):
             raise UsageError(
                 f"nonlocality(size={size}, height={height}, width={width})",
-                "both sides are given, by you or by the scale, so that size says nothing",
+                "you or the scale set both height and width, so size has no effect",
                 f"Type height={size} and width={size} for a square, or another --scale.",
             )
         square = SIDE if size is None else size
         frame = (square if height is None else height, square if width is None else width)
-        for name, typed, side in zip(("height", "width"), (height, width), frame, strict=True):
+        for name, requested, side in zip(("height", "width"), (height, width), frame, strict=True):
             if side < least:
-                name = "size" if typed is None else name
+                name = "size" if requested is None else name
                 raise UsageError(
                     f"nonlocality({name}={side}, rectangles={rectangles}, gap={gap})",
                     f"{2 * rectangles} sides {gap} apart need {least} pixels",
@@ -107,13 +120,13 @@ class Nonlocality:
         if overlapping and rectangles > ALL_OVERLAP:
             raise UsageError(
                 f"nonlocality(overlapping=true, rectangles={rectangles})",
-                "of so many hardly any scene has every two overlap, so that drawing takes days",
+                "scenes of this many rectangles that all overlap are rare, so drawing them takes days",
                 f"Type rectangles={ALL_OVERLAP} or fewer.",
             )
         if colours < rectangles:
             raise UsageError(
                 f"nonlocality(rectangles={rectangles}, colours={colours})",
-                "each rectangle of a scene has a colour of its own",
+                "the rectangles of a scene have different colours",
                 f"Type colours={rectangles} to {COLOURS}.",
             )
         self.design = Design(
@@ -124,11 +137,11 @@ class Nonlocality:
         self.metrics = depth_metrics(beyond, aligned)
         self.aligned = aligned
         if aligned:
-            self.axis = replace(DISTANCE, score=Aligned(DISTANCE.score))
+            self.axis = replace(DISTANCE, score=AlignedScore(DISTANCE.score))
         self.focus = self.metrics[0].name if beyond else "loss_foreground"
 
     def data(self, split: Split, seed: int) -> Rectangles:
-        """Return a split; `seed` moves the training split, `version` alone fixes the other two."""
+        """Return a split; `seed` changes only the training split, `version` fixes the other two."""
         design, seed = self.design, seed if split == "train" else 0
         if split != "train":
             design = replace(design, ambiguous=False)
@@ -139,7 +152,7 @@ class Nonlocality:
         return functional.l1_loss(output, target)
 
     def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the answers as they are judged, (batch, 1, height, width)."""
+        """Return the outputs as they are scored, (batch, 1, height, width)."""
         return align(outputs, targets) if self.aligned else outputs
 
     def oracle(self, inputs: Tensor) -> Tensor:
@@ -147,19 +160,19 @@ class Nonlocality:
         return read(inputs, self.design.reading).depth
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which images have one answer, as the image itself proves, (batch,) bool for each rule."""
-        found = read(inputs, self.design.reading)
+        """Return the rules that prove an image to have one answer, (batch,) bool each."""
+        reading = read(inputs, self.design.reading)
         return {
-            "F1 no opposite sides coincide": found.sides_apart,
-            "F2 overlapping boxes are ordered": found.overlaps_ordered,
+            "F1 no opposite sides coincide": reading.sides_apart,
+            "F2 overlapping boxes are ordered": reading.overlaps_ordered,
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what images contain, (batch,) numbers each."""
-        found = read(inputs, self.design.reading)
+        """Return statistics of the images, (batch,) each."""
+        reading = read(inputs, self.design.reading)
         return {
-            "rectangles": (found.level > 0).sum(1),
-            "greatest level": found.level.amax(1),
+            "rectangles": (reading.level > 0).sum(1),
+            "greatest level": reading.level.amax(1),
             "rectangles in pieces": in_pieces(inputs).sum(1),
             "share of background": (inputs == 0).all(1).float().flatten(1).mean(1),
         }

@@ -1,4 +1,4 @@
-"""A sampler draws unambiguous arrangements of rectangles, each the first accepted try of its stream."""
+"""The samplers of unambiguous arrangements of rectangles: each is the first accepted try of its stream."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from probekit_probes.nonlocality import sequential
 from probekit_probes.nonlocality.filter import side_covered, unambiguous
 from probekit_probes.nonlocality.ranks import Bits, Owners, levels, spans, true_relation
 
-# How many tries are looked at together, and how many at most of one key: a try of "sequential" is dear.
+# Number of tries in a batch, and the most of one key in it: a try of "sequential" is expensive.
 CHUNK = {"sequential": 4096, "rejection": 8192}
 AHEAD = {"sequential": 8, "rejection": 1024}
-# Streams of one try; the sequential sampler's numbers 0 to 9 are the rectangles'.
+# Streams of one try; the sequential sampler's numbers 0 to 9 belong to the rectangles.
 ACROSS, DOWN, THINNING = 10, 11, 12
 
 # lam of the tilt: minimises E[exp'(lam corr)] so that level and centrality are uncorrelated; see `fit_tilt`.
@@ -27,11 +27,14 @@ TILT: dict[str, dict[int, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What is drawn: `sampler` "sequential" or "rejection", thinned by the tilt where `balance`.
+    """The distribution of arrangements.
 
-    overlapping: keep only arrangements in which every two boxes overlap; of these the middle tells next to
-    nothing as they are (a correlation of 0.02), so they are not thinned. omit: filter rules left out, only
-    to show that each is needed.
+    Attributes:
+        sampler: "sequential" or "rejection".
+        balance: thin the arrangements by the tilt.
+        overlapping: keep only arrangements in which every two boxes overlap. In these, level and centrality
+            are almost uncorrelated (0.02), so they are not thinned.
+        omit: filter rules to leave out, only to show that each is needed.
     """
 
     sampler: str = "sequential"
@@ -41,26 +44,30 @@ class Law:
 
 
 def pairing(words: streams.Words) -> Owners:
-    """Return who owns the line of each rank, (scenes, 2n), from a word for each rectangle, (scenes, n).
+    """Turn one word per rectangle, (scenes, n), into the owner of the line of each rank, (scenes, 2n).
 
-    The halves of a word are the places of its ends: of random words every arrangement of each rectangle
+    The halves of a word are the positions of its ends. From random words, every arrangement of each rectangle
     twice is equally likely, up to ties of 32 bits.
     """
-    places = np.stack([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)], axis=2)
-    owners: Owners = np.argsort(places.reshape(-1, 2 * words.shape[1]), axis=1, kind="stable") // 2
+    ends = np.stack([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)], axis=2)
+    owners: Owners = np.argsort(ends.reshape(-1, 2 * words.shape[1]), axis=1, kind="stable") // 2
     return owners
 
 
 def arrange(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
-    """Draw a uniform arrangement for each key: whether it is kept, and its owners where it may be, else 0."""
+    """Draw one uniform arrangement per key.
+
+    Returns:
+        Whether it is accepted, and its owners across and down, zero if the first test rejects it.
+    """
     x, y = (streams.words(streams.key(keys, axis), count) for axis in (ACROSS, DOWN))
-    kept = np.ones(len(keys), np.bool_)
+    accepted = np.ones(len(keys), np.bool_)
     if "sides" not in law.omit:
-        kept = ~side_covered(coarse(x), coarse(y))
+        accepted = ~side_covered(coarse(x), coarse(y))
     across, down = np.zeros((2, len(keys), 2 * count), np.int64)
-    across[kept], down[kept] = pairing(x[kept]), pairing(y[kept])
-    kept[kept] = unambiguous(across[kept], down[kept], law.omit)
-    return kept, across, down
+    across[accepted], down[accepted] = pairing(x[accepted]), pairing(y[accepted])
+    accepted[accepted] = unambiguous(across[accepted], down[accepted], law.omit)
+    return accepted, across, down
 
 
 def coarse(words: streams.Words) -> NDArray[np.uint16]:
@@ -69,46 +76,50 @@ def coarse(words: streams.Words) -> NDArray[np.uint16]:
     return ends.astype(np.uint16).transpose(2, 0, 1).copy()
 
 
-def propose(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
-    """Draw one try for each key: whether it is accepted, and its owners across and down."""
+def propose_arrangements(
+    law: Law, keys: streams.Words, count: int
+) -> tuple[NDArray[np.bool_], Owners, Owners]:
+    """Draw one try per key: whether it is accepted, and its owners across and down."""
     if law.sampler == "sequential":
         accepted, across, down = sequential.build(keys, count, law.omit)
     else:
         accepted, across, down = arrange(law, keys, count)
     if law.overlapping:
-        accepted[accepted] = overlapping(across[accepted], down[accepted])
+        accepted[accepted] = all_overlap(across[accepted], down[accepted])
     if law.balance and not law.overlapping:
-        chance = np.exp(tilt(law.sampler, count) * centrality(across[accepted], down[accepted]))
+        chance = np.exp(tilt_strength(law.sampler, count) * centrality(across[accepted], down[accepted]))
         accepted[accepted] = streams.uniform(streams.key(keys[accepted], THINNING), 1)[:, 0] < chance
     return accepted, across, down
 
 
-def overlapping(across: Owners, down: Owners) -> NDArray[np.bool_]:
-    """Tell in which arrangements every two boxes overlap, (scenes,): along an axis, all ends of boxes come
-    after all beginnings."""
+def all_overlap(across: Owners, down: Owners) -> NDArray[np.bool_]:
+    """Return in which arrangements every two boxes overlap, (scenes,).
+
+    Along an axis, all ends of boxes then come after all beginnings.
+    """
     count = across.shape[1] // 2
-    found = np.ones(len(across), np.bool_)
+    overlap = np.ones(len(across), np.bool_)
     for owners in (across, down):
         ranks = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
-        found &= ranks[..., 0].max(axis=1) < ranks[..., 1].min(axis=1)
-    return found
+        overlap &= ranks[..., 0].max(axis=1) < ranks[..., 1].min(axis=1)
+    return overlap
 
 
-def tilt(sampler: str, count: int) -> float:
-    """Return lam for this sampler and number of rectangles; one or two rectangles are left as they are."""
+def tilt_strength(sampler: str, count: int) -> float:
+    """Return lam for a sampler and a number of rectangles; scenes of one or two are not tilted."""
     return TILT[sampler].get(count, 0.0)
 
 
 def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
-    """Return the correlation of level and nearness to the middle, minus the squared distance in ranks.
+    """Return the correlation of a rectangle's level with its centrality, (scenes,).
 
-    (scenes,), 0 where either is constant. Sums are of integers, hence exact whoever is computed with a scene.
+    Centrality is minus the squared distance from the middle, in ranks. The correlation is 0 where either is
+    constant. The sums are of integers, so they are exact in any batch.
     """
     count = across.shape[1] // 2
-    everyone: Bits = np.full(len(across), (1 << count) - 1, np.uint16)
-    level = levels(true_relation(spans(across), spans(down), everyone, count), everyone, "down-set").astype(
-        np.int64
-    )
+    visible: Bits = np.full(len(across), (1 << count) - 1, np.uint16)
+    relation = true_relation(spans(across), spans(down), visible, count)
+    level = levels(relation, visible, "down-set").astype(np.int64)
     near = np.zeros_like(level)
     for owners in (across, down):
         ranks = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
@@ -116,34 +127,37 @@ def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     level = count * level - level.sum(axis=1, keepdims=True)
     near = count * near - near.sum(axis=1, keepdims=True)
     scale = np.sqrt((level**2).sum(axis=1) * (near**2).sum(axis=1))
-    found: NDArray[np.float64] = np.divide(
+    correlation: NDArray[np.float64] = np.divide(
         (level * near).sum(axis=1), scale, out=np.zeros(len(level)), where=scale > 0
     )
-    return found
+    return correlation
 
 
 def first_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, Owners]:
-    """Return for each key the first accepted try, owners across and down, (keys, 2n).
+    """Draw the first accepted try of each key.
 
-    Several tries of one key are looked at together while few keys are left; the first still wins, so what a
-    key gives does not depend on who is drawn with it.
+    When few keys are left, several tries of one key share a batch. The first accepted one still wins, so the
+    result of a key does not depend on the other keys.
+
+    Returns:
+        Owners across and down, (keys, 2n) each.
     """
     across = np.empty((len(keys), 2 * count), np.int64)
     down = np.empty_like(across)
-    left = np.arange(len(keys))
+    pending = np.arange(len(keys))
     chunk, tried = CHUNK[law.sampler], 0
-    while len(left):
-        ahead = max(1, min(AHEAD[law.sampler], chunk // len(left)))
-        for start in range(0, len(left), chunk):
-            some = left[start : start + chunk]
-            tries = streams.key(keys[some][:, None], tried + np.arange(ahead)).reshape(-1)
-            accepted, x, y = propose(law, tries, count)
-            grid = accepted.reshape(len(some), ahead)
-            found = grid.any(axis=1)
-            pick = np.flatnonzero(found) * ahead + grid[found].argmax(axis=1)
-            across[some[found]], down[some[found]] = x[pick], y[pick]
-            left[start : start + chunk][found] = -1
-        left = left[left >= 0]
+    while len(pending):
+        ahead = max(1, min(AHEAD[law.sampler], chunk // len(pending)))
+        for start in range(0, len(pending), chunk):
+            batch = pending[start : start + chunk]
+            tries = streams.key(keys[batch][:, None], tried + np.arange(ahead)).reshape(-1)
+            accepted, x, y = propose_arrangements(law, tries, count)
+            grid = accepted.reshape(len(batch), ahead)
+            is_done = grid.any(axis=1)
+            pick = np.flatnonzero(is_done) * ahead + grid[is_done].argmax(axis=1)
+            across[batch[is_done]], down[batch[is_done]] = x[pick], y[pick]
+            pending[start : start + chunk][is_done] = -1
+        pending = pending[pending >= 0]
         tried += ahead
     return across, down
 
@@ -154,11 +168,10 @@ def fit_tilt(sampler: str, count: int, scenes: int = 20_000, seed: int = 0) -> f
     With weights min(1, exp(lam c)) the weighted mean of c rises with lam, so bisection finds its root.
     """
     keys = streams.key(seed, np.arange(scenes))
-    near = centrality(*first_accepted(Law(sampler, balance=False), keys, count))
+    correlation = centrality(*first_accepted(Law(sampler, balance=False), keys, count))
     low, high = -50.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if np.sum(np.minimum(1, np.exp(middle * near)) * near) < 0 else (low, middle)
-        )
+        weights = np.minimum(1, np.exp(middle * correlation))
+        low, high = (middle, high) if np.sum(weights * correlation) < 0 else (low, middle)
     return round(middle, 3)

@@ -1,13 +1,13 @@
-"""The scales of the nonlocality probe; recipes are chosen on the validation split, noise is measured."""
+"""The scales of the nonlocality probe. Recipes were chosen on the validation split; the noise is measured."""
 
 from __future__ import annotations
 
 from probekit.interfaces import Scale, Value
-from probekit_probes.noise import measured
+from probekit_probes.noise import attach_noise
 
-# Long frames ask for reach at the cost of few pixels, and two rectangles that overlap have a level each that
-# only where they meet tells. A squared error leaves no median to rest on, and Muon ends the plateau: see
-# examples/results/nonlocality-search.md
+# Long frames need a large receptive field and have few pixels; two overlapping rectangles have levels that
+# only their junctions show. With a squared error the median is no longer a good answer, and Muon shortens the
+# plateau: see examples/results/nonlocality-search.md
 LONG: dict[str, Value] = {"gap": 1, "overlapping": True, "beyond": 24, "validation": 512, "test": 1024}
 RECIPE: dict[str, Value] = {
     "epochs": 1,
@@ -18,7 +18,7 @@ RECIPE: dict[str, Value] = {
     "loss": "squared",
 }
 
-SCALES = measured(
+SCALES = attach_noise(
     "nonlocality",
     {
         "smoke": Scale(
@@ -30,21 +30,21 @@ SCALES = measured(
             seconds=1,
         ),
         "quick": Scale(
-            "minutes on two cores: two long rectangles, scored far from where they meet",
+            "two minutes on two cores: two long rectangles, scored far from their junctions",
             {**LONG, "height": 4, "width": 128, "rectangles": 2, "colours": 2, "train": 16_384},
             RECIPE,
             budget=60_000,
             seconds=120,
         ),
         "laptop": Scale(
-            "ten minutes on one core: three long rectangles, scored far from where they meet",
+            "ten minutes on one core: three long rectangles, scored far from their junctions",
             {**LONG, "height": 8, "width": 128, "rectangles": 3, "colours": 3, "train": 32_768},
             RECIPE,
             budget=60_000,
             seconds=600,
         ),
         "paper": Scale(
-            "128 x 128, ten rectangles, as in Courtois et al. 2022, table 1; a GPU",
+            "a GPU: 128 x 128, ten rectangles, as in Courtois et al. 2022, table 1",
             {"size": 128, "rectangles": 10, "gap": 3, "train": 20_000, "validation": 1_000, "test": 2_000},
             {"epochs": 50, "batch": 32, "lr": 2e-3},
             budget=871_729,

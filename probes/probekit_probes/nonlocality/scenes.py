@@ -21,18 +21,24 @@ from probekit_probes.nonlocality.ranks import (
 from probekit_probes.nonlocality.samplers import Law, first_accepted
 
 COLOURS = 10
-CACHED = 512  # scenes painted together: beyond the cache painting takes five times as long
+CACHED = 512  # scenes painted together: beyond the cache, painting takes five times as long
 COUNTING, ARRANGING, MEASURING, COLOURING = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """All that a scene's law depends on besides its key.
+    """The distribution of scenes.
 
-    size: height and width in pixels. rectangles: the most a scene holds; one fewer and two fewer come in a
-    tenth of scenes each, but never less than two. gap: the least distance of two lines of an axis, in pixels.
-    colours: how many of the ten are used. reading: of the level, "down-set" or "chain". ambiguous: ends drawn
-    freely, no filter, as in the starred baseline of Courtois et al. 2022, table 1.
+    Attributes:
+        size: height and width in pixels.
+        rectangles: greatest number of rectangles in a scene. A tenth of the scenes has one fewer and a tenth
+            has two fewer, but never less than two.
+        gap: least distance of two lines of an axis, in pixels.
+        colours: how many of the ten colours are used.
+        reading: definition of a level, "down-set" or "chain".
+        ambiguous: draw the ends freely, without filter, as in the starred baseline of Courtois et al. 2022,
+            table 1.
+        law: distribution of the arrangements.
     """
 
     size: tuple[int, int]
@@ -51,21 +57,25 @@ def counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
     return numbers
 
 
-def lines(design: Design, keys: streams.Words, count: int, side: int) -> NDArray[np.int64]:
+def draw_lines(design: Design, keys: streams.Words, count: int, side: int) -> NDArray[np.int64]:
     """Draw the 2n lines of an axis in order, (keys, 2n): a uniform subset of {0..side}, `gap` apart.
 
-    Where the law omits "lines", each is uniform on {0..side} and they may coincide.
+    If the law omits "lines", each line is uniform on {0..side} and lines may coincide.
     """
     if "lines" in design.law.omit:
         return np.sort(streams.below(streams.words(keys, 2 * count), side + 1), axis=1)
     stretch = design.gap - 1
     room = side + 1 - (2 * count - 1) * stretch
-    chosen = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count]
-    return np.sort(chosen, axis=1) + np.arange(2 * count) * stretch
+    subset = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count]
+    return np.sort(subset, axis=1) + np.arange(2 * count) * stretch
 
 
 def free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
-    """Draw two unlike ends in {0..side} for each rectangle; return owners and lines in order, (keys, 2n)."""
+    """Draw two different ends in {0..side} for each rectangle.
+
+    Returns:
+        Owners, and lines in order, (keys, 2n) each.
+    """
     drawn = streams.words(keys, 2 * count).reshape(-1, count, 2)
     first = streams.below(drawn[..., 0], side + 1)
     second = (first + 1 + streams.below(drawn[..., 1], side)) % (side + 1)
@@ -75,83 +85,96 @@ def free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArr
 
 
 def free_overlapping(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
-    """Return what `free_ends` does, of each key the first try in which every two rectangles overlap here."""
+    """Draw ends as `free_ends` does, until every two rectangles overlap on this axis."""
     owners = np.zeros((len(keys), 2 * count), np.int64)
     ends = np.zeros_like(owners)
-    left, tried = np.arange(len(keys)), 0
-    while len(left):
-        some, where = free_ends(streams.key(keys[left], tried), count, side)
-        begins = np.argsort(some, axis=1, kind="stable").reshape(-1, count, 2)
-        first, last = (np.take_along_axis(where, begins[..., end], axis=1) for end in (0, 1))
-        good = first.max(axis=1) < last.min(axis=1)
-        owners[left[good]], ends[left[good]] = some[good], where[good]
-        left, tried = left[~good], tried + 1
+    pending, tried = np.arange(len(keys)), 0
+    while len(pending):
+        new_owners, new_ends = free_ends(streams.key(keys[pending], tried), count, side)
+        ranks = np.argsort(new_owners, axis=1, kind="stable").reshape(-1, count, 2)
+        first, last = (np.take_along_axis(new_ends, ranks[..., end], axis=1) for end in (0, 1))
+        overlap = first.max(axis=1) < last.min(axis=1)
+        owners[pending[overlap]], ends[pending[overlap]] = new_owners[overlap], new_ends[overlap]
+        pending, tried = pending[~overlap], tried + 1
     return owners, ends
 
 
-def paint(
+def paint_scenes(
     top: Bits, columns: NDArray[np.int64], rows: NDArray[np.int64], hues: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Return colour maps (scenes, height, width), 0 the background.
+    """Paint the topmost rectangle of each cell.
 
-    top: the topmost rectangle of each cell, (scenes, 2n + 1, 2n + 1). columns, rows: how many pixels each
-    interval holds, (scenes, 2n + 1). hues: each rectangle's palette index, (scenes, n).
+    Args:
+        top: the topmost rectangle of each cell, (scenes, 2n + 1, 2n + 1).
+        columns: number of pixels in each interval of the horizontal axis, (scenes, 2n + 1).
+        rows: number of pixels in each interval of the vertical axis, (scenes, 2n + 1).
+        hues: palette index of each rectangle, (scenes, n).
+
+    Returns:
+        Colour maps, (scenes, height, width), 0 for the background.
     """
     count = hues.shape[1]
     height, width = (int(axis[0].sum()) if len(axis) else 0 for axis in (rows, columns))
-    names = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
-    names[:, 1 << np.arange(count)] = hues
-    cells = names[np.arange(len(top))[:, None, None], top]
+    hue_of_set = np.zeros((len(top), (1 << count - 1) + 1), np.uint8)
+    hue_of_set[:, 1 << np.arange(count)] = hues
+    cells = hue_of_set[np.arange(len(top))[:, None, None], top]
     across = np.broadcast_to(columns[:, None, :], cells.shape)
     bands = np.repeat(cells.reshape(-1), across.reshape(-1)).reshape(-1, width)
     return np.repeat(bands, rows.reshape(-1), axis=0).reshape(-1, height, width)
 
 
 def pixels(ends: NDArray[np.int64], side: int) -> NDArray[np.int64]:
-    """Return how many pixels lie in each interval between the lines of an axis, (scenes, 2n + 1)."""
+    """Return the number of pixels in each interval between the lines of an axis, (scenes, 2n + 1)."""
     return np.diff(ends, axis=1, prepend=0, append=side)
 
 
 def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return colour maps (scenes, height, width), 0 the background, and each colour's level (scenes, 11)."""
+    """Draw one scene per key.
+
+    Returns:
+        Colour maps (scenes, height, width), 0 for the background, and each colour's level (scenes, 11).
+    """
     colours = np.empty((len(keys), *design.size), np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     numbers = counts(design, keys)
     for count in np.unique(numbers):
-        some = np.flatnonzero(numbers == count)
-        colours[some], depth[some] = draw_alike(design, keys[some], int(count))
+        rows = np.flatnonzero(numbers == count)
+        colours[rows], depth[rows] = draw_alike(design, keys[rows], int(count))
     return colours, depth
 
 
 def draw_alike(
     design: Design, keys: streams.Words, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw scenes that all hold `count` rectangles; returns what `draw` does."""
+    """Draw scenes as `draw` does, each with `count` rectangles."""
     colours = np.empty((len(keys), *design.size), np.uint8)
     depth = np.empty((len(keys), COLOURS + 1), np.uint8)
     arranged = np.zeros((2, len(keys), 2 * count), np.int64)
     if not design.ambiguous:
         arranged[:] = first_accepted(design.law, streams.key(keys, ARRANGING), count)
     for start in range(0, len(keys), CACHED):
-        some = slice(start, start + CACHED)
-        colours[some], depth[some] = measure(design, keys[some], count, *arranged[:, some])
+        block = slice(start, start + CACHED)
+        colours[block], depth[block] = render_arrangements(design, keys[block], count, *arranged[:, block])
     return colours, depth
 
 
-def measure(
+def render_arrangements(
     design: Design, keys: streams.Words, count: int, across: Owners, down: Owners
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Give arrangements lines and colours; returns what `draw` does. Ambiguous scenes arrange themselves."""
+    """Give arrangements their lines and colours, and return what `draw` does.
+
+    Ambiguous scenes draw their own owners: `across` and `down` are then not used.
+    """
     across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
     height, width = design.size
     if design.ambiguous:
-        drawn = free_overlapping if design.law.overlapping else free_ends
-        across, x = drawn(across_keys, count, width)
-        down, y = drawn(down_keys, count, height)
+        draw_ends = free_overlapping if design.law.overlapping else free_ends
+        across, x = draw_ends(across_keys, count, width)
+        down, y = draw_ends(down_keys, count, height)
     else:
-        x, y = lines(design, across_keys, count, width), lines(design, down_keys, count, height)
+        x, y = draw_lines(design, across_keys, count, width), draw_lines(design, down_keys, count, height)
     columns, rows = pixels(x, width), pixels(y, height)
-    # An interval without a pixel is emptied: what lies there neither shows nor overlaps.
+    # An interval without a pixel is emptied: a rectangle there neither shows nor overlaps.
     wide, high = np.where(columns > 0, spans(across), EMPTY), np.where(rows > 0, spans(down), EMPTY)
     top = HIGHEST[covers(wide, high)]
     visible = np.bitwise_or.reduce(top, axis=(1, 2))
@@ -160,4 +183,4 @@ def measure(
     hues = (order + 1).astype(np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     np.put_along_axis(depth, hues.astype(np.int64), level, axis=1)
-    return paint(top, columns, rows, hues), depth
+    return paint_scenes(top, columns, rows, hues), depth

@@ -1,8 +1,8 @@
-"""The sequential sampler builds a scene front to back: each next rectangle goes beneath all that are placed.
+"""The sequential sampler: it builds a scene front to back, each next rectangle beneath all placed ones.
 
-It is redrawn until its own sides show and its overlaps are ordered; what is placed never changes. The law is
-the product over the rectangles of "uniform on what is admissible given those above". 200 failures give the
-try up.
+A rectangle is redrawn until its sides show and its overlaps are ordered; placed rectangles never change. The
+distribution is the product over rectangles of "uniform on all admissible ones, given those above". After 200
+failures the try is abandoned.
 """
 
 from __future__ import annotations
@@ -22,22 +22,28 @@ FIELD, FIELDS = 12, 5
 MASK = np.uint64((1 << FIELD) - 1)
 
 
-def spread(labels: range) -> NDArray[np.uint64]:
-    """Return a table from a set of rectangles to a word with a field of 12 bits for each of five labels."""
+def make_field_table(labels: range) -> NDArray[np.uint64]:
+    """Return a table from a set of rectangles to a word with one 12-bit field for each of five labels."""
     table = np.zeros(1 << MOST, np.uint64)
     sets = np.arange(1 << MOST, dtype=np.uint64)
-    for place, label in enumerate(labels):
-        table |= ((sets >> np.uint64(label)) & np.uint64(1)) << np.uint64(FIELD * place)
+    for index, label in enumerate(labels):
+        table |= ((sets >> np.uint64(label)) & np.uint64(1)) << np.uint64(FIELD * index)
     return table
 
 
-SPREAD = np.stack([spread(range(FIELDS)), spread(range(FIELDS, 2 * FIELDS))])
+SPREAD = np.stack([make_field_table(range(FIELDS)), make_field_table(range(FIELDS, 2 * FIELDS))])
 
 
 def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArray[np.bool_], Owners, Owners]:
-    """Draw one scene for each key: whether it could be finished, and its owners across and down, (keys, 2n).
+    """Draw one scene per key.
 
-    omit: rules left out, "sides" or "overlaps"; only to show that each is needed.
+    Args:
+        keys: one per scene, (keys,).
+        count: number of rectangles, n.
+        omit: rules to leave out, "sides" or "overlaps"; only to show that each is needed.
+
+    Returns:
+        Whether the scene could be finished, and its owners across and down, (keys, 2n) each.
     """
     across = np.zeros((len(keys), 2 * count), np.int64)
     down = np.zeros_like(across)
@@ -49,15 +55,16 @@ def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArra
     above: Bits = np.zeros((len(keys), count), np.uint16)
     for placed in range(count):
         label = count - 1 - placed
-        box, over = place(streams.key(keys[alive], placed), cover, above, extents(x, y), omit)
-        done = box[:, 0] >= 0
-        finished[alive[~done]] = False
-        if not done.all():
-            alive, x, y, box = alive[done], x[done], y[done], box[done]
-            cover, above, over = cover[done], above[done], over[done]
+        placed_keys = streams.key(keys[alive], placed)
+        box, over = place_rectangles(placed_keys, cover, above, find_extents(x, y), omit)
+        is_placed = box[:, 0] >= 0
+        finished[alive[~is_placed]] = False
+        if not is_placed.all():
+            alive, x, y, box = alive[is_placed], x[is_placed], y[is_placed], box[is_placed]
+            cover, above, over = cover[is_placed], above[is_placed], over[is_placed]
         above[:, label] = over
-        x, columns, wide = insert(x, box[:, :2], label)
-        y, rows, high = insert(y, box[:, 2:], label)
+        x, columns, wide = insert_lines(x, box[:, :2], label)
+        y, rows, high = insert_lines(y, box[:, 2:], label)
         inside = high[:, :, None] & wide[:, None, :]
         scene = np.arange(len(alive))[:, None, None]
         cover = cover[scene, rows[:, :, None], columns[:, None, :]] | np.where(
@@ -67,99 +74,115 @@ def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArra
     return finished, across, down
 
 
-def place(
-    keys: streams.Words, cover: Bits, above: Bits, spots: NDArray[np.int64], omit: frozenset[str]
+def place_rectangles(
+    keys: streams.Words, cover: Bits, above: Bits, extents: NDArray[np.int64], omit: frozenset[str]
 ) -> tuple[NDArray[np.int64], Bits]:
     """Draw the next rectangle of each scene, beneath all others.
 
-    cover: (scenes, G, G); above: the closure over those placed, (scenes, n); spots: their extents. Returns
-    the intervals in which its sides lie (left, right, top, bottom), (scenes, 4), -1 where 200 tries failed,
-    and the set above it in the closure, (scenes,).
+    Args:
+        keys: one per scene, (scenes,).
+        cover: the rectangles that cover each cell, (scenes, G, G).
+        above: the closure over the placed rectangles, (scenes, n).
+        extents: the extents of the placed rectangles, (scenes, placed, 4).
+        omit: rules to leave out.
+
+    Returns:
+        The intervals of its sides (left, right, top, bottom), (scenes, 4), -1 after 200 failures, and the set
+        above it in the closure, (scenes,).
     """
     scenes, grid = cover.shape[:2]
     cells = cover.transpose(1, 2, 0).copy()  # scenes last: sums along the other axes run over whole rows
     bare = (cells == 0).astype(np.uint8)
-    bare_across = running(bare, axis=1)
-    bare_down = running(bare, axis=0)
-    seen = running(running(SPREAD[:, HIGHEST[cells]], axis=1), axis=2)
+    bare_across = sum_before(bare, axis=1)
+    bare_down = sum_before(bare, axis=0)
+    top_counts = sum_before(sum_before(SPREAD[:, HIGHEST[cells]], axis=1), axis=2)
     pairs = np.stack(np.triu_indices(grid), axis=1)
     box = np.full((scenes, 4), -1)
     over: Bits = np.zeros(scenes, np.uint16)
-    left = np.arange(scenes)
+    pending = np.arange(scenes)
     tried = 0
-    while len(left) and tried < FAILURES:
-        ahead = min(FAILURES - tried, max(8, CHUNK // len(left)))
-        drawn = streams.below(streams.words(keys[left], 2 * ahead, 2 * tried), len(pairs))
-        row = np.repeat(np.arange(len(left)), ahead)
+    while len(pending) and tried < FAILURES:
+        ahead = min(FAILURES - tried, max(8, CHUNK // len(pending)))
+        drawn = streams.below(streams.words(keys[pending], 2 * ahead, 2 * tried), len(pairs))
+        row = np.repeat(np.arange(len(pending)), ahead)
         x, y = (pairs[drawn[:, i::2].reshape(-1)] for i in (0, 1))
-        here = left[row]
+        scene = pending[row]
         if "sides" not in omit:
-            shows = np.ones(len(here), np.bool_)
+            shows = np.ones(len(scene), np.bool_)
             for side in (0, 1):
-                shows &= bare_down[y[:, 1] + 1, x[:, side], here] > bare_down[y[:, 0], x[:, side], here]
-                shows &= bare_across[y[:, side], x[:, 1] + 1, here] > bare_across[y[:, side], x[:, 0], here]
-            here, row, x, y = here[shows], row[shows], x[shows], y[shows]
-        evidence = members(
-            seen[:, y[:, 1] + 1, x[:, 1] + 1, here]
-            - seen[:, y[:, 0], x[:, 1] + 1, here]
-            - seen[:, y[:, 1] + 1, x[:, 0], here]
-            + seen[:, y[:, 0], x[:, 0], here]
+                shows &= bare_down[y[:, 1] + 1, x[:, side], scene] > bare_down[y[:, 0], x[:, side], scene]
+                shows &= bare_across[y[:, side], x[:, 1] + 1, scene] > bare_across[y[:, side], x[:, 0], scene]
+            scene, row, x, y = scene[shows], row[shows], x[shows], y[shows]
+        evidence = decode_members(
+            top_counts[:, y[:, 1] + 1, x[:, 1] + 1, scene]
+            - top_counts[:, y[:, 0], x[:, 1] + 1, scene]
+            - top_counts[:, y[:, 1] + 1, x[:, 0], scene]
+            + top_counts[:, y[:, 0], x[:, 0], scene]
         )
-        reach = evidence.copy()
+        closure = evidence.copy()
         for d in range(above.shape[1]):
-            reach |= np.where((evidence >> d) & 1 == 1, above[here, d], EMPTY)
+            closure |= np.where((evidence >> d) & 1 == 1, above[scene, d], EMPTY)
         if "overlaps" not in omit:
-            ordered = overlapped(spots[here], x, y, above.shape[1] - spots.shape[1]) & ~reach == 0
-            here, row, x, y, reach = here[ordered], row[ordered], x[ordered], y[ordered], reach[ordered]
+            overlaps = overlap_sets(extents[scene], x, y, above.shape[1] - extents.shape[1])
+            ordered = overlaps & ~closure == 0
+            scene, row, x, y, closure = scene[ordered], row[ordered], x[ordered], y[ordered], closure[ordered]
         first = np.unique(row, return_index=True)[1]
-        box[here[first]] = np.concatenate([x[first], y[first]], axis=1)
-        over[here[first]] = reach[first]
-        left = left[box[left, 0] < 0]
+        box[scene[first]] = np.concatenate([x[first], y[first]], axis=1)
+        over[scene[first]] = closure[first]
+        pending = pending[box[pending, 0] < 0]
         tried += ahead
     return box, over
 
 
-def running(values: NDArray[Count], axis: int) -> NDArray[Count]:
-    """Return the sums of all that lie before each line of an axis, one longer along it."""
+def sum_before(values: NDArray[Count], axis: int) -> NDArray[Count]:
+    """Return the sum of all values before each line of an axis, one longer along it."""
     shape = list(values.shape)
     shape[axis] += 1
     sums = np.zeros(shape, values.dtype)
-    parts, totals = np.moveaxis(values, axis, 0), np.moveaxis(sums, axis, 0)
-    for line in range(len(parts)):  # np.cumsum is four times slower along any axis but the last
-        np.add(totals[line], parts[line], out=totals[line + 1])
+    terms, totals = np.moveaxis(values, axis, 0), np.moveaxis(sums, axis, 0)
+    for line in range(len(terms)):  # np.cumsum is four times slower along any axis but the last
+        np.add(totals[line], terms[line], out=totals[line + 1])
     return sums
 
 
-def members(counts: NDArray[np.uint64]) -> Bits:
+def decode_members(counts: NDArray[np.uint64]) -> Bits:
     """Return the sets whose counts are in the fields of two words, (2, tries) -> (tries,)."""
     sets: Bits = np.zeros(counts.shape[1], np.uint16)
     for label in range(MOST):
-        held = (counts[label // FIELDS] >> np.uint64(FIELD * (label % FIELDS))) & MASK
-        sets |= (held > 0).astype(np.uint16) << label
+        count = (counts[label // FIELDS] >> np.uint64(FIELD * (label % FIELDS))) & MASK
+        sets |= (count > 0).astype(np.uint16) << label
     return sets
 
 
-def extents(across: Owners, down: Owners) -> NDArray[np.int64]:
+def find_extents(across: Owners, down: Owners) -> NDArray[np.int64]:
     """Return the first and last interval of each placed rectangle, across, then down, (scenes, placed, 4)."""
-    ends = [np.argsort(owners, axis=1, kind="stable") for owners in (across, down)]
-    pairs = [ranks.reshape(len(ranks), ranks.shape[1] // 2, 2) + np.array([1, 0]) for ranks in ends]
+    ranks = [np.argsort(owners, axis=1, kind="stable") for owners in (across, down)]
+    pairs = [axis.reshape(len(axis), axis.shape[1] // 2, 2) + np.array([1, 0]) for axis in ranks]
     return np.concatenate(pairs, axis=2)
 
 
-def overlapped(spots: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], lowest: int) -> Bits:
-    """Return who shares a cell with each new rectangle, (tries,); `lowest` is the lowest label placed."""
-    meets = (spots[:, :, 0] <= x[:, 1:]) & (spots[:, :, 1] >= x[:, :1])
-    meets &= (spots[:, :, 2] <= y[:, 1:]) & (spots[:, :, 3] >= y[:, :1])
-    shared: Bits = (meets * (1 << lowest + np.arange(spots.shape[1]))).sum(axis=1).astype(np.uint16)
-    return shared
+def overlap_sets(extents: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64], lowest: int) -> Bits:
+    """Return the set of placed rectangles that overlap each new one, (tries,).
+
+    Args:
+        extents: intervals of the placed rectangles, (tries, placed, 4).
+        x: first and last interval of the new rectangle, across, (tries, 2).
+        y: the same down.
+        lowest: lowest label of a placed rectangle.
+    """
+    meets = (extents[:, :, 0] <= x[:, 1:]) & (extents[:, :, 1] >= x[:, :1])
+    meets &= (extents[:, :, 2] <= y[:, 1:]) & (extents[:, :, 3] >= y[:, :1])
+    sets: Bits = (meets * (1 << lowest + np.arange(extents.shape[1]))).sum(axis=1).astype(np.uint16)
+    return sets
 
 
-def insert(
+def insert_lines(
     owners: Owners, sides: NDArray[np.int64], label: int
 ) -> tuple[Owners, NDArray[np.int64], NDArray[np.bool_]]:
-    """Put two new lines into an axis, in the intervals `sides` (scenes, 2).
+    """Insert two new lines into an axis, in the intervals `sides` (scenes, 2).
 
-    Returns the new owners, the old interval in which each new one lies, and whether the rectangle spans it.
+    Returns:
+        The new owners, the old interval of each new interval, and whether the rectangle spans it.
     """
     first, second = sides[:, :1], sides[:, 1:] + 1
     line = np.arange(owners.shape[1] + 2)

@@ -1,4 +1,4 @@
-"""Parity: the probe of one bit of memory."""
+"""Parity: one bit of memory."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "parity",
             "probekit_probes.parity.probe:Parity",
-            "a row of bits: is it known after each whether the ones were odd, also in longer rows?",
+            "a sequence of bits: is the number of ones so far odd, also in longer sequences?",
             tags=("counter modulo two", "group composition"),
         )
     ]

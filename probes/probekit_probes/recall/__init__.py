@@ -1,4 +1,4 @@
-"""Recall: the probe of associative recall."""
+"""Recall: associative recall of values by their keys."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "recall",
             "probekit_probes.recall.probe:Recall",
-            "pairs of keys and values, then keys alone: is what went with a key found again?",
+            "pairs of keys and values, then the keys alone: which value belongs to each key?",
             tags=("content addressing",),
         )
     ]

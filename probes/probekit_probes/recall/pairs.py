@@ -1,4 +1,4 @@
-"""Pairs are written as a word: keys and their values in turn, then the keys alone, in another order."""
+"""Sequences of recall: keys and their values in turn, then the keys alone, in another order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ BLANK = 0
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """least, most: pairs of a word, uniform between; keys, values: how many there are of each; length: of a
-    word, whose first two thirds hold the pairs and whose last third asks."""
+    """The distribution of sequences.
 
-    least: int
-    most: int
+    Attributes:
+        min_pairs: least number of pairs; the number is uniform.
+        max_pairs: greatest number of pairs.
+        keys: number of different keys.
+        values: number of different values.
+        length: length of a sequence; the first two thirds hold the pairs, the last third the queries.
+    """
+
+    min_pairs: int
+    max_pairs: int
     keys: int
     values: int
     length: int
@@ -29,27 +36,23 @@ class Design:
         """Tokens are the blank, then the keys, then the values; the classes are the values."""
         return Alphabet(1 + self.keys + self.values, self.values, (self.length,))
 
-    def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
-        """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""
+    def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
+        """Draw tokens and answers, (items, length) uint8 each, one item per key."""
         count = len(keys)
-        pairs = self.least + streams.below(
-            streams.words(streams.key(keys, COUNT), 1), self.most - self.least + 1
+        pairs = self.min_pairs + streams.below(
+            streams.words(streams.key(keys, COUNT), 1), self.max_pairs - self.min_pairs + 1
         )
-        names = np.argsort(streams.words(streams.key(keys, KEYS), self.keys), axis=1)[:, : self.most]
-        values = streams.below(streams.words(streams.key(keys, VALUES), self.most), self.values)
-        used = np.arange(self.most) < pairs
+        names = np.argsort(streams.words(streams.key(keys, KEYS), self.keys), axis=1)[:, : self.max_pairs]
+        values = streams.below(streams.words(streams.key(keys, VALUES), self.max_pairs), self.values)
+        used = np.arange(self.max_pairs) < pairs
         tokens = np.full((count, self.length), BLANK, np.uint8)
         answers = np.full((count, self.length), UNASKED, np.uint8)
-        tokens[:, 0 : 2 * self.most : 2] = np.where(used, 1 + names, BLANK)
-        tokens[:, 1 : 2 * self.most : 2] = np.where(used, 1 + self.keys + values, BLANK)
+        tokens[:, 0 : 2 * self.max_pairs : 2] = np.where(used, 1 + names, BLANK)
+        tokens[:, 1 : 2 * self.max_pairs : 2] = np.where(used, 1 + self.keys + values, BLANK)
         start = self.length // 3 * 2
-        places = (
-            start
-            + np.argsort(streams.words(streams.key(keys, PLACES), self.length - start), axis=1)[
-                :, : self.most
-            ]
-        )
-        rows = np.broadcast_to(np.arange(count)[:, None], places.shape)
-        tokens[rows[used], places[used]] = (1 + names)[used]
-        answers[rows[used], places[used]] = values[used]
+        order = np.argsort(streams.words(streams.key(keys, PLACES), self.length - start), axis=1)
+        positions = start + order[:, : self.max_pairs]
+        rows = np.broadcast_to(np.arange(count)[:, None], positions.shape)
+        tokens[rows[used], positions[used]] = (1 + names)[used]
+        answers[rows[used], positions[used]] = values[used]
         return tokens, answers

@@ -1,4 +1,4 @@
-"""The recall probe: is what went with a key found again?"""
+"""The recall probe: which value belongs to each key?"""
 
 from __future__ import annotations
 
@@ -14,36 +14,47 @@ from probekit.axis import Axis
 from probekit.errors import UsageError
 from probekit.interfaces import Control, Scale
 from probekit_probes.certified import Certified
-from probekit_probes.noise import measured
+from probekit_probes.noise import attach_noise
 from probekit_probes.recall import controls
-from probekit_probes.recall.oracle import read
+from probekit_probes.recall.oracle import solve_pairs
 from probekit_probes.recall.pairs import Design
-from probekit_probes.words import RECIPE, Spelt, edges, tokens_of, window
+from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, decode_tokens, window
 
-MOST = 250
-"""Tokens: a word is kept as bytes."""
+MAX_TOKENS = 250
+"""Greatest number of tokens: a token is stored as one byte."""
 
 
-class Recall(Spelt):
-    """Tell the value that each key was paired with.
+class Recall(SequenceProbe):
+    """Predict the value that each key was paired with.
 
     Inputs: float32 one-hot tokens (1 + keys + values, length): distinct keys, each followed by a value, then
-    every key once more among blanks. Targets: float32 (values, length), the value of the key where it is
-    asked for, zero elsewhere. Test words hold 2 to `pairs` pairs, as many as those of training; the harder
-    ones up to twice as many. Source: multi-query associative recall, Arora et al., "Zoology", 2023, with
-    three alphabets that share no token, so that no position gives an answer away.
+    every key once more among blanks. Targets: float32 (values, length), the value of the key at each query,
+    zero elsewhere.
 
-    pairs: the most of a word. keys, values: how many there are. train, validation, test: items; there are as
-    many harder ones as of test. Raises UsageError where the tokens do not suffice or are too many.
+    Test sequences have 2 to `pairs` pairs, as in training; harder ones have up to twice as many.
+
+    Source: multi-query associative recall, Arora et al., "Zoology", 2023, with separate tokens for blanks,
+    keys and values, so that no position gives an answer away.
+
+    Args:
+        pairs: greatest number of pairs in training.
+        keys: number of different keys.
+        values: number of different values.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items, and of harder ones.
+
+    Raises:
+        UsageError: if there are too few keys or too many tokens.
     """
 
     property = "recall"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
-    harder = "words of up to twice as many pairs"
+    harder = "sequences of up to twice as many pairs"
     golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("recall")
-    scales: Mapping[str, Scale] = measured(
+    scales: Mapping[str, Scale] = attach_noise(
         "recall",
         {
             "smoke": Scale(
@@ -80,45 +91,45 @@ class Recall(Spelt):
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        if keys < 2 * pairs or 1 + keys + values > MOST:
-            found = f"the harder words hold {2 * pairs} different keys, and a byte names {MOST} tokens"
+        if keys < 2 * pairs or 1 + keys + values > MAX_TOKENS:
+            reason = f"harder sequences have {2 * pairs} keys, and one byte holds at most {MAX_TOKENS} tokens"
             raise UsageError(
-                f"recall(pairs={pairs}, keys={keys}, values={values})", found, f"Type keys={2 * pairs}."
+                f"recall(pairs={pairs}, keys={keys}, values={values})", reason, f"Type keys={2 * pairs}."
             )
         self.keys, self.values = keys, values
         design = Design(2, pairs, keys, values, 6 * pairs)
-        beyond = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs)
-        self.split_into(design, beyond, train, validation, test)
+        harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs)
+        self.set_splits(design, harder, train, validation, test)
         self.metrics = (asked.accuracy(1 / values), asked.exact())
-        bins = edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
-        about = "Share of a word's keys that are right, by the number of its pairs"
+        bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
+        about = "Share of correct answers in a sequence, by the number of its pairs"
         self.axis = Axis(
             "pairs", "pairs", about, self.pairs_of, asked.share, "higher", bins, (0.0, 1.0), 0.95
         )
 
     def pairs_of(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many pairs each word holds, (batch,) float32."""
-        return (tokens_of(inputs) > self.keys).sum(1).float()
+        """Return the number of pairs in each sequence, (batch,) float32."""
+        return (decode_tokens(inputs) > self.keys).sum(1).float()
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, values, length)."""
-        return read(inputs, self.keys, self.values)[0]
+        return solve_pairs(inputs, self.keys, self.values)[0]
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which words have one answer, (batch,) bool for each rule."""
-        _, asks, paired = read(inputs, self.keys, self.values)
+        """Return the rules that prove a sequence to have one answer, (batch,) bool each."""
+        _, is_query, pair_counts = solve_pairs(inputs, self.keys, self.values)
         return {
-            "each key asked for has one value": (paired[:, :] == asks.long()).all(1),
-            "something is asked": asks.any(1),
+            "each key in a query has one value": (pair_counts == is_query.long()).all(1),
+            "at least one query": is_query.any(1),
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what words contain, (batch,) numbers each."""
+        """Return statistics of the sequences, (batch,) each."""
         return {
             "pairs": self.pairs_of(inputs, targets),
-            "asked": asked.asked(targets).sum(1).to(torch.float32),
+            "queries": asked.asked(targets).sum(1).to(torch.float32),
         }
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"a value that occurs": controls.AValue(self.keys, self.values), "window": window}
+        return {"a value that occurs": controls.FirstValue(self.keys, self.values), "window": window}

@@ -1,4 +1,4 @@
-"""Rotation: the probe of what holds when an image is turned, or seen in a mirror."""
+"""Rotation: images that are turned or mirrored."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "rotation",
             "probekit_probes.rotation.probe:Rotation",
-            "where an arrow aims: does what was learned of one orientation hold for the seven others?",
+            "the target of an arrow: does what is learned in one orientation transfer to the seven others?",
             tags=("symmetry",),
         )
     ]

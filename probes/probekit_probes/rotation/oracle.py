@@ -1,4 +1,4 @@
-"""The oracle matches a template in each orientation; it knows no generator."""
+"""The oracle of rotation: it matches a template in each orientation. It shares no code with the generator."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ TEMPLATE = """
 .............
 .............
 ............."""
-"""The arrow, its tip in the middle, and the cell it aims at."""
+"""The arrow, with its tip in the middle, and the cell it aims at."""
 
 
-def templates(mark: str) -> Tensor:
-    """Return where a mark stands in each orientation, (8, 1, 13, 13) float32."""
-    drawn = torch.tensor([[sign == mark for sign in line] for line in TEMPLATE.split()]).float()
-    several = [torch.rot90(one, k) for one in (drawn, drawn.fliplr()) for k in range(4)]
-    return torch.stack(several)[:, None]
+def orient_template(mark: str) -> Tensor:
+    """Return the cells with a mark in each orientation of the template, (8, 1, 13, 13) float32."""
+    cells = torch.tensor([[sign == mark for sign in line] for line in TEMPLATE.split()]).float()
+    orientations = [torch.rot90(image, turns) for image in (cells, cells.fliplr()) for turns in range(4)]
+    return torch.stack(orientations)[:, None]
 
 
 def tips(inputs: Tensor) -> Tensor:
-    """Return where the tip of an arrow is, by orientation, (batch, 8, size, size) float32, 0 or 1."""
-    arrows = templates("#").to(inputs.device)
-    found = functional.conv2d(inputs, arrows, padding=arrows.shape[-1] // 2)
-    return (found == arrows[0].sum()).float()
+    """Return the position of the arrow's tip by orientation, (batch, 8, size, size) float32, 0 or 1."""
+    arrows = orient_template("#").to(inputs.device)
+    matches = functional.conv2d(inputs, arrows, padding=arrows.shape[-1] // 2)
+    return (matches == arrows[0].sum()).float()
 
 
 def read(inputs: Tensor) -> Tensor:
     """Return the cell that the arrow aims at, (batch, 1, size, size) float32."""
-    aims = templates("o").to(inputs.device)
+    aims = orient_template("o").to(inputs.device)
     return functional.conv_transpose2d(tips(inputs), aims, padding=aims.shape[-1] // 2)

@@ -1,4 +1,4 @@
-"""Tracking: the probe of state tracking."""
+"""Tracking: the state after a sequence of moves."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "state-tracking",
             "probekit_probes.tracking.probe:StateTracking",
-            "a row of moves of a group: is the state after each of them known?",
+            "a sequence of moves of a group: what is the state after each move?",
             tags=("group composition",),
         )
     ]

@@ -1,4 +1,4 @@
-"""Moves are written as a word: elements of a group, and after each the state that they have led to."""
+"""Sequences of state tracking: elements of a group, and after each the state they lead to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from probekit_probes.words import UNASKED, Alphabet, Bytes
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """group: by name; start: after how many moves the state is asked for; stop: how many moves a word has;
-    length: positions, of which those after the moves are blank."""
+    """The distribution of sequences.
+
+    Attributes:
+        group: name of the group.
+        start: number of moves before the first query.
+        stop: number of moves.
+        length: number of positions; those after the moves are blank.
+    """
 
     group: str
     start: int
@@ -27,16 +33,16 @@ class Design:
         order = len(table(self.group))
         return Alphabet(1 + order, order, (self.length,))
 
-    def write(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
-        """Return tokens and answers, (items, length) uint8 each, of keys (items,)."""
-        of = table(self.group)
+    def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
+        """Draw tokens and answers, (items, length) uint8 each, one item per key."""
+        products = table(self.group)
         tokens = np.zeros((len(keys), self.length), np.uint8)
         answers = np.full((len(keys), self.length), UNASKED, np.uint8)
-        moves = streams.below(streams.words(keys, self.stop), len(of)).astype(np.uint8)
+        moves = streams.below(streams.words(keys, self.stop), len(products)).astype(np.uint8)
         tokens[:, : self.stop] = 1 + moves
         state = np.zeros(len(keys), np.uint8)
-        for place in range(self.stop):
-            state = of[state, moves[:, place]]
-            if place >= self.start:
-                answers[:, place] = state
+        for position in range(self.stop):
+            state = products[state, moves[:, position]]
+            if position >= self.start:
+                answers[:, position] = state
         return tokens, answers

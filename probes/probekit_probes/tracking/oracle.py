@@ -1,4 +1,4 @@
-"""The oracle multiplies permutation matrices; it knows no table and no generator."""
+"""The oracle of state tracking: it multiplies permutation matrices, without the generator's tables."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 def matrices(group: str) -> Tensor:
     """Return a group's elements as permutation matrices, (order, side, side) float32, in their order."""
     if group == "a4xz5":
-        both = [(a, b) for a in matrices("a4") for b in matrices("z5")]
-        return torch.stack([torch.block_diag(a, b) for a, b in both])  # type: ignore[no-untyped-call]
+        pairs = [(a, b) for a in matrices("a4") for b in matrices("z5")]
+        return torch.stack([torch.block_diag(a, b) for a, b in pairs])  # type: ignore[no-untyped-call]
     side = int(group[1:])
     if group[0] == "z":
         return torch.stack([torch.eye(side).roll(shift, 1) for shift in range(side)])
@@ -20,18 +20,25 @@ def matrices(group: str) -> Tensor:
     return moves[torch.linalg.det(moves) > 0] if group[0] == "a" else moves
 
 
-def states(moves: Tensor, group: str) -> Tensor:
-    """Return the state after each move, (batch, length) int64, of moves (batch, length) int64; -1 stays.
+def track_states(moves: Tensor, group: str) -> Tensor:
+    """Return the state after each move.
 
-    By prefix products of the matrices, each pair of neighbours first (Hillis and Steele 1986).
+    It computes prefix products of the matrices, neighbouring pairs first (Hillis and Steele 1986).
+
+    Args:
+        moves: elements, (batch, length) int64; -1 keeps the state.
+        group: name of the group.
+
+    Returns:
+        States, (batch, length) int64.
     """
-    known = matrices(group)
-    unit = torch.eye(known.shape[1])
-    reached = torch.cat([known, unit[None]])[moves.where(moves >= 0, len(known))]
+    elements = matrices(group)
+    identity = torch.eye(elements.shape[1])
+    products = torch.cat([elements, identity[None]])[moves.where(moves >= 0, len(elements))]
     step = 1
-    while step < reached.shape[1]:
-        ahead = reached[:, :-step] @ reached[:, step:]
-        reached = torch.cat([reached[:, :step], ahead], 1)
+    while step < products.shape[1]:
+        longer = products[:, :-step] @ products[:, step:]
+        products = torch.cat([products[:, :step], longer], 1)
         step *= 2
-    flat = known.flatten(1)
-    return (reached.flatten(2) @ flat.T).argmax(2)
+    flat = elements.flatten(1)
+    return (products.flatten(2) @ flat.T).argmax(2)

@@ -1,4 +1,4 @@
-"""The state-tracking probe: is the state after each of a row of moves known?"""
+"""The state-tracking probe: what is the state after each move?"""
 
 from __future__ import annotations
 
@@ -13,75 +13,95 @@ from probekit import asked
 from probekit.axis import Axis
 from probekit.interfaces import Control, Scale
 from probekit_probes.certified import Certified
-from probekit_probes.noise import measured
+from probekit_probes.noise import attach_noise
 from probekit_probes.tracking import controls
 from probekit_probes.tracking.moves import Design
-from probekit_probes.tracking.oracle import states
-from probekit_probes.words import RECIPE, Spelt, answers_of, edges, tokens_of, window
+from probekit_probes.tracking.oracle import track_states
+from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, decode_tokens, encode_answers, window
 
 
-class Tracking(Spelt):
-    """What the probes of groups share; see `StateTracking` and `Parity`."""
+class GroupProbe(SequenceProbe):
+    """Base of the probes on groups, `StateTracking` and `Parity`."""
 
     group: str
     moves: int
 
-    def laid_out(self, group: str, moves: int, times: int, items: Mapping[str, int]) -> None:
-        """Make the splits, metrics and axis; times: as long are the harder words."""
+    def set_group(self, group: str, moves: int, times: int, items: Mapping[str, int]) -> None:
+        """Set the splits, metrics and axis.
+
+        Args:
+            group: name of the group.
+            moves: number of moves in training.
+            times: length of the harder sequences, as a multiple of `moves`.
+            items: number of items by split.
+        """
         longest = times * moves
         self.group, self.moves = group, moves
-        design, beyond = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
-        self.split_into(design, beyond, **items)
+        design, harder = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
+        self.set_splits(design, harder, **items)
         order = self.alphabet.classes
         self.metrics = (asked.accuracy(1 / order), asked.exact())
-        bins = edges((1, 2, 3, 5, 9, 17, 25, 33, 49, 65, 97, 129, 193, 257), moves, longest)
-        about = "Share of states that are right, by how many moves led there"
-        self.axis = Axis("moves", "moves", about, self.place, asked.right, "higher", bins, (0.0, 1.0), 0.95)
+        bins = bin_edges((1, 2, 3, 5, 9, 17, 25, 33, 49, 65, 97, 129, 193, 257), moves, longest)
+        about = "Share of correct states, by the number of moves so far"
+        self.axis = Axis(
+            "moves", "moves", about, self.count_moves, asked.right, "higher", bins, (0.0, 1.0), 0.95
+        )
 
-    def place(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return how many moves led to each position, (batch, length) float32."""
+    def count_moves(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the number of moves up to each position, (batch, length) float32."""
         return torch.arange(1.0, inputs.shape[2] + 1).to(inputs.device).expand(len(inputs), -1)
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact states from the input alone, (batch, order, length)."""
-        moves = tokens_of(inputs) - 1
-        where = moves >= 0
-        if bool(where[:, self.moves :].any()):
-            where = where & (torch.arange(inputs.shape[2], device=where.device) >= self.moves)
-        return answers_of(states(moves.cpu(), self.group).to(inputs.device), where, self.alphabet.classes)
+        moves = decode_tokens(inputs) - 1
+        mask = moves >= 0
+        if bool(mask[:, self.moves :].any()):
+            mask = mask & (torch.arange(inputs.shape[2], device=mask.device) >= self.moves)
+        states = track_states(moves.cpu(), self.group).to(inputs.device)
+        return encode_answers(states, mask, self.alphabet.classes)
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
-        """Return which words have one answer, (batch,) bool for each rule."""
-        moves = inputs.argmax(1) > 0
-        rule = {"no move comes after a blank": ~(moves[:, 1:] & ~moves[:, :-1]).any(1)}
-        return {**rule, "a token a position": (inputs.sum(1) == 1).all(1)}
+        """Return the rules that prove a sequence to have one answer, (batch,) bool each."""
+        is_move = inputs.argmax(1) > 0
+        return {
+            "no move comes after a blank": ~(is_move[:, 1:] & ~is_move[:, :-1]).any(1),
+            "one token per position": (inputs.sum(1) == 1).all(1),
+        }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return what words contain, (batch,) numbers each."""
-        return {"moves": (inputs.argmax(1) > 0).sum(1), "asked": asked.asked(targets).sum(1)}
+        """Return statistics of the sequences, (batch,) each."""
+        return {"moves": (inputs.argmax(1) > 0).sum(1), "queries": asked.asked(targets).sum(1)}
 
 
-class StateTracking(Tracking):
-    """Tell the state after each of a row of moves.
+class StateTracking(GroupProbe):
+    """Predict the state after each move of a sequence.
 
     Inputs: float32 one-hot tokens (1 + order, length): elements of a group, uniform, then blanks. Targets:
-    float32 (order, length), the product of the elements so far; zero where nothing is asked. Words of
-    training and test have `moves` elements; the harder ones `times` as many, which is the length, and are
-    asked from there on where the others end. Source: the word problem of groups, Merrill, Petty and
-    Sabharwal, "The Illusion of State in State-Space Models", ICML 2024; Barrington 1989. z6 is the abelian
-    group of s3's order: what fails on s3 alone fails for its order of moves.
+    float32 (order, length), the product of the elements so far; zero outside the queries.
 
-    group: see `groups.table`. moves: of a word. times: as long are the harder words. train, validation,
-    test: items; there are as many harder ones as of test.
+    Sequences of training and test have `moves` elements. Harder ones are `times` as long, which is `length`,
+    and have queries only after the end of the others. z6 is the abelian group of the same order as s3: a
+    structure that fails only on s3 fails because of the order of moves.
+
+    Source: the word problem of groups, Merrill, Petty and Sabharwal, "The Illusion of State in State-Space
+    Models", ICML 2024; Barrington 1989.
+
+    Args:
+        group: see `groups.table`.
+        moves: number of moves in training.
+        times: length of the harder sequences, as a multiple of `moves`.
+        train: number of training items.
+        validation: number of validation items.
+        test: number of test items, and of harder ones.
     """
 
     property = "state tracking"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
-    harder = "longer words, beyond where those of training end"
+    harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
     certificates: Mapping[str, Mapping[str, Any]] = Certified("state-tracking")
-    scales: Mapping[str, Scale] = measured(
+    scales: Mapping[str, Scale] = attach_noise(
         "state-tracking",
         {
             "smoke": Scale(
@@ -93,14 +113,14 @@ class StateTracking(Tracking):
                 seconds=1,
             ),
             "quick": Scale(
-                "a minute on one core: 16 moves of the six of s3",
+                "one minute on one core: 16 moves in s3, which has six elements",
                 {"moves": 16, "times": 4, "train": 64_000, "validation": 1_000, "test": 1_000},
                 RECIPE,
                 width=64,
                 seconds=60,
             ),
             "large": Scale(
-                "a GPU: 32 moves of the sixty of a5",
+                "a GPU: 32 moves in a5, which has sixty elements",
                 {"group": "a5", "moves": 32, "times": 4, "train": 1_000_000, "test": 5_000},
                 {**RECIPE, "batch": 256},
                 width=128,
@@ -118,12 +138,14 @@ class StateTracking(Tracking):
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        self.laid_out(group, moves, times, {"train": train, "validation": validation, "test": test})
+        self.set_group(group, moves, times, {"train": train, "validation": validation, "test": test})
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
-        """Return the solvers that lack the property; of an abelian group the order of moves says nothing, and
-        who ignores it lacks nothing."""
-        found: dict[str, Control | Callable[..., nn.Module]] = {"the last move": controls.LastMove()}
+        """Return the solvers that lack the property.
+
+        For an abelian group the order of moves does not matter, so ignoring it is no lack.
+        """
+        solvers: dict[str, Control | Callable[..., nn.Module]] = {"the last move": controls.LastMove()}
         if self.group[0] != "z":
-            found["moves in any order"] = controls.AnyOrder(self.group)
-        return {**found, "window": window}
+            solvers["moves in any order"] = controls.AnyOrder(self.group)
+        return {**solvers, "window": window}

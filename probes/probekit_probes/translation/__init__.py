@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "translation",
             "probekit_probes.translation.probe:Translation",
-            "a square around a white pixel: does what was learned in the middle hold everywhere?",
+            "a square around a white pixel: does what is learned in the centre transfer to other positions?",
             tags=("symmetry",),
         )
     ]

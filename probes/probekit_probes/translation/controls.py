@@ -1,4 +1,4 @@
-"""The controls: solvers that know places by heart or look at nothing, whose scores are the floor."""
+"""Controls of translation: solvers that memorise positions or ignore the input; they set the floor."""
 
 from __future__ import annotations
 
@@ -10,44 +10,47 @@ from probekit.items import batch
 
 
 def places(images: Tensor) -> Tensor:
-    """Return where the white pixel of each image is, (batch, 2) float32 row and column."""
-    flat, across = images.flatten(1).argmax(1), images.shape[-1]
-    return torch.stack([flat // across, flat % across], dim=1).float()
+    """Return the position of the white pixel of each image, (batch, 2) float32 row and column."""
+    flat, width = images.flatten(1).argmax(1), images.shape[-1]
+    return torch.stack([flat // width, flat % width], dim=1).float()
 
 
 class NearestPosition:
-    """Answers with the square of the nearest place it was shown: the best that learns places by heart."""
+    """Answers with the square of the nearest training position: the best solver that memorises positions."""
 
     def fit(self, dataset: Dataset) -> None:
-        """Keep all places and their squares."""
+        """Store all positions and their squares."""
         images, self.masks = batch(dataset, range(len(dataset)))
-        self.known = places(images)
+        self.positions = places(images)
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        nearest = torch.cdist(places(inputs), self.known.to(inputs.device)).argmin(1)
+        nearest = torch.cdist(places(inputs), self.positions.to(inputs.device)).argmin(1)
         return self.masks.to(inputs.device)[nearest]
 
 
 class ConstantMask:
-    """Answers one mask, chosen in hindsight: the pixels that so large a share of the true squares cover.
+    """Answers with one mask, chosen in hindsight: the pixels covered by at least a share of the true squares.
 
-    judged: the split it will be scored on. Of all shares the best is taken; no training is involved, so that
-    no network that looks at nothing is likely to do better.
+    It takes the best of all shares on the split that scores it. No training is involved, so a network that
+    ignores its input is unlikely to do better.
+
+    Args:
+        test: the split that scores it.
     """
 
-    def __init__(self, judged: Dataset) -> None:
-        self.judged = judged
+    def __init__(self, test: Dataset) -> None:
+        self.test = test
 
     def fit(self, dataset: Dataset) -> None:
         """Choose the mask."""
-        truths = batch(self.judged, range(len(self.judged)))[1].flatten(1)
-        covered = truths.mean(0)
-        shares = torch.tensor(sorted({*covered.tolist()} - {0.0}))
-        masks = (covered >= shares[:, None]).float()
-        both = truths @ masks.T
-        either = truths.sum(1, keepdim=True) + masks.sum(1) - both
-        best = int((both / either).mean(0).argmax())
-        self.mask = masks[best].view(1, 1, *self.judged[0][1].shape[1:])
+        truths = batch(self.test, range(len(self.test)))[1].flatten(1)
+        coverage = truths.mean(0)
+        shares = torch.tensor(sorted({*coverage.tolist()} - {0.0}))
+        masks = (coverage >= shares[:, None]).float()
+        intersection = truths @ masks.T
+        union = truths.sum(1, keepdim=True) + masks.sum(1) - intersection
+        best = int((intersection / union).mean(0).argmax())
+        self.mask = masks[best].view(1, 1, *self.test[0][1].shape[1:])
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return self.mask.to(inputs.device).expand_as(inputs)
@@ -57,14 +60,14 @@ class AllWhite:
     """Answers that every pixel is white."""
 
     def fit(self, dataset: Dataset) -> None:
-        """Learn nothing."""
+        """Do nothing."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return torch.ones_like(inputs)
 
 
 def dense(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network with weights of its own for each pixel: what it learns in one place stays there."""
+    """Build a network with separate weights for each pixel, so nothing it learns transfers."""
     pixels = shape.size[0] * shape.size[1]
     return nn.Sequential(
         nn.Flatten(),

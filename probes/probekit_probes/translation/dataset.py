@@ -1,4 +1,4 @@
-"""The dataset keeps the places of white pixels and hands out (image, mask of the square around the pixel)."""
+"""The Centered Square dataset: it stores the white pixels' positions and makes images and masks on access."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from probekit_probes.kept import Indexed, Item
+from probekit_probes.kept import BatchedSplit, Item
 
 
-def middle_of(size: int, square: int) -> tuple[int, int]:
-    """Return the first and the last place of training along an axis."""
+def training_range(size: int, square: int) -> tuple[int, int]:
+    """Return the first and the last training position along an axis."""
     margin, fitting = square // 2, size - square + 1
     first = margin + (fitting - fitting // 2) // 2
     return first, first + fitting // 2 - 1
 
 
 def centres(size: int, square: int, split: str) -> Tensor:
-    """Return the places of a split's white pixels, (places, 2) int64 rows and columns, in reading order.
+    """List the positions of a split's white pixels.
 
-    train: the central half, on each axis, of the places whose square fits. test: the others whose square
-    fits. validation: those whose square the image's border crops, which the other two splits leave out.
+    Args:
+        size: pixels per side of the image.
+        square: side of the square.
+        split: "train" for the central half, on each axis, of the positions whose square fits; "test" for the
+            other positions whose square fits; "validation" for positions whose square the border crops, which
+            the other splits leave out.
+
+    Returns:
+        Rows and columns, (positions, 2) int64, in reading order.
     """
     margin, fitting = square // 2, size - square + 1
-    first, last = middle_of(size, square)
-    place = torch.arange(size)
-    fits = (place >= margin) & (place < margin + fitting)
-    central = (place >= first) & (place <= last)
+    first, last = training_range(size, square)
+    position = torch.arange(size)
+    fits = (position >= margin) & (position < margin + fitting)
+    central = (position >= first) & (position <= last)
     inner, middle = fits[:, None] & fits, central[:, None] & central
     return {"train": middle, "validation": ~inner, "test": inner & ~middle}[split].nonzero()
 
 
-class Squares(Indexed):
+class Squares(BatchedSplit):
     """Black images with one white pixel, and the white square centred on it.
 
     Item i: float32 image (1, size, size) and mask (1, size, size), 0 or 1, a function of (split, i) alone.
@@ -49,13 +56,14 @@ class Squares(Indexed):
     def batch(self, indices: Sequence[int]) -> Item:
         """Return images and masks, (batch, 1, size, size) each.
 
-        Raises IndexError where an index lies outside the split.
+        Raises:
+            IndexError: if an index lies outside the split.
         """
-        wanted = torch.from_numpy(self.wanted(indices))
-        off = (torch.arange(self.size) - self.centres[wanted][..., None]).abs()
+        rows = torch.from_numpy(self.check_indices(indices))
+        offsets = (torch.arange(self.size) - self.centres[rows][..., None]).abs()
 
-        def within(reach: int) -> Tensor:
-            rows, columns = (off <= reach).unbind(1)
+        def draw_square(radius: int) -> Tensor:
+            rows, columns = (offsets <= radius).unbind(1)
             return (rows[:, None, :, None] & columns[:, None, None]).float()
 
-        return within(0), within(self.square // 2)
+        return draw_square(0), draw_square(self.square // 2)

@@ -7,10 +7,14 @@ from torch import Tensor
 from probekit.interfaces import Metric
 
 
-def answer(output: Tensor) -> Tensor:
-    """Return the mask that an output says, (batch, 1, *size) float32, 0 or 1.
+def predict_mask(output: Tensor) -> Tensor:
+    """Turn an output into a mask.
 
-    output: two channels of logits, white and black; or one channel, which is a mask already, as the truth's.
+    Args:
+        output: logits of white and black, (batch, 2, *size); or a mask, (batch, 1, *size), left unchanged.
+
+    Returns:
+        The mask, (batch, 1, *size) float32, 0 or 1.
     """
     if output.shape[1] == 1:
         return output
@@ -18,9 +22,9 @@ def answer(output: Tensor) -> Tensor:
 
 
 def intersection_over_union(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Share of the pixels that are white in the answer or in the truth that are white in both."""
-    said, truth = answer(output).flatten(1) > 0.5, target.flatten(1) > 0.5
-    return (said & truth).sum(1) / (said | truth).sum(1)
+    """Return the pixels white in prediction and truth, as a share of those white in either, (batch,)."""
+    prediction, truth = predict_mask(output).flatten(1) > 0.5, target.flatten(1) > 0.5
+    return (prediction & truth).sum(1) / (prediction | truth).sum(1)
 
 
 IOU = Metric(
@@ -28,7 +32,7 @@ IOU = Metric(
     "higher",
     1.0,
     intersection_over_union,
-    "Intersection over union of the square told and the true one",
+    "Intersection over union of the predicted and the true square",
     gap="gap",
     bounds=(0.0, 1.0),
 )

@@ -1,4 +1,4 @@
-"""The oracle reads the square off an image: white is what has a white pixel in its window."""
+"""The oracle of translation: a pixel is white if its window contains the white pixel of the input."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def read(images: Tensor, square: int) -> Tensor:
-    """Return the masks of the squares, (batch, 1, height, width), from images of the same shape.
+def solve_squares(images: Tensor, square: int) -> Tensor:
+    """Draw the square around the white pixel of each image; the border crops it.
 
-    A white pixel spreads to all whose window of side `square` sees it; the border crops.
+    Args:
+        images: (batch, 1, height, width).
+        square: side of the square, odd.
+
+    Returns:
+        Masks of the squares, (batch, 1, height, width).
     """
     return functional.max_pool2d(images, square, stride=1, padding=square // 2)
