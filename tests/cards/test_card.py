@@ -121,7 +121,7 @@ def test_a_width_that_is_not_the_scales_is_said_wherever_the_row_is(store: Store
     put(store, "transformer", {0: 0.2})
     card = card_of(store)
     assert [only(card, name).width_wished for name in ("unet", "transformer")] == [None, 4]
-    said = "(width 8, the nearest to the scale's 4)"
+    said = "(width 8, closest to the scale's 4)"
     rows = {row[0]: " ".join(row) for table in [*tables(card)][2:3] for row in table.rows}
     assert [said in rows[name] for name in ("unet", "transformer")] == [False, True]
     assert markdown(card).count(said) == 1

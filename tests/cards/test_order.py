@@ -11,7 +11,8 @@ from stores import card_of, only, put
 from probekit.cards.assemble import make_card
 from probekit.cards.markdown import markdown
 from probekit.catalog.registry import registry
-from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN, paired
+from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN
+from probekit.evidence.significance import paired
 from probekit.storage.store import Store
 
 
