@@ -92,14 +92,14 @@ class Contrast(BaseModel):
         )
 
 
-def contrast(store: Store, registry: Registry, one: str, other: str, probe: str, scale: str) -> Contrast:
+def contrast(store: Store, registry: Registry, first: str, second: str, probe: str, scale: str) -> Contrast:
     """Compare two structures from their stored runs.
 
     Args:
         store: The stored runs.
         registry: The installed components.
-        one: The first structure.
-        other: The second structure, which is subtracted.
+        first: The first structure.
+        second: The second structure, which is subtracted.
         probe: The probe.
         scale: The name of the scale.
 
@@ -107,7 +107,7 @@ def contrast(store: Store, registry: Registry, one: str, other: str, probe: str,
         UsageError: The structures share no scored seed of one version of the probe.
         StoreError: The scores of test items are not as they were stored.
     """
-    first, second, probe = map(canonical, (one, other, probe))
+    first, second, probe = map(canonical, (first, second, probe))
     column, cells = shared_column(store, registry, first, second, probe, scale)
     scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
     seeds = sorted(set(scores[0]) & set(scores[1]))

@@ -85,9 +85,9 @@ def narrow_width_cautions(widths: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def bar(place: float, signs: int = BAR) -> str:
+def bar(score: float, signs: int = BAR) -> str:
     """Draw a normalised score as a bar, empty at or below the floor."""
-    full = round(max(0.0, min(1.0, place)) * signs)
+    full = round(max(0.0, min(1.0, score)) * signs)
     return "█" * full + "·" * (signs - full)
 
 
@@ -141,10 +141,10 @@ def spiked(structure: str, seed: int, multiple: float) -> str:
     )
 
 
-def put_back(structure: str, seed: int, doing: str, what: Sequence[str]) -> str:
+def put_back(structure: str, seed: int, doing: str, changes: Sequence[str]) -> str:
     """Return a warning that a run's code changed the process, which probekit undid."""
     return (
-        f"{structure}, seed {seed}, changed the process while {doing}: {', '.join(what)}. "
+        f"{structure}, seed {seed}, changed the process while {doing}: {', '.join(changes)}. "
         "probekit restored it."
     )
 

@@ -16,11 +16,11 @@ class Hues:
 
     Attributes:
         by_structure: Colours by structure, in the order of a legend.
-        others: How many structures share grey.
+        grey: How many structures share grey.
     """
 
     by_structure: dict[str, str]
-    others: int = 0
+    grey: int = 0
 
     def of(self, structure: str) -> str:
         """Return the colour of a structure."""
@@ -30,8 +30,8 @@ class Hues:
     def legend(self) -> Iterator[tuple[str, str]]:
         """Pairs of a colour and what it stands for."""
         yield from ((colour, name) for name, colour in self.by_structure.items())
-        if self.others:
-            yield COLOURS[-1], f"{self.others} others"
+        if self.grey:
+            yield COLOURS[-1], f"{self.grey} others"
 
 
 def assign_colours(names: Sequence[str]) -> dict[str, str]:

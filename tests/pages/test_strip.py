@@ -42,7 +42,7 @@ def test_every_control_has_a_tick_that_far_below_at_the_end(tmp_path: Path) -> N
     found = strip(column.model_copy(update={"controls": lines}), column.cells[0])
     assert found is not None
     assert [mark.x for mark in found.marks if mark.kind == "control"] == [across(0), across(LOW)]
-    assert "control constant at 0%, control window at below the floor" in found.label
+    assert "baseline constant 0%, baseline window below the floor" in found.label
 
 
 def test_a_score_far_below_the_floor_is_an_arrow_not_a_place(tmp_path: Path) -> None:
