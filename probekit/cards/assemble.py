@@ -12,7 +12,7 @@ from probekit.cards.cells import Stored, make_cell, score_of
 from probekit.cards.choose import newest_per_seed, select_one_code, select_one_probe
 from probekit.cards.controls import list_controls, score_network_controls
 from probekit.cards.installed import observe_installed_probe
-from probekit.cards.names import CONTROL, Names
+from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.rebuild import rebuild
 from probekit.cards.words import narrow_width_cautions, written
 from probekit.catalog.registry import Registry
@@ -142,7 +142,7 @@ def make_column(
     by_seed = {}
     for label, row in rows.items():
         by_seed[label] = newest_per_seed(select_one_code(row, names, left_out), left_out)
-    controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL)}
+    controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL_PREFIX)}
     counted = [run for seeds in by_seed.values() for run in seeds.values()]
     done = [run.result for run in counted if run.result.status == "done"]
     networks = score_network_controls(controls, certificate, probe)
@@ -171,11 +171,11 @@ def make_column(
         cautions.append(UNKNOWN_CODE)
     elif installed is not None and not asks_as(first, installed):
         cautions.append(OTHER_SOURCE)
-    cautions += bounds[headline.name].cautions(f"floor of the {headline.name}")
-    cautions += ceiling.cautions(f"ceiling of the {headline.name}")
+    cautions += bounds[headline.name].list_cautions(f"floor of the {headline.name}")
+    cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
     budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
-    about, scale_about = names.describe(plan, probe)
+    about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((written(run.plan.spec.probe) for run in runs), key=len)
     control_scores = agree_on_controls(done, headline.name)
     return Column(
@@ -197,7 +197,7 @@ def make_column(
         cautions=tuple(cautions),
         noise=noise,
         harder=getattr(probe, "harder", ""),
-        tags=names.tags(plan),
+        tags=names.probe_tags(plan),
         thresholds=thresholds,
         controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name])),
         certificate=certificate,

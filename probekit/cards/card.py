@@ -222,12 +222,12 @@ class Card(BaseModel):
     def _repr_html_(self) -> str:
         heads = ["structure", *(f"{column.property}: {column.title}" for column in self.columns)]
         rows = [
-            [name, *(self.summarize(column.cell(name)) for column in self.columns)]
+            [name, *(self.summarize_cell(column.cell(name)) for column in self.columns)]
             for name in self.structures
         ]
         return table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
 
-    def sentence(self, structure: str) -> str:
+    def describe_structure(self, structure: str) -> str:
         """Return one sentence about a structure; properties with the same verdict share a clause."""
         clauses: dict[str, list[str]] = {}
         for column in self.columns:
@@ -243,7 +243,7 @@ class Card(BaseModel):
         parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
         return f"{structure}: {'; '.join(parts)}."
 
-    def summarize(self, cell: Cell | None) -> str:
+    def summarize_cell(self, cell: Cell | None) -> str:
         """Return a cell in one line: its normalised score and its verdict."""
         if cell is None:
             return "not measured"

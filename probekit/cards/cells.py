@@ -90,15 +90,15 @@ def make_cell(
         if (value := mean_or_none(run.result.measured.get(name) for run in done)) is not None
     }
     evidence = Evidence(
-        at=headline.place,
-        reach=reach(values, headline.interval, first, floors[first.name], noise),
-        trained=headline.trained,
+        score=headline.place,
+        interval=reach(values, headline.interval, first, floors[first.name], noise),
+        training_score=headline.trained,
         decides=decides,
-        blown=sum(run.result.spike is not None for run in done),
+        blown_up=sum(run.result.spike is not None for run in done),
         seeds=len(done),
     )
-    if evidence.reach is not None:  # draw the interval that the verdict rests on
-        scores[first.name] = headline.model_copy(update={"reach": evidence.reach})
+    if evidence.interval is not None:  # draw the interval that the verdict rests on
+        scores[first.name] = headline.model_copy(update={"reach": evidence.interval})
     measurement = getattr(probe, "speaks", "")
     return Cell(
         structure=label,

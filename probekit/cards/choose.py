@@ -22,24 +22,24 @@ def select_one_probe(runs: Sequence[Stored], installed: Numbers | None, left_out
         installed: Numbers of the installed probe, None if it is not installed.
         left_out: Receives a line for each other run, with the command that runs it again.
     """
-    groups, unknown = _group(runs, asks_alike)
+    groups, unknown = _group_alike(runs, asks_alike)
     matching = [group for group in groups if installed is not None and asks_as(group[0].result, installed)]
-    selected = (matching[0] if matching else _newest(groups)) + unknown
-    for run in _exclude(runs, selected):
-        left_out.append(_explain(run, f"probe {run.plan.asker.name}", ""))
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
+        left_out.append(_explain_exclusion(run, f"probe {run.plan.asker.name}", ""))
     return selected
 
 
 def select_one_code(runs: Sequence[Stored], names: Names, left_out: list[str]) -> list[Stored]:
     """Select the runs of a row whose structure and trainer behave as installed, or else as the newest run."""
-    groups, unknown = _group(runs, answers_alike)
+    groups, unknown = _group_alike(runs, answers_alike)
     matching = [group for group in groups if len(groups) > 1 and behaves_as_installed(names, group[0].result)]
-    selected = (matching[0] if matching else _newest(groups)) + unknown
-    for run in _exclude(runs, selected):
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
         difference = answer_difference(selected[0].result, run.result)
         components = (used for used in run.plan.components if used.kind != "probe")
         terms = ", ".join(f"{component.kind} {component.name}" for component in components)
-        left_out.append(_explain(run, terms, f" ({difference})"))
+        left_out.append(_explain_exclusion(run, terms, f" ({difference})"))
     return selected
 
 
@@ -58,27 +58,27 @@ def rerun_command(plan: Plan) -> str:
     return certify_command(plan.spec.probe, plan.scale) if is_control(plan) else next(rebuild([plan]))
 
 
-def _group(
+def _group_alike(
     runs: Sequence[Stored], alike: Callable[[Result, Result], bool]
 ) -> tuple[list[list[Stored]], list[Stored]]:
     """Return groups of runs that are alike, and the runs that failed before their code was known."""
     unknown = [run for run in runs if run.result.status == "failed" and not run.result.behaviour.probe]
-    observed = _exclude(runs, unknown)
+    observed = _exclude_runs(runs, unknown)
     if not observed:
         observed, unknown = unknown, []
     return group_alike(observed, lambda run, member: alike(run.result, member.result)), unknown
 
 
-def _exclude(runs: Sequence[Stored], excluded: Sequence[Stored]) -> list[Stored]:
+def _exclude_runs(runs: Sequence[Stored], excluded: Sequence[Stored]) -> list[Stored]:
     """Return the runs whose folders are not among the excluded."""
     paths = {run.folder.path for run in excluded}
     return [run for run in runs if run.folder.path not in paths]
 
 
-def _newest(groups: Sequence[list[Stored]]) -> list[Stored]:
+def _newest_group(groups: Sequence[list[Stored]]) -> list[Stored]:
     return max(groups, key=lambda group: max(run.age_key for run in group))
 
 
-def _explain(run: Stored, names: str, difference: str) -> str:
+def _explain_exclusion(run: Stored, names: str, difference: str) -> str:
     command = f"`{rerun_command(run.plan)}` runs it again"
     return f"{run.folder.path.name}: it used other code of the {names}{difference}; {command}"

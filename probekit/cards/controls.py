@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from probekit.cards.card import Line
 from probekit.cards.cells import Stored, mean_or_none, score_of
-from probekit.cards.names import CONTROL
+from probekit.cards.names import CONTROL_PREFIX
 from probekit.evidence.certify import Certificate
 from probekit.evidence.floor import Bound
 from probekit.interfaces import Metric, Probe
@@ -24,7 +24,7 @@ def score_network_controls(
             for metric in probe.metrics
         }
         if any(value is not None for value in values.values()):
-            scores[label.removeprefix(CONTROL)] = values
+            scores[label.removeprefix(CONTROL_PREFIX)] = values
     return scores
 
 

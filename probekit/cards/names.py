@@ -21,7 +21,7 @@ from probekit.plans.plan import Plan, unpin
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
 
-CONTROL = "control-"
+CONTROL_PREFIX = "control-"
 """Prefix of the structures that `certify` makes of controls."""
 PAPER = "paper"
 
@@ -45,10 +45,10 @@ class Names:
         self.registry = registry
         self.typed, self.probes = tuple(map(canonical, typed)), tuple(map(canonical, probes))
         self.files = {name for text in (*typed, *probes) for name in file_names(text)}
-        self.probe = functools.cache(self._probe)
+        self.probe = functools.cache(self._make_probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
-        self.about = functools.cache(self._about)
+        self.about = functools.cache(self._find_about)
 
     def refuse_files(self, text: str) -> None:
         """Raise ProbekitError if a stored text names a file that was not typed."""
@@ -57,7 +57,7 @@ class Names:
                 message = f"it is made by {name}, and probekit runs no file that only a store names"
                 raise ProbekitError(text, message, f"Name {name} on the command line to run it.")
 
-    def _probe(self, text: str) -> Probe:
+    def _make_probe(self, text: str) -> Probe:
         """Make the probe of a stored text."""
         self.refuse_files(text)
         # if its file was edited, the edited one: its behaviour tells which runs may be counted
@@ -92,7 +92,7 @@ class Names:
         except ProbekitError:
             return None
 
-    def _about(self, kind: str, plugin: str, name: str) -> str:
+    def _find_about(self, kind: str, plugin: str, name: str) -> str:
         """Return the line about a component, "" if it is not installed."""
         components = self.registry.components()
         return next((c.about for c in components if (c.kind, c.plugin, c.name) == (kind, plugin, name)), "")
@@ -179,13 +179,13 @@ class Names:
             return "not installed here"
         return "; ".join(p.component.about for p in parts if p.component.about)
 
-    def describe(self, plan: Plan, probe: Probe) -> tuple[str, str]:
+    def describe_probe(self, plan: Plan, probe: Probe) -> tuple[str, str]:
         """Return the lines about a run's probe and about its scale."""
         component = plan.asker
         scale = probe.scales.get(plan.scale)
         return self.about(component.kind, component.plugin, component.name), scale.about if scale else ""
 
-    def tags(self, plan: Plan) -> tuple[str, ...]:
+    def probe_tags(self, plan: Plan) -> tuple[str, ...]:
         """Return what a run's probe needs, in words of theory."""
         probe = plan.asker
         for component in self.registry.components("probe"):
@@ -228,7 +228,7 @@ def make_probe_text(name: str, row: Published) -> str:
 
 def is_control(plan: Plan) -> bool:
     """Tell whether a run is of a control, made by `certify`."""
-    return plan.spec.structure.startswith(CONTROL)
+    return plan.spec.structure.startswith(CONTROL_PREFIX)
 
 
 def describe_options(spec: RunSpec) -> str:

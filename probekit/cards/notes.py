@@ -18,7 +18,7 @@ from probekit.cards.words import (
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import FITS
 
-HELD = {True: "holds", False: "FAILS", None: "for the eye"}
+HELD = {True: "holds", False: "FAILS", None: "for information"}
 """How a check of a certificate ended, in words."""
 
 

@@ -54,7 +54,7 @@ def matrix_table(card: Card) -> Table:
     if len(rows) == 1:
         transposed = zip(heads[1:], rows[0][1:], strict=True)
         return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(transposed))
-    sentences = tuple(map(card.sentence, card.structures))
+    sentences = tuple(map(card.describe_structure, card.structures))
     return Table("Report card", heads, tuple(rows), (*sentences, legend_text()))
 
 

@@ -110,7 +110,7 @@ def between_seeds(metric: str, noise: float | None) -> str:
     """Return how much a metric varies between the seeds of a scale."""
     if noise is None:
         return "The noise between seeds was not measured for this setting."
-    return f"Noise between seeds: the measured standard deviation of the {metric} is {noise:.4f}."
+    return f"Noise between seeds in {metric}: {noise:.4f} (measured standard deviation)."
 
 
 def bounds(

@@ -167,7 +167,7 @@ def margin_noise(claim: Claim, rows: Mapping[str, Mapping[str, float]], noise: M
     """Return how much the margin of one seed varies as each score varies by its noise; maybe infinity."""
     margin = claim.margin(rows)
 
-    def change(name: str, metric: str, step: float) -> float:
+    def margin_change(name: str, metric: str, step: float) -> float:
         scores = rows[name]
         try:
             new_margin = claim.margin({**rows, name: {**scores, metric: scores[metric] + step}})
@@ -177,7 +177,7 @@ def margin_noise(claim: Claim, rows: Mapping[str, Mapping[str, float]], noise: M
 
     return hypot(
         *(
-            max(change(name, metric, noise[metric]), change(name, metric, -noise[metric]))
+            max(margin_change(name, metric, noise[metric]), margin_change(name, metric, -noise[metric]))
             for name, scores in rows.items()
             for metric in scores.keys() & noise.keys()
         )

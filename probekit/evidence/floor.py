@@ -34,7 +34,7 @@ class Bound:
     high: float = 0.0
     agreed: bool = True
 
-    def cautions(self, name: str) -> Iterator[str]:
+    def list_cautions(self, name: str) -> Iterator[str]:
         """Yield warnings for readers of the number; name: what the bound is called."""
         ends = f"{self.low:.4f} to {self.high:.4f}"
         if not self.agreed:
@@ -46,7 +46,7 @@ class Bound:
             yield f"The {name} is the mean over the seeds; by seed it is {ends}."
 
 
-def agree(statements: Iterable[tuple[int, float | None]]) -> Bound:
+def agree_on_value(statements: Iterable[tuple[int, float | None]]) -> Bound:
     """Return the bound on which runs agree, given (seed, value or None) of each run."""
     by_seed: dict[int, list[float]] = defaultdict(list)
     for seed, value in statements:
@@ -70,7 +70,7 @@ def agree_on_floor(
         metric: The metric.
         networks: Scores of the controls that are networks, by control and metric.
     """
-    bound = agree((result.plan.seed, result.floors.get(metric.name)) for result in results)
+    bound = agree_on_value((result.plan.seed, result.floors.get(metric.name)) for result in results)
     best = bound.value
     for scores in networks.values() if bound.agreed else ():
         best = better_score(metric, best, scores.get(metric.name))
@@ -81,14 +81,16 @@ def agree_on_controls(results: Sequence[Result], metric: str) -> dict[str, Bound
     """Return the scores of the closed-form controls in a metric, by name."""
     names = dict.fromkeys(name for result in results for name in result.controls)
     return {
-        name: agree((result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results)
+        name: agree_on_value(
+            (result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results
+        )
         for name in names
     }
 
 
 def agree_on_ceiling(results: Sequence[Result]) -> Bound:
     """Return the ceiling of the headline metric."""
-    return agree((result.plan.seed, result.ceiling) for result in results)
+    return agree_on_value((result.plan.seed, result.ceiling) for result in results)
 
 
 def is_shown_alike(first: float, second: float) -> bool:

@@ -57,19 +57,19 @@ class Evidence:
     """What a verdict rests on.
 
     Attributes:
-        at: Normalised score: the mean over seeds, on the test items.
-        reach: Ends of its interval, which includes the noise between seeds; None if that is not known.
-        trained: Normalised score on the training items.
+        score: Normalised score: the mean over seeds, on the test items.
+        interval: Ends of its interval, which includes the noise between seeds; None if that is not known.
+        training_score: Normalised score on the training items.
         decides: Whether the scale can decide anything.
-        blown: How many seeds had a training that blew up.
+        blown_up: How many seeds had a training that blew up.
         seeds: How many seeds were scored.
     """
 
-    at: float | None
-    reach: tuple[float, float] | None
-    trained: float | None
+    score: float | None
+    interval: tuple[float, float] | None
+    training_score: float | None
     decides: bool = True
-    blown: int = 0
+    blown_up: int = 0
     seeds: int = 1
 
 
@@ -81,19 +81,19 @@ def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -
         thresholds: Normalised scores from which a structure has the property, and has it partly.
     """
     has, partly = thresholds
-    if evidence.at is None:
+    if evidence.score is None:
         return Verdict(word="not measured")
-    blown = f"training blew up in {evidence.blown} of {evidence.seeds} seeds" if evidence.blown else ""
+    blown = f"training blew up in {evidence.blown_up} of {evidence.seeds} seeds" if evidence.blown_up else ""
     if not evidence.decides:
         return Verdict(word="undecided", why=join_clauses("this scale proves nothing", blown))
-    if evidence.reach is None:
+    if evidence.interval is None:
         return Verdict(word="undecided", why=join_clauses(f"{MIN_SEEDS} seeds are needed", blown))
 
     def count_thresholds(value: float) -> int:
         return (value >= has) + (value >= partly)
 
-    low, high = evidence.reach
-    level = count_thresholds(evidence.at)
+    low, high = evidence.interval
+    level = count_thresholds(evidence.score)
     if not count_thresholds(low) == level == count_thresholds(high):
         threshold = next(bound for bound in (partly, has) if low < bound <= high)
         return Verdict(word="undecided", why=join_clauses(f"the interval crosses {threshold:.0%}", blown))
@@ -101,9 +101,13 @@ def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -
         return Verdict(word="has it", why=blown)
     if level == 1:
         return Verdict(word="partly", why=blown)
-    training = "no training score" if evidence.trained is None else f"training score {said(evidence.trained)}"
+    training = (
+        "no training score"
+        if evidence.training_score is None
+        else f"training score {said(evidence.training_score)}"
+    )
     why = join_clauses(training, blown)
-    if evidence.trained is None or evidence.trained < FITS:
+    if evidence.training_score is None or evidence.training_score < FITS:
         return Verdict(word="did not fit", why=why)
     return Verdict(word="fits, does not generalise", why=why)
 

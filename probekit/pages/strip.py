@@ -54,9 +54,9 @@ def list_marks(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
     score = cell.headline
     for line in column.controls:
         yield "control", line.place
-    if column.ceiling != column.perfect and (ceiling := normalize(column, column.ceiling)) is not None:
+    if column.ceiling != column.perfect and (ceiling := normalize_score(column, column.ceiling)) is not None:
         yield "ceiling", ceiling
-    if (published := normalize(column, score.published)) is not None:
+    if (published := normalize_score(column, score.published)) is not None:
         yield "published", published
     for run in cell.done:
         if run.trained is not None:
@@ -79,10 +79,10 @@ def describe_strip(column: Column, cell: Cell) -> Iterator[str]:
     yield f"training score {percent(score.trained)}"
     for line in column.controls:
         yield f"baseline {line.name} {percent(line.place)}"
-    if (published := normalize(column, score.published)) is not None:
+    if (published := normalize_score(column, score.published)) is not None:
         yield f"published {percent(published)}"
 
 
-def normalize(column: Column, value: float | None) -> float | None:
+def normalize_score(column: Column, value: float | None) -> float | None:
     """Return a score of a column's headline metric, normalised."""
     return None if column.perfect is None else place(value, column.floor, column.perfect)

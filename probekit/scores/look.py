@@ -12,7 +12,7 @@ from probekit.plans.job import Job
 from probekit.scores.along import along
 from probekit.scores.cases import draw_cases
 from probekit.scores.flops import forward_flops
-from probekit.scores.measure import Measured, equivariance, reach
+from probekit.scores.measure import Measurement, equivariance, reach
 from probekit.stop import behind
 from probekit.storage.along import Along
 from probekit.storage.folder import CASES, MEASURED, Folder
@@ -66,7 +66,7 @@ def looked_at(
         picture = draw_cases(title, model, probe, test, scores, device)
         diagnostics.files[CASES] = folder.write(CASES, picture)
 
-    def add_measurement(measure: Callable[[], Measured]) -> None:
+    def add_measurement(measure: Callable[[], Measurement]) -> None:
         numbers, new_maps = measure()
         diagnostics.measured |= numbers
         maps.update(new_maps)

@@ -26,11 +26,11 @@ INFLUENCE = 0.9
 TINY = 1e-12
 
 
-Measured = tuple[dict[str, float], "dict[str, Tensor]"]
+Measurement = tuple[dict[str, float], "dict[str, Tensor]"]
 """Numbers by name, and maps by name, float32 (*size)."""
 
 
-def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measured:
+def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measurement:
     """Measure the effective receptive field (Luo et al. 2016).
 
     Returns:
@@ -44,7 +44,7 @@ def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measured:
     return {"receptive_radius": radius(field)}, {"receptive_field": field}
 
 
-def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.device) -> Measured:
+def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.device) -> Measurement:
     """Measure how far a network is from transforming its output with its input.
 
     Returns:
