@@ -19,7 +19,7 @@ from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, UsageError, reason
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
-from probekit.evidence.floor import agree_on_ceiling, agree_on_controls, agree_on_floor
+from probekit.evidence.floor import find_ceiling, find_controls, find_floor
 from probekit.evidence.verdict import HAS, PARTLY
 from probekit.interfaces import Probe
 from probekit.plans.finite import finite
@@ -146,9 +146,9 @@ def make_column(
     counted = [run for seeds in by_seed.values() for run in seeds.values()]
     done = [run.result for run in counted if run.result.status == "done"]
     networks = score_network_controls(controls, certificate, probe)
-    bounds = {metric.name: agree_on_floor(done, metric, networks) for metric in probe.metrics}
+    bounds = {metric.name: find_floor(done, metric, networks) for metric in probe.metrics}
     floors = {name: bound.value for name, bound in bounds.items()}
-    ceiling = agree_on_ceiling(done)
+    ceiling = find_ceiling(done)
     first = runs[0].result
     noise = current_noise(first, done, probe, names)
     scale = probe.scales.get(plan.scale)
@@ -177,7 +177,7 @@ def make_column(
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
     about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((written(run.plan.spec.probe) for run in runs), key=len)
-    control_scores = agree_on_controls(done, headline.name)
+    control_scores = find_controls(done, headline.name)
     return Column(
         title=f"{typed}, {plan.scale}",
         property=probe.property,

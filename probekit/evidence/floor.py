@@ -46,7 +46,7 @@ class Bound:
             yield f"The {name} is the mean over the seeds; by seed it is {ends}."
 
 
-def agree_on_value(statements: Iterable[tuple[int, float | None]]) -> Bound:
+def find_bound(statements: Iterable[tuple[int, float | None]]) -> Bound:
     """Return the bound on which runs agree, given (seed, value or None) of each run."""
     by_seed: dict[int, list[float]] = defaultdict(list)
     for seed, value in statements:
@@ -60,7 +60,7 @@ def agree_on_value(statements: Iterable[tuple[int, float | None]]) -> Bound:
     return Bound(average, min(all_values), max(all_values), agreed)
 
 
-def agree_on_floor(
+def find_floor(
     results: Sequence[Result], metric: Metric, networks: Mapping[str, Scores] = NO_NETWORKS
 ) -> Bound:
     """Return the floor of a metric: the best score of all controls.
@@ -70,27 +70,25 @@ def agree_on_floor(
         metric: The metric.
         networks: Scores of the controls that are networks, by control and metric.
     """
-    bound = agree_on_value((result.plan.seed, result.floors.get(metric.name)) for result in results)
+    bound = find_bound((result.plan.seed, result.floors.get(metric.name)) for result in results)
     best = bound.value
     for scores in networks.values() if bound.agreed else ():
         best = better_score(metric, best, scores.get(metric.name))
     return replace(bound, value=best)
 
 
-def agree_on_controls(results: Sequence[Result], metric: str) -> dict[str, Bound]:
+def find_controls(results: Sequence[Result], metric: str) -> dict[str, Bound]:
     """Return the scores of the closed-form controls in a metric, by name."""
     names = dict.fromkeys(name for result in results for name in result.controls)
     return {
-        name: agree_on_value(
-            (result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results
-        )
+        name: find_bound((result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results)
         for name in names
     }
 
 
-def agree_on_ceiling(results: Sequence[Result]) -> Bound:
+def find_ceiling(results: Sequence[Result]) -> Bound:
     """Return the ceiling of the headline metric."""
-    return agree_on_value((result.plan.seed, result.ceiling) for result in results)
+    return find_bound((result.plan.seed, result.ceiling) for result in results)
 
 
 def is_shown_alike(first: float, second: float) -> bool:

@@ -101,13 +101,10 @@ def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -
         return Verdict(word="has it", why=blown)
     if level == 1:
         return Verdict(word="partly", why=blown)
-    training = (
-        "no training score"
-        if evidence.training_score is None
-        else f"training score {said(evidence.training_score)}"
-    )
-    why = join_clauses(training, blown)
-    if evidence.training_score is None or evidence.training_score < FITS:
+    training = evidence.training_score
+    clause = "no training score" if training is None else f"training score {said(training)}"
+    why = join_clauses(clause, blown)
+    if training is None or training < FITS:
         return Verdict(word="did not fit", why=why)
     return Verdict(word="fits, does not generalise", why=why)
 
