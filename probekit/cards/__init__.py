@@ -1,1 +1,1 @@
-"""Cards show what may be said: in a terminal, as Markdown, as what pages draw."""
+"""Cards present the evidence of a store: in a terminal, as Markdown, as JSON and for pages."""

@@ -1,4 +1,4 @@
-"""Beside its runs a store holds certificates, and what was chosen when rates were tuned."""
+"""Certificates and tuning choices that a store holds in addition to runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
-from probekit.cards.installed import question_now
+from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import Names
-from probekit.cards.rebuild import certifying
+from probekit.cards.rebuild import certify_command
 from probekit.errors import StoreError
 from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.runs.tune import CHOICE, Choice
@@ -19,13 +19,13 @@ from probekit.storage.store import Store
 
 
 def rejected_rates(store: Store, left_out: list[str]) -> Iterator[str]:
-    """Yield the identities of the runs whose rates were tried and not chosen."""
+    """Yield the identities of runs whose learning rate was tried and not chosen."""
     for path in sorted(store.root.glob(f"tune-*/{CHOICE}")):
         try:
             yield from Choice.model_validate(Folder(path.parent).read_json(CHOICE)).rejected
         except (StoreError, ValidationError) as error:
-            found = error.found if isinstance(error, StoreError) else "it is no whole choice"
-            left_out.append(f"{path.parent.name}: {found}; `probekit run ... --tune` makes it anew")
+            message = error.found if isinstance(error, StoreError) else "it is not a complete choice"
+            left_out.append(f"{path.parent.name}: {message}; `probekit run ... --tune` makes a new one")
 
 
 def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
@@ -36,29 +36,29 @@ def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str
         try:
             yield path.name, Certificate.model_validate(Folder(path).read_json(CERTIFICATE))
         except (StoreError, ValidationError) as error:
-            found = error.found if isinstance(error, StoreError) else "it is no whole certificate"
-            left_out.append(f"{path.name}: {found}; `probekit certify` makes it anew")
+            message = error.found if isinstance(error, StoreError) else "it is not a complete certificate"
+            left_out.append(f"{path.name}: {message}; `probekit certify` makes a new one")
 
 
 def certificate_of(
     result: Result, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
 ) -> Certificate | None:
-    """Return the certificate of a run's probe; one of a probe that asks otherwise is left out.
+    """Return the certificate of a run's probe.
 
-    Where the store holds none it is the one that the probe came with, if that holds. A run of probekit 0.1,
-    of which nothing is known, has that of the probe that is installed.
+    A stored one is preferred to the one shipped with the probe. One of a probe that behaves differently is
+    left out. Nothing is known about runs of probekit 0.1; they get the certificate of the installed probe.
     """
     plan = result.plan
-    question = result.behaviour.probe or question_now(names, plan.question[0]) or {}
-    shipped = names.shipped(plan)
+    question = result.behaviour.probe or observe_installed_probe(names, plan.question[0]) or {}
+    shipped = names.shipped_certificate(plan)
     chosen = shipped if shipped is not None and shipped.certifies(question) else None
     for name, certificate in certificates:
-        if not names.certifies(certificate, plan):
+        if not names.is_certificate_of(certificate, plan):
             continue
         if certificate.certifies(question):
             chosen = certificate
         else:
             which = "another probe" if certificate.question else "an unknown probe"
-            again = certifying(certificate.probe, certificate.scale)
-            left_out.append(f"{name}: it is of {which} of that name; `{again}` makes it anew")
+            command = certify_command(certificate.probe, certificate.scale)
+            left_out.append(f"{name}: it is for {which} of that name; `{command}` makes a new one")
     return chosen

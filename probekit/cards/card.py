@@ -1,4 +1,4 @@
-"""A card is what a store says of structures and properties, side by side, every number of it."""
+"""A card holds every number that a store has about structures and properties, side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
-from probekit.evidence.compare import Difference
+from probekit.evidence.significance import Difference
 from probekit.evidence.verdict import Verdict, said
 from probekit.plain import plain, table
 from probekit.scores.interval import Interval
@@ -16,12 +16,17 @@ from probekit.storage.result import Environment
 
 
 class Score(BaseModel):
-    """A mean over seeds of a metric.
+    """One metric of one structure, averaged over seeds.
 
-    interval: 95 % of the mean; place: where the mean lies from the column's floor (0) to perfect (1);
-    reach: the interval's places, lowest first, of the headline those of one that holds the noise between
-    seeds, where that is known; train: the mean on the training items, trained: its place; harder: the mean on
-    the items that go beyond training; published: the paper's number.
+    Attributes:
+        mean: Mean over seeds, on the test items.
+        interval: 95 % interval of the mean.
+        place: The mean, normalised: 0 is the floor, 1 is perfect.
+        reach: The interval, normalised, lowest end first. For the headline metric it includes the noise
+            between seeds, if that is known.
+        train: Mean on the training items.
+        trained: The same, normalised.
+        harder: Mean on the extrapolation split.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,11 +44,16 @@ class Score(BaseModel):
 
 
 class Run(BaseModel):
-    """One seed: its folder in the store, and what makes it found and made again.
+    """One seed of one structure.
 
-    score: in the headline metric; place, trained: where it lies on the test items, and on those of training.
-    unscored: why a metric has no score, or something beside the scores was not found, by name. caution: why
-    the stored network is not the one that was scored, or the run does not repeat itself; or "".
+    Attributes:
+        weights: Their sha256.
+        score: Headline score on the test items.
+        place: The same, normalised.
+        trained: Normalised headline score on the training items.
+        spike: To what multiple of its first value the loss rose for good, None if it did not.
+        unscored: Why a metric or a diagnostic is missing, by name.
+        caution: Why the stored network is not the one that was scored, or why the run does not repeat, or "".
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,10 +76,18 @@ class Run(BaseModel):
 class Cell(BaseModel):
     """One structure on one probe at one scale.
 
-    scores: by metric, the headline first. standing: to the best mean of the column, "" where it is alone;
-    difference: from it, seed by seed. flops: of one item's forward pass; seconds: of training, mean over
-    seeds. width_wished: the scale's, where it is another. measured: properties measured, not learned. along:
-    scores along the probe's axis, mean over seeds; its intervals are over seeds where there are several.
+    Attributes:
+        structure: The row's label.
+        resolved: The structure's canonical text.
+        scores: By metric, the headline first.
+        standing: Comparison with the best mean of the column, "" without a rival.
+        difference: Difference from the best mean, seed by seed.
+        width: None if it is fixed.
+        width_wished: The scale's width, if another one was used.
+        budget_gap: Relative distance from the parameter budget.
+        flops: Of one item's forward pass.
+        seconds: Of training, mean over seeds.
+        along: Difficulty curve, mean over seeds; intervals are over seeds if there are several.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,7 +125,7 @@ class Cell(BaseModel):
 
 
 class Line(BaseModel):
-    """A control: its score in the headline metric and its place; 0 or below, as the best is the floor."""
+    """A control: its headline score, and that score normalised (0 or below, as the best is the floor)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -117,16 +135,23 @@ class Line(BaseModel):
 
 
 class Column(BaseModel):
-    """A probe with its parameters, version, source and scale: what may be compared.
+    """One probe with its parameters, version, code and scale: what may be compared.
 
-    probe: as asked; resolved: with all its parameters. decides: whether the scale can tell anything. better,
-    perfect, floor, noise: of the headline metric, perfect None where no number is; controls: all of them,
-    floor: the best; of closed-form ones means over the seeds counted; ceiling: what the best of solvers
-    expects, None where nothing must be guessed; cautions: what must be known of these, as that runs disagree,
-    or that a budget left a structure few channels; noise: measured between seeds, None where it was not.
-    harder: how the items of that split go beyond those of training, "" where there is none. tags: words of
-    theory for what it takes. thresholds: the places from which a structure has the property, and partly.
-    rebuild: the commands that run it all again.
+    Attributes:
+        probe: As requested.
+        resolved: With all its parameters.
+        decides: Whether the scale can decide anything.
+        metric: The headline metric, which `better`, `perfect`, `floor`, `ceiling` and `noise` belong to.
+        perfect: None if no number is perfect.
+        floor: Score of the best control.
+        ceiling: What the best possible solver expects, None if nothing must be guessed.
+        cautions: Warnings for readers: runs disagree, or a budget leaves a structure few channels.
+        noise: Measured standard deviation between seeds, None if it was not measured.
+        harder: How the extrapolation split goes beyond training, "" without one.
+        tags: What the probe needs, in words of theory.
+        thresholds: Normalised scores from which a structure has the property, and has it partly.
+        controls: All controls; scores of closed-form ones are means over the seeds.
+        rebuild: Commands that run everything again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -157,15 +182,19 @@ class Column(BaseModel):
     rebuild: tuple[str, ...]
 
     def cell(self, structure: str) -> Cell | None:
-        """Return the cell of a structure, None where it was not run."""
+        """Return the cell of a structure, None if it was not run."""
         return next((cell for cell in self.cells if cell.structure == structure), None)
 
 
 class Card(BaseModel):
-    """Structures x properties.
+    """A report card: structures by properties.
 
-    structures: what each is made of, by name. missing: what was asked for and no run is of. left_out: a line
-    for each run or certificate that could not be counted.
+    Attributes:
+        probekit: The version that made the card.
+        command: The command that makes the card again.
+        structures: A description of each structure, by label.
+        missing: What was requested and has no run.
+        left_out: A line for each run or certificate that is not counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -179,12 +208,12 @@ class Card(BaseModel):
 
     @property
     def omissions(self) -> tuple[str, ...]:
-        """A line for all that was asked for or stored, and is not on the card."""
+        """Everything that was requested or stored and is not on the card, a line each."""
         return (*(f"{text}: no run of it is stored" for text in self.missing), *self.left_out)
 
     def __repr__(self) -> str:
-        """Say it in a line; `model_dump()` says all of it."""
-        titles = ", ".join(one.title for one in self.columns)
+        """Return a summary in one line; `model_dump()` returns all of it."""
+        titles = ", ".join(column.title for column in self.columns)
         return plain(f"<Card: {', '.join(self.structures)} on {titles}>")
 
     __str__ = __repr__
@@ -192,28 +221,29 @@ class Card(BaseModel):
     def _repr_html_(self) -> str:
         heads = ["structure", *(f"{column.property}: {column.title}" for column in self.columns)]
         rows = [
-            [name, *(self.said(column.cell(name)) for column in self.columns)] for name in self.structures
+            [name, *(self.summarize_cell(column.cell(name)) for column in self.columns)]
+            for name in self.structures
         ]
         return table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
 
-    def sentence(self, structure: str) -> str:
-        """Say in one sentence what a structure has and has not, once what is said of several properties."""
-        parts: dict[str, list[str]] = {}
+    def describe_structure(self, structure: str) -> str:
+        """Return one sentence about a structure; properties with the same verdict share a clause."""
+        clauses: dict[str, list[str]] = {}
         for column in self.columns:
             if (cell := column.cell(structure)) is None:
                 continue
             score = cell.headline
-            firm = cell.verdict.word not in ("undecided", "not measured")
+            decided = cell.verdict.word not in ("undecided", "not measured")
             ends = ""
-            if score.reach is not None and round(score.reach[1], 2) >= 0:  # below the floor one word says all
+            if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
                 ends = f", {said(score.reach[0])} to {said(score.reach[1])}"
-            aside = f" ({said(score.place)}{ends})" if firm else f" at {column.scale}"
-            parts.setdefault(f"{cell.verdict.word}{aside}", []).append(column.property)
-        clauses = (f"{', '.join(of)}: {what}" for what, of in parts.items())
-        return f"{structure}: {'; '.join(clauses)}."
+            detail = f" ({said(score.place)}{ends})" if decided else f" at {column.scale}"
+            clauses.setdefault(f"{cell.verdict.word}{detail}", []).append(column.property)
+        parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
+        return f"{structure}: {'; '.join(parts)}."
 
-    def said(self, cell: Cell | None) -> str:
-        """Return a cell in a line: its place and its verdict."""
+    def summarize_cell(self, cell: Cell | None) -> str:
+        """Return a cell in one line: its normalised score and its verdict."""
         if cell is None:
             return "not measured"
         return f"{said(cell.headline.place)}: {cell.verdict}"

@@ -1,4 +1,4 @@
-"""Tallying turns the seeds of one structure into a cell: means, intervals, places, a verdict."""
+"""Aggregation turns the seeds of one structure into a cell: means, intervals and a verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probekit.evidence.verdict import Evidence, beside, judge, reach
 from probekit.interfaces import Metric, Probe
 from probekit.plans.finite import finite
 from probekit.plans.plan import Plan
-from probekit.scores.interval import Interval, apart, kept, of_mean
+from probekit.scores.interval import Interval, apart, clip_interval, of_mean
 from probekit.storage.along import Along, Point
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result, place
@@ -19,25 +19,25 @@ from probekit.storage.result import Result, place
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A result and where it lies."""
+    """A result and its folder."""
 
     result: Result
     folder: Folder
 
     @property
     def plan(self) -> Plan:
-        """What was run."""
+        """The plan of the run."""
         return self.result.plan
 
     @property
-    def made(self) -> tuple[float, str]:
-        """When it was stored, as it says itself; the time of a file is lost when it is copied."""
+    def age_key(self) -> tuple[float, str]:
+        """A sort key, oldest first, from the time in the result; a copied file has lost its own."""
         return self.result.stored, self.folder.path.name
 
 
-def cell(
+def make_cell(
     label: str,
-    found: dict[int, Stored],
+    by_seed: dict[int, Stored],
     probe: Probe,
     floors: dict[str, float | None],
     thresholds: tuple[float, float],
@@ -45,114 +45,127 @@ def cell(
     noise: float | None,
     decides: bool,
 ) -> Cell:
-    """Return what the seeds of one structure say."""
-    several = list(found.values())
-    done = [one for one in several if one.result.status == "done"]
-    plan = several[0].plan
+    """Aggregate the seeds of one structure.
+
+    Args:
+        label: The row's label.
+        by_seed: One run per seed.
+        probe: The probe, whose first metric is the headline.
+        floors: Floors by metric.
+        thresholds: Normalised scores from which a structure has the property, and has it partly.
+        published: Published scores by structure and metric.
+        noise: The scale's noise between seeds in the headline metric, None if it was not measured.
+        decides: Whether the scale can decide anything.
+    """
+    runs = list(by_seed.values())
+    done = [run for run in runs if run.result.status == "done"]
+    plan = runs[0].plan
     scores: dict[str, Score] = {}
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
-        values = [value for one in done if (value := scored(one, metric)) is not None]
+        values = [value for run in done if (value := score_of(run, metric)) is not None]
         interval = of_mean(values, "seeds", metric.bounds)
         if len(values) == 1 and metric is probe.metrics[0]:
-            interval = over_items(done[0], metric)
-        trained = average(one.result.train.get(metric.name) for one in done)
-        scores[metric.name] = score(metric, values, interval, floors[metric.name]).model_copy(
+            interval = item_interval(done[0], metric)
+        train = mean_or_none(run.result.train.get(metric.name) for run in done)
+        scores[metric.name] = make_score(metric, values, interval, floors[metric.name]).model_copy(
             update={
-                "train": trained,
-                "trained": place(trained, floors[metric.name], metric.perfect),
-                "harder": average(one.result.harder.get(metric.name) for one in done),
+                "train": train,
+                "trained": place(train, floors[metric.name], metric.perfect),
+                "harder": mean_or_none(run.result.harder.get(metric.name) for run in done),
                 "published": paper.get(metric.name),
             }
         )
         if metric.gap:
-            gaps = [gap for one in done if (gap := one.result.metrics.get(metric.gap)) is not None]
-            within = of_mean(gaps, "seeds", apart(metric.bounds))
-            scores[metric.gap] = Score(mean=average(gaps), interval=within)
+            gaps = [gap for run in done if (gap := run.result.metrics.get(metric.gap)) is not None]
+            gap_interval = of_mean(gaps, "seeds", apart(metric.bounds))
+            scores[metric.gap] = Score(mean=mean_or_none(gaps), interval=gap_interval)
     first = probe.metrics[0]
     headline = scores[first.name]
-    values = [value for one in done if (value := scored(one, first)) is not None]
-    names = sorted({name for one in done for name in one.result.measured})
+    values = [value for run in done if (value := score_of(run, first)) is not None]
+    names = sorted({name for run in done for name in run.result.measured})
     measured = {
         name: value
         for name in names
-        if (value := average(one.result.measured.get(name) for one in done)) is not None
+        if (value := mean_or_none(run.result.measured.get(name) for run in done)) is not None
     }
     evidence = Evidence(
-        at=headline.place,
-        reach=reach(values, headline.interval, first, floors[first.name], noise),
-        trained=headline.trained,
+        score=headline.place,
+        interval=reach(values, headline.interval, first, floors[first.name], noise),
+        training_score=headline.trained,
         decides=decides,
-        blown=sum(one.result.spike is not None for one in done),
+        blown_up=sum(run.result.spike is not None for run in done),
         seeds=len(done),
     )
-    if evidence.reach is not None:  # what the verdict rests on is what is drawn
-        scores[first.name] = headline.model_copy(update={"reach": evidence.reach})
-    speaks = getattr(probe, "speaks", "")
-    verdict = beside(judge(evidence, thresholds), speaks, measured.get(speaks))
+    if evidence.interval is not None:  # draw the interval that the verdict rests on
+        scores[first.name] = headline.model_copy(update={"reach": evidence.interval})
+    measurement = getattr(probe, "speaks", "")
     return Cell(
         structure=label,
         resolved=plan.structure,
         scores=scores,
-        verdict=verdict,
+        verdict=beside(judge(evidence, thresholds), measurement, measured.get(measurement)),
         parameters=plan.parameters,
         width=plan.width,
         width_wished=plan.width_wished,
         budget_gap=plan.budget_gap,
-        flops=next((one.result.flops for one in done if one.result.flops is not None), None),
-        seconds=average(one.result.seconds for one in done),
+        flops=next((run.result.flops for run in done if run.result.flops is not None), None),
+        seconds=mean_or_none(run.result.seconds for run in done),
         measured=measured,
-        along=joined([one.result.along for one in done if one.result.along is not None]),
-        runs=tuple(run(one, first, floors[first.name]) for one in several),
+        along=joined([run.result.along for run in done if run.result.along is not None]),
+        runs=tuple(make_run(run, first, floors[first.name]) for run in runs),
     )
 
 
-def joined(several: Sequence[Along]) -> Along | None:
-    """Return one curve of those of several seeds: of each bin the mean, and its interval over seeds."""
-    if len(several) < 2:
-        return several[0] if several else None
+def joined(curves: Sequence[Along]) -> Along | None:
+    """Average the difficulty curves of several seeds: the mean of each bin, and its interval over seeds."""
+    if len(curves) < 2:
+        return curves[0] if curves else None
     bins: dict[tuple[float, float], list[Point]] = {}
-    for one in several:
-        for point in one.points:
+    for curve in curves:
+        for point in curve.points:
             bins.setdefault((point.start, point.stop), []).append(point)
     points = []
-    for (start, stop), found in sorted(bins.items()):
-        within = of_mean([point.mean for point in found], "seeds", several[0].bounds)
-        low, high = (None, None) if within is None else (within.low, within.high)
-        middle = mean(point.mean for point in found)
-        points.append(Point(start=start, stop=stop, items=found[0].items, mean=middle, low=low, high=high))
-    return several[0].model_copy(update={"points": tuple(points)})
+    for (start, stop), seed_points in sorted(bins.items()):
+        interval = of_mean([point.mean for point in seed_points], "seeds", curves[0].bounds)
+        low, high = (None, None) if interval is None else (interval.low, interval.high)
+        average = mean(point.mean for point in seed_points)
+        items = seed_points[0].items
+        points.append(Point(start=start, stop=stop, items=items, mean=average, low=low, high=high))
+    return curves[0].model_copy(update={"points": tuple(points)})
 
 
-def score(metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None) -> Score:
-    """Return a mean with its interval, and both as places."""
-    middle = average(values)
+def make_score(
+    metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None
+) -> Score:
+    """Return a mean and its interval, and both normalised."""
+    average = mean_or_none(values)
     ends = [
         end
         for value in ((interval.low, interval.high) if interval else ())
         if (end := place(value, floor, metric.perfect)) is not None
     ]
     return Score(
-        mean=middle,
+        mean=average,
         interval=interval,
-        place=place(middle, floor, metric.perfect),
+        place=place(average, floor, metric.perfect),
         reach=(min(ends), max(ends)) if ends else None,
         floor=floor,
         perfect=finite(metric.perfect),
     )
 
 
-def run(one: Stored, headline: Metric, floor: float | None) -> Run:
-    """Return what identifies a run, and its headline score with its places from this floor."""
-    result, name, perfect = one.result, headline.name, headline.perfect
+def make_run(stored: Stored, headline: Metric, floor: float | None) -> Run:
+    """Return a run's identity, its headline score, and that score normalised from this floor."""
+    result, name, perfect = stored.result, headline.name, headline.perfect
     return Run(
-        seed=one.plan.seed,
+        seed=stored.plan.seed,
         status=result.status,
-        folder=one.folder.path.name,
-        identity=one.plan.identity,
+        folder=stored.folder.path.name,
+        identity=stored.plan.identity,
         weights=result.weights,
-        score=scored(one, headline),
-        place=place(scored(one, headline), floor, perfect),
+        score=score_of(stored, headline),
+        place=place(score_of(stored, headline), floor, perfect),
         trained=place(result.train.get(name), floor, perfect),
         error=result.error,
         spike=result.spike,
@@ -164,21 +177,21 @@ def run(one: Stored, headline: Metric, floor: float | None) -> Run:
     )
 
 
-def over_items(one: Stored, metric: Metric) -> Interval | None:
-    """Return the interval of one run's score, as it was found when its test items were scored."""
-    ends = one.result.intervals.get(metric.name)
+def item_interval(stored: Stored, metric: Metric) -> Interval | None:
+    """Return the interval of one run's score over its test items, as it was stored."""
+    ends = stored.result.intervals.get(metric.name)
     if ends is None:
         return None
-    low, high = kept(*ends, metric.bounds)
-    return Interval(low=low, high=high, over="items", count=one.result.counts.get(metric.name, 0))
+    low, high = clip_interval(*ends, metric.bounds)
+    return Interval(low=low, high=high, over="items", count=stored.result.counts.get(metric.name, 0))
 
 
-def scored(one: Stored, metric: Metric) -> float | None:
-    """Return a run's score, None where it failed or the metric applies to no item."""
-    return one.result.metrics.get(metric.name)
+def score_of(stored: Stored, metric: Metric) -> float | None:
+    """Return a run's score, None if it failed or the metric applies to no item."""
+    return stored.result.metrics.get(metric.name)
 
 
-def average(values: Iterable[float | None]) -> float | None:
-    """Return the mean of those there are, None where there are none."""
-    some = [value for value in values if value is not None]
-    return mean(some) if some else None
+def mean_or_none(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None, or None without any."""
+    present = [value for value in values if value is not None]
+    return mean(present) if present else None

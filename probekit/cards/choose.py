@@ -1,82 +1,84 @@
-"""Choosing leaves on a card what may be counted together: runs of one code, and of a seed one run."""
+"""Selection of the runs that a card may count together: of one code, and one run per seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
 from probekit.cards.cells import Stored
-from probekit.cards.installed import acts_as
+from probekit.cards.installed import behaves_as_installed
 from probekit.cards.names import Names, is_control
-from probekit.cards.rebuild import certifying, rebuild
+from probekit.cards.rebuild import certify_command, rebuild
 from probekit.plans.plan import Plan
 from probekit.storage.alike import answer_difference, answers_alike, asks_alike, asks_as, group_alike
 from probekit.storage.behaviour import Numbers
 from probekit.storage.result import Result
 
 
-def of_one_probe(runs: Sequence[Stored], now: Numbers | None, left_out: list[str]) -> list[Stored]:
-    """Return the runs that were asked alike: as the installed probe asks, or else as the newest was.
+def select_one_probe(runs: Sequence[Stored], installed: Numbers | None, left_out: list[str]) -> list[Stored]:
+    """Select the runs of the installed probe, or else those of the same probe as the newest run.
 
-    The others are left out, each with the command that runs it again. now: the numbers of the probe that is
-    installed, None where it is not.
+    Args:
+        runs: Runs of one question.
+        installed: Numbers of the installed probe, None if it is not installed.
+        left_out: Receives a line for each other run, with the command that runs it again.
     """
-    groups, unknown = _group(runs, asks_alike)
-    installed = [group for group in groups if now is not None and asks_as(group[0].result, now)]
-    counted = (installed[0] if installed else _newest(groups)) + unknown
-    for run in _others(runs, counted):
-        left_out.append(_leave_out(run, f"probe {run.plan.asker.name}", ""))
-    return counted
+    groups, unknown = _group_alike(runs, asks_alike)
+    matching = [group for group in groups if installed is not None and asks_as(group[0].result, installed)]
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
+        left_out.append(_explain_exclusion(run, f"probe {run.plan.asker.name}", ""))
+    return selected
 
 
-def of_one_code(runs: Sequence[Stored], names: Names, left_out: list[str]) -> list[Stored]:
-    """Return the runs of a row whose structures and trainers act alike, likewise."""
-    groups, unknown = _group(runs, answers_alike)
-    installed = [group for group in groups if len(groups) > 1 and acts_as(names, group[0].result)]
-    counted = (installed[0] if installed else _newest(groups)) + unknown
-    for run in _others(runs, counted):
-        differing = answer_difference(counted[0].result, run.result)
-        used = (used for used in run.plan.components if used.kind != "probe")
-        terms = ", ".join(f"{one.kind} {one.name}" for one in used)
-        left_out.append(_leave_out(run, terms, f" ({differing})"))
-    return counted
+def select_one_code(runs: Sequence[Stored], names: Names, left_out: list[str]) -> list[Stored]:
+    """Select the runs of a row whose structure and trainer behave as installed, or else as the newest run."""
+    groups, unknown = _group_alike(runs, answers_alike)
+    matching = [group for group in groups if len(groups) > 1 and behaves_as_installed(names, group[0].result)]
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
+        difference = answer_difference(selected[0].result, run.result)
+        components = (used for used in run.plan.components if used.kind != "probe")
+        terms = ", ".join(f"{component.kind} {component.name}" for component in components)
+        left_out.append(_explain_exclusion(run, terms, f" ({difference})"))
+    return selected
 
 
-def _group(
+def newest_per_seed(runs: Iterable[Stored], left_out: list[str]) -> dict[int, Stored]:
+    """Return the newest run of each seed."""
+    by_seed: dict[int, Stored] = {}
+    for run in sorted(runs, key=lambda run: run.age_key):
+        if (older := by_seed.get(run.plan.seed)) is not None:
+            left_out.append(f"{older.folder.path.name}: {run.folder.path.name} is newer, of the same seed")
+        by_seed[run.plan.seed] = run
+    return dict(sorted(by_seed.items()))
+
+
+def rerun_command(plan: Plan) -> str:
+    """Return the command that runs a plan again; `certify` runs the controls."""
+    return certify_command(plan.spec.probe, plan.scale) if is_control(plan) else next(rebuild([plan]))
+
+
+def _group_alike(
     runs: Sequence[Stored], alike: Callable[[Result, Result], bool]
 ) -> tuple[list[list[Stored]], list[Stored]]:
-    """Return groups of runs that are alike, and those that failed before anything was known of their code."""
+    """Return groups of runs that are alike, and the runs that failed before their code was known."""
     unknown = [run for run in runs if run.result.status == "failed" and not run.result.behaviour.probe]
-    known = _others(runs, unknown)
-    if not known:
-        known, unknown = unknown, []
-    return group_alike(known, lambda run, other: alike(run.result, other.result)), unknown
+    observed = _exclude_runs(runs, unknown)
+    if not observed:
+        observed, unknown = unknown, []
+    return group_alike(observed, lambda run, member: alike(run.result, member.result)), unknown
 
 
-def _others(runs: Sequence[Stored], left: Sequence[Stored]) -> list[Stored]:
-    """Return the runs that are none of these, told by their folders."""
-    paths = {run.folder.path for run in left}
+def _exclude_runs(runs: Sequence[Stored], excluded: Sequence[Stored]) -> list[Stored]:
+    """Return the runs whose folders are not among the excluded."""
+    paths = {run.folder.path for run in excluded}
     return [run for run in runs if run.folder.path not in paths]
 
 
-def _newest(groups: Sequence[list[Stored]]) -> list[Stored]:
-    return max(groups, key=lambda group: max(run.made for run in group))
+def _newest_group(groups: Sequence[list[Stored]]) -> list[Stored]:
+    return max(groups, key=lambda group: max(run.age_key for run in group))
 
 
-def _leave_out(run: Stored, names: str, differing: str) -> str:
-    again = f"`{run_again(run.plan)}` runs it again"
-    return f"{run.folder.path.name}: it is of other code of the {names}{differing}; {again}"
-
-
-def run_again(plan: Plan) -> str:
-    """Return the command that runs a plan again; controls are run by certify."""
-    return certifying(plan.spec.probe, plan.scale) if is_control(plan) else next(rebuild([plan]))
-
-
-def seeds(found: Iterable[Stored], left_out: list[str]) -> dict[int, Stored]:
-    """Return the runs by seed; of two of one seed the newest."""
-    kept: dict[int, Stored] = {}
-    for one in sorted(found, key=lambda one: one.made):
-        if (older := kept.get(one.plan.seed)) is not None:
-            left_out.append(f"{older.folder.path.name}: {one.folder.path.name} is newer, of the same seed")
-        kept[one.plan.seed] = one
-    return dict(sorted(kept.items()))
+def _explain_exclusion(run: Stored, names: str, difference: str) -> str:
+    command = f"`{rerun_command(run.plan)}` runs it again"
+    return f"{run.folder.path.name}: it used other code of the {names}{difference}; {command}"

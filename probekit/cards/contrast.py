@@ -1,4 +1,4 @@
-"""A contrast says where two structures differ on a probe: over seeds, over test items, and on which."""
+"""A contrast compares two structures on one probe: over seeds, over test items, and item by item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from probekit.cards.names import Names
 from probekit.catalog.grammar import canonical
 from probekit.catalog.registry import Registry
 from probekit.errors import StoreError, UsageError
-from probekit.evidence.compare import BEST, INSEPARABLE, Difference, differing, paired, ranks
+from probekit.evidence.compare import BEST, INSEPARABLE, rank_structures
+from probekit.evidence.significance import Difference, paired, paired_t
 from probekit.interfaces import Metric
 from probekit.plain import plain, table
 from probekit.plans.finite import LARGEST
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Differing(BaseModel):
-    """A test item that one of two structures solves: its number, and the score of each, mean over seeds."""
+    """A test item that one of two structures solves: its index, and each mean score over seeds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,14 +37,21 @@ class Differing(BaseModel):
 
 
 class Contrast(BaseModel):
-    """Two structures on one probe: one minus other.
+    """Two structures on one probe; differences are `one` minus `other`.
 
-    means: over the seeds that both have. seeds, items: the differences over seeds, and over the test items
-    that the metric applies to, of means over seeds (`seeds` of an item's difference is theirs). standing: in
-    words, with the scale's noise between seeds. floor: of the runs that are compared, None where they have
-    none in common; cautions: what must be known of it. solved: the score from which an item is solved, None
-    where the metric calls no number perfect. only_one, only_other: test items that one solves and the other
-    does not, the most divided first; both, neither: how many others; count: of all.
+    Attributes:
+        means: Means over the seeds that both have.
+        seeds: The difference over seeds.
+        items: The difference over the test items that the metric applies to, of means over seeds.
+        standing: The comparison in words; it includes the scale's noise between seeds.
+        floor: The floor of the runs, None if they do not agree on one.
+        cautions: Warnings for readers.
+        solved: The score from which an item is solved, None if no number is perfect.
+        only_one: Test items that only the first structure solves, greatest difference first.
+        only_other: Test items that only the second solves.
+        both: How many items both solve.
+        neither: How many items neither solves.
+        count: How many items the metric applies to.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,7 +76,7 @@ class Contrast(BaseModel):
     count: int
 
     def __repr__(self) -> str:
-        """Say it in a line; `model_dump()` says all of it."""
+        """Return a summary in one line; `model_dump()` returns all of it."""
         return plain(
             f"<Contrast: {self.one} and {self.other} on {self.probe}, {self.scale}: {self.standing}>"
         )
@@ -83,120 +91,130 @@ class Contrast(BaseModel):
         )
 
 
-def contrast(store: Store, known: Registry, one: str, other: str, probe: str, scale: str) -> Contrast:
-    """Compare two structures by what is stored.
+def contrast(store: Store, registry: Registry, first: str, second: str, probe: str, scale: str) -> Contrast:
+    """Compare two structures from their stored runs.
 
-    Raises UsageError where they share no scored seed of one version of the probe, StoreError where the scores
-    of test items are not as they were stored.
+    Args:
+        store: The stored runs.
+        registry: The installed components.
+        first: The first structure.
+        second: The second structure, which is subtracted.
+        probe: The probe.
+        scale: The name of the scale.
+
+    Raises:
+        UsageError: The structures share no scored seed of one version of the probe.
+        StoreError: The scores of test items are not as they were stored.
     """
-    one, other, probe = map(canonical, (one, other, probe))
-    column, cells = shared(store, known, one, other, probe, scale)
+    first, second, probe = map(canonical, (first, second, probe))
+    column, cells = shared_column(store, registry, first, second, probe, scale)
     scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
     seeds = sorted(set(scores[0]) & set(scores[1]))
-    metric = Names(known, (one, other), (probe,)).probe(column.resolved).metrics[0]
+    metric = Names(registry, (first, second), (probe,)).probe(column.resolved).metrics[0]
     by_seed = paired(scores[0], scores[1], metric.bounds)
     if by_seed is None:
-        found = f"{one} has seeds {sorted(scores[0])}, {other} has {sorted(scores[1])}: none in common"
-        raise UsageError(f"compare {one} {other}", found, "Run both with --seeds 3.")
-    items = [item_means(store, cell, seeds, metric.name) for cell in cells]
-    known_items = (items[0].abs() <= LARGEST) & (items[1].abs() <= LARGEST)
-    gaps = (items[0] - items[1])[known_items].tolist()
+        message = f"{first} has seeds {sorted(scores[0])}, {second} has {sorted(scores[1])}: none in common"
+        raise UsageError(f"compare {first} {second}", message, "Run both with --seeds 3.")
+    first_items, second_items = (mean_item_scores(store, cell, seeds, metric.name) for cell in cells)
+    valid = (first_items.abs() <= LARGEST) & (second_items.abs() <= LARGEST)
+    differences = (first_items - second_items)[valid].tolist()
     floor, solved = column.floor, column.perfect
     if floor is not None and solved is not None:
         solved = floor + column.thresholds[0] * (solved - floor)
-    did = [reaching(values, solved, metric) for values in items]
-    first, second = (
-        sorted(
-            (
-                Differing(item=int(i), one=float(items[0][i]), other=float(items[1][i]))
-                for i in (does & ~does_not & known_items).nonzero().flatten()
-            ),
-            key=lambda case: -abs(case.one - case.other),
-        )
-        for does, does_not in (did, did[::-1])
+    first_solves = is_solved(first_items, solved, metric)
+    second_solves = is_solved(second_items, solved, metric)
+
+    def list_items(mask: Tensor) -> tuple[Differing, ...]:
+        items = [
+            Differing(item=int(i), one=float(first_items[i]), other=float(second_items[i]))
+            for i in mask.nonzero().flatten()
+        ]
+        return tuple(sorted(items, key=lambda item: -abs(item.one - item.other)))
+
+    ranks = rank_structures(
+        dict(zip((first, second), scores, strict=True)), metric, column.noise, column.decides
     )
     return Contrast(
         probe=column.probe,
         scale=scale,
         metric=metric.name,
         better=metric.better,
-        one=one,
-        other=other,
+        one=first,
+        other=second,
         means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
         seeds=by_seed,
-        items=differing(gaps, metric.bounds, "items").model_copy(update={"seeds": len(seeds)}),
-        standing=standing(
-            ranks(dict(zip((one, other), scores, strict=True)), metric, column.noise, column.decides)
-        ),
+        items=paired_t(differences, metric.bounds, "items").model_copy(update={"seeds": len(seeds)}),
+        standing=describe_ranks(ranks),
         floor=floor,
         cautions=column.cautions,
         solved=solved,
-        only_one=tuple(first),
-        only_other=tuple(second),
-        both=int((did[0] & did[1]).sum()),
-        neither=int((~did[0] & ~did[1] & known_items).sum()),
-        count=int(known_items.sum()),
+        only_one=list_items(first_solves & ~second_solves & valid),
+        only_other=list_items(second_solves & ~first_solves & valid),
+        both=int((first_solves & second_solves).sum()),
+        neither=int((~first_solves & ~second_solves & valid).sum()),
+        count=int(valid.sum()),
     )
 
 
-def shared(
-    store: Store, known: Registry, one: str, other: str, probe: str, scale: str
+def shared_column(
+    store: Store, registry: Registry, first: str, second: str, probe: str, scale: str
 ) -> tuple[Column, tuple[Cell, Cell]]:
-    """Return the column of the newest version in which both were scored, and their cells."""
-    names = Names(known, (one, other), (probe,))
-    for column in (card := make_card(store, known, (one, other), (probe,), scale)).columns:
+    """Return the column of the newest version in which both structures were scored, and their cells."""
+    names = Names(registry, (first, second), (probe,))
+    card = make_card(store, registry, (first, second), (probe,), scale)
+    request = f"compare {first} {second}"
+    for column in card.columns:
         host = names.probe(column.resolved).structure
-        if names.structure_text(one, host) == names.structure_text(other, host):
-            found = "they are one structure" if one == other else "they are two names of one structure"
-            raise UsageError(f"compare {one} {other}", found, "Name two different ones.")
-    columns = card.columns
-    for column in sorted(columns, key=version_of, reverse=True):
-        first, second = column.cell(one), column.cell(other)
-        if first is not None and second is not None and first.done and second.done:
-            return column, (first, second)
+        if names.structure_text(first, host) == names.structure_text(second, host):
+            message = "they are one structure" if first == second else "they are two names of one structure"
+            raise UsageError(request, message, "Name two different ones.")
+    for column in sorted(card.columns, key=version_number, reverse=True):
+        first_cell, second_cell = column.cell(first), column.cell(second)
+        if first_cell is not None and second_cell is not None and first_cell.done and second_cell.done:
+            return column, (first_cell, second_cell)
     missing = [
         name
-        for name in (one, other)
-        if not any((cell := column.cell(name)) is not None and cell.done for column in columns)
+        for name in (first, second)
+        if not any((cell := column.cell(name)) is not None and cell.done for column in card.columns)
     ]
-    aside = f" ({len(card.left_out)} left out: {card.left_out[0]})" if card.left_out else ""
-    raise (StoreError if aside else UsageError)(
-        f"compare {one} {other} on {probe}, scale {scale}",
-        f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}{aside}",
-        f"Type `probekit run {probe} -s {one} -s {other} --seeds 3 --scale {scale}`.",
+    left_out = f" ({len(card.left_out)} left out: {card.left_out[0]})" if card.left_out else ""
+    raise (StoreError if left_out else UsageError)(
+        f"{request} on {probe}, scale {scale}",
+        f"{store.root} holds no scored run of {' or '.join(missing) or 'both at one version'}{left_out}",
+        f"Type `probekit run {probe} -s {first} -s {second} --seeds 3 --scale {scale}`.",
     )
 
 
-def version_of(column: Column) -> int:
-    """Return the version of a column's probe as a number, -1 where it states none."""
+def version_number(column: Column) -> int:
+    """Return the version of a column's probe as a number, -1 without one."""
     return int(column.version) if column.version.isdecimal() else -1
 
 
-def reaching(values: Tensor, solved: float | None, metric: Metric) -> Tensor:
-    """Tell which items' scores reach that from which an item is solved, (items,) bool."""
+def is_solved(values: Tensor, solved: float | None, metric: Metric) -> Tensor:
+    """Tell which items are solved, given the score from which they are, (items,) bool."""
     if solved is None:
         return values.isnan() & False
     return (values <= solved) if metric.better == "lower" else (values >= solved)
 
 
-def item_means(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> Tensor:
+def mean_item_scores(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> Tensor:
     """Return the scores of a cell's test items, means over these seeds, (items,) float64."""
     import torch
 
-    several = []
+    scores = []
     for run in cell.done:
         if run.seed in seeds:
             folder = Folder(store.root / run.folder)
-            several.append(folder.read_tensors(SCORES, folder.read_result())[0][metric].double())
-    return torch.stack(several).mean(0)
+            scores.append(folder.read_tensors(SCORES, folder.read_result())[0][metric].double())
+    return torch.stack(scores).mean(0)
 
 
-def standing(found: Mapping[str, tuple[str, Difference | None]]) -> str:
-    """Return in words how two structures stand, given their ranks, the best mean first."""
-    (first, (said, _)), (second, _) = found.items()
-    if said == BEST:
+def describe_ranks(ranks: Mapping[str, tuple[str, Difference | None]]) -> str:
+    """Return in words how two structures compare, given their ranks, the best mean first."""
+    (first, (standing, _)), (second, _) = ranks.items()
+    if standing == BEST:
         return f"{first} is better than {second}."
-    if said == INSEPARABLE:
+    if standing == INSEPARABLE:
         return f"{first} and {second} are {INSEPARABLE}."
-    why = "that takes three seeds of each, at a scale that decides"
+    why = "a claim needs three seeds of each, at a scale that decides"
     return f"{first} has the better mean; no order is claimed: {why}."

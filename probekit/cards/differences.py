@@ -1,4 +1,4 @@
-"""The differences of two structures are shown as tables: over seeds and test items, then case by case."""
+"""Tables of a contrast: differences over seeds and test items, then the items that only one solves."""
 
 from __future__ import annotations
 
@@ -6,49 +6,51 @@ from collections.abc import Iterator
 
 from probekit.cards.contrast import Contrast
 from probekit.cards.tables import Table
-from probekit.cards.words import NOTHING, margin_ends, number
-from probekit.evidence.compare import Difference
+from probekit.cards.words import NOTHING, format_margin, number
+from probekit.evidence.significance import Difference
 
-CASES = 10
-"""Test items that are listed of those that one structure alone solves."""
+MAX_CASES = 10
+"""Most test items that are listed for one structure."""
 
 
-def tables(found: Contrast) -> Iterator[Table]:
-    """Yield the differences with what must be known of them, then the test items that one alone solves."""
-    means = f"{found.one} {number(found.means[0])}, {found.other} {number(found.means[1])}"
+def tables(contrast: Contrast) -> Iterator[Table]:
+    """Yield a table of the differences, then for each structure the items that only it solves."""
+    means = f"{contrast.one} {number(contrast.means[0])}, {contrast.other} {number(contrast.means[1])}"
+    setting = f"{contrast.probe}, scale {contrast.scale} ({contrast.better} is better)"
     yield Table(
-        f"{found.metric} on {found.probe}, scale {found.scale} ({found.better} is better): {means}",
-        (f"{found.one} minus {found.other}, over", "count", "mean", "95 %", "p", "effect size"),
-        (row("seeds", found.seeds), row("test items", found.items)),
-        tuple(notes(found)),
+        f"{contrast.metric} on {setting}: {means}",
+        (f"{contrast.one} minus {contrast.other}, over", "count", "mean", "95 %", "p", "effect size"),
+        (difference_row("seeds", contrast.seeds), difference_row("test items", contrast.items)),
+        tuple(contrast_notes(contrast)),
     )
-    for name, cases in ((found.one, found.only_one), (found.other, found.only_other)):
-        more = f", the {CASES} most divided" if len(cases) > CASES else ""
+    for name, cases in ((contrast.one, contrast.only_one), (contrast.other, contrast.only_other)):
+        shown = f", the {MAX_CASES} with the greatest difference" if len(cases) > MAX_CASES else ""
         yield Table(
-            f"solved by {name} alone: {len(cases):,} of {found.count:,}{more}",
-            ("test item", found.one, found.other),
-            tuple((str(case.item), number(case.one), number(case.other)) for case in cases[:CASES]),
+            f"solved by {name} alone: {len(cases):,} of {contrast.count:,}{shown}",
+            ("test item", contrast.one, contrast.other),
+            tuple((str(case.item), number(case.one), number(case.other)) for case in cases[:MAX_CASES]),
         )
 
 
-def row(over: str, gap: Difference) -> tuple[str, ...]:
-    """Return a difference with its interval, its p and its effect size."""
-    ends = margin_ends(gap.interval.low, gap.interval.high) if gap.interval else NOTHING
-    count = gap.interval.count if gap.interval else gap.seeds
-    p = "< 0.0001" if gap.p is not None and gap.p < 1e-4 else short(gap.p)
-    return over, f"{count:,}", f"{gap.mean:+.4f}", ends, p, short(gap.effect)
+def difference_row(over: str, difference: Difference) -> tuple[str, ...]:
+    """Return a difference with its interval, its p-value and its effect size."""
+    interval = difference.interval
+    ends = format_margin(interval.low, interval.high) if interval else NOTHING
+    count = interval.count if interval else difference.seeds
+    p = "< 0.0001" if difference.p is not None and difference.p < 1e-4 else format_short(difference.p)
+    return over, f"{count:,}", f"{difference.mean:+.4f}", ends, p, format_short(difference.effect)
 
 
-def short(value: float | None) -> str:
-    """Return a number in three digits, or a dash where there is none."""
+def format_short(value: float | None) -> str:
+    """Return a number with three digits, or a dash if there is none."""
     return NOTHING if value is None else f"{value:.3g}"
 
 
-def notes(found: Contrast) -> Iterator[str]:
-    """Yield what is said of the two, and what must be known to read it."""
-    yield found.standing
-    yield f"Floor of the {found.metric}: {number(found.floor)}."
-    yield from found.cautions
-    yield "Student's paired t: over seeds; over items, of these networks alone."
-    yield "The effect size is the mean difference over the standard deviation of the differences."
-    yield f"Test items solved by both: {found.both:,}; by neither: {found.neither:,}."
+def contrast_notes(contrast: Contrast) -> Iterator[str]:
+    """Yield the comparison in words, and what readers need to know."""
+    yield contrast.standing
+    yield f"Floor of the {contrast.metric}: {number(contrast.floor)}."
+    yield from contrast.cautions
+    yield "The p-value is of the paired t-test. Over items it holds for these trained networks alone."
+    yield "The effect size is the mean difference divided by the standard deviation of the differences."
+    yield f"Test items solved by both: {contrast.both:,}; by neither: {contrast.neither:,}."

@@ -1,4 +1,4 @@
-"""What is installed is held against what is stored, without training anything."""
+"""Comparison of stored runs with the installed components, without any training."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from probekit.storage.behaviour import Behaviour, Numbers
 from probekit.storage.result import Result
 
 
-def question_now(names: Names, text: str) -> Numbers | None:
-    """Return the numbers of a probe as it is installed, None where it is not, or cannot be looked at."""
+def observe_installed_probe(names: Names, text: str) -> Numbers | None:
+    """Return the numbers of a probe as it is installed, None if it cannot be made here."""
     try:
         probe = names.probe(text)
-        target = part("probe", parse_term(text), names.known).target
+        target = part("probe", parse_term(text), names.registry).target
     except ProbekitError:
         return None
     return observe_probe(target, text, probe)
 
 
-def acts_as(names: Names, result: Result) -> bool:
-    """Return whether the structure and the trainer that are installed act as those of a run did."""
+def behaves_as_installed(names: Names, result: Result) -> bool:
+    """Tell whether the installed structure and trainer behave as those of a run did."""
     plan, device = result.plan, chosen_device("cpu")
     try:
         for text in (plan.probe, plan.structure, plan.trainer):
             names.refuse_files(text)
-        job = make_job(plan.spec, names.known)
+        job = make_job(plan.spec, names.registry)
         recipe = observe_training(job.seeded(0), device) if result.behaviour.recipe else {}
         behaviour = Behaviour(structure=observe_structure(job, device), recipe=recipe)
     except ProbekitError:
         return False
-    now = {"plan": job.plan, "behaviour": behaviour, "environment": environment(device)}
-    return answers_alike(result, result.model_copy(update=now))
+    update = {"plan": job.plan, "behaviour": behaviour, "environment": environment(device)}
+    return answers_alike(result, result.model_copy(update=update))

@@ -1,4 +1,4 @@
-"""Markdown says a card in the tables that a terminal shows."""
+"""Markdown of a card: the same tables as in a terminal."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from probekit.plain import plain
 
 
 def markdown(card: Card) -> str:
-    """Return a card as Markdown: the tables that a terminal shows."""
+    """Return a card as Markdown."""
     return in_markdown(tables(card))
 
 
 def in_markdown(tables: Iterable[Table]) -> str:
-    """Return tables as Markdown, the first one's title the document's."""
-    parts = []
-    for place, table in enumerate(tables):
-        lines = [f"{'#' if place == 0 else '##'} {escaped(table.title)}", ""]
-        lines += [line(table.heads), line(["---"] * len(table.heads)), *map(line, table.rows)]
-        lines += ["", *(f"- {escaped(note)}" for note in table.notes)] if table.notes else []
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    """Return tables as Markdown; the title of the first is the document's."""
+    sections = []
+    for index, table in enumerate(tables):
+        lines = [f"{'#' if index == 0 else '##'} {escape_markdown(table.title)}", ""]
+        lines += [format_row(table.heads), format_row(["---"] * len(table.heads))]
+        lines += map(format_row, table.rows)
+        lines += ["", *(f"- {escape_markdown(note)}" for note in table.notes)] if table.notes else []
+        sections.append("\n".join(lines))
+    return "\n\n".join(sections) + "\n"
 
 
-def line(cells: Sequence[str]) -> str:
+def format_row(cells: Sequence[str]) -> str:
     """Return a row of a Markdown table."""
-    return f"| {' | '.join(escaped(cell) if cell != '---' else cell for cell in cells)} |"
+    return f"| {' | '.join(escape_markdown(cell) if cell != '---' else cell for cell in cells)} |"
 
 
-def escaped(text: str) -> str:
-    """Return text of which Markdown makes nothing but itself."""
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows literally."""
     safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|#~])", r"\\\1", safe)

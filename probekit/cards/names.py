@@ -1,4 +1,4 @@
-"""Names say what a stored text means here and now, and what to call a run on a card."""
+"""Names: which installed components a stored text means, and how a card labels a run."""
 
 from __future__ import annotations
 
@@ -21,43 +21,54 @@ from probekit.plans.plan import Plan, unpin
 from probekit.plans.scale import at_scale
 from probekit.plans.spec import RunSpec
 
-CONTROL = "control-"
-"""How the structures are called that certify makes of controls."""
+CONTROL_PREFIX = "control-"
+"""Prefix of the structures that `certify` makes of controls."""
 PAPER = "paper"
 
-MOST = 1 << 30
-"""Bytes that a few items of a stored run's probe may take: what a store asks for may be anything."""
+MAX_BYTES = 1 << 30
+"""Most memory that a few items of a stored run's probe may take: a store may hold anything."""
 
 
 class Names:
-    """The structures that were typed, and what texts mean by what is installed.
+    """What the user typed, and what stored texts mean among the installed components.
 
-    A stored text may name a file; it is run only where that file was typed, as a structure or a probe.
+    A stored text may name a Python file. It is run only if the user typed that file too, as a structure or a
+    probe.
+
+    Args:
+        registry: The installed components.
+        typed: Structures as typed.
+        probes: Probes as typed.
     """
 
-    def __init__(self, known: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
-        self.known = known
+    def __init__(self, registry: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
+        self.registry = registry
         self.typed, self.probes = tuple(map(canonical, typed)), tuple(map(canonical, probes))
         self.files = {name for text in (*typed, *probes) for name in file_names(text)}
-        self.probe = functools.cache(self._probe)
+        self.probe = functools.cache(self._make_probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
-        self.about = functools.cache(self._about)
+        self.about = functools.cache(self._find_about)
 
     def refuse_files(self, text: str) -> None:
-        """Raise ProbekitError where a stored text names a file that was not typed."""
+        """Raise ProbekitError if a stored text names a file that was not typed."""
         for name in file_names(text):
             if name not in self.files:
-                found = f"it is made by {name}, and what a store names is not run unasked"
-                raise ProbekitError(text, found, f"Name {name} on the command line to have it run.")
+                message = f"it is made by {name}, and probekit runs no file that only a store names"
+                raise ProbekitError(text, message, f"Name {name} on the command line to run it.")
 
-    def _probe(self, text: str) -> Probe:
+    def _make_probe(self, text: str) -> Probe:
+        """Make the probe of a stored text."""
         self.refuse_files(text)
-        # of a file that was edited since, what it is now: behaviour tells which runs may be counted
-        return size.made(part("probe", parse_term(unpin(text)), self.known), MOST)
+        # if its file was edited, the edited one: its behaviour tells which runs may be counted
+        return size.made(part("probe", parse_term(unpin(text)), self.registry), MAX_BYTES)
 
     def test_items(self, text: str) -> Dataset:
-        """Return the test split of a stored run's probe; raises ProbekitError where it cannot be had here."""
+        """Return the test split of a stored run's probe.
+
+        Raises:
+            ProbekitError: The split cannot be drawn here.
+        """
         probe, count = self.probe(text), dict(parse_term(text).params).get("test")
         if isinstance(count, int):
             size.held(text, {f"{count:,} test items": sum(size.of_items(probe.shape, count).values())})
@@ -66,58 +77,61 @@ class Names:
         except Exception as error:
             raise ProbekitError(text, f"its test items cannot be drawn ({reason(error)})") from error
 
-    def _probe_text(self, asked: str, scale: str) -> str | None:
-        """Return the canonical text of a probe at a scale, None where there is no such thing."""
+    def _probe_text(self, typed: str, scale: str) -> str | None:
+        """Return the canonical text of a probe at a scale, None if it cannot be made."""
         try:
-            self.refuse_files(asked)
-            return at_scale(asked, scale, self.known)[1].text
+            self.refuse_files(typed)
+            return at_scale(typed, scale, self.registry)[1].text
         except ProbekitError:
             return None
 
-    def _structure_text(self, asked: str, host: str) -> str | None:
-        """Return the canonical text of a structure, None where there is no such thing."""
+    def _structure_text(self, typed: str, host: str) -> str | None:
+        """Return the canonical text of a structure, None if it cannot be made."""
         try:
-            return resolve(asked, host, self.known).text
+            return resolve(typed, host, self.registry).text
         except ProbekitError:
             return None
 
-    def _about(self, kind: str, plugin: str, name: str) -> str:
-        return next(
-            (c.about for c in self.known.components() if (c.kind, c.plugin, c.name) == (kind, plugin, name)),
-            "",
-        )
+    def _find_about(self, kind: str, plugin: str, name: str) -> str:
+        """Return the line about a component, "" if it is not installed."""
+        components = self.registry.components()
+        return next((c.about for c in components if (c.kind, c.plugin, c.name) == (kind, plugin, name)), "")
 
     def check_typed(self, plans: Sequence[Plan]) -> Iterator[str]:
-        """Yield what was typed that none of these runs is of; raises UsageError where it is not installed."""
-        met = {name for plan in plans for name in (self.typed_probe(plan), self.typed_for(plan))}
-        names = {name for c in self.known.components() for name in (c.name, c.long_name)}
+        """Yield what was typed and has no run among these.
+
+        Raises:
+            UsageError: It names a component that is not installed.
+        """
+        matched = {name for plan in plans for name in (self.typed_probe(plan), self.typed_structure(plan))}
+        installed = {name for c in self.registry.components() for name in (c.name, c.long_name)}
         for text in (*self.probes, *self.typed):
-            if text in met:
+            if text in matched:
                 continue
             yield text
             for term in parse(text):
-                if not self.known.kinds_of(term.name):
-                    found = f"nothing called {term.name} is installed"
-                    raise UsageError(f"a card of {text}", found, did_you_mean(term.name, names))
+                if not self.registry.kinds_of(term.name):
+                    message = f"nothing called {term.name} is installed"
+                    raise UsageError(f"a card of {text}", message, did_you_mean(term.name, installed))
 
-    def wanted(self, plan: Plan, scale: str | None) -> bool:
-        """Tell whether a run belongs on the card; controls belong to each probe that does."""
+    def is_wanted(self, plan: Plan, scale: str | None) -> bool:
+        """Tell whether a run belongs on the card; controls belong to each probe on it."""
         if scale is not None and plan.scale != scale:
             return False
         if self.probes and self.typed_probe(plan) is None:
             return False
-        return not self.typed or is_control(plan) or self.typed_for(plan) is not None
+        return not self.typed or is_control(plan) or self.typed_structure(plan) is not None
 
     def typed_probe(self, plan: Plan) -> str | None:
-        """Return the text, of those typed, that means a run's probe."""
-        if (asked := canonical(plan.spec.probe)) in self.probes:
-            return asked
-        return next((one for one in self.probes if self.probe_text(one, plan.scale) == plan.probe), None)
+        """Return the typed text that means a run's probe, None without one."""
+        if (requested := canonical(plan.spec.probe)) in self.probes:
+            return requested
+        return next((text for text in self.probes if self.probe_text(text, plan.scale) == plan.probe), None)
 
-    def typed_for(self, plan: Plan) -> str | None:
-        """Return the text, of those typed, that means a run's structure."""
-        if (asked := canonical(plan.spec.structure)) in self.typed:
-            return asked
+    def typed_structure(self, plan: Plan) -> str | None:
+        """Return the typed text that means a run's structure, None without one."""
+        if (requested := canonical(plan.spec.structure)) in self.typed:
+            return requested
         for text in self.typed:
             try:
                 host = self.probe(plan.probe).structure
@@ -127,100 +141,100 @@ class Names:
                 return text
         return None
 
-    def labels(self, plans: Sequence[Plan]) -> list[str]:
-        """Return what to call each run of a column: one name for one setting, another for another.
+    def label_runs(self, plans: Sequence[Plan]) -> list[str]:
+        """Return a label for each run of a column, equal for runs of one setting and for no others.
 
-        A setting is a structure, a width and a trainer; it is called as it was asked for, the shortest way,
-        with what was typed besides.
+        A setting is a structure, a width and a trainer. Its label is the shortest request for it.
         """
         settings = [plan.setting for plan in plans]
-        calls: dict[tuple[str, int | None, str], str] = {}
+        labels: dict[tuple[str, int | None, str], str] = {}
         for setting, plan in zip(settings, plans, strict=True):
-            name = self.typed_for(plan) or canonical(plan.spec.structure)
-            calls[setting] = min(calls.get(setting, called := name + besides(plan.spec)), called, key=len)
-        shared: dict[str, list[tuple[str, int | None, str]]] = defaultdict(list)
-        for setting, called in calls.items():
-            shared[called].append(setting)
-        for called, several in shared.items():
-            for structure, width, trainer in several if len(several) > 1 else ():
-                calls[structure, width, trainer] = f"{called}, as {structure} of width {width}, {trainer}"
-        return [marked(calls[setting]) for setting in settings]
+            label = self.typed_structure(plan) or canonical(plan.spec.structure)
+            label += describe_options(plan.spec)
+            labels[setting] = min(labels.get(setting, label), label, key=len)
+        by_label: dict[str, list[tuple[str, int | None, str]]] = defaultdict(list)
+        for setting, label in labels.items():
+            by_label[label].append(setting)
+        for label, sharing in by_label.items():
+            for structure, width, trainer in sharing if len(sharing) > 1 else ():
+                labels[structure, width, trainer] = f"{label}, as {structure} of width {width}, {trainer}"
+        return [marked(labels[setting]) for setting in settings]
 
-    def order(self, columns: Iterable[Column]) -> dict[str, str]:
-        """Return the structures, as typed or by name, and what each is made of."""
-        found: dict[str, str] = {}
+    def order_structures(self, columns: Iterable[Column]) -> dict[str, str]:
+        """Return the descriptions of structures by label, in the order typed, then by name."""
+        descriptions: dict[str, str] = {}
         for column in columns:
             for cell in column.cells:
-                found.setdefault(cell.structure, self.made_of(cell.resolved))
-        places = {text: place for place, text in enumerate(self.typed)}
-        return dict(sorted(found.items(), key=lambda item: (places.get(item[0], len(places)), item[0])))
+                descriptions.setdefault(cell.structure, self.describe_structure(cell.resolved))
+        index = {text: number for number, text in enumerate(self.typed)}
+        items = sorted(descriptions.items(), key=lambda item: (index.get(item[0], len(index)), item[0]))
+        return dict(items)
 
-    def made_of(self, structure: str) -> str:
-        """Return what the registry says of a structure's terms."""
+    def describe_structure(self, structure: str) -> str:
+        """Return the lines about a structure's components."""
         try:
             self.refuse_files(structure)
-            parts = resolve(structure, structure, self.known).parts
-        except Exception:  # what a plugin's code makes of it may be anything
+            parts = resolve(structure, structure, self.registry).parts
+        except Exception:  # a plugin's code may raise anything
             return "not installed here"
         return "; ".join(p.component.about for p in parts if p.component.about)
 
-    def abouts(self, plan: Plan, probe: Probe) -> tuple[str, str]:
-        """Return what the registry says of a probe, and the probe of its scale."""
-        used = plan.asker
+    def describe_probe(self, plan: Plan, probe: Probe) -> tuple[str, str]:
+        """Return the lines about a run's probe and about its scale."""
+        component = plan.asker
         scale = probe.scales.get(plan.scale)
-        return self.about(used.kind, used.plugin, used.name), scale.about if scale else ""
+        return self.about(component.kind, component.plugin, component.name), scale.about if scale else ""
 
-    def tags(self, plan: Plan) -> tuple[str, ...]:
-        """Return the words of theory for what a run's probe takes, as the registry has them."""
-        used = plan.asker
-        for c in self.known.components("probe"):
-            if (c.plugin, c.name) == (used.plugin, used.name):
-                return c.tags
+    def probe_tags(self, plan: Plan) -> tuple[str, ...]:
+        """Return what a run's probe needs, in words of theory."""
+        probe = plan.asker
+        for component in self.registry.components("probe"):
+            if (component.plugin, component.name) == (probe.plugin, probe.name):
+                return component.tags
         return ()
 
-    def certifies(self, certificate: Certificate, plan: Plan) -> bool:
-        """Tell whether a certificate is of a run's probe, its version and scale, of whatever source."""
+    def is_certificate_of(self, certificate: Certificate, plan: Plan) -> bool:
+        """Tell whether a certificate is for a run's probe, version and scale, whatever their code."""
         return (str(certificate.version), certificate.scale) == plan.question[1:] and self.probe_text(
             certificate.probe, certificate.scale
         ) == plan.probe
 
-    def shipped(self, plan: Plan) -> Certificate | None:
-        """Return the certificate that a run's probe came with, None where there is none."""
+    def shipped_certificate(self, plan: Plan) -> Certificate | None:
+        """Return the certificate that is shipped with a run's probe, None without one."""
         probe = self.probe(plan.probe)
-        found: Mapping[str, Any] = getattr(probe, "certificates", {})
-        # a scale that the probe lacks is any text, and `certificates` may read a file of that name
-        if plan.scale not in probe.scales or plan.scale not in found:
+        certificates: Mapping[str, Any] = getattr(probe, "certificates", {})
+        # check the scale first: a stored one may be any text, and `certificates` may read a file of that name
+        if plan.scale not in probe.scales or plan.scale not in certificates:
             return None
-        certificate = Certificate.model_validate(found[plan.scale])
-        return certificate if self.certifies(certificate, plan) else None
+        certificate = Certificate.model_validate(certificates[plan.scale])
+        return certificate if self.is_certificate_of(certificate, plan) else None
 
     def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
-        """Return the published scores by structure as resolved, where the scale is the paper's."""
+        """Return published scores by canonical structure and metric, at the paper's scale only."""
         rows: tuple[Published, ...] = getattr(probe, "published", ()) if plan.scale == PAPER else ()
-        found: dict[str, dict[str, float]] = {}
+        scores: dict[str, dict[str, float]] = {}
         for row in rows:
-            name = parse_term(plan.probe).name
-            asked = make_probe_text(name, row)
+            typed = make_probe_text(parse_term(plan.probe).name, row)
             text = self.structure_text(row.structure, probe.structure)
-            if text is not None and self.probe_text(asked, plan.scale) == plan.probe:
-                found[text] = dict(row.scores)
-        return found
+            if text is not None and self.probe_text(typed, plan.scale) == plan.probe:
+                scores[text] = dict(row.scores)
+        return scores
 
 
 def make_probe_text(name: str, row: Published) -> str:
-    """Return the probe of a published row as it would be typed."""
+    """Return the probe of a published row as a user would type it."""
     return str(Term(name, tuple(sorted(row.probe.items()))))
 
 
 def is_control(plan: Plan) -> bool:
-    """Tell whether a run is of a control, made by certify."""
-    return plan.spec.structure.startswith(CONTROL)
+    """Tell whether a run is of a control, made by `certify`."""
+    return plan.spec.structure.startswith(CONTROL_PREFIX)
 
 
-def besides(spec: RunSpec) -> str:
-    """Return what was typed besides probe, structure, scale and seed."""
+def describe_options(spec: RunSpec) -> str:
+    """Return the options of a request other than probe, structure, scale and seed, in brackets."""
     trainer = canonical(spec.trainer)
-    said = [] if trainer == RunSpec.model_fields["trainer"].default else [trainer]
-    said += [f"width {spec.width}"] if spec.width is not None else []
-    said += [f"budget {spec.budget}"] if spec.budget is not None else []
-    return f" ({', '.join(said)})" if said else ""
+    options = [] if trainer == RunSpec.model_fields["trainer"].default else [trainer]
+    options += [f"width {spec.width}"] if spec.width is not None else []
+    options += [f"budget {spec.budget}"] if spec.budget is not None else []
+    return f" ({', '.join(options)})" if options else ""

@@ -1,4 +1,4 @@
-"""Rebuilding is said in commands: those that run stored plans again."""
+"""Commands that run stored plans again."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from probekit.plans.spec import RunSpec
 
 
 def rebuild(plans: Iterable[Plan]) -> Iterator[str]:
-    """Yield the commands that run these plans again: one for all structures and seeds asked alike."""
-    asked: dict[tuple[str, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    """Yield commands that run these plans again; structures and seeds with equal options share one."""
+    requests: dict[tuple[str, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for plan in plans:
         spec = plan.spec
         words, trainer = [written(spec.probe), "--scale", spec.scale], written(spec.trainer)
         words += [] if trainer == RunSpec.model_fields["trainer"].default else ["--trainer", trainer]
         words += ["--width", str(spec.width)] if spec.width is not None else []
         words += ["--budget", str(spec.budget)] if spec.budget is not None else []
-        asked[tuple(words)][written(spec.structure)].add(spec.seed)
-    for settings, structures in sorted(asked.items()):
-        alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
-        for structure, run in structures.items():
-            alike[tuple(sorted(run))].append(structure)
-        for seeds, names in alike.items():
+        requests[tuple(words)][written(spec.structure)].add(spec.seed)
+    for settings, structures in sorted(requests.items()):
+        by_seeds: dict[tuple[int, ...], list[str]] = defaultdict(list)
+        for structure, structure_seeds in structures.items():
+            by_seeds[tuple(sorted(structure_seeds))].append(structure)
+        for seeds, names in by_seeds.items():
             options = [word for name in sorted(names) for word in ("-s", name)]
-            counted = seeds == tuple(range(len(seeds)))
-            for ending in [["--seeds", str(len(seeds))]] if counted else [["--seed", str(n)] for n in seeds]:
+            consecutive = seeds == tuple(range(len(seeds)))
+            single = [["--seed", str(seed)] for seed in seeds]
+            for ending in [["--seeds", str(len(seeds))]] if consecutive else single:
                 yield shlex.join(["probekit", "run", settings[0], *options, *settings[1:], *ending])
 
 
-def certifying(probe: str, scale: str) -> str:
+def certify_command(probe: str, scale: str) -> str:
     """Return the command that certifies a probe at a scale, and runs its controls."""
     return shlex.join(["probekit", "certify", probe, "--scale", scale])

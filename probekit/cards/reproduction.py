@@ -1,4 +1,4 @@
-"""A reproduction is shown as tables: published numbers beside ours, the order of rows, the conclusions."""
+"""Tables of a reproduction: published numbers next to ours, the order of rows, the conclusions."""
 
 from __future__ import annotations
 
@@ -6,88 +6,89 @@ from collections.abc import Iterator
 from statistics import stdev
 
 from probekit.cards.tables import Table
-from probekit.cards.words import margin_ends
+from probekit.cards.words import format_margin
 from probekit.evidence.conclude import Conclusion
-from probekit.evidence.reproduce import Line, Reproduction
+from probekit.evidence.reproduce import ReproducedRow, Reproduction
 
 
-def tables(found: Reproduction) -> Iterator[Table]:
-    """Yield the table itself, its order and its conclusions, as text."""
+def tables(reproduction: Reproduction) -> Iterator[Table]:
+    """Yield the published table next to our numbers, then the conclusions."""
     heads = ["row", "structure", "parameters", "ours"]
-    for metric in found.metrics:
+    for metric in reproduction.metrics:
         heads += [f"{metric} x 100", "ours"]
     yield Table(
-        f"{found.name} at scale {found.scale}",
+        f"{reproduction.name} at scale {reproduction.scale}",
         (*heads, "seconds"),
-        tuple(cells(line, found.metrics) for line in found.lines),
-        tuple(notes(found)),
+        tuple(format_cells(row, reproduction.metrics) for row in reproduction.lines),
+        tuple(reproduction_notes(reproduction)),
     )
     yield Table(
-        f"{found.name}: conclusions of the paper",
+        f"{reproduction.name}: conclusions of the paper",
         ("conclusion", "here", "margin", "95 %", "seeds"),
         tuple(
             (
-                one.text,
-                one.verdict,
-                "-" if one.margin is None else f"{one.margin:+.4f}",
-                reach(one),
-                str(one.seeds),
+                conclusion.text,
+                conclusion.verdict,
+                "-" if conclusion.margin is None else f"{conclusion.margin:+.4f}",
+                format_uncertainty(conclusion),
+                str(conclusion.seeds),
             )
-            for one in found.conclusions
+            for conclusion in reproduction.conclusions
         ),
     )
 
 
-def reach(one: Conclusion) -> str:
-    """Return in words how far a margin may be off: by its interval over seeds, or by the scale's noise."""
-    if one.interval is not None:
-        return margin_ends(one.interval.low, one.interval.high)
-    return "-" if one.within is None else f"± {one.within:.4f}, noise"
+def format_uncertainty(conclusion: Conclusion) -> str:
+    """Return the interval of a margin over seeds, or how far the scale's noise may move it."""
+    if conclusion.interval is not None:
+        return format_margin(conclusion.interval.low, conclusion.interval.high)
+    return "-" if conclusion.within is None else f"± {conclusion.within:.4f}, noise"
 
 
-def pairs(found: tuple[tuple[str, str], ...]) -> str:
+def format_pairs(pairs: tuple[tuple[str, str], ...]) -> str:
     """Return in words which rows are not better than which."""
-    return "; ".join(f"{one} not better than {other}" for one, other in found) or "none"
+    return "; ".join(f"{better} not better than {worse}" for better, worse in pairs) or "none"
 
 
-def cells(line: Line, metrics: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a row: the paper's numbers, times 100, each followed by ours."""
-    found = [line.name, line.structure, f"{line.published_parameters:,}"]
-    found.append(f"{line.parameters:,}")
+def format_cells(row: ReproducedRow, metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells of a row: the paper's numbers, times 100, each followed by ours."""
+    cells = [row.name, row.structure, f"{row.published_parameters:,}"]
+    cells.append(f"{row.parameters:,}")
     for metric in metrics:
-        published, ours = line.published.get(metric), line.mean(metric)
-        scores = list(line.found.get(metric, {}).values())
+        published, ours = row.published.get(metric), row.mean(metric)
+        scores = list(row.found.get(metric, {}).values())
         spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
-        found.append("-" if published is None else f"{100 * published:.2f}")
-        found.append("-" if ours is None else f"{100 * ours:.2f}{spread}")
-    found.append("-" if line.seconds is None else f"{line.seconds:.0f}")
-    return tuple(found)
+        cells.append("-" if published is None else f"{100 * published:.2f}")
+        cells.append("-" if ours is None else f"{100 * ours:.2f}{spread}")
+    cells.append("-" if row.seconds is None else f"{row.seconds:.0f}")
+    return tuple(cells)
 
 
-def notes(found: Reproduction) -> Iterator[str]:
-    """Yield the order in words, the seeds that failed, and where all was run."""
-    order = found.order
+def reproduction_notes(reproduction: Reproduction) -> Iterator[str]:
+    """Yield the order in words, the seeds that failed, and the environments of the runs."""
+    order = reproduction.order
     if order.tau is not None:
-        over = (
+        interval = (
             f" (95 % over seeds {order.interval.low:.2f} to {order.interval.high:.2f})"
             if order.interval
             else ""
         )
-        beyond = f"; of these beyond the noise: {pairs(order.beyond)}" if order.beyond is not None else ""
+        beyond = f"; beyond the noise: {format_pairs(order.beyond)}" if order.beyond is not None else ""
         yield (
-            f"Kendall's tau of {order.metric} {order.tau:.2f}{over}, over {len(order.pairs)}"
-            f" pairs of rows that the paper sets apart; turned: {pairs(order.turned)}{beyond}."
+            f"Kendall's tau of {order.metric} {order.tau:.2f}{interval}, over {len(order.pairs)} pairs of "
+            f"rows that differ in the paper; reversed: {format_pairs(order.turned)}{beyond}."
         )
-    seeds = sorted({seed for line in found.lines for scores in line.found.values() for seed in scores})
+    rows = reproduction.lines
+    seeds = sorted({seed for row in rows for scores in row.found.values() for seed in scores})
     if len(seeds) > 1:
         yield f"Seeds {', '.join(map(str, seeds))}; ± is the standard deviation over them."
     elif seeds:
-        yield f"Seed {seeds[0]} alone."
-    for line in found.lines:
-        if line.failed:
-            yield f"{line.name}: seeds {', '.join(map(str, line.failed))} failed."
-    for one in found.environments:
+        yield f"Only seed {seeds[0]}."
+    for row in rows:
+        if row.failed:
+            yield f"{row.name}: seeds {', '.join(map(str, row.failed))} failed."
+    for environment in reproduction.environments:
         yield (
-            f"probekit {one.probekit}, torch {one.torch}, Python {one.python}, {one.device},"
-            f" {one.threads} threads."
+            f"probekit {environment.probekit}, torch {environment.torch}, Python {environment.python}, "
+            f"{environment.device}, {environment.threads} threads."
         )

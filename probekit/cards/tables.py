@@ -1,4 +1,4 @@
-"""Tables are what a card says in rows of text."""
+"""Tables of a card, as rows of text."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probekit.cards.card import Card, Cell, Column, Score
-from probekit.cards.notes import lacking, notes
+from probekit.cards.notes import column_notes, missing_score_notes
 from probekit.cards.words import (
     NOTHING,
     aside,
     duration,
     exact,
-    flops,
-    moved,
+    format_flops,
     number,
     percent,
     solved,
     solving,
+    width_note,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under their heads, and what must be known to read them."""
+    """Rows of text, their heads, and notes for readers."""
 
     title: str
     heads: tuple[str, ...]
@@ -32,96 +32,98 @@ class Table:
 
 
 def tables(card: Card) -> Iterator[Table]:
-    """Yield a card's tables: structures x properties, then each column, then what was left out."""
-    yield matrix(card)
+    """Yield a card's tables: structures by properties, then each column, then what was left out."""
+    yield matrix_table(card)
     for column in card.columns:
-        yield detail(card, column)
-        yield cost(card, column)
-        yield others(card, column)
+        yield headline_table(card, column)
+        yield cost_table(card, column)
+        yield metrics_table(card, column)
     if card.omissions:
-        yield Table("Left out", ("what", "why"), tuple(split(line) for line in card.omissions))
-    yield Table("Made again by", ("command",), tuple((line,) for line in foot(card)))
+        yield Table("Left out", ("item", "reason"), tuple(map(split_reason, card.omissions)))
+    commands = tuple((line,) for line in rerun_commands(card))
+    yield Table("Commands that make this card again", ("command",), commands)
 
 
-def matrix(card: Card) -> Table:
-    """Return structures x properties; of one structure, its properties."""
+def matrix_table(card: Card) -> Table:
+    """Return structures by properties; for one structure, its properties."""
     heads = ("structure", *(f"{column.property}: {column.title}" for column in card.columns))
     rows = [
-        (name, *(summary(column, column.cell(name)) for column in card.columns)) for name in card.structures
+        (name, *(summarize_cell(column, column.cell(name)) for column in card.columns))
+        for name in card.structures
     ]
     if len(rows) == 1:
-        turned = zip(heads[1:], rows[0][1:], strict=True)
-        return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(turned))
-    said = tuple(map(card.sentence, card.structures))
-    return Table("Report card", heads, tuple(rows), (*said, legend(card)))
+        transposed = zip(heads[1:], rows[0][1:], strict=True)
+        return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(transposed))
+    sentences = tuple(map(card.describe_structure, card.structures))
+    return Table("Report card", heads, tuple(rows), (*sentences, legend_text()))
 
 
-def legend(card: Card) -> str:
-    """Return how the standings of a card are to be read."""
+def legend_text() -> str:
+    """Return how to read the scores and standings of a card."""
     return (
-        "Places lie from the best of all controls, which lack the property (0 %), to perfect (100 %)."
-        " Differences are claimed from three seeds on, at 95 % of all pairs of a column at once (Holm)."
+        "Scores are normalised: 0 % is the best baseline that lacks the property, 100 % is a perfect answer. "
+        "We claim a difference only when both structures have at least three seeds and the corrected p-value "
+        "is below 0.05 (Holm, over all pairs of a column)."
     )
 
 
-def summary(column: Column, cell: Cell | None) -> str:
+def summarize_cell(column: Column, cell: Cell | None) -> str:
     """Return a cell of the matrix."""
     if cell is None:
         return "not measured"
-    said = [percent(cell.headline.place), cell.verdict.word, standing(cell), failures(cell)]
-    return "  ".join(text for text in said if text and text != NOTHING)
+    parts = [
+        percent(cell.headline.place),
+        cell.verdict.word,
+        f"({cell.standing})" if cell.standing else "",
+        count_failures(cell),
+    ]
+    return "  ".join(text for text in parts if text and text != NOTHING)
 
 
-def standing(cell: Cell) -> str:
-    """Return how a cell stands to the best of its column."""
-    return f"({cell.standing})" if cell.standing else ""
-
-
-def failures(cell: Cell) -> str:
-    """Return how many seeds failed, where some did."""
+def count_failures(cell: Cell) -> str:
+    """Return how many seeds failed, "" if none did."""
     return f"{len(cell.failed)} of {len(cell.runs)} seeds failed" if cell.failed else ""
 
 
-def detail(card: Card, column: Column) -> Table:
-    """Return a column's headline, a row a structure."""
-    paper = any(cell.headline.published is not None for cell in column.cells)
-    beyond = any(cell.headline.harder is not None for cell in column.cells)
-    climbs = bool(solving([cell.along for cell in column.cells]))
-    shown = {"harder": beyond, "solved": climbs, "paper": paper}
-    more = tuple(head for head, some in shown.items() if some)
-    heads = ("structure", column.metric, "95 %", "place", "verdict", "to the best", *more)
-    rows = [
-        row(cell, paper, beyond, climbs)
-        for name in card.structures
-        if (cell := column.cell(name)) is not None
-    ]
-    return Table(f"{column.property}: {column.title}", heads, tuple(rows), tuple(notes(column)))
+def headline_table(card: Card, column: Column) -> Table:
+    """Return the headline scores of a column, one row per structure."""
+    has_paper = any(cell.headline.published is not None for cell in column.cells)
+    has_extrapolation = any(cell.headline.harder is not None for cell in column.cells)
+    has_limit = bool(solving([cell.along for cell in column.cells]))
+    optional = {"extrapolation": has_extrapolation, "solved": has_limit, "paper": has_paper}
+    extra = tuple(head for head, shown in optional.items() if shown)
+    heads = ("structure", column.metric, "95 %", "normalised", "verdict", "vs best", *extra)
+    rows = [headline_row(cell, extra) for name in card.structures if (cell := column.cell(name)) is not None]
+    return Table(f"{column.property}: {column.title}", heads, tuple(rows), tuple(column_notes(column)))
 
 
-def row(cell: Cell, paper: bool, beyond: bool, climbs: bool) -> tuple[str, ...]:
-    """Return a structure's cells."""
-    score, published = cell.headline, cell.headline.published
+def headline_row(cell: Cell, extra: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a structure's row of the headline table; extra: heads of the optional columns shown."""
+    score = cell.headline
+    optional = {
+        "extrapolation": number(score.harder),
+        "solved": solved(cell.along),
+        "paper": number(score.published),
+    }
     return (
         cell.structure,
         number(score.mean),
-        span(score),
+        format_interval(score),
         percent(score.place),
         cell.verdict.word,
-        standing(cell).strip("()"),
-        *([number(score.harder)] if beyond else []),
-        *([solved(cell.along)] if climbs else []),
-        *([number(published)] if paper else []),
+        cell.standing,
+        *(optional[head] for head in extra),
     )
 
 
-def cost(card: Card, column: Column) -> Table:
-    """Return what the structures of a column cost, a row each."""
+def cost_table(card: Card, column: Column) -> Table:
+    """Return what the structures of a column cost, one row per structure."""
     heads = ("structure", "parameters", "FLOPs", "training", "seeds", "failed")
     rows = tuple(
         (
             cell.structure,
-            f"{cell.parameters:,}{aside(cell.budget_gap)}{moved(cell.width, cell.width_wished)}",
-            flops(cell.flops),
+            f"{cell.parameters:,}{aside(cell.budget_gap)}{width_note(cell.width, cell.width_wished)}",
+            format_flops(cell.flops),
             duration(cell.seconds),
             ", ".join(str(run.seed) for run in cell.done) or NOTHING,
             ", ".join(str(run.seed) for run in cell.failed) or NOTHING,
@@ -132,8 +134,8 @@ def cost(card: Card, column: Column) -> Table:
     return Table(f"{column.title}: cost", heads, rows)
 
 
-def others(card: Card, column: Column) -> Table:
-    """Return all metrics of a column, and what was measured: a row a metric, a column a structure."""
+def metrics_table(card: Card, column: Column) -> Table:
+    """Return all metrics and measurements of a column: one row per metric, one column per structure."""
     cells = [cell for name in card.structures if (cell := column.cell(name)) is not None]
     rows = [
         (
@@ -147,12 +149,12 @@ def others(card: Card, column: Column) -> Table:
     measured = sorted({name for cell in cells for name in cell.measured})
     rows += [(name, "", "", *(number(cell.measured.get(name)) for cell in cells)) for name in measured]
     heads = ("metric", "floor", "perfect", *(cell.structure for cell in cells))
-    rest = sorted({name for cell in cells for run in cell.done for name in run.unscored} - {column.metric})
-    why = tuple(text for cell in cells for text in lacking(cell, rest))
-    return Table(f"{column.title}: mean over seeds, and place", heads, tuple(rows), why)
+    missing = {name for cell in cells for run in cell.done for name in run.unscored} - {column.metric}
+    notes = tuple(text for cell in cells for text in missing_score_notes(cell, sorted(missing)))
+    return Table(f"{column.title}: mean over seeds, and normalised score", heads, tuple(rows), notes)
 
 
-def foot(card: Card) -> Iterator[str]:
+def rerun_commands(card: Card) -> Iterator[str]:
     """Yield the commands that make a card again."""
     for column in card.columns:
         yield from column.rebuild
@@ -160,19 +162,21 @@ def foot(card: Card) -> Iterator[str]:
 
 
 def placed(score: Score | None) -> str:
-    """Return a mean and its place."""
+    """Return a mean, followed by the same normalised."""
     if score is None:
         return NOTHING
     return number(score.mean) + ("" if score.place is None else f"  {percent(score.place)}")
 
 
-def span(score: Score) -> str:
-    """Return an interval, and what it is over."""
-    found = score.interval
-    return NOTHING if found is None else f"{number(found.low)} to {number(found.high)}, {found.over}"
+def format_interval(score: Score) -> str:
+    """Return an interval and its sample: seeds or items."""
+    interval = score.interval
+    if interval is None:
+        return NOTHING
+    return f"{number(interval.low)} to {number(interval.high)}, {interval.over}"
 
 
-def split(line: str) -> tuple[str, str]:
-    """Return what was left out, and why."""
-    what, _, why = line.partition(": ")
-    return what, why
+def split_reason(line: str) -> tuple[str, str]:
+    """Return the item that was left out, and the reason."""
+    item, _, reason = line.partition(": ")
+    return item, reason

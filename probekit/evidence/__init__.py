@@ -1,1 +1,1 @@
-"""Evidence is what results allow to be said: intervals, differences, certificates, conclusions."""
+"""Evidence is what results support: intervals, differences, certificates, verdicts, conclusions."""

@@ -1,8 +1,7 @@
-"""Certifying gathers the evidence that a probe is unambiguous, well-posed and focused."""
+"""Certification collects evidence that a probe is unambiguous, well-posed and focused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -11,9 +10,9 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find
 from probekit.catalog.registry import Registry
 from probekit.components import Component
-from probekit.evidence.focus import HALF, LOWEST, Control, controls
-from probekit.interfaces import Metric, Probe
-from probekit.items import batches
+from probekit.evidence.focus import HALF, LOWEST, ControlCheck, controls
+from probekit.evidence.item_checks import Check, check_items
+from probekit.interfaces import Metric
 from probekit.plain import plain, table
 from probekit.plans import size
 from probekit.plans.job import make_job
@@ -21,36 +20,32 @@ from probekit.plans.scale import at_scale, probe_at
 from probekit.plans.spec import make_spec
 from probekit.runs.question import observe_probe
 from probekit.runs.run import carry_out
-from probekit.scores.pictures import Strip, grid
-from probekit.scores.score import BATCH, closed_form, expected
+from probekit.scores.score import closed_form
 from probekit.storage.alike import ELSEWHERE
 from probekit.storage.behaviour import Numbers, difference
 from probekit.storage.result import Result, Scores
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from probekit.runs.sitting import Watch
 
 CERTIFICATE = "certificate.json"
 
 
-class Check(BaseModel):
-    """One thing looked at: whether it holds (None where it was not measured), and the evidence in words."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    holds: bool | None
-    evidence: str
-
-
 class Certificate(BaseModel):
-    """What was found of a probe at a scale; `counterexample` is the picture of the first failure, if any.
+    """The evidence about a probe at one scale.
 
-    version: the probe's. question: the numbers by which the probe is known, none in those of probekit 0.1; it
-    says nothing of a probe with others. first_steps: the numbers of each control that is a network.
+    Attributes:
+        probe: The probe as requested.
+        version: The probe's version.
+        question: Numbers that identify the probe's behaviour; empty in certificates of probekit 0.1. The
+            certificate holds for no probe with other numbers.
+        first_steps: The same for each control that is a network.
+        scale: The name of the scale.
+        items: How many items were checked.
+        checks: The checks.
+        counterexample: Path of a picture of the first item that fails, "" if none does.
+        networks: Scores of the controls that are networks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,30 +61,30 @@ class Certificate(BaseModel):
     networks: dict[str, Scores] = {}
 
     def __repr__(self) -> str:
-        """Say it in a line; `model_dump()` says all of it."""
+        """Return a summary in one line; `model_dump()` returns all of it."""
         return plain(f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>")
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        held = {True: "holds", False: "FAILS", None: "-"}
-        rows = [[check.name, held[check.holds], check.evidence] for check in self.checks]
+        words = {True: "holds", False: "FAILS", None: "-"}
+        rows = [[check.name, words[check.holds], check.evidence] for check in self.checks]
         return table(repr(self), ["check", "", "evidence"], rows)
 
     def certifies(self, question: Numbers) -> bool:
-        """Return whether it is of the probe that these numbers are of."""
+        """Tell whether the certificate is for the probe that has these numbers."""
         return bool(self.question) and not difference(self.question, question, ELSEWHERE)
 
     @property
     def passed(self) -> bool:
-        """Tell whether nothing that was measured failed."""
+        """Whether no check failed."""
         return all(check.holds is not False for check in self.checks)
 
 
 def certify(
     text: str,
     scale: str,
-    known: Registry,
+    registry: Registry,
     store: Store,
     *,
     items: int = 10_000,
@@ -97,120 +92,69 @@ def certify(
     device: str | None = None,
     watch: Watch | None = None,
 ) -> Certificate:
-    """Look at a probe: `items` of its training split for the first checks, its controls for the last.
+    """Check a probe at a scale and store the certificate, with a picture of the first item that fails.
 
-    focus: fit the controls too, networks among them; they are trained like any structure and kept in the
-    store. The certificate and, where an item fails, its picture are written into the store. Raises UsageError
-    for an unknown probe, parameter or scale, StoreError where the store cannot be written.
+    Args:
+        text: The probe as typed.
+        scale: The name of the scale.
+        registry: The installed components.
+        store: Where the certificate, and the runs of the controls, are stored.
+        items: How many items of the training split to check.
+        focus: Fit the controls too. Networks among them are trained as any structure is.
+        device: Where the networks are trained.
+        watch: Receives progress events.
+
+    Raises:
+        UsageError: The probe, a parameter or the scale is unknown.
+        StoreError: The store cannot be written.
     """
-    tell = watch or (lambda stage, row: None)
-    asked = parse_term(text)
-    has_length = find("probe", asked.name, known).accepts("train")
-    longer = {"train": items} if has_length and "train" not in dict(asked.params) else {}
-    _, source = at_scale(text, scale, known, **longer)
+    watch = watch or (lambda stage, row: None)
+    term = parse_term(text)
+    has_length = find("probe", term.name, registry).accepts("train")
+    train_length = {"train": items} if has_length and "train" not in dict(term.params) else {}
+    _, source = at_scale(text, scale, registry, **train_length)
     probe = size.made(source)
     size.held(f"certifying {text}", size.of_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
-    checks, picture = examine(probe, items, tell)
+    checks, picture = check_items(probe, items, watch)
     networks: dict[str, Result] = {}
     if focus:
-        check, networks = focused(text, scale, known, store, device, tell)
+        check, networks = check_controls(text, scale, registry, store, device, watch)
         checks.append(check)
     else:
         checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
-    at = at_scale(text, scale, known)[1]
+    source = at_scale(text, scale, registry)[1]
     folder = store.loose(f"certificate-{text}-{scale}")
-    where = ""
+    counterexample = ""
     if picture:
         folder.write("counterexample.png", picture)
-        where = str(folder.path / "counterexample.png")
-    found = Certificate(
+        counterexample = str(folder.path / "counterexample.png")
+    certificate = Certificate(
         probe=text,
         version=probe.version,
-        question=observe_probe(at.target, at.text, at.make()),
+        question=observe_probe(source.target, source.text, source.make()),
         scale=scale,
         items=items,
         checks=tuple(checks),
-        counterexample=where,
+        counterexample=counterexample,
         networks={title: result.metrics for title, result in networks.items()},
         first_steps={title: result.behaviour.training for title, result in networks.items()},
     )
-    folder.write_json(CERTIFICATE, found.model_dump(mode="json"))
-    return found
+    folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
+    return certificate
 
 
-def examine(probe: Probe, items: int, tell: Watch) -> tuple[list[Check], bytes]:
-    """Check item by item that the label is the only one and the oracle's; return checks and a picture.
-
-    A probe that can prove from an input that it has one label has `certified(inputs) -> {rule: (batch,)
-    bool}`; one that can say what its inputs contain has `contents(inputs, targets) -> {what: (batch,)
-    numbers}`; one that may leave something to be guessed has `ceiling(inputs) -> (batch,)`, the score of the
-    headline metric, a share, that the best guesses reach on the average. The picture is PNG bytes, empty
-    where nothing failed.
-    """
-    import torch
-
-    data = probe.data("train", 0)
-    count = min(items, len(data))
-    proof: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
-    contents: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
-    ceiling: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
-    unproved: dict[str, int] = {}
-    best: list[Tensor] = []
-    held: dict[str, list[Tensor]] = {}
-    wrong = 0
-    picture = b""
-    for indices, inputs, targets in batches(data, count, BATCH):
-        answers = probe.oracle(inputs)
-        missed = (answers != targets).flatten(1).any(1)
-        failed = missed.clone()
-        for rule, holds in (proof(inputs) if proof else {}).items():
-            unproved[rule] = unproved.get(rule, 0) + int((~holds).sum())
-            failed |= ~holds
-        for what, values in (contents(inputs, targets) if contents else {}).items():
-            held.setdefault(what, []).append(values)
-        if ceiling:
-            best.append(ceiling(inputs))
-        wrong += int(missed.sum())
-        if not picture and bool(failed.any()):
-            first = int((missed if bool(missed.any()) else failed).int().argmax())
-            picture = counterexample(indices[first], inputs[first], targets[first], answers[first])
-        tell("examine", {"step": indices.stop, "steps": count})
-    checks = []
-    if proof:
-        rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
-        checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
-    exact = f"the oracle is exact on {count - wrong:,} of {count:,}"
-    if (share := expected(best)) is not None:
-        exact += f"; the best of solvers expects {share:.2%} in {probe.metrics[0].name}"
-    checks.append(Check(name="well-posed", holds=wrong == 0, evidence=exact))
-    spread = {what: torch.cat(parts).double() for what, parts in held.items()}
-    if spread:
-        said = [
-            f"{what} {v.mean():.3g} ({v.min():.3g} to {v.max():.3g})"
-            if v.isfinite().all()
-            else f"{what}, which is not finite for {int((~v.isfinite()).sum()):,}"
-            for what, v in spread.items()
-        ]
-        checks.append(Check(name="simple", holds=None, evidence="an input holds " + ", ".join(said)))
-    return checks, picture
-
-
-def counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -> bytes:
-    """Draw an item that failed: PNG bytes."""
-    strip = Strip(f"item {index}", (inputs, target, answer, answer - target))
-    heads = ("input", "label", "the oracle's reading", "difference")
-    return grid("A label that the input does not decide", heads, [strip], frozenset({"difference"}))
-
-
-def focused(
-    text: str, scale: str, known: Registry, store: Store, device: str | None, tell: Watch
+def check_controls(
+    text: str, scale: str, registry: Registry, store: Store, device: str | None, watch: Watch
 ) -> tuple[Check, dict[str, Result]]:
-    """Fit the controls and check that none comes near perfect; return the runs of the networks among them.
+    """Fit the controls and check that none comes near a perfect score.
 
-    The metric is the probe's `focus`, by default its headline.
+    The metric is the probe's `focus`, by default its headline metric.
+
+    Returns:
+        The check, and the results of the controls that are networks, by name.
     """
-    probe = probe_at(text, scale, known)
+    probe = probe_at(text, scale, registry)
     train, test = probe.data("train", 0), probe.data("test", 0)
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
@@ -223,27 +167,28 @@ def focused(
         component = Component(
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
         )
-        with_control = known.with_components(component)
+        with_control = registry.with_components(component)
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
-        outcome = carry_out(job, with_control, device=device, store=store, watch=tell)
+        outcome = carry_out(job, with_control, device=device, store=store, watch=watch)
         networks[title] = outcome.result
-    found = controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
+    judged = controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
     parts = [
-        f"{what} at most {most:.0%}: " + ", ".join(f"{title} {placed(found[title])}" for title in several)
-        for what, most, several in (
-            ("in closed form, from chance,", HALF, closed),
-            ("networks, from the floor,", LOWEST, networks),
+        f"{group} at most {limit:.0%}: "
+        + ", ".join(f"{title} {format_control(judged[title])}" for title in titles)
+        for group, limit, titles in (
+            ("closed-form controls, from chance,", HALF, closed),
+            ("network controls, from the floor,", LOWEST, networks),
         )
-        if several
+        if titles
     ]
     check = Check(
         name="focused",
-        holds=all(control.holds for control in found.values()),
-        evidence=f"place of the controls (and their score) in {name}; {'; '.join(parts)}",
+        holds=all(control.holds for control in judged.values()),
+        evidence=f"normalised score (and score) of the controls in {name}; {'; '.join(parts)}",
     )
     return check, networks
 
 
-def placed(control: Control) -> str:
-    """Return a place and its score for people."""
+def format_control(control: ControlCheck) -> str:
+    """Return a control's normalised score, followed by its score."""
     return "-" if control.at is None else f"{control.at:z.0%} ({control.score:.3f})"

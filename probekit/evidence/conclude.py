@@ -1,4 +1,4 @@
-"""Concluding sets scores by row, metric and seed beside what was published: their order, and the claims."""
+"""Conclusions: do the order of published rows, and the claims drawn from them, hold here?"""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.compare import separable, width
+from probekit.evidence.significance import is_separable, noise_margin
 from probekit.interfaces import Claim, Metric
 from probekit.plans.finite import finite
 from probekit.scores.interval import Interval, of_mean
 
 POINT, TENTH = 0.01, 0.1
 
-Found = Mapping[str, Mapping[str, Mapping[int, float]]]
+RowScores = Mapping[str, Mapping[str, Mapping[int, float]]]
 """Scores by row, metric and seed."""
-Verdict = Literal["holds", "does not hold", "within the noise", "no number", "not run"]
+ClaimVerdict = Literal["holds", "does not hold", "within the noise", "no number", "not run"]
 
 
 class Order(BaseModel):
-    """Kendall's tau between the published order and ours.
+    """The published order of rows compared with ours, by Kendall's tau.
 
-    pairs: those far enough apart as published, better row first, both run; turned: those of them that come
-    the other way round here, and beyond: those of these that the scale's noise between seeds, where it was
-    measured, does not explain. interval: of tau over seeds; None for one seed.
+    Attributes:
+        metric: The metric that orders the rows.
+        tau: Kendall's tau, None without pairs.
+        interval: 95 % interval of tau over seeds, None for one seed.
+        pairs: Pairs of rows that were run and whose published scores are far enough apart, better row first.
+        turned: Pairs whose order is reversed here.
+        beyond: Reversed pairs that the scale's noise does not explain; None if it was not measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,78 +45,94 @@ class Order(BaseModel):
 
 
 class Conclusion(BaseModel):
-    """A claim of the source, and whether it holds here; margin: positive where it does, mean over seeds.
+    """A claim of the paper, and whether it holds here.
 
-    interval: of the margin over seeds; None for one seed. within: how far the scale's noise carries the
-    margin of one seed; None for several, or where it was not measured.
+    Attributes:
+        text: The claim.
+        verdict: Whether it holds.
+        margin: Mean over seeds, positive where the claim holds.
+        interval: 95 % interval of the margin over seeds, None for one seed.
+        within: How far the scale's noise moves the margin of one seed; None for several seeds, or if the
+            noise was not measured.
+        seeds: How many seeds were judged.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    verdict: Verdict
+    verdict: ClaimVerdict
     margin: float | None
     interval: Interval | None
     within: float | None
     seeds: int
 
 
-def order(metric: Metric, published: Mapping[str, float], found: Found, noise: float | None) -> Order:
-    """Compare the order of rows by a metric, over the pairs whose published scores are apart.
+def compare_order(
+    metric: Metric, published: Mapping[str, float], scores: RowScores, noise: float | None
+) -> Order:
+    """Compare the order of rows, over the pairs whose published scores are far enough apart.
 
-    Apart is more than one point where higher is better, and more than a tenth of the worse where lower is.
-    published: by row. noise: between seeds, of the metric; None where it was not measured.
+    That is more than one point if higher is better, and more than a tenth of the worse if lower is.
+
+    Args:
+        metric: The metric that orders the rows.
+        published: Published scores by row.
+        scores: Our scores.
+        noise: The metric's noise between seeds, None if it was not measured.
     """
     sign = 1 if metric.better == "higher" else -1
-    ours = {name: found[name][metric.name] for name in published if found.get(name, {}).get(metric.name)}
+    ours = {name: scores[name][metric.name] for name in published if scores.get(name, {}).get(metric.name)}
 
-    def apart(one: str, other: str) -> bool:
-        gap = abs(published[one] - published[other])
-        return gap > (POINT if sign > 0 else TENTH * max(published[one], published[other]))
+    def is_apart(first: str, second: str) -> bool:
+        gap = abs(published[first] - published[second])
+        return gap > (POINT if sign > 0 else TENTH * max(published[first], published[second]))
 
-    def tau(score: Mapping[str, float]) -> float:
-        gaps = [sign * (score[one] - score[other]) for one, other in pairs]
+    def kendall_tau(score: Mapping[str, float]) -> float:
+        gaps = [sign * (score[better] - score[worse]) for better, worse in pairs]
         return (sum(gap > 0 for gap in gaps) - sum(gap < 0 for gap in gaps)) / len(pairs)
 
     pairs = [
-        (one, other)
+        (better, worse)
         for pair in combinations(ours, 2)
-        if apart(*pair)
-        for one, other in [sorted(pair, key=lambda name: -sign * published[name])]
+        if is_apart(*pair)
+        for better, worse in [sorted(pair, key=lambda name: -sign * published[name])]
     ]
-    means = {name: mean(scores.values()) for name, scores in ours.items()}
-    turned = tuple((one, other) for one, other in pairs if sign * (means[one] - means[other]) <= 0)
-    seeds = sorted(set.intersection(*(set(scores) for scores in ours.values()))) if pairs else []
-    taus = [tau({name: ours[name][seed] for name in ours}) for seed in seeds]
+    means = {name: mean(by_seed.values()) for name, by_seed in ours.items()}
+    turned = tuple((better, worse) for better, worse in pairs if sign * (means[better] - means[worse]) <= 0)
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in ours.values()))) if pairs else []
+    taus = [kendall_tau({name: ours[name][seed] for name in ours}) for seed in seeds]
     return Order(
         metric=metric.name,
-        tau=tau(means) if pairs else None,
+        tau=kendall_tau(means) if pairs else None,
         interval=of_mean(taus, "seeds", (-1.0, 1.0)),
         pairs=tuple(pairs),
         turned=turned,
         beyond=None
         if noise is None
-        else tuple(pair for pair in turned if separable(ours[pair[0]], ours[pair[1]], noise)),
+        else tuple(pair for pair in turned if is_separable(ours[pair[0]], ours[pair[1]], noise)),
     )
 
 
-def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclusion:
+def judge_claim(claim: Claim, scores: RowScores, noise: Mapping[str, float]) -> Conclusion:
     """Judge a claim by its margin, seed by seed.
 
-    It holds, or does not, where the whole interval over seeds says so. Of one seed the margin must exceed
-    what the scale's noise makes of it: the shift of the margin as each score moves by its noise, summed in
-    squares, times Student's t of comparisons. Where none of its scores has a noise, the sign alone decides.
-    A seed whose margin is not finite, or divides by zero, is not judged; where none is left there is no
-    number.
-    noise: between seeds, by metric.
+    With several seeds, the claim holds, or does not, if the whole interval says so. With one seed, the margin
+    must exceed the scale's noise: the change of the margin as each score moves by its noise, summed in
+    squares, times Student's t. If no score has a noise, the sign alone decides. Seeds whose margin is not
+    finite, or divides by zero, do not count.
+
+    Args:
+        claim: The claim.
+        scores: Our scores.
+        noise: Noise between seeds, by metric.
     """
-    seeds = sorted({seed for row in found.values() for scores in row.values() for seed in scores})
-    judged, margins, wild = [], [], 0
+    seeds = sorted({seed for row in scores.values() for by_seed in row.values() for seed in by_seed})
+    judged, margins, invalid = [], [], 0
     for seed in seeds:
         rows = {
-            name: scored
-            for name, row in found.items()
-            if (scored := {metric: scores[seed] for metric, scores in row.items() if seed in scores})
+            name: seed_scores
+            for name, row in scores.items()
+            if (seed_scores := {metric: values[seed] for metric, values in row.items() if seed in values})
         }
         try:
             margin = finite(claim.margin(rows))
@@ -121,18 +141,18 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
         except ArithmeticError:
             margin = None
         if margin is None:
-            wild += 1
+            invalid += 1
         else:
             margins.append(margin)
             judged.append(rows)
     if not margins:
-        none: Verdict = "no number" if wild else "not run"
-        return Conclusion(text=claim.text, verdict=none, margin=None, interval=None, within=None, seeds=0)
+        verdict: ClaimVerdict = "no number" if invalid else "not run"
+        return Conclusion(text=claim.text, verdict=verdict, margin=None, interval=None, within=None, seeds=0)
     interval = of_mean(margins, "seeds")
-    half = 0.0 if interval else width(shift(claim, judged[0], noise))
+    half = 0.0 if interval else noise_margin(margin_noise(claim, judged[0], noise))
     within = finite(half) or None
     low, high = (interval.low, interval.high) if interval else (margins[0] - half, margins[0] + half)
-    verdict: Verdict = "holds" if low > 0 else "does not hold" if high < 0 else "within the noise"
+    verdict = "holds" if low > 0 else "does not hold" if high < 0 else "within the noise"
     return Conclusion(
         text=claim.text,
         verdict=verdict,
@@ -143,21 +163,21 @@ def conclusion(claim: Claim, found: Found, noise: Mapping[str, float]) -> Conclu
     )
 
 
-def shift(claim: Claim, rows: Mapping[str, Mapping[str, float]], noise: Mapping[str, float]) -> float:
-    """Return by how much a margin varies as each score of one seed varies by its noise, or infinity."""
+def margin_noise(claim: Claim, rows: Mapping[str, Mapping[str, float]], noise: Mapping[str, float]) -> float:
+    """Return how much the margin of one seed varies as each score varies by its noise; maybe infinity."""
     margin = claim.margin(rows)
 
-    def moved(name: str, metric: str, by: float) -> float:
+    def margin_change(name: str, metric: str, step: float) -> float:
         scores = rows[name]
         try:
-            there = claim.margin({**rows, name: {**scores, metric: scores[metric] + by}})
+            new_margin = claim.margin({**rows, name: {**scores, metric: scores[metric] + step}})
         except ArithmeticError:
             return inf
-        return inf if finite(there) is None else abs(there - margin)
+        return inf if finite(new_margin) is None else abs(new_margin - margin)
 
     return hypot(
         *(
-            max(moved(name, metric, noise[metric]), moved(name, metric, -noise[metric]))
+            max(margin_change(name, metric, noise[metric]), margin_change(name, metric, -noise[metric]))
             for name, scores in rows.items()
             for metric in scores.keys() & noise.keys()
         )

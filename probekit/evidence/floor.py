@@ -1,4 +1,4 @@
-"""A floor is what the best control scores, told of runs that are set side by side: one number, or none."""
+"""Bounds that runs of one column agree on: the floor, each control's score, and the ceiling."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from math import isclose
 from statistics import mean
 
 from probekit.interfaces import Metric
-from probekit.scores.score import better
+from probekit.scores.score import better_score
 from probekit.storage.result import Result, Scores
 
-MISSING: Mapping[str, Scores] = {}
-SHOWN = 1e-4
-"""How far numbers may be apart that tables show alike."""
+NO_NETWORKS: Mapping[str, Scores] = {}
+TOLERANCE = 1e-4
+"""Relative difference below which tables show two numbers alike."""
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """What runs say of one bound; value: the mean over their seeds, each counted once.
+class Bound:
+    """One bound, such as the floor, as several runs state it.
 
-    None where they say nothing, or where runs of one seed disagree: such were not put to the same data.
-    low, high: the least and the greatest that any of them says.
+    Attributes:
+        value: Mean over seeds, each seed counted once. None if no run states it, or if runs of one seed
+            disagree, because such runs did not have the same data.
+        low: The least value that any run states.
+        high: The greatest value that any run states.
+        agreed: Whether runs of one seed agree.
     """
 
     value: float | None = None
@@ -30,56 +34,63 @@ class Floor:
     high: float = 0.0
     agreed: bool = True
 
-    def cautions(self, what: str) -> Iterator[str]:
-        """Yield what must be known before the number is read."""
+    def list_cautions(self, name: str) -> Iterator[str]:
+        """Yield warnings for readers of the number; name: what the bound is called."""
         ends = f"{self.low:.4f} to {self.high:.4f}"
         if not self.agreed:
             yield (
-                f"The runs disagree about the {what}, {ends} for one seed, as runs of different environments"
-                " may: none is stated, and no place is drawn from it."
+                f"The runs disagree about the {name}: {ends} for one seed, which can happen in different "
+                "environments. No value is stated, and scores are not normalised by it."
             )
-        elif not alike(self.low, self.high):
-            yield f"The {what} is the mean over the seeds; by seed it is {ends}."
+        elif not is_shown_alike(self.low, self.high):
+            yield f"The {name} is the mean over the seeds; by seed it is {ends}."
 
 
-def common(said: Iterable[tuple[int, float | None]]) -> Floor:
-    """Return what runs have in common, given the seed of each and what it says, or None."""
+def find_bound(statements: Iterable[tuple[int, float | None]]) -> Bound:
+    """Return the bound on which runs agree, given (seed, value or None) of each run."""
     by_seed: dict[int, list[float]] = defaultdict(list)
-    for seed, value in said:
+    for seed, value in statements:
         if value is not None:
             by_seed[seed].append(value)
     if not by_seed:
-        return Floor()
-    every = [value for several in by_seed.values() for value in several]
-    agreed = all(alike(min(several), max(several)) for several in by_seed.values())
-    value = mean(several[0] for several in by_seed.values()) if agreed else None
-    return Floor(value, min(every), max(every), agreed)
+        return Bound()
+    all_values = [value for values in by_seed.values() for value in values]
+    agreed = all(is_shown_alike(min(values), max(values)) for values in by_seed.values())
+    average = mean(values[0] for values in by_seed.values()) if agreed else None
+    return Bound(average, min(all_values), max(all_values), agreed)
 
 
-def floor(results: Sequence[Result], metric: Metric, networks: Mapping[str, Scores] = MISSING) -> Floor:
-    """Return the floor of a metric: the best of the closed-form controls, as runs have it in common, and of
-    the networks, given what these score by metric."""
-    found = common((result.plan.seed, result.floors.get(metric.name)) for result in results)
-    best = found.value
-    for scores in networks.values() if found.agreed else ():
-        best = better(metric, best, scores.get(metric.name))
-    return replace(found, value=best)
+def find_floor(
+    results: Sequence[Result], metric: Metric, networks: Mapping[str, Scores] = NO_NETWORKS
+) -> Bound:
+    """Return the floor of a metric: the best score of all controls.
+
+    Args:
+        results: Runs, which state the best of the closed-form controls.
+        metric: The metric.
+        networks: Scores of the controls that are networks, by control and metric.
+    """
+    bound = find_bound((result.plan.seed, result.floors.get(metric.name)) for result in results)
+    best = bound.value
+    for scores in networks.values() if bound.agreed else ():
+        best = better_score(metric, best, scores.get(metric.name))
+    return replace(bound, value=best)
 
 
-def controls(results: Sequence[Result], metric: str) -> dict[str, Floor]:
-    """Return by name what the closed-form controls score in a metric, as runs have it in common."""
+def find_controls(results: Sequence[Result], metric: str) -> dict[str, Bound]:
+    """Return the scores of the closed-form controls in a metric, by name."""
     names = dict.fromkeys(name for result in results for name in result.controls)
     return {
-        name: common((result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results)
+        name: find_bound((result.plan.seed, result.controls.get(name, {}).get(metric)) for result in results)
         for name in names
     }
 
 
-def ceiling(results: Sequence[Result]) -> Floor:
-    """Return the ceiling that runs have in common."""
-    return common((result.plan.seed, result.ceiling) for result in results)
+def find_ceiling(results: Sequence[Result]) -> Bound:
+    """Return the ceiling of the headline metric."""
+    return find_bound((result.plan.seed, result.ceiling) for result in results)
 
 
-def alike(one: float, other: float) -> bool:
-    """Tell whether two numbers would be shown alike."""
-    return isclose(one, other, rel_tol=SHOWN, abs_tol=SHOWN / 10)
+def is_shown_alike(first: float, second: float) -> bool:
+    """Tell whether a table would show two numbers alike."""
+    return isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE / 10)

@@ -1,4 +1,4 @@
-"""Focus is how far solvers that lack the property come, each held to the floor or to chance."""
+"""Focus: how far do solvers that lack the property come, measured from chance or from the floor?"""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from probekit.interfaces import Metric
-from probekit.scores.score import better
+from probekit.scores.score import better_score
 from probekit.storage.result import place
 
 LOWEST = 0.25
-"""The place up to which a network may come that lacks the property: the rest of the way is the property's."""
+"""Greatest normalised score of a network without the property; the rest needs the property."""
 HALF = 0.5
-"""How much of the way from chance to perfect the floor may take, so that a range is left to tell apart."""
+"""Greatest share of the range from chance to perfect that the floor may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """A control's score and place, None where it has none, and the place up to which it may come."""
+class ControlCheck:
+    """A control's score, its normalised score, and the greatest normalised score that is allowed.
+
+    `score` and `at` are None where the control has none.
+    """
 
     score: float | None
     at: float | None
@@ -25,32 +28,37 @@ class Control:
 
     @property
     def holds(self) -> bool:
-        """Tell whether it stays where it may be."""
+        """Whether the normalised score is as low as it must be."""
         return self.at is not None and self.at <= self.most
 
 
 def controls(
     metric: Metric, closed: Mapping[str, float | None], networks: Mapping[str, float | None]
-) -> dict[str, Control]:
-    """Place the controls of a probe, given their scores by name.
+) -> dict[str, ControlCheck]:
+    """Judge the controls of a probe.
 
-    The floor, from which networks are placed as on a card, is the best of the closed-form controls. These are
-    placed from chance, or from the weakest of them where a metric states none: so one that solves the task is
-    seen, and does not merely raise the floor.
+    Networks are measured from the floor, as on a card: the best of the closed-form controls. Closed-form
+    controls are measured from chance, or from the weakest of them if the metric states no chance, so that one
+    that solves the task is noticed and does not merely raise the floor.
+
+    Args:
+        metric: The metric of the scores.
+        closed: Scores of the closed-form controls by name.
+        networks: Scores of the controls that are networks by name.
     """
     scores = [score for score in closed.values() if score is not None]
     floor: float | None = None
     for score in scores:
-        floor = better(metric, floor, score)
+        floor = better_score(metric, floor, score)
     weakest = max(scores, default=None) if metric.better == "lower" else min(scores, default=None)
     base = weakest if metric.chance is None else metric.chance
     return {
-        name: Control(score, reached(score, start, metric.perfect), most)
-        for several, start, most in ((closed, base, HALF), (networks, floor, LOWEST))
-        for name, score in several.items()
+        name: ControlCheck(score, reached(score, start, metric.perfect), limit)
+        for group, start, limit in ((closed, base, HALF), (networks, floor, LOWEST))
+        for name, score in group.items()
     }
 
 
 def reached(value: float | None, floor: float | None, perfect: float) -> float | None:
-    """Return the place of a control; a perfect floor leaves no room below it."""
+    """Return a control's normalised score; 1 if the floor is already perfect."""
     return 1.0 if value is not None and floor == perfect else place(value, floor, perfect)

@@ -1,4 +1,4 @@
-"""Reproducing sets published tables beside what was found: the numbers, the order, the conclusions."""
+"""Reproduction compares published tables with our runs: the numbers, the order, the conclusions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probekit.catalog.grammar import Term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
 from probekit.errors import UsageError, did_you_mean
-from probekit.evidence.conclude import Conclusion, Order, conclusion, order
+from probekit.evidence.conclude import Conclusion, Order, compare_order, judge_claim
 from probekit.interfaces import Claim, Metric, Published
 from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
@@ -30,7 +30,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A published table: its probe's name, its rows, the claims drawn from it, and the probe's headline."""
+    """A published table: its name, its probe's name, its rows and claims, and the probe's headline metric."""
 
     name: str
     probe: str
@@ -39,14 +39,26 @@ class Source:
     headline: Metric
 
     def rank(self, row: str) -> float:
-        """Return the more the worse a row's published headline is; a row without one is last."""
-        scores = {one.name: one.scores.get(self.headline.name) for one in self.rows}
+        """Return a number that grows with how bad a row's published headline is; infinity without one."""
+        scores = {published.name: published.scores.get(self.headline.name) for published in self.rows}
         score = scores[row]
         return inf if score is None else score if self.headline.better == "lower" else -score
 
 
-class Line(BaseModel):
-    """One row: what was published, and by metric and seed what was found; seconds: of training, mean."""
+class ReproducedRow(BaseModel):
+    """One row of a published table, and our runs of it.
+
+    Attributes:
+        name: The row's name as printed.
+        probe: The probe as requested.
+        structure: The structure as requested.
+        published_parameters: Parameters according to the paper.
+        parameters: Parameters of our network.
+        published: Published scores by metric.
+        found: Our scores by metric and seed.
+        failed: Seeds that failed.
+        seconds: Mean training time of the scored seeds, None without one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,13 +73,24 @@ class Line(BaseModel):
     seconds: float | None
 
     def mean(self, metric: str) -> float | None:
-        """Return the mean over seeds, None where no seed was scored."""
+        """Return the mean over seeds, None if no seed was scored."""
         scores = self.found.get(metric, {})
         return mean(scores.values()) if scores else None
 
 
 class Reproduction(BaseModel):
-    """A published table beside ours, at one scale; metrics: as published, the headline among them."""
+    """A published table compared with our runs at one scale.
+
+    Attributes:
+        name: The table's name.
+        scale: The scale of our runs.
+        headline: The metric that orders the rows.
+        metrics: The published metrics, the headline among them.
+        lines: The rows.
+        order: The published order of rows compared with ours.
+        conclusions: The paper's claims, and whether they hold.
+        environments: Where our runs were made.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,23 +98,27 @@ class Reproduction(BaseModel):
     scale: str
     headline: str
     metrics: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ReproducedRow, ...]
     order: Order
     conclusions: tuple[Conclusion, ...]
     environments: tuple[Environment, ...]
 
 
-def sources(known: Registry, names: Sequence[str]) -> list[Source]:
-    """Return the published tables of these names, or all; raises UsageError for one that no probe has."""
-    found: dict[str, Source] = {}
-    for component in known.components("probe"):
-        probe = part("probe", Term(component.name), known)
+def sources(registry: Registry, names: Sequence[str]) -> list[Source]:
+    """Return the published tables of these names, or all of them if no name is given.
+
+    Raises:
+        UsageError: No installed probe has a table of that name.
+    """
+    tables: dict[str, Source] = {}
+    for component in registry.components("probe"):
+        probe = part("probe", Term(component.name), registry)
         published: tuple[Published, ...] = getattr(probe.target, "published", ())
         claims: tuple[Claim, ...] = getattr(probe.target, "claims", ())
         headline = probe.make().metrics[0] if published else None
         for table in dict.fromkeys(row.table for row in published):
             assert headline is not None
-            found[table] = Source(
+            tables[table] = Source(
                 table,
                 component.name,
                 tuple(row for row in published if row.table == table),
@@ -99,13 +126,13 @@ def sources(known: Registry, names: Sequence[str]) -> list[Source]:
                 headline,
             )
     for name in names:
-        if name not in found:
-            raise UsageError(f"the table {name!r}", "no probe has it", did_you_mean(name, found))
-    return [found[name] for name in (names or sorted(found))]
+        if name not in tables:
+            raise UsageError(f"the table {name!r}", "no probe has it", did_you_mean(name, tables))
+    return [tables[name] for name in (names or sorted(tables))]
 
 
 def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
-    """Return what is to be run, by row, of seed 0; at the published scale rows have their published width."""
+    """Return what to run for seed 0, by row; at the published scale a row has its published width."""
     return {
         row.name: make_spec(
             probe=str(Term(source.probe, tuple(sorted(row.probe.items())))),
@@ -121,54 +148,61 @@ def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
 def reproduced(
     source: Source, scale: str, plans: Mapping[Place, Plan], results: Mapping[Place, Result]
 ) -> Reproduction:
-    """Set a published table beside results; those that are missing are left open.
+    """Compare a published table with our results.
 
-    Raises ValueError where a result is of another source or version of the probe, or scale, than its plan.
+    Args:
+        source: The published table.
+        scale: The scale of the results.
+        plans: The plan of each row and seed.
+        results: The results; missing ones are left open.
+
+    Raises:
+        ValueError: A result is of other code or another version of the probe, or of another scale.
     """
-    rows: dict[str, list[Result]] = defaultdict(list)
+    by_row: dict[str, list[Result]] = defaultdict(list)
     for (row, seed), result in results.items():
-        rows[row].append(result)
+        by_row[row].append(result)
         if result.plan.question[1:] != plans[row, seed].question[1:]:
-            raise ValueError("results of another version of the probe, or scale, stand in no such table")
-    if any(len(group_alike(row, asks_alike)) > 1 for row in rows.values()):
-        raise ValueError("results of other code of the probe stand in no such table")
-    lines = tuple(line(row, plans, results) for row in source.rows)
+            raise ValueError("a result is of another version of the probe, or another scale, than its plan")
+    if any(len(group_alike(row, asks_alike)) > 1 for row in by_row.values()):
+        raise ValueError("the results of one row are of different code of the probe")
+    rows = tuple(gather_row(row, plans, results) for row in source.rows)
     noise = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline
     published = {row.name: row.scores[headline.name] for row in source.rows if headline.name in row.scores}
-    found = {line.name: line.found for line in lines}
+    scores = {row.name: row.found for row in rows}
     done = [result for result in results.values() if result.status == "done"]
     return Reproduction(
         name=source.name,
         scale=scale,
         headline=headline.name,
         metrics=tuple(dict.fromkeys(metric for row in source.rows for metric in row.scores)),
-        lines=lines,
-        order=order(headline, published, found, noise.get(headline.name)),
-        conclusions=tuple(conclusion(claim, found, noise) for claim in source.claims),
+        lines=rows,
+        order=compare_order(headline, published, scores, noise.get(headline.name)),
+        conclusions=tuple(judge_claim(claim, scores, noise) for claim in source.claims),
         environments=tuple(dict.fromkeys(result.environment for result in done)),
     )
 
 
-def line(row: Published, plans: Mapping[Place, Plan], results: Mapping[Place, Result]) -> Line:
-    """Gather the seeds of one row."""
-    own = {seed: result for (name, seed), result in results.items() if name == row.name}
-    found: dict[str, dict[int, float]] = {}
-    for seed, result in own.items():
+def gather_row(row: Published, plans: Mapping[Place, Plan], results: Mapping[Place, Result]) -> ReproducedRow:
+    """Collect the seeds of one row."""
+    by_seed = {seed: result for (name, seed), result in results.items() if name == row.name}
+    all_scores: dict[str, dict[int, float]] = {}
+    for seed, result in by_seed.items():
         scores = {**result.metrics, **{TRAIN + name: score for name, score in result.train.items()}}
         for metric, score in scores.items():
             if score is not None:
-                found.setdefault(metric, {})[seed] = score
+                all_scores.setdefault(metric, {})[seed] = score
     plan = next(plan for (name, _), plan in plans.items() if name == row.name)
-    seconds = [result.seconds for result in own.values() if result.status == "done"]
-    return Line(
+    seconds = [result.seconds for result in by_seed.values() if result.status == "done"]
+    return ReproducedRow(
         name=row.name,
         probe=plan.spec.probe,
         structure=plan.spec.structure,
         published_parameters=row.parameters,
         parameters=plan.parameters,
         published=dict(row.scores),
-        found=found,
-        failed=tuple(seed for seed, result in own.items() if result.status == "failed"),
+        found=all_scores,
+        failed=tuple(seed for seed, result in by_seed.items() if result.status == "failed"),
         seconds=mean(seconds) if seconds else None,
     )

@@ -1,4 +1,4 @@
-"""A verdict is what scores let one say of a property: a word of one ladder, and why."""
+"""A verdict says whether scores show that a structure has a property, and why."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.compare import FREEDOM, SEEDS
+from probekit.evidence.significance import FREEDOM, MIN_SEEDS
 from probekit.interfaces import Metric
-from probekit.scores.interval import Interval, kept, quantile
+from probekit.scores.interval import Interval, clip_interval, quantile
 from probekit.storage.result import place
 
 Word = Literal["has it", "partly", "fits, does not generalise", "did not fit", "undecided", "not measured"]
 HAS, PARTLY = 0.9, 0.25
-"""From here on nine tenths of what the best control gets wrong are right; up to here a network may come that
-lacks the property (see probekit.evidence.focus)."""
+"""Normalised scores. From the first on, the structure gets right nine tenths of what the best control gets
+wrong. Up to the second, a network may come without the property (see probekit.evidence.focus)."""
 FITS = 0.5
-"""Half of the way on the training items: below it, how the rest is answered tells nothing of the property."""
+"""Normalised training score below which the test score says nothing about the property."""
 EXACT, BROKEN = 1e-6, 0.1
-"""Equivariance errors, of the output's deviation: below the first there is none but rounding; above the
-second the answer does not move with the input."""
+"""Equivariance errors, relative to the output's standard deviation: below the first, only rounding errors;
+above the second, the output does not move with the input."""
 NEAR = 3.0
-"""The radius in positions of the patch that controls see: what looks no further is no more than one."""
+"""Radius, in positions, of the patch that controls see; a network that looks no further is no better."""
 
 
 class Verdict(BaseModel):
-    """What is said of one structure on one probe.
+    """The verdict on one structure and one probe.
 
-    why: a clause, "" where the word says all. measured: what a measurement says of the same property, ""
-    where there is none; contradicted: whether that is another thing.
+    Attributes:
+        word: The verdict.
+        why: The reason as a clause, "" if the word says it all.
+        measured: What a measurement says about the same property, "" without one.
+        contradicted: Whether the measurement contradicts the verdict.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,61 +45,78 @@ class Verdict(BaseModel):
     contradicted: bool = False
 
     def __str__(self) -> str:
-        """Say it in a line."""
-        beside = f"; {'BUT ' if self.contradicted else ''}measured: {self.measured}" if self.measured else ""
-        return f"{self.word}{f' ({self.why})' if self.why else ''}{beside}"
+        """Return the verdict in one line."""
+        measured = (
+            f"; {'BUT ' if self.contradicted else ''}measured: {self.measured}" if self.measured else ""
+        )
+        return f"{self.word}{f' ({self.why})' if self.why else ''}{measured}"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a verdict rests on.
 
-    at, reach: place of the test mean, and of the ends of an interval that holds the noise between seeds, None
-    where none is known. trained: place of the training mean. decides: whether the scale can tell anything.
-    blown: of how many seeds the training blew up. seeds: how many were scored.
+    Attributes:
+        score: Normalised score: the mean over seeds, on the test items.
+        interval: Ends of its interval, which includes the noise between seeds; None if that is not known.
+        training_score: Normalised score on the training items.
+        decides: Whether the scale can decide anything.
+        blown_up: How many seeds had a training that blew up.
+        seeds: How many seeds were scored.
     """
 
-    at: float | None
-    reach: tuple[float, float] | None
-    trained: float | None
+    score: float | None
+    interval: tuple[float, float] | None
+    training_score: float | None
     decides: bool = True
-    blown: int = 0
+    blown_up: int = 0
     seeds: int = 1
 
 
-def judge(found: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -> Verdict:
-    """Return the verdict; thresholds: the places from which a structure has the property, and partly."""
-    has, partly = thresholds
-    if found.at is None:
-        return Verdict(word="not measured")
-    blown = f"training blew up in {found.blown} of {found.seeds} seeds" if found.blown else ""
-    if not found.decides:
-        return Verdict(word="undecided", why=joined("this scale proves nothing", blown))
-    if found.reach is None:
-        return Verdict(word="undecided", why=joined(f"{SEEDS} seeds are needed", blown))
+def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -> Verdict:
+    """Return the verdict.
 
-    def step(value: float) -> int:
+    Args:
+        evidence: What the verdict rests on.
+        thresholds: Normalised scores from which a structure has the property, and has it partly.
+    """
+    has, partly = thresholds
+    if evidence.score is None:
+        return Verdict(word="not measured")
+    blown = f"training blew up in {evidence.blown_up} of {evidence.seeds} seeds" if evidence.blown_up else ""
+    if not evidence.decides:
+        return Verdict(word="undecided", why=join_clauses("this scale proves nothing", blown))
+    if evidence.interval is None:
+        return Verdict(word="undecided", why=join_clauses(f"{MIN_SEEDS} seeds are needed", blown))
+
+    def count_thresholds(value: float) -> int:
         return (value >= has) + (value >= partly)
 
-    low, high = found.reach
-    if not step(low) == step(found.at) == step(high):
-        over = next(bound for bound in (partly, has) if low < bound <= high)
-        return Verdict(word="undecided", why=joined(f"the interval reaches over {over:.0%}", blown))
-    if step(found.at) == 2:
+    low, high = evidence.interval
+    level = count_thresholds(evidence.score)
+    if not count_thresholds(low) == level == count_thresholds(high):
+        threshold = next(bound for bound in (partly, has) if low < bound <= high)
+        return Verdict(word="undecided", why=join_clauses(f"the interval crosses {threshold:.0%}", blown))
+    if level == 2:
         return Verdict(word="has it", why=blown)
-    if step(found.at) == 1:
+    if level == 1:
         return Verdict(word="partly", why=blown)
-    if found.trained is None or found.trained < FITS:
-        return Verdict(word="did not fit", why=joined(f"training reaches {said(found.trained)}", blown))
-    return Verdict(
-        word="fits, does not generalise", why=joined(f"training reaches {said(found.trained)}", blown)
-    )
+    training = evidence.training_score
+    clause = "no training score" if training is None else f"training score {said(training)}"
+    why = join_clauses(clause, blown)
+    if training is None or training < FITS:
+        return Verdict(word="did not fit", why=why)
+    return Verdict(word="fits, does not generalise", why=why)
 
 
 def beside(verdict: Verdict, name: str, value: float | None) -> Verdict:
-    """Return the verdict with what was measured of the same property beside it, where something was.
+    """Add a measurement of the same property to a verdict.
 
-    name: "equivariance_error", the share of the output's deviation, or "receptive_radius", in positions.
+    Args:
+        verdict: The verdict.
+        name: "equivariance_error", relative to the output's standard deviation, or "receptive_radius", in
+            positions.
+        value: The measured value; None leaves the verdict unchanged.
     """
     if value is None:
         return verdict
@@ -105,38 +125,46 @@ def beside(verdict: Verdict, name: str, value: float | None) -> Verdict:
         exact = value < EXACT
         text = f"{'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
         text += " (error below 1e-6)" if exact else f" (error {value:.2g})"
-        against = (exact and verdict.word == "fits, does not generalise") or (has and value > BROKEN)
+        contradicts = (exact and verdict.word == "fits, does not generalise") or (has and value > BROKEN)
     else:
         text = f"90 % of the influence within {value:.1f} positions"
-        against = has and value < NEAR
-    return verdict.model_copy(update={"measured": text, "contradicted": against})
+        contradicts = has and value < NEAR
+    return verdict.model_copy(update={"measured": text, "contradicted": contradicts})
 
 
 def reach(
     values: Sequence[float], over: Interval | None, metric: Metric, floor: float | None, noise: float | None
 ) -> tuple[float, float] | None:
-    """Return the places of an interval that holds the noise between seeds, None where none is known.
+    """Return the ends of an interval of the normalised score that includes the noise between seeds.
 
-    values: the scores by seed. over: their interval, used from three seeds on; for fewer, the scale's noise.
+    Args:
+        values: Scores by seed.
+        over: Their interval, used for three seeds or more; for fewer, the scale's noise is used.
+        metric: The metric of the scores.
+        floor: The metric's floor.
+        noise: The scale's noise between seeds, None if it was not measured.
+
+    Returns:
+        The ends, lowest first, or None if the noise between seeds is not known.
     """
-    if len(values) >= SEEDS and over is not None:
+    if len(values) >= MIN_SEEDS and over is not None:
         ends: tuple[float, float] = over.low, over.high
     elif values and noise is not None:
-        middle, half = sum(values) / len(values), quantile(FREEDOM) * noise / sqrt(len(values))
-        ends = kept(middle - half, middle + half, metric.bounds)
+        mean, margin = sum(values) / len(values), quantile(FREEDOM) * noise / sqrt(len(values))
+        ends = clip_interval(mean - margin, mean + margin, metric.bounds)
     else:
         return None
-    places = [at for end in ends if (at := place(end, floor, metric.perfect)) is not None]
-    return (min(places), max(places)) if len(places) == len(ends) else None
+    normalized = [score for end in ends if (score := place(end, floor, metric.perfect)) is not None]
+    return (min(normalized), max(normalized)) if len(normalized) == len(ends) else None
 
 
 def said(at: float | None) -> str:
-    """Return a place in words: in per cent, or that it lies below the floor."""
+    """Return a normalised score in per cent, or the words that it lies below the floor or is missing."""
     if at is None:
         return "no score"
     return "below the floor" if round(at, 2) < 0 else f"{at:z.0%}"
 
 
-def joined(*clauses: str) -> str:
-    """Return the clauses that there are, as one."""
+def join_clauses(*clauses: str) -> str:
+    """Return the clauses that are not empty, joined by commas."""
     return ", ".join(clause for clause in clauses if clause)

@@ -1,1 +1,1 @@
-"""What is seen: cards, contrasts and reproductions as pages, with their pictures."""
+"""Pages: cards and tables as HTML files with their pictures."""

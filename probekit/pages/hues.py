@@ -1,4 +1,4 @@
-"""Hues tell structures apart in a plot: one each, or, where they are too many for that, the best of them."""
+"""Colours of structures in plots: one per structure, or, if they are too many, one for each of the best."""
 
 from __future__ import annotations
 
@@ -12,35 +12,44 @@ from probekit.scores.pictures import COLOURS
 
 @dataclass(frozen=True, slots=True)
 class Hues:
-    """own: a colour each, by structure, in the order of a legend; others: how many share the last, grey."""
+    """The colours of a column.
 
-    own: dict[str, str]
-    others: int = 0
+    Attributes:
+        by_structure: Colours by structure, in the order of a legend.
+        grey: How many structures share grey.
+    """
+
+    by_structure: dict[str, str]
+    grey: int = 0
 
     def of(self, structure: str) -> str:
         """Return the colour of a structure."""
-        return self.own.get(structure, COLOURS[-1])
+        return self.by_structure.get(structure, COLOURS[-1])
 
     @property
     def legend(self) -> Iterator[tuple[str, str]]:
-        """Yield each colour with what it stands for."""
-        yield from ((hue, name) for name, hue in self.own.items())
-        if self.others:
-            yield COLOURS[-1], f"the other {self.others}"
+        """Pairs of a colour and what it stands for."""
+        yield from ((colour, name) for name, colour in self.by_structure.items())
+        if self.grey:
+            yield COLOURS[-1], f"{self.grey} others"
 
 
-def throughout(names: Sequence[str]) -> dict[str, str]:
-    """Return the colour that each structure of a card has throughout; none where they are too many."""
+def assign_colours(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each structure of a card, or none if there are more structures than colours."""
     return dict(zip(names, COLOURS, strict=False)) if len(names) <= len(COLOURS) else {}
 
 
 def hues(names: Sequence[str], cells: Sequence[Cell]) -> Hues:
-    """Return the colours of a column's cells; names: of all structures of the card, in its order.
+    """Return the colours of a column's cells.
 
-    A structure has one colour throughout a card, unless there are more structures than colours.
+    A structure has the same colour in all columns, unless there are more structures than colours.
+
+    Args:
+        names: All structures of the card, in its order.
+        cells: The cells of the column.
     """
-    if own := throughout(names):
-        return Hues({cell.structure: own[cell.structure] for cell in cells})
+    if colours := assign_colours(names):
+        return Hues({cell.structure: colours[cell.structure] for cell in cells})
     best = sorted(cells, key=lambda cell: inf if cell.headline.place is None else -cell.headline.place)
-    own = dict(zip((cell.structure for cell in best), COLOURS[:-1], strict=False))
-    return Hues(own, len(cells) - len(own))
+    colours = dict(zip((cell.structure for cell in best), COLOURS[:-1], strict=False))
+    return Hues(colours, len(cells) - len(colours))

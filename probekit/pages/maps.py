@@ -1,4 +1,4 @@
-"""Maps draw what was measured of networks by position: how far they look, where answers do not move."""
+"""Pictures of measured maps: receptive fields and equivariance errors by position."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from probekit.storage.store import Store
 if TYPE_CHECKING:
     from torch import Tensor
 
-DRAWN = 1 << 22
-"""Numbers of a map that a picture is made of, at the most."""
-FIELD, MOVED = "receptive_field", "equivariance"
+MAX_NUMBERS = 1 << 22
+"""Largest map that is drawn."""
+FIELD, EQUIVARIANCE = "receptive_field", "equivariance"
 RADIUS, ERROR = "receptive_radius", "equivariance_error"
 
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """Maps of one kind, a panel a structure; notes: what must be known to read them."""
+    """Maps of one kind, one panel per structure, with notes for readers."""
 
     title: str
     notes: tuple[str, ...]
@@ -32,65 +32,75 @@ class Maps:
 
 
 def maps(cells: Sequence[Cell], store: Store, missing: list[str]) -> list[Maps]:
-    """Draw what was measured of the first seed of each structure; what cannot be drawn is told in missing."""
-    fields = [(cell, measured(store, cell, missing)) for cell in cells]
-    found = [fields_of_view(fields), departures(fields)]
-    return [one for one in found if one.panels or len(one.notes) > 1]
+    """Draw the measured maps of the first seed of each structure.
+
+    Args:
+        cells: The structures.
+        store: Where their runs lie.
+        missing: Receives a line for each structure whose maps cannot be drawn.
+    """
+    stored = [(cell, read_maps(store, cell, missing)) for cell in cells]
+    kinds = [draw_receptive_fields(stored), draw_equivariance(stored)]
+    return [kind for kind in kinds if kind.panels or len(kind.notes) > 1]
 
 
-def fields_of_view(fields: Sequence[tuple[Cell, dict[str, Tensor]]]) -> Maps:
-    """Return the receptive fields, each on a scale of its own."""
+def draw_receptive_fields(stored: Sequence[tuple[Cell, dict[str, Tensor]]]) -> Maps:
+    """Return the receptive fields, each with its own colour scale."""
     panels = [
-        panel(
+        make_panel(
             cell,
             heat(values, float(values.nan_to_num().max())),
             "Receptive field",
-            said(cell.measured.get(RADIUS), "90 % of its influence within {:.1f} positions"),
+            format_number(cell.measured.get(RADIUS), "90 % of the influence within {:.1f} positions"),
         )
-        for cell, of in fields
-        if (values := of.get(FIELD)) is not None
+        for cell, by_name in stored
+        if (values := by_name.get(FIELD)) is not None
     ]
-    about = "How much each position of the input moves the middle of the output; light is much."
-    return Maps("Effective receptive field", (about,), tuple(panels))
+    note = "How much each input position influences the central output. Light is much."
+    return Maps("Effective receptive field", (note,), tuple(panels))
 
 
-def departures(fields: Sequence[tuple[Cell, dict[str, Tensor]]]) -> Maps:
-    """Return the departures from equivariance, all cards' on one scale; what is exact is said in words."""
+def draw_equivariance(stored: Sequence[tuple[Cell, dict[str, Tensor]]]) -> Maps:
+    """Return the equivariance errors, on one colour scale for all cards; exact ones are listed in words."""
     panels, exact = [], []
-    for cell, of in fields:
+    for cell, by_name in stored:
         error = cell.measured.get(ERROR)
         if error is not None and error < EXACT:
             exact.append(cell.structure)
-        elif (values := of.get(MOVED)) is not None:
-            words = said(error, "error {:.2g} of the output's deviation")
-            panels.append(panel(cell, decades(values, EXACT, 1.0), "Equivariance", words))
-    about = (
-        "How far the answer to a moved input is from the moved answer, by position, by powers of ten: "
-        "dark from a millionth of the output's deviation, light from all of it."
+        elif (values := by_name.get(EQUIVARIANCE)) is not None:
+            text = format_number(error, "error {:.2g} of the output's standard deviation")
+            panels.append(make_panel(cell, decades(values, EXACT, 1.0), "Equivariance error", text))
+    note = (
+        "How far the output of a moved input is from the moved output, by position, on a logarithmic scale: "
+        "dark is at most a millionth of the output's standard deviation, light is all of it."
     )
-    rest = (f"Exact (below 1e-6), and not drawn: {', '.join(exact)}.",) if exact else ()
-    return Maps("Departure from equivariance", (about, *rest), tuple(panels))
+    list_of_exact = (f"Exactly equivariant (error below 1e-6), not drawn: {', '.join(exact)}.",)
+    return Maps("Equivariance error", (note, *(list_of_exact if exact else ())), tuple(panels))
 
 
-def panel(cell: Cell, source: str, what: str, words: str) -> Panel:
-    """Return a structure's map with what stands under it."""
-    return Panel(source, f"{cell.structure}: {words}", f"{what} of {cell.structure}: {words}")
+def make_panel(cell: Cell, source: str, kind: str, text: str) -> Panel:
+    """Return a structure's map with its caption."""
+    return Panel(source, f"{cell.structure}: {text}", f"{kind} of {cell.structure}: {text}")
 
 
-def said(value: float | None, words: str) -> str:
-    """Return a measured number in words, "" where it is not known."""
-    return "" if value is None else words.format(value)
+def format_number(value: float | None, text: str) -> str:
+    """Return text with a measured number in it, "" without one."""
+    return "" if value is None else text.format(value)
 
 
-def measured(store: Store, cell: Cell, missing: list[str]) -> dict[str, Tensor]:
-    """Return the measured maps of a structure's first seed; what cannot be drawn is told in missing."""
+def read_maps(store: Store, cell: Cell, missing: list[str]) -> dict[str, Tensor]:
+    """Return the measured maps of a structure's first seed by name; add a line to `missing` if corrupt."""
     if not cell.done:
         return {}
     folder = Folder(store.root / cell.done[0].folder)
     try:
         result = folder.read_result()
-        found = folder.read_tensors(MEASURED, result)[0] if MEASURED in result.files else {}
+        by_name = folder.read_tensors(MEASURED, result)[0] if MEASURED in result.files else {}
     except StoreError as error:
-        missing.append(f"What was measured of {cell.structure} is not drawn: {error.found}.")
+        missing.append(f"The measured maps of {cell.structure} are not drawn: {error.found}.")
         return {}
-    return {name: values for name, values in found.items() if 0 < values.ndim < 3 and values.numel() <= DRAWN}
+    return {
+        name: values
+        for name, values in by_name.items()
+        if 0 < values.ndim < 3 and values.numel() <= MAX_NUMBERS
+    }

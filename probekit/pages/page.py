@@ -1,4 +1,4 @@
-"""A page is a card as one HTML file that asks nothing of anywhere: numbers, pictures, style and script."""
+"""A page is a card as one HTML file that loads nothing: numbers, pictures, style and script."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards import notes, tables, words
 from probekit.cards.card import Card, Cell, Column
 from probekit.cards.names import Names
-from probekit.cards.tables import Table
+from probekit.cards.notes import HELD, certificate_note, reading_notes
+from probekit.cards.tables import Table, count_failures, metrics_table, rerun_commands
+from probekit.cards.words import (
+    NOTHING,
+    aside,
+    duration,
+    format_flops,
+    number,
+    percent,
+    solved,
+    solving,
+    width_note,
+)
 from probekit.catalog.registry import Registry
 from probekit.errors import ProbekitError, StoreError, reason
 from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
-from probekit.pages.gallery import Gallery, gallery
-from probekit.pages.hues import Hues, hues, throughout
+from probekit.pages.gallery import Gallery, draw_gallery
+from probekit.pages.hues import Hues, assign_colours, hues
 from probekit.pages.maps import Maps, maps
 from probekit.pages.plots import climbs, curves
 from probekit.pages.strip import Strip, across, strip
@@ -33,7 +44,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MANY = 12
-"""Sentences of structures that are shown unfolded at the most."""
+"""More structures than this are shown folded."""
 TEMPLATES = Path(__file__).parent / "templates"
 SIGNS: dict[Word, str] = {
     "has it": "●",
@@ -47,105 +58,153 @@ SIGNS: dict[Word, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A column with its pictures; learned, climbed, costs: SVG elements of numbers alone, and names of axes.
+    """A column with its pictures.
 
-    strips: by structure; hues: the colours of its plots; paper: whether there are published numbers; solved:
-    what is told of how hard it may be, "" where nothing is; notes: what is not drawn.
+    Attributes:
+        column: The column.
+        cells: Its cells in the order of the card.
+        strips: Score strips by structure.
+        colours: The colours of its plots.
+        loss_curves: An SVG element, None without logged losses.
+        difficulty_curves: An SVG element, None for a probe without a difficulty axis.
+        costs: SVG elements of the normalised score by each cost.
+        gallery: Pictures of test items.
+        maps: Pictures of measured maps.
+        has_paper: Whether there are published numbers.
+        solved: What the column `solved` means, "" without it.
+        notes: What could not be drawn.
     """
 
     column: Column
     cells: tuple[Cell, ...]
     strips: dict[str, Strip | None]
-    hues: Hues
-    learned: Markup | None
-    climbed: Markup | None
+    colours: Hues
+    loss_curves: Markup | None
+    difficulty_curves: Markup | None
     costs: tuple[Markup, ...]
     gallery: Gallery
     maps: list[Maps]
-    paper: bool
+    has_paper: bool
     solved: str
     notes: list[str]
 
 
 def page(
-    card: Card, store: Store, known: Registry, structures: Sequence[str] = (), probes: Sequence[str] = ()
+    card: Card, store: Store, registry: Registry, structures: Sequence[str] = (), probes: Sequence[str] = ()
 ) -> str:
-    """Return a card as HTML, its pictures drawn from the store.
+    """Return a card as HTML, with pictures drawn from the store.
 
-    structures, probes: as typed; what a store names by a file is drawn where that file was typed alone.
+    Args:
+        card: The card.
+        store: Where its runs lie.
+        registry: The installed components.
+        structures: Structures as typed. A Python file that a store names is run only if it was typed.
+        probes: Probes as typed.
     """
-    names = Names(known, structures, probes)
-    sections = [section(card, column, place, store, names) for place, column in enumerate(card.columns)]
-    return rendered(
-        "card", card=card, sections=sections, tables=tables, notes=notes, signs=SIGNS, unclaimed=UNKNOWN
-    )
+    names = Names(registry, structures, probes)
+    sections = [make_section(card, index, store, names) for index in range(len(card.columns))]
+    return render_template("card", card=card, sections=sections)
 
 
 def report(title: str, about: str, texts: Iterable[Table]) -> str:
-    """Return tables as a page like a card's."""
-    return rendered("report", title=title, about=about, tables=list(texts))
+    """Return tables as a page in the style of a card."""
+    return render_template("report", title=title, about=about, tables=list(texts))
 
 
-def rendered(name: str, **given: Any) -> str:
-    """Return a template filled; its script is allowed by its digest, and no other."""
-    templates = environment()
+def render_template(name: str, **context: Any) -> str:
+    """Render a template; the page allows its own script, by its digest, and no other."""
+    templates = make_templates()
     script = templates.get_template("card.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return templates.get_template(f"{name}.html.jinja").render(digest=digest, words=words, **given)
+    return templates.get_template(f"{name}.html.jinja").render(digest=digest, **context)
 
 
-def environment() -> Environment:
-    """Return the templates; all that is put into them is escaped."""
+def make_templates() -> Environment:
+    """Return the templates, with autoescape; templates use these names, whatever the functions are called."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    found = Environment(
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {"throughout": throughout, "across": across, "MANY": MANY}
-    found.filters["plain"] = plain
-    return found
+    templates.filters |= {
+        "plain": plain,
+        "score": number,
+        "percent": percent,
+        "flops": format_flops,
+        "duration": duration,
+        "budget": aside,
+        "solved": solved,
+        "x_percent": across,
+    }
+    templates.globals |= {
+        "MANY": MANY,
+        "NOTHING": NOTHING,
+        "NO_ORDER": UNKNOWN,
+        "SIGNS": SIGNS,
+        "CHECK_WORDS": HELD,
+        "assign_colours": assign_colours,
+        "certificate_note": certificate_note,
+        "count_failures": count_failures,
+        "metrics_table": metrics_table,
+        "reading_notes": reading_notes,
+        "rerun_commands": rerun_commands,
+        "width_note": width_note,
+    }
+    return templates
 
 
-def section(card: Card, column: Column, place: int, store: Store, names: Names) -> Section:
-    """Draw a column."""
+def make_section(card: Card, index: int, store: Store, names: Names) -> Section:
+    """Draw the pictures of the card's column with this index."""
     from markupsafe import Markup
 
-    lines: list[tuple[str, Points]] = []
-    spoilt: list[str] = []
+    column = card.columns[index]
+    notes: list[str] = []
     cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
-    told = hues(list(card.structures), cells)
-    rising = sorted(cells, key=lambda cell: cell.structure in told.own)
-    for one in rising:
-        for run in one.runs:
-            folder = Folder(store.root / run.folder)
-            try:
-                if points := logged(folder, folder.read_result()):
-                    lines.append((told.of(one.structure), points))
-            except StoreError as error:
-                spoilt.append(f"{run.folder}: {error.found}.")
+    colours = hues(list(card.structures), cells)
+    # structures in grey are drawn first, below those with a colour
+    stacked = sorted(cells, key=lambda cell: cell.structure in colours.by_structure)
+    losses = read_losses(stacked, colours, store, notes)
     try:
-        drawn = gallery(column, names.probe(column.resolved), store, names)
-    except Exception as error:  # a probe's own code draws and judges the items
-        said = error.found if isinstance(error, ProbekitError) else reason(error)
-        drawn = Gallery(notes=[f"No cases are drawn: {said}."])
-    missing = drawn.notes + spoilt
+        gallery = draw_gallery(column, names.probe(column.resolved), store, names)
+    except Exception as error:  # the probe's own code draws and judges the items
+        message = error.found if isinstance(error, ProbekitError) else reason(error)
+        gallery = Gallery(notes=[f"No cases are drawn: {message}."])
+    notes = gallery.notes + notes
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
-    climbed = [(told.of(one.structure), one.along) for one in rising if one.along and one.along.points]
+    difficulty = [
+        (colours.of(cell.structure), cell.along) for cell in stacked if cell.along and cell.along.points
+    ]
     return Section(
         column=column,
         cells=cells,
         strips={cell.structure: strip(column, cell) for cell in cells},
-        hues=told,
-        learned=Markup(curves(lines, f"curves{place}")) if lines else None,
-        climbed=Markup(climbs(climbed, f"climbs{place}")) if climbed else None,
-        costs=tuple(map(Markup, costs(column, numbers, told, f"costs{place}"))),
-        gallery=drawn,
-        maps=maps(column.cells, store, missing),
-        paper=any(cell.headline.published is not None for cell in cells),
-        solved=words.solving([cell.along for cell in cells]),
-        notes=missing,
+        colours=colours,
+        loss_curves=Markup(curves(losses, f"curves{index}")) if losses else None,
+        difficulty_curves=Markup(climbs(difficulty, f"climbs{index}")) if difficulty else None,
+        costs=tuple(map(Markup, costs(column, numbers, colours, f"costs{index}"))),
+        gallery=gallery,
+        maps=maps(column.cells, store, notes),
+        has_paper=any(cell.headline.published is not None for cell in cells),
+        solved=solving([cell.along for cell in cells]),
+        notes=notes,
     )
+
+
+def read_losses(
+    cells: Iterable[Cell], colours: Hues, store: Store, notes: list[str]
+) -> list[tuple[str, Points]]:
+    """Return the logged losses of each run, with its structure's colour; notes: receives what is corrupt."""
+    losses: list[tuple[str, Points]] = []
+    for cell in cells:
+        for run in cell.runs:
+            folder = Folder(store.root / run.folder)
+            try:
+                if points := logged(folder, folder.read_result()):
+                    losses.append((colours.of(cell.structure), points))
+            except StoreError as error:
+                notes.append(f"{run.folder}: {error.found}.")
+    return losses

@@ -1,4 +1,4 @@
-"""A strip is one structure on one probe as marks on an axis that all strips of a card share."""
+"""A strip shows one structure on one probe: its scores as marks on an axis that all strips share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from probekit.cards.words import percent
 from probekit.storage.result import place
 
 LOW, HIGH = -0.3, 1.05
-"""The places at the ends of the axis; what lies beyond is an arrow at its end."""
+"""Normalised scores at the ends of the axis; scores beyond are drawn as arrows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing on the axis: what it is, where, in per cent of the axis, and whether it lies beyond."""
+    """One mark: its kind, its position on the axis in per cent, and whether its score lies beyond it."""
 
     kind: str
     x: str
@@ -24,39 +24,39 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A cell's marks; span: the ends of its interval on the axis; said: all of it in words."""
+    """The marks of a cell, the ends of its interval on the axis, and a description in words."""
 
     marks: tuple[Mark, ...]
     span: tuple[str, str] | None
-    said: str
+    label: str
 
 
-def across(at: float) -> str:
-    """Return where a place lies on the axis, in per cent of its length, kept within."""
-    return f"{(max(LOW, min(at, HIGH)) - LOW) / (HIGH - LOW):.2%}"
+def across(score: float) -> str:
+    """Return the position of a normalised score on the axis, in per cent of its length."""
+    return f"{(max(LOW, min(score, HIGH)) - LOW) / (HIGH - LOW):.2%}"
 
 
 def strip(column: Column, cell: Cell) -> Strip | None:
-    """Return a cell's strip, None where it has no place."""
+    """Return a cell's strip, None without a normalised score."""
     score = cell.headline
     if score.place is None:
         return None
     ends = None if score.reach is None or score.reach[1] < LOW else score.reach
     return Strip(
-        tuple(Mark(kind, across(at), not LOW <= at <= HIGH) for kind, at in places(column, cell)),
+        tuple(Mark(kind, across(x), not LOW <= x <= HIGH) for kind, x in list_marks(column, cell)),
         None if ends is None else (across(ends[0]), across(ends[1])),
-        ", ".join(words(column, cell)),
+        ", ".join(describe_strip(column, cell)),
     )
 
 
-def places(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
-    """Yield what is drawn and its place, that which lies on top last."""
+def list_marks(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
+    """Yield the kind and the normalised score of each mark, the topmost last."""
     score = cell.headline
     for line in column.controls:
         yield "control", line.place
-    if column.ceiling != column.perfect and (top := at(column, column.ceiling)) is not None:
-        yield "ceiling", top
-    if (published := at(column, score.published)) is not None:
+    if column.ceiling != column.perfect and (ceiling := normalize_score(column, column.ceiling)) is not None:
+        yield "ceiling", ceiling
+    if (published := normalize_score(column, score.published)) is not None:
         yield "published", published
     for run in cell.done:
         if run.trained is not None:
@@ -68,21 +68,21 @@ def places(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
         yield "mean", score.place
 
 
-def words(column: Column, cell: Cell) -> Iterator[str]:
+def describe_strip(column: Column, cell: Cell) -> Iterator[str]:
     """Yield a strip's parts for those who do not see it."""
     score = cell.headline
-    yield f"Place {percent(score.place)} between floor and perfect"
+    yield f"Normalised score {percent(score.place)}"
     if score.reach is not None:
-        yield f"95 % from {percent(score.reach[0])} to {percent(score.reach[1])}"
+        yield f"95 % interval {percent(score.reach[0])} to {percent(score.reach[1])}"
     seeds = [f"{run.seed} {percent(run.place)}" for run in cell.done if run.place is not None]
     yield f"seeds {', '.join(seeds)}"
-    yield f"on the training items {percent(score.trained)}"
+    yield f"training score {percent(score.trained)}"
     for line in column.controls:
-        yield f"control {line.name} at {percent(line.place)}"
-    if (published := at(column, score.published)) is not None:
+        yield f"baseline {line.name} {percent(line.place)}"
+    if (published := normalize_score(column, score.published)) is not None:
         yield f"published {percent(published)}"
 
 
-def at(column: Column, value: float | None) -> float | None:
-    """Return the place of a score in a column's headline metric."""
+def normalize_score(column: Column, value: float | None) -> float | None:
+    """Return a score of a column's headline metric, normalised."""
     return None if column.perfect is None else place(value, column.floor, column.perfect)

@@ -1,1 +1,1 @@
-"""Scores are what is found of a trained network: numbers an item, what is measured, pictures."""
+"""Scores of a trained network: numbers per item, measured properties and pictures."""

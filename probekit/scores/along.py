@@ -1,4 +1,4 @@
-"""Scores are taken along a probe's axis: by how hard an item is, or a position of it."""
+"""Difficulty curves: scores by how hard an item, or a position of it, is."""
 
 from __future__ import annotations
 
@@ -25,83 +25,98 @@ def along(
     tests: Sequence[Dataset],
     device: torch.device,
 ) -> Along | None:
-    """Score a network along the probe's axis, and each closed-form control; None for a probe without one.
+    """Score a network, and each closed-form control, along the probe's difficulty axis.
 
-    tests: the test items, and the harder ones where there are some.
+    Args:
+        model: Maps inputs (batch, channels, *size) to outputs.
+        probe: The probe. Its `axis`, if it has one, defines difficulty and score.
+        train: The split on which the controls are fitted.
+        tests: The test split, followed by the extrapolation split if there is one.
+        device: Where the network lives. The controls run on the CPU.
 
-    Raises RunError where the axis gives anything but a number an item, or one a position.
+    Returns:
+        The difficulty curve, or None for a probe without an axis.
+
+    Raises:
+        RunError: The axis does not return one number per item or per position.
     """
     import torch
 
     axis: Axis | None = getattr(probe, "axis", None)
     if axis is None:
         return None
-    found = {}
+    control_points = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed = cast("Control", control)
-            closed.fit(train)
+            closed_form = cast("Control", control)
+            closed_form.fit(train)
             cpu = torch.device("cpu")
-            some = torch.cat([binned(axis, closed, probe, test, cpu) for test in tests])
-            found[name] = tuple(points(axis, some))
-    own = tuple(points(axis, torch.cat([binned(axis, model, probe, test, device) for test in tests])))
+            item_means = torch.cat([bin_scores(axis, closed_form, probe, test, cpu) for test in tests])
+            control_points[name] = tuple(summarize_bins(axis, item_means))
+    item_means = torch.cat([bin_scores(axis, model, probe, test, device) for test in tests])
     return Along(
         axis=axis.name,
         unit=axis.unit,
         about=axis.about,
         better=axis.better,
         bounds=axis.bounds,
-        points=own,
-        controls=found,
+        points=tuple(summarize_bins(axis, item_means)),
+        controls=control_points,
         solved=axis.solved,
     )
 
 
-def binned(
+def bin_scores(
     axis: Axis, model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, device: torch.device
 ) -> Tensor:
-    """Return each item's mean score in each bin, (items, bins) float64, NaN where it has nothing there."""
+    """Return the mean score of each item in each bin, (items, bins) float64; NaN for an empty bin."""
     import torch
 
     edges = torch.tensor(axis.edges, dtype=torch.float64)
-    parts = []
+    batch_means = []
     with torch.no_grad():
         for _, *columns in batches(data, len(data), sitting(probe.shape.size)):
             inputs, targets = (column.to(device) for column in columns)
             output = model(inputs.clone()).float()
-            hard = held(axis, axis.of(inputs, targets), probe, len(inputs))
-            scores = held(axis, axis.score(output, targets, inputs), probe, len(inputs))
-            if hard.shape != scores.shape:
-                found = f"it is {tuple(hard.shape)}, and its score is {tuple(scores.shape)}"
-                raise RunError(f"the axis {axis.name}", found, "Give both of items, or of positions.")
-            place = torch.bucketize(hard, edges, right=True) - 1
-            known = (hard >= edges[0]) & (hard < edges[-1]) & scores.isfinite()
-            place = place.where(known, 0)
+            difficulty = check_axis_values(axis, axis.of(inputs, targets), probe, len(inputs))
+            scores = check_axis_values(axis, axis.score(output, targets, inputs), probe, len(inputs))
+            if difficulty.shape != scores.shape:
+                raise RunError(
+                    f"the axis {axis.name}",
+                    f"its difficulty has shape {tuple(difficulty.shape)}, its score {tuple(scores.shape)}",
+                    "Return both per item, or both per position.",
+                )
+            bin_index = torch.bucketize(difficulty, edges, right=True) - 1
+            valid = (difficulty >= edges[0]) & (difficulty < edges[-1]) & scores.isfinite()
+            bin_index = bin_index.where(valid, 0)
             sums, counts = torch.zeros(2, len(inputs), len(edges) - 1, dtype=torch.float64)
-            sums.scatter_add_(1, place, scores.where(known, 0))
-            counts.scatter_add_(1, place, known.double())
-            parts.append(sums / counts)
-    return torch.cat(parts)
+            sums.scatter_add_(1, bin_index, scores.where(valid, 0))
+            counts.scatter_add_(1, bin_index, valid.double())
+            batch_means.append(sums / counts)
+    return torch.cat(batch_means)
 
 
-def held(axis: Axis, values: object, probe: Probe, count: int) -> Tensor:
-    """Return numbers of items or positions as (items, numbers) float64; raises RunError for another shape."""
+def check_axis_values(axis: Axis, values: object, probe: Probe, count: int) -> Tensor:
+    """Return values per item or per position as (items, numbers) float64.
+
+    Raises:
+        RunError: The values have another shape.
+    """
     import torch
 
     shape = tuple(values.shape) if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
     if shape not in ((count,), (count, *probe.shape.size)):
-        found = f"it gave {shape} for {count} items of {probe.shape.size}"
-        raise RunError(f"the axis {axis.name}", found, "Give a number an item, or one a position.")
+        message = f"it returned {shape} for {count} items of size {probe.shape.size}"
+        raise RunError(f"the axis {axis.name}", message, "Return one number per item, or one per position.")
     return cast("Tensor", values).reshape(count, -1).double().cpu()
 
 
-def points(axis: Axis, items: Tensor) -> Iterator[Point]:
-    """Yield a point for each bin that holds an item."""
-    for start, stop, column in zip(axis.edges, axis.edges[1:], items.T, strict=False):
-        known = column[~column.isnan()]
-        if len(known):
-            found = of_mean(known.tolist(), "items", axis.bounds)
-            low, high = (None, None) if found is None else (found.low, found.high)
-            yield Point(
-                start=start, stop=stop, items=len(known), mean=float(known.mean()), low=low, high=high
-            )
+def summarize_bins(axis: Axis, item_means: Tensor) -> Iterator[Point]:
+    """Yield the mean and its interval for each bin that is not empty."""
+    for start, stop, column in zip(axis.edges, axis.edges[1:], item_means.T, strict=False):
+        scores = column[~column.isnan()]
+        if len(scores):
+            interval = of_mean(scores.tolist(), "items", axis.bounds)
+            low, high = (None, None) if interval is None else (interval.low, interval.high)
+            mean = float(scores.mean())
+            yield Point(start=start, stop=stop, items=len(scores), mean=mean, low=low, high=high)

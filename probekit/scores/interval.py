@@ -1,4 +1,4 @@
-"""An interval says within what a mean lies, over seeds or, of one seed, over its test items."""
+"""An interval bounds a mean at 95 %, over seeds or, for one seed, over its test items."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.plans.finite import finite
 
-SHARE = 0.95
+CONFIDENCE = 0.95
 Over = Literal["seeds", "items"]
 Bounds = tuple[float | None, float | None]
-"""The least and the greatest that there can be, None where there is none."""
+"""The least and the greatest possible value; None where there is no limit."""
 OPEN: Bounds = (None, None)
 
 
 class Interval(BaseModel):
-    """95 % of a mean; over: what was drawn anew in thought, `count` seeds or test items of one seed."""
+    """A 95 % confidence interval of a mean.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        over: What the sample consists of: seeds, or the test items of one seed.
+        count: The size of the sample.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,35 +38,42 @@ class Interval(BaseModel):
 
 
 def of_mean(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Interval | None:
-    """Return the interval of a mean by Student's t, kept within the bounds of the values.
+    """Return the interval of a mean by Student's t, clipped to the bounds of the values.
 
-    The true mean lies within the bounds, so that what is cut off never held it: an interval that is cut
-    covers it just as often. NaN does not count; None for fewer than two values, or where one is not finite.
+    The true mean lies within the bounds, so clipping does not change how often the interval covers it.
+
+    Args:
+        values: The sample. NaN does not count.
+        over: What the sample consists of.
+        bounds: The least and the greatest possible value.
+
+    Returns:
+        The interval, or None for fewer than two values or for an infinite one.
     """
-    known = [value for value in values if not isnan(value)]
-    if len(known) < 2 or any(finite(value) is None for value in known):
+    sample = [value for value in values if not isnan(value)]
+    if len(sample) < 2 or any(finite(value) is None for value in sample):
         return None
-    middle, half = fmean(known), quantile(len(known) - 1) * stdev(known) / sqrt(len(known))
-    low, high = kept(middle - half, middle + half, bounds)
-    return Interval(low=low, high=high, over=over, count=len(known))
+    mean, margin = fmean(sample), quantile(len(sample) - 1) * stdev(sample) / sqrt(len(sample))
+    low, high = clip_interval(mean - margin, mean + margin, bounds)
+    return Interval(low=low, high=high, over=over, count=len(sample))
 
 
-def kept(low: float, high: float, bounds: Bounds) -> tuple[float, float]:
-    """Return the ends of an interval, kept within bounds; as they are where it lies beyond them."""
-    least, most = bounds
-    ends = low if least is None else max(low, least), high if most is None else min(high, most)
+def clip_interval(low: float, high: float, bounds: Bounds) -> tuple[float, float]:
+    """Return the ends of an interval, clipped to bounds; unchanged if it lies wholly outside."""
+    least, greatest = bounds
+    ends = low if least is None else max(low, least), high if greatest is None else min(high, greatest)
     return ends if ends[0] <= ends[1] else (low, high)
 
 
 def apart(bounds: Bounds) -> Bounds:
-    """Return the bounds of a difference of two values that both lie within bounds."""
-    least, most = bounds
-    return OPEN if least is None or most is None else (least - most, most - least)
+    """Return the bounds of the difference of two values that both lie within `bounds`."""
+    least, greatest = bounds
+    return OPEN if least is None or greatest is None else (least - greatest, greatest - least)
 
 
 @functools.cache
 def quantile(freedom: int) -> float:
-    """Return within what Student's t of so many degrees of freedom lies 95 times in 100."""
+    """Return the two-sided 95 % quantile of Student's t with `freedom` degrees of freedom."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + SHARE) / 2))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

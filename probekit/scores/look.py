@@ -1,4 +1,4 @@
-"""Looking at a network finds what stands beside its scores: what is measured, drawn and counted."""
+"""Diagnostics describe a network beyond its scores: measured properties, pictures, curves and FLOPs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Dataset
 from probekit.plans.job import Job
 from probekit.scores.along import along
-from probekit.scores.cases import picture
+from probekit.scores.cases import draw_cases
 from probekit.scores.flops import forward_flops
-from probekit.scores.measure import Measured, equivariance, reach
+from probekit.scores.measure import Measurement, equivariance, reach
 from probekit.stop import behind
 from probekit.storage.along import Along
 from probekit.storage.folder import CASES, MEASURED, Folder
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Beside:
-    """What was found of a network beside its scores; missing: why something was not, by what it is."""
+class Diagnostics:
+    """What was measured, counted and drawn; `missing` gives the reason for each diagnostic that failed."""
 
     measured: dict[str, float] = field(default_factory=dict)
     flops: int | None = None
@@ -42,43 +42,56 @@ def looked_at(
     scores: Tensor,
     folder: Folder,
     device: torch.device,
-) -> Beside:
-    """Measure, draw and count; each that fails leaves its place empty with the reason, and the rest go on.
+) -> Diagnostics:
+    """Measure, draw and count; a diagnostic that fails leaves a reason, and the others go on.
 
-    scores: of the test items in the headline, (items,).
+    Args:
+        job: The job whose network is diagnosed.
+        model: The trained network.
+        train: The training split, for the controls of the difficulty curve.
+        test: The test split.
+        harder: The extrapolation split, if the probe has one.
+        scores: Headline score of each test item, (items,).
+        folder: Where pictures and maps are written.
+        device: Where the network lives.
+
+    Raises:
+        StoreError: The folder cannot be written.
     """
-    found, probe, plan = Beside(), job.probe, job.plan
+    diagnostics, probe, plan = Diagnostics(), job.probe, job.plan
     maps: dict[str, Tensor] = {}
     title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
 
-    def draw() -> None:
-        found.files[CASES] = folder.write(CASES, picture(title, model, probe, test, scores, device))
+    def write_cases() -> None:
+        picture = draw_cases(title, model, probe, test, scores, device)
+        diagnostics.files[CASES] = folder.write(CASES, picture)
 
-    def measure(what: Callable[[], Measured]) -> None:
-        numbers, drawn = what()
-        found.measured |= numbers
-        maps.update(drawn)
+    def add_measurement(measure: Callable[[], Measurement]) -> None:
+        numbers, new_maps = measure()
+        diagnostics.measured |= numbers
+        maps.update(new_maps)
 
-    def climb() -> None:
-        found.along = along(model, probe, train, [test] if harder is None else [test, harder], device)
+    def add_curve() -> None:
+        splits = [test] if harder is None else [test, harder]
+        diagnostics.along = along(model, probe, train, splits, device)
 
-    def count() -> None:
-        found.flops = forward_flops(model, probe.shape)
+    def count_flops() -> None:
+        diagnostics.flops = forward_flops(model, probe.shape)
 
-    for what, look in {
-        "receptive field": lambda: measure(lambda: reach(model, test, device)),
-        "equivariance": lambda: measure(lambda: equivariance(model, probe, test, device)),
-        "picture of cases": draw,
-        "scores along the axis": climb,
-        "FLOPs": count,  # last, as it takes the network to the CPU
+    for name, diagnose in {
+        "receptive field": lambda: add_measurement(lambda: reach(model, test, device)),
+        "equivariance": lambda: add_measurement(lambda: equivariance(model, probe, test, device)),
+        "picture of cases": write_cases,
+        "scores along the axis": add_curve,
+        "FLOPs": count_flops,  # last, because it moves the network to the CPU
     }.items():
         try:
-            look()
+            diagnose()
         except StoreError:
             raise
         except Exception as error:
             if (stopped := behind(error)) is not None:
                 raise stopped from None
-            found.missing[what] = error.found if isinstance(error, ProbekitError) else reason(error)
-    found.files[MEASURED] = folder.write_tensors(MEASURED, maps)
-    return found
+            diagnostics.missing[name] = error.found if isinstance(error, ProbekitError) else reason(error)
+    diagnostics.files[MEASURED] = folder.write_tensors(MEASURED, maps)
+    return diagnostics

@@ -1,4 +1,4 @@
-"""Measuring finds out what a trained network does, beside what it scores: how far it looks, what it keeps.
+"""Measurements of a trained network: its effective receptive field and its equivariance.
 
 Sources: the effective receptive field of Luo et al., "Understanding the Effective Receptive Field in Deep
 Convolutional Neural Networks", NeurIPS 2016; equivariance in Courtois et al. 2022, sections 3.2 and 5.2.
@@ -20,29 +20,37 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ITEMS = 64
-SOUGHT = 1024
-SHARE = 0.9
+CANDIDATES = 1024
+"""How many test items are searched for ones that can be shifted."""
+INFLUENCE = 0.9
 TINY = 1e-12
 
 
-Measured = tuple[dict[str, float], "dict[str, Tensor]"]
-"""Numbers by name, and their maps, float32 of the probe's size each."""
+Measurement = tuple[dict[str, float], "dict[str, Tensor]"]
+"""Numbers by name, and maps by name, float32 (*size)."""
 
 
-def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measured:
-    """Return how far a network looks: receptive_radius, within which 90 % of the map receptive_field lies."""
+def reach(model: nn.Module, data: Dataset, device: torch.device) -> Measurement:
+    """Measure the effective receptive field (Luo et al. 2016).
+
+    Returns:
+        The number `receptive_radius`, in positions, within which 90 % of the influence lies, and the map
+        `receptive_field`. Both are empty where no gradient reaches the input.
+    """
     inputs, _ = batch(data, range(min(ITEMS, len(data))))
-    field = receptive_field(model, inputs.to(device))
+    field = receptive_field_map(model, inputs.to(device))
     if field is None:
         return {}, {}
     return {"receptive_radius": radius(field)}, {"receptive_field": field}
 
 
-def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.device) -> Measured:
-    """Return how far a network is from moving its answer with its input, where the probe has a symmetry.
+def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.device) -> Measurement:
+    """Measure how far a network is from transforming its output with its input.
 
-    equivariance_error is the root mean square of the map `equivariance`: of shifts over the middle half of
-    each side, with equivariance_error_border over the rest; of permutations, turns and mirrors over all.
+    Returns:
+        The number `equivariance_error`, the root mean square of the map `equivariance`. For shifts it covers
+        the middle half of each side, and `equivariance_error_border` the rest; for permutations, rotations
+        and reflections it covers all positions. Empty for a probe without a symmetry.
     """
     import torch
 
@@ -50,49 +58,54 @@ def equivariance(model: nn.Module, probe: Probe, data: Dataset, device: torch.de
     error, inside = None, torch.ones(size, dtype=torch.bool)
     if symmetry == "permutation":
         inputs, _ = batch(data, range(min(ITEMS, len(data))))
-        error = departure(model, [(inputs, permutation(size))], device)
+        error = equivariance_map(model, [(inputs, permutation(size))], device)
     elif symmetry == "turn":
         inputs, _ = batch(data, range(min(ITEMS, len(data))))
-        error = departure(model, [(inputs, source) for source in turns(size)], device)
+        error = equivariance_map(model, [(inputs, source) for source in square_symmetries(size)], device)
     elif symmetry == "shift":
-        several, _ = batch(data, range(min(SOUGHT, len(data))))
-        error, inside = departure(model, shiftable(several), device), middle(size)
+        candidates, _ = batch(data, range(min(CANDIDATES, len(data))))
+        error, inside = equivariance_map(model, shiftable_items(candidates), device), middle(size)
     if error is None:
         return {}, {}
     numbers = {}
-    for name, where in (("equivariance_error", inside), ("equivariance_error_border", ~inside)):
-        squares = error[where & error.isfinite()].double().square()
+    for name, mask in (("equivariance_error", inside), ("equivariance_error_border", ~inside)):
+        squares = error[mask & error.isfinite()].double().square()
         if len(squares):
             numbers[name] = float(squares.mean().sqrt())
     return numbers, {"equivariance": error}
 
 
-def receptive_field(model: nn.Module, inputs: Tensor) -> Tensor | None:
-    """Return the mean absolute gradient of the middle output by position of the input, float32 (*size).
+def receptive_field_map(model: nn.Module, inputs: Tensor) -> Tensor | None:
+    """Return the mean absolute gradient of the central output with respect to each input position.
 
-    Summed over input channels, averaged over the items, scaled to a sum of one; None where no gradient
-    reaches the input, or one that is not finite.
+    Args:
+        model: The trained network.
+        inputs: (batch, channels, *size).
+
+    Returns:
+        float32 (*size), summed over input channels, averaged over items, scaled to a sum of one; None where
+        no gradient reaches the input, or it is not finite.
     """
     import torch
 
     field = torch.zeros(inputs.shape[2:])
-    for part in sittings(inputs):
-        # items do not mix, so the gradient of their sum holds each one's own
-        given = part.detach().clone().requires_grad_()
-        output = model(given.clone()).float()  # a copy, as it may write into what it is given
+    for chunk in eval_batches(inputs):
+        # items do not mix, so the gradient of the sum holds the gradient of each item
+        leaf = chunk.detach().clone().requires_grad_()
+        output = model(leaf.clone()).float()  # a copy, because a network may write into its input
         if not output.requires_grad:
             return None
         centre = (slice(None), slice(None), *(side // 2 for side in output.shape[2:]))
-        (gradient,) = torch.autograd.grad(output[centre].sum(), given, allow_unused=True)
+        (gradient,) = torch.autograd.grad(output[centre].sum(), leaf, allow_unused=True)
         if gradient is None:
             return None
         field += gradient.abs().sum((0, 1)).float().cpu()
-    whole = field.sum()
-    return field / whole if 0 < float(whole) < inf else None
+    total = field.sum()
+    return field / total if 0 < float(total) < inf else None
 
 
-def sittings(inputs: Tensor) -> Iterator[Tensor]:
-    """Yield inputs (batch, channels, *size) by as many items as a network is given at once."""
+def eval_batches(inputs: Tensor) -> Iterator[Tensor]:
+    """Yield inputs (batch, channels, *size) in evaluation batches."""
     step = sitting(inputs.shape[2:])
     return (inputs[start : start + step] for start in range(0, len(inputs), step))
 
@@ -104,88 +117,103 @@ def radius(field: Tensor) -> float:
     sides = [torch.arange(side) - side // 2 for side in field.shape]
     distance = torch.stack(torch.meshgrid(*sides, indexing="ij")).double().square().sum(0).sqrt().flatten()
     order = distance.argsort()
-    held = field.flatten().double()[order].cumsum(0)
-    place = int(torch.searchsorted(held, SHARE * float(held[-1])))
-    return float(distance[order][min(place, len(held) - 1)])
+    cumulative = field.flatten().double()[order].cumsum(0)
+    index = int(torch.searchsorted(cumulative, INFLUENCE * float(cumulative[-1])))
+    return float(distance[order][min(index, len(cumulative) - 1)])
 
 
 def moved(values: Tensor, source: Tensor) -> Tensor:
-    """Return values (batch, channels, *size) with flat position p taken from source[p], 0 for -1."""
-    places = source.to(values.device)
-    return (values.flatten(2)[..., places.clamp(min=0)] * (places >= 0)).view_as(values)
+    """Move values: flat position p of the result is position source[p], or 0 where that is -1.
+
+    Args:
+        values: (batch, channels, *size).
+        source: (positions,) int64.
+    """
+    source = source.to(values.device)
+    return (values.flatten(2)[..., source.clamp(min=0)] * (source >= 0)).view_as(values)
 
 
 def permutation(size: tuple[int, ...]) -> Tensor:
-    """Return one permutation of the positions, always the same, (positions,) int64."""
+    """Return one fixed permutation of the positions, (positions,) int64."""
     import torch
 
     return torch.randperm(prod(size), generator=torch.Generator().manual_seed(0))
 
 
-def turns(size: tuple[int, ...]) -> Iterator[Tensor]:
-    """Yield for each turn and mirror image of a square map, itself left out, where positions come from,
-    (positions,) int64. Raises ValueError where the map is no square."""
-    import torch
+def square_symmetries(size: tuple[int, ...]) -> Iterator[Tensor]:
+    """Yield the source positions, (positions,) int64, of each rotation and reflection except the identity.
 
-    if len(size) != 2 or size[0] != size[1]:
-        raise ValueError(f"only square maps can be turned, not {' x '.join(map(str, size))}")
-    whole = torch.arange(prod(size)).view(size)
-    for one, quarters in product((whole, whole.flip(1)), range(4)):
-        if one is not whole or quarters:
-            yield torch.rot90(one, quarters).flatten()
-
-
-def shifts(size: tuple[int, ...]) -> Iterator[Tensor]:
-    """Yield for a shift each way along each axis where positions come from, (positions,) int64, or -1.
-
-    A shift is a sixteenth of the side, made odd, so that no down-sampling divides it.
+    Raises:
+        ValueError: The map is not square.
     """
     import torch
 
-    whole = torch.arange(prod(size)).view(size)
-    for axis, way in product(range(len(size)), (1, -1)):
-        step = way * (size[axis] // 16 | 1)
-        source = whole.roll(step, axis)
+    if len(size) != 2 or size[0] != size[1]:
+        raise ValueError(f"only a square map can be rotated, not {' x '.join(map(str, size))}")
+    positions = torch.arange(prod(size)).view(size)
+    for image, quarters in product((positions, positions.flip(1)), range(4)):
+        if image is not positions or quarters:
+            yield torch.rot90(image, quarters).flatten()
+
+
+def shifts(size: tuple[int, ...]) -> Iterator[Tensor]:
+    """Yield the source positions, (positions,) int64, of a shift in each direction along each axis.
+
+    A source of -1 lies outside. A shift is a sixteenth of the side, made odd, so that no down-sampling
+    divides it.
+    """
+    import torch
+
+    positions = torch.arange(prod(size)).view(size)
+    for axis, direction in product(range(len(size)), (1, -1)):
+        step = direction * (size[axis] // 16 | 1)
+        source = positions.roll(step, axis)
         source.narrow(axis, 0 if step > 0 else size[axis] + step, abs(step)).fill_(-1)
         yield source.flatten()
 
 
-def departure(
+def equivariance_map(
     model: nn.Module, moves: Iterable[tuple[Tensor, Tensor]], device: torch.device
 ) -> Tensor | None:
-    """Return by position how far the output of moved inputs is from the moved output, float32 (*size).
+    """Return by position how far the output of moved inputs is from the moved output.
 
-    moves: inputs (batch, channels, *size), and where positions come from. A root mean square over items,
-    channels and moves, as a share of the outputs' standard deviation; NaN where nothing came from inside.
-    None without moves.
+    Args:
+        model: The trained network.
+        moves: Pairs of inputs (batch, channels, *size) and source positions (positions,) int64.
+        device: Where the network lives.
+
+    Returns:
+        float32 (*size): the root mean square over items, channels and moves, divided by the standard
+        deviation of the outputs; NaN where no source lies inside. None without moves.
     """
     import torch
 
-    errors, known, outputs = [], [], []
+    errors, counts, outputs = [], [], []
     for inputs, source in moves:
-        first, second = answers(model, inputs, device), answers(model, moved(inputs, source), device)
-        inside = (source >= 0).view(first.shape[2:])
-        errors.append((second - moved(first, source)).double().square().mean(1).sum(0) * inside)
-        known.append(inside * len(inputs))
-        outputs.append(first.double().flatten())
+        output = predict_all(model, inputs, device)
+        output_of_moved = predict_all(model, moved(inputs, source), device)
+        inside = (source >= 0).view(output.shape[2:])
+        errors.append((output_of_moved - moved(output, source)).double().square().mean(1).sum(0) * inside)
+        counts.append(inside * len(inputs))
+        outputs.append(output.double().flatten())
     if not errors:
         return None
     scale = torch.cat(outputs).std().clamp(min=TINY)
-    error = (torch.stack(errors).sum(0) / torch.stack(known).sum(0)).sqrt() / scale
+    error = (torch.stack(errors).sum(0) / torch.stack(counts).sum(0)).sqrt() / scale
     return error.float()
 
 
-def answers(model: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
-    """Return a network's answers to inputs (batch, channels, *size), float32."""
+def predict_all(model: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
+    """Return a network's outputs for inputs (batch, channels, *size), float32 on the CPU."""
     import torch
 
     with torch.no_grad():
-        parts = [model(part.to(device).clone()).float().cpu() for part in sittings(inputs)]
-    return torch.cat(parts)
+        chunks = [model(chunk.to(device).clone()).float().cpu() for chunk in eval_batches(inputs)]
+    return torch.cat(chunks)
 
 
 def middle(size: tuple[int, ...]) -> Tensor:
-    """Return the positions in the middle half of each side, (*size) bool."""
+    """Return a mask, (*size) bool, of the middle half of each side."""
     import torch
 
     inside = torch.zeros(size, dtype=torch.bool)
@@ -193,10 +221,10 @@ def middle(size: tuple[int, ...]) -> Tensor:
     return inside
 
 
-def shiftable(inputs: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield for each shift the items that lose nothing but zeros by it, and where positions come from."""
+def shiftable_items(inputs: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield for each shift the items that lose only zeros by it, and its source positions."""
     for source in shifts(tuple(inputs.shape[2:])):
-        kept = (moved(inputs, source) != 0).flatten(1).sum(1) == (inputs != 0).flatten(1).sum(1)
-        some = inputs[kept][:ITEMS]
-        if len(some):
-            yield some, source
+        lossless = (moved(inputs, source) != 0).flatten(1).sum(1) == (inputs != 0).flatten(1).sum(1)
+        items = inputs[lossless][:ITEMS]
+        if len(items):
+            yield items, source

@@ -1,4 +1,4 @@
-"""Scoring turns a network's answers into numbers: an item at a time, then means, intervals and floors."""
+"""Scoring turns a network's outputs into numbers: per item first, then means, intervals and floors."""
 
 from __future__ import annotations
 
@@ -19,109 +19,127 @@ if TYPE_CHECKING:
 
 BATCH = 256
 POSITIONS = 1 << 17
-"""What a network is given at once, so that it needs little more memory than in training."""
+"""Limits of an evaluation batch, so that scoring needs little more memory than training."""
 
 
 def score(
     model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device
 ) -> dict[str, Tensor]:
-    """Score the first `count` items: each metric's (count,) float32.
+    """Score the first `count` items of a split.
 
-    model: a network, (batch, inputs, *size) to (batch, outputs, *size), or a control, which may answer in the
-    form of targets too. Raises RunError where an answer has another shape or is not finite (a metric's NaN
-    says that it does not apply, and would hide it), and where a metric does not give one number an item.
+    Args:
+        model: A network, (batch, inputs, *size) to (batch, outputs, *size), or a control, which may also
+            answer in the form of targets.
+        probe: The probe, whose metrics are computed.
+        data: The split.
+        count: How many items to score.
+        device: Where the model runs.
+
+    Returns:
+        The scores of each metric by name, (count,) float32.
+
+    Raises:
+        RunError: An output has another shape or is not finite, or a metric does not return one number per
+            item. (NaN from a metric means that it does not apply, and would hide such an output.)
     """
     import torch
 
-    found: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
-    with torch.no_grad():  # not inference mode: what a layer keeps of it may have to carry gradients later
+    scores: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
+    with torch.no_grad():  # not inference mode: a tensor that a layer caches may need gradients later
         for indices, *columns in batches(data, count, sitting(probe.shape.size)):
             inputs, targets = (column.to(device) for column in columns)
             allowed = [(len(inputs), probe.shape.outputs, *probe.shape.size)]
             if not isinstance(model, torch.nn.Module):
                 allowed.append(tuple(targets.shape))
-            # of a copy, as a network may write into what it is given
+            # on a copy, because a network may write into its input
             output = held(model(inputs.clone()), allowed).float()
             if not bool(output.isfinite().all()):
-                raise RunError("scoring", f"an answer to items {indices[0]} to {indices[-1]} is not finite")
+                raise RunError("scoring", f"an output for items {indices[0]} to {indices[-1]} is not finite")
             for metric in probe.metrics:
-                found[metric.name].append(valued(metric, output, targets, inputs))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+                scores[metric.name].append(valued(metric, output, targets, inputs))
+    return {name: torch.cat(chunks) for name, chunks in scores.items()}
 
 
 def held(output: object, allowed: Sequence[tuple[int, ...]]) -> Tensor:
-    """Return an answer of one of these shapes; raises RunError for any other, which might be broadcast."""
+    """Return an output whose shape is one of `allowed`.
+
+    Raises:
+        RunError: The output has another shape, which might be broadcast, or is not a tensor.
+    """
     import torch
 
-    found = tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
-    if found not in allowed:
-        raise RunError("an answer", f"it is {found}, and the probe asks for {' or '.join(map(str, allowed))}")
+    shape = tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    if shape not in allowed:
+        raise RunError("an output", f"it is {shape}, but the probe needs {' or '.join(map(str, allowed))}")
     return cast("Tensor", output)
 
 
 def valued(metric: Metric, output: Tensor, targets: Tensor, inputs: Tensor) -> Tensor:
-    """Return a metric's number an item, (batch,) on the CPU; raises RunError where it gives anything else."""
+    """Return a metric's score of each item, (batch,) on the CPU.
+
+    Raises:
+        RunError: The metric returns anything else.
+    """
     import torch
 
     values = metric.score(output, targets, inputs)
-    found = tuple(values.shape) if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
-    if found != (len(inputs),):
-        raise RunError(
-            f"the metric {metric.name}", f"it gave {found} for {len(inputs)} items, not a number each"
-        )
+    shape = tuple(values.shape) if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
+    if shape != (len(inputs),):
+        message = f"it returned {shape} for {len(inputs)} items, not one number per item"
+        raise RunError(f"the metric {metric.name}", message)
     return values.cpu()
 
 
 def sitting(size: Sequence[int]) -> int:
-    """Return how many items of a size a network is given at once."""
+    """Return how many items of a size go into one evaluation batch."""
     return max(1, min(BATCH, POSITIONS // prod(size)))
 
 
 def means(items: Mapping[str, Tensor]) -> Scores:
-    """Return each metric's mean over the items it applies to; None where `unscored` has a reason."""
-    lacking = unscored(items)
+    """Return each metric's mean over the items it applies to; None where `unscored` gives a reason."""
+    reasons = unscored(items)
     return {
-        name: None if name in lacking else finite(float(values.double().nanmean()))
+        name: None if name in reasons else finite(float(values.double().nanmean()))
         for name, values in items.items()
     }
 
 
 def unscored(items: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return why a metric has no mean, in words, by name: it is not finite for an item, or applies to none.
+    """Return by metric why it has no mean: it applies to no item, or is not finite for one.
 
-    So is what lies beyond 1e100: it could not be counted with.
+    A score beyond 1e100 counts as not finite, because its square would not be.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for name, values in items.items():
-        known = values.double()[~values.isnan()]
-        if wild := int((~(known.abs() <= LARGEST)).sum()):
-            found[name] = f"it is not finite for {wild:,} of {len(values):,} items"
-        elif not len(known):
-            found[name] = f"it applies to none of {len(values):,} items"
-    return found
+        scores = values.double()[~values.isnan()]
+        if infinite := int((~(scores.abs() <= LARGEST)).sum()):
+            reasons[name] = f"it is not finite for {infinite:,} of {len(values):,} items"
+        elif not len(scores):
+            reasons[name] = f"it applies to none of {len(values):,} items"
+    return reasons
 
 
 def intervals(items: Mapping[str, Tensor], metrics: Sequence[Metric]) -> dict[str, Interval]:
-    """Return each mean's interval over the items that its metric applies to, where there are two."""
+    """Return the interval of each mean over the items its metric applies to, if there are at least two."""
     bounds = {metric.name: metric.bounds for metric in metrics}
-    found = {
+    by_metric = {
         name: of_mean(values.double().tolist(), "items", bounds.get(name, OPEN))
         for name, values in items.items()
     }
-    return {name: interval for name, interval in found.items() if interval is not None}
+    return {name: interval for name, interval in by_metric.items() if interval is not None}
 
 
 def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:
     """Fit a closed-form control and return its means over the first `count` test items."""
     import torch
 
-    closed = cast("Control", control)
-    closed.fit(train)
-    return means(score(closed, probe, test, count, torch.device("cpu")))
+    fitted = cast("Control", control)
+    fitted.fit(train)
+    return means(score(fitted, probe, test, count, torch.device("cpu")))
 
 
 def controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
-    """Return by name what each closed-form control, fitted on the training split, scores on the test."""
+    """Fit each closed-form control on the training split and return its test scores, by name."""
     return {
         name: closed_form(control, probe, train, test, len(test))
         for name, control in probe.controls().items()
@@ -130,32 +148,32 @@ def controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
 
 
 def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
-    """Return for each metric the best score of the closed-form controls."""
+    """Return the best score of the closed-form controls, by metric."""
     best: Scores = {}
-    for found in controls.values():
+    for scores in controls.values():
         for metric in probe.metrics:
-            best[metric.name] = better(metric, best.get(metric.name), found[metric.name])
+            best[metric.name] = better_score(metric, best.get(metric.name), scores[metric.name])
     return best
 
 
 def ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
-    """Return the headline metric that the best of solvers expects of the first `count` items.
+    """Return the headline score that the best possible solver expects on the first `count` items.
 
-    None for a probe without `ceiling(inputs) -> (batch,)`, which leaves nothing to be guessed.
+    None for a probe without `ceiling(inputs) -> (batch,)`: its inputs determine their targets.
     """
-    best: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
-    return expected([best(inputs) for _, inputs, _ in batches(data, count, BATCH)] if best else [])
+    expect: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    return expected([expect(inputs) for _, inputs, _ in batches(data, count, BATCH)] if expect else [])
 
 
 def expected(best: Sequence[Tensor]) -> float | None:
-    """Return the mean of what the best of solvers expects, given in parts (batch,); None of no parts."""
+    """Return the mean of expected scores, given as batches (batch,); None without batches."""
     import torch
 
     return means({"": torch.cat(list(best))})[""] if best else None
 
 
-def better(metric: Metric, one: float | None, other: float | None) -> float | None:
-    """Return the better of two scores."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other) if metric.better == "lower" else max(one, other)
+def better_score(metric: Metric, first: float | None, second: float | None) -> float | None:
+    """Return the better of two scores; None counts as worse than any score."""
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first, second) if metric.better == "lower" else max(first, second)

@@ -90,7 +90,7 @@ def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store
     card = card_of(store)
     assert card.columns[0].certificate is not None
     assert (card.columns[0].certificate.scale, card.columns[0].certificate.items) == ("smoke", 5)
-    assert "certificate-x: it carries no checksum; `probekit certify` makes it anew" in card.left_out
+    assert "certificate-x: it carries no checksum; `probekit certify` makes a new one" in card.left_out
 
 
 def test_published_scores_stand_at_the_papers_scale_alone(
@@ -121,7 +121,7 @@ def test_a_width_that_is_not_the_scales_is_said_wherever_the_row_is(store: Store
     put(store, "transformer", {0: 0.2})
     card = card_of(store)
     assert [only(card, name).width_wished for name in ("unet", "transformer")] == [None, 4]
-    said = "(width 8, the nearest to the scale's 4)"
+    said = "(width 8, closest to the scale's 4)"
     rows = {row[0]: " ".join(row) for table in [*tables(card)][2:3] for row in table.rows}
     assert [said in rows[name] for name in ("unet", "transformer")] == [False, True]
     assert markdown(card).count(said) == 1
@@ -184,8 +184,8 @@ def test_structures_that_a_budget_leaves_few_channels_are_named_and_those_of_a_t
         put(store, name, {0: 0.9}, budget=20_000)
     put(store, "unet+lambda", {0: 0.5}, width=1)
     (caution,) = card_of(store).columns[0].cautions
-    named = "unet+deformable (budget 20000) 1, unet+large-kernel (budget 20000) 3, where the median is 9."
-    assert caution.startswith(f"Channels of width that the budget leaves: {named} A low score")
+    named = "unet+deformable (budget 20000) 1, unet+large-kernel (budget 20000) 3 (median 9)."
+    assert caution.startswith(f"The parameter budget leaves few channels of width: {named} A low score")
     (alone,) = card_of(store, "unet+deformable").columns[0].cautions
     assert "leaves: unet+deformable (budget 20000) 1. A low" in alone
     assert card_of(store, "unet", "unet+average", "unet+lambda").columns[0].cautions == ()

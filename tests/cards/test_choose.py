@@ -55,7 +55,7 @@ def test_runs_of_another_source_of_the_probe_are_left_out_with_the_command_that_
     assert [cell.structure for column in card.columns for cell in column.cells] == ["unet"]
     assert card.columns[0].floor == 1.0
     (line,) = card.left_out
-    assert line.startswith(f"{older.path.name}: it is of other code of the probe noisy; ")
+    assert line.startswith(f"{older.path.name}: it used other code of the probe noisy; ")
     assert "`probekit run noisy -s unet+average --scale smoke --seeds 1` runs it again" in line
 
 
@@ -82,7 +82,7 @@ def test_seeds_of_two_codes_never_share_a_row(store: Store, of: str, differing: 
     card = card_of(store)
     assert [run.seed for run in card.columns[0].cells[0].runs] == [1, 2]
     (line,) = card.left_out
-    assert line.startswith(f"{older.path.name}: it is of other code of the structure unet, ")
+    assert line.startswith(f"{older.path.name}: it used other code of the structure unet, ")
     assert re.search(differing, line)
     assert "--seeds 1` runs it again" in line
 
@@ -96,10 +96,10 @@ def test_a_certificate_of_another_or_an_unknown_probe_is_left_out(store: Store) 
         store.loose(f"certificate-{name}").write_json("certificate.json", fields)
     card = card_of(store)
     assert card.columns[0].certificate is None
-    again = "probe of that name; `probekit certify noisy --scale smoke` makes it anew"
+    again = "probe of that name; `probekit certify noisy --scale smoke` makes a new one"
     assert set(card.left_out) == {
-        f"certificate-other: it is of another {again}",
-        f"certificate-old: it is of an unknown {again}",
+        f"certificate-other: it is for another {again}",
+        f"certificate-old: it is for an unknown {again}",
     }
 
 
@@ -111,7 +111,7 @@ def test_runs_that_disagree_about_a_floor_are_said_to_and_have_no_place(store: S
     (column,) = card_of(store).columns
     assert column.floor is None
     assert {cell.headline.place for cell in column.cells} == {None}
-    assert any("disagree about the floor of the loss, 0.4300 to 1.0000" in line for line in column.cautions)
+    assert any("disagree about the floor of the loss: 0.4300 to 1.0000" in line for line in column.cautions)
 
 
 def test_a_floor_is_the_mean_over_seeds_however_many_structures_were_run(store: Store) -> None:

@@ -89,5 +89,5 @@ def test_a_file_that_a_store_names_is_not_run(store: Store, tmp_path: Path) -> N
         store.new(forged).write_result(result.model_copy(update={"plan": forged}))
     card = card_of(store)
     assert card.structures["unet"] == "not installed here"
-    assert any("what a store names is not run unasked" in line for line in card.left_out)
+    assert any("probekit runs no file that only a store names" in line for line in card.left_out)
     assert not ran.exists()

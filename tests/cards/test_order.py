@@ -11,7 +11,8 @@ from stores import card_of, only, put
 from probekit.cards.assemble import make_card
 from probekit.cards.markdown import markdown
 from probekit.catalog.registry import registry
-from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN, paired
+from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN
+from probekit.evidence.significance import paired
 from probekit.storage.store import Store
 
 
@@ -33,7 +34,7 @@ def test_one_seed_has_the_interval_over_test_items_that_its_run_stored(tmp_path:
     assert interval is not None
     assert (interval.over, interval.count) == ("items", 16)
     assert (interval.low, interval.high) == outcome.result.intervals["loss"]
-    assert "Student's t over 16 test items; it holds no noise between seeds" in markdown(card)
+    assert "Student's t over 16 test items; it does not include noise between seeds" in markdown(card)
 
 
 def test_a_verdict_is_open_where_the_interval_reaches_over_a_threshold(store: Store) -> None:
@@ -42,9 +43,9 @@ def test_a_verdict_is_open_where_the_interval_reaches_over_a_threshold(store: St
     card = card_of(store)
     assert [str(c.verdict) for c in card.columns[0].cells] == [
         "has it",
-        "undecided (the interval reaches over 90%)",
+        "undecided (the interval crosses 90%)",
     ]
-    assert "undecided (the interval reaches over 90%)" in markdown(card)
+    assert "undecided (the interval crosses 90%)" in markdown(card)
 
 
 def test_the_best_is_marked_and_what_is_behind_is_paired_over_seeds(store: Store) -> None:
@@ -67,7 +68,7 @@ def test_structures_that_cannot_be_told_apart_are_not_ordered(store: Store) -> N
     card = card_of(store)
     assert [cell.standing for cell in card.columns[0].cells] == [INSEPARABLE, INSEPARABLE]
     assert list(card.structures) == ["unet", "unet+average"]  # by name, not by mean
-    assert "best" not in markdown(card).split("Places lie")[0].replace("to the best", "")
+    assert "best" not in markdown(card).split("Scores are normalised")[0].replace("vs best", "")
 
 
 def test_a_difference_within_the_noise_is_not_separable_whatever_the_seeds_say(store: Store) -> None:

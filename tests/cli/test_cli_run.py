@@ -166,7 +166,7 @@ def test_one_failed_run_does_not_stop_the_rest(tmp_path: Path, probekit: Run) ->
     said = [line for line in done.stderr.splitlines() if line.startswith("probekit: ")]
     assert "plugin raising is set aside (RuntimeError: not today)" in said[0]
     assert "wrong on nonlocality" in said[1]
-    assert "(1, 2, 16, 16), and the probe asks for (1, 1, 16, 16)" in said[1]
+    assert "(1, 2, 16, 16), but the probe needs (1, 1, 16, 16)" in said[1]
     assert "never on nonlocality" in said[2]
     assert "the loss is not finite at step 1" in said[2]
     assert len(said) == 3

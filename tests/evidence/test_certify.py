@@ -15,8 +15,9 @@ from torch import Tensor
 from probekit.catalog.registry import registry
 from probekit.components import Component
 from probekit.errors import UsageError
-from probekit.evidence.certify import Certificate, certify, examine
+from probekit.evidence.certify import Certificate, certify
 from probekit.evidence.focus import HALF, LOWEST, controls, reached
+from probekit.evidence.item_checks import check_items
 from probekit.interfaces import Metric
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -40,7 +41,7 @@ def look(tmp_path: Path, text: str, **options: Any) -> Certificate:
 @pytest.mark.parametrize("sampler", ["sequential", "rejection"])
 @pytest.mark.parametrize("reading", ["down-set", "chain"])
 def test_the_probe_as_it_is_passes_on_every_item(sampler: str, reading: str) -> None:
-    checks, picture = examine(smoke(sampler=sampler, reading=reading), 400, quiet)
+    checks, picture = check_items(smoke(sampler=sampler, reading=reading), 400, quiet)
     assert [(check.name, check.holds) for check in checks] == [
         ("unambiguous", True),
         ("well-posed", True),
@@ -58,14 +59,14 @@ def test_a_filter_without_one_of_its_rules_is_caught_and_a_counterexample_drawn(
 ) -> None:
     probe = smoke(size=32, rectangles=7, sampler=sampler)
     probe.design = replace(probe.design, law=replace(probe.design.law, omit=frozenset({rule})))
-    checks, picture = examine(probe, 400, quiet)
+    checks, picture = check_items(probe, 400, quiet)
     assert [check.holds for check in checks[:2]] == [False, False]
     assert picture.startswith(PNG)
 
 
 def test_examining_tells_how_far_it_is_and_stops_at_the_last_item() -> None:
     rows: list[tuple[str, Mapping[str, float]]] = []
-    examine(smoke(train=300), 1_000, lambda stage, row: rows.append((stage, row)))
+    check_items(smoke(train=300), 1_000, lambda stage, row: rows.append((stage, row)))
     assert [(stage, row["step"], row["steps"]) for stage, row in rows] == [
         ("examine", 256, 300),
         ("examine", 300, 300),
@@ -125,7 +126,7 @@ class Doubtful(Nonlocality):
 
 
 def test_an_item_without_a_proof_is_drawn_even_where_the_oracle_is_right() -> None:
-    checks, picture = examine(Doubtful(size=16, rectangles=3, gap=2, train=20), 20, quiet)
+    checks, picture = check_items(Doubtful(size=16, rectangles=3, gap=2, train=20), 20, quiet)
     assert [check.holds for check in checks[:2]] == [False, True]
     assert checks[0].evidence == "not last: 19 of 20"
     assert picture.startswith(PNG)

@@ -14,7 +14,8 @@ from small import job, planned
 from probekit.catalog.registry import registry
 from probekit.cli.report import print_outcomes
 from probekit.components import Component
-from probekit.evidence.compare import FREEDOM, INSEPARABLE, claims, freedom_of, holm, paired, standings
+from probekit.evidence.compare import INSEPARABLE, standings
+from probekit.evidence.significance import FREEDOM, claims, freedom_of, holm, paired
 from probekit.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import Folder

@@ -20,32 +20,38 @@ from probekit.scores.interval import Interval
 from probekit.storage.store import Store
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
-FULL = Evidence(at=0.95, reach=(0.92, 0.97), trained=0.99)
+FULL = Evidence(score=0.95, interval=(0.92, 0.97), training_score=0.99)
 
 
 @pytest.mark.parametrize(
     ("evidence", "word"),
     [
         (FULL, "has it"),
-        (replace(FULL, at=0.5, reach=(0.4, 0.6)), "partly"),
-        (replace(FULL, at=0.1, reach=(0.05, 0.2)), "fits, does not generalise (training reaches 99%)"),
-        (replace(FULL, at=0.1, reach=(0.05, 0.2), trained=0.12), "did not fit (training reaches 12%)"),
+        (replace(FULL, score=0.5, interval=(0.4, 0.6)), "partly"),
+        (replace(FULL, score=0.1, interval=(0.05, 0.2)), "fits, does not generalise (training score 99%)"),
         (
-            replace(FULL, at=-3.07, reach=(-4.0, -2.0), trained=-2.0),
-            "did not fit (training reaches below the floor)",
+            replace(FULL, score=0.1, interval=(0.05, 0.2), training_score=0.12),
+            "did not fit (training score 12%)",
         ),
-        (replace(FULL, at=0.1, reach=(0.05, 0.2), trained=None), "did not fit (training reaches no score)"),
-        (replace(FULL, reach=(0.85, 0.99)), "undecided (the interval reaches over 90%)"),
-        (replace(FULL, at=0.3, reach=(0.2, 0.4)), "undecided (the interval reaches over 25%)"),
-        (replace(FULL, at=0.5, reach=(0.1, 0.95)), "undecided (the interval reaches over 25%)"),
-        (replace(FULL, reach=None), "undecided (3 seeds are needed)"),
+        (
+            replace(FULL, score=-3.07, interval=(-4.0, -2.0), training_score=-2.0),
+            "did not fit (training score below the floor)",
+        ),
+        (
+            replace(FULL, score=0.1, interval=(0.05, 0.2), training_score=None),
+            "did not fit (no training score)",
+        ),
+        (replace(FULL, interval=(0.85, 0.99)), "undecided (the interval crosses 90%)"),
+        (replace(FULL, score=0.3, interval=(0.2, 0.4)), "undecided (the interval crosses 25%)"),
+        (replace(FULL, score=0.5, interval=(0.1, 0.95)), "undecided (the interval crosses 25%)"),
+        (replace(FULL, interval=None), "undecided (3 seeds are needed)"),
         (replace(FULL, decides=False), "undecided (this scale proves nothing)"),
-        (replace(FULL, at=None), "not measured"),
+        (replace(FULL, score=None), "not measured"),
         (
-            replace(FULL, at=0.1, reach=(0.05, 0.2), trained=0.12, blown=1, seeds=3),
-            "did not fit (training reaches 12%, training blew up in 1 of 3 seeds)",
+            replace(FULL, score=0.1, interval=(0.05, 0.2), training_score=0.12, blown_up=1, seeds=3),
+            "did not fit (training score 12%, training blew up in 1 of 3 seeds)",
         ),
-        (replace(FULL, blown=2, seeds=3), "has it (training blew up in 2 of 3 seeds)"),
+        (replace(FULL, blown_up=2, seeds=3), "has it (training blew up in 2 of 3 seeds)"),
     ],
 )
 def test_the_ladder(evidence: Evidence, word: str) -> None:
@@ -65,11 +71,11 @@ def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
     ("word", "name", "value", "text", "contradicted"),
     [
         (
-            replace(FULL, at=0.1, reach=(0.0, 0.2), trained=0.1), "equivariance_error", 1e-7,
+            replace(FULL, score=0.1, interval=(0.0, 0.2), training_score=0.1), "equivariance_error", 1e-7,
             "exactly covariant (error below 1e-6)", False,
         ),
         (
-            replace(FULL, at=0.1, reach=(0.0, 0.2)), "equivariance_error", 1e-7,
+            replace(FULL, score=0.1, interval=(0.0, 0.2)), "equivariance_error", 1e-7,
             "exactly covariant (error below 1e-6)", True,
         ),
         (FULL, "equivariance_error", 0.4, "not covariant (error 0.4)", True),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from stores import IMG, KNOWN, card_of, put
 from tabs import opened
 
-from probekit.evidence.certify import Certificate, Check
+from probekit.evidence.certify import Certificate
+from probekit.evidence.item_checks import Check
 from probekit.pages.page import page
 from probekit.storage.folder import RESULT
 from probekit.storage.store import Store

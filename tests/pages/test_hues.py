@@ -20,7 +20,7 @@ def test_of_few_structures_each_has_the_colour_of_its_place_in_the_card(tmp_path
     told = hues(list(card.structures), column.cells[::2])
     assert [told.of(name) for name in card.structures][::2] == list(COLOURS[::2])
     assert [name for _, name in told.legend] == [cell.structure for cell in column.cells[::2]]
-    assert told.others == 0
+    assert told.grey == 0
 
 
 def test_of_many_structures_the_best_have_a_colour_each_and_the_rest_one(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_of_many_structures_the_best_have_a_colour_each_and_the_rest_one(tmp_pat
     told = hues(list(card.structures), column.cells)
     best = [f"unet+{name}" for name in reversed(THIRTEEN)]
     assert [told.of(name) for name in best] == [*COLOURS[:-1], *[COLOURS[-1]] * 4]
-    assert list(told.legend)[-1] == (COLOURS[-1], "the other 4")
+    assert list(told.legend)[-1] == (COLOURS[-1], "4 others")
 
 
 def test_costs_have_the_colours_of_their_column_and_repeat_none(tmp_path: Path) -> None:

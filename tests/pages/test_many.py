@@ -23,8 +23,8 @@ def text_of(folder: Path, names: tuple[str, ...]) -> str:
 
 
 def test_sentences_of_many_structures_are_folded(tmp_path: Path) -> None:
-    assert "Each in a sentence" not in text_of(tmp_path / "few", THIRTEEN[:12])
-    assert "Each in a sentence" in text_of(tmp_path / "many", THIRTEEN)
+    assert "One sentence per structure" not in text_of(tmp_path / "few", THIRTEEN[:12])
+    assert "One sentence per structure" in text_of(tmp_path / "many", THIRTEEN)
 
 
 @pytest.mark.slow

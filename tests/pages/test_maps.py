@@ -34,6 +34,6 @@ def test_an_exact_network_is_said_in_words_and_not_drawn(tmp_path: Path) -> None
     missing: list[str] = []
     moved = maps(column.cells, store, missing)[-1]
     assert missing == []
-    assert moved.title == "Departure from equivariance"
-    assert moved.notes[-1] == "Exact (below 1e-6), and not drawn: lambda."
+    assert moved.title == "Equivariance error"
+    assert moved.notes[-1] == "Exactly equivariant (error below 1e-6), not drawn: lambda."
     assert [panel.caption.partition(":")[0] for panel in moved.panels] == ["lambda+coordconv"]

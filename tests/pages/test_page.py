@@ -74,7 +74,7 @@ def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) ->
     assert text.count('alt="Input of test item ') >= 2 * 4
     assert 'class="panels flat"' in text
     assert text.count("<summary>Learning curves</summary>") == 2
-    assert [text.count(f"<h3>By {axis}</h3>") for axis in ("distance", "shown")] == [1, 1]
+    assert [text.count(f"<h3>Difficulty: {axis}</h3>") for axis in ("distance", "shown")] == [1, 1]
     assert text.count('<figure class="plot"') == 4
     assert "is not drawn" not in text
 
@@ -84,9 +84,9 @@ def test_several_structures_are_drawn_on_the_same_cases(text: str) -> None:
         r'<p class="case">(.*?), test item (\d+)</p>(.*?)(?=<p class="case">|<h3>)', text, re.S
     )
     titles = [title for title, _, _ in cases]
-    for title in ("most divided", "worst on the average", "median on the average", "best on the average"):
+    for title in ("greatest difference", "worst on average", "median on average", "best on average"):
         assert titles.count(title) == 2
-    index, drawn = next((index, drawn) for title, index, drawn in cases[4:] if title == "most divided")
+    index, drawn = next((index, drawn) for title, index, drawn in cases[4:] if title == "greatest difference")
     assert all(f'alt="Prediction of {name} on test item {index}' in drawn for name in TEN)
     assert drawn.count("<img") == 2 + 2 * len(TEN)
 
@@ -103,7 +103,7 @@ def test_a_network_that_answers_otherwise_than_when_scored_is_not_drawn(tmp_path
     }
     folder.write_result(result.model_copy(update={"files": files}))
     text = page(make_card(store, registry()), store, registry())
-    assert "unet is not drawn: it answers otherwise than when it was scored." in text
+    assert "unet is not drawn: its outputs are not those that were scored." in text
     assert "Prediction of unet" not in text
 
 
@@ -113,7 +113,7 @@ def test_truncated_weights_leave_the_picture_of_when_it_was_scored(tmp_path: Pat
     assert folder is not None
     (folder.path / WEIGHTS).write_bytes(b"half")
     text = page(make_card(store, registry()), store, registry())
-    assert "unet is not drawn again: weights.safetensors is truncated" in text
+    assert "unet cannot be loaded again: weights.safetensors is truncated" in text
     assert "As drawn when it was scored" in text
     card = make_card(store, registry())
     (folder.path / CASES).write_bytes(b"<svg onload=alert(1)>")
@@ -131,7 +131,7 @@ def test_a_structure_that_is_not_installed_is_a_line(tmp_path: Path) -> None:
     real(tmp_path, ("net",), known=knowing("net", net))
     store = Store(tmp_path)
     text = page(make_card(store, registry()), store, registry())
-    assert "net is not drawn again: there is no such structure" in text
+    assert "net cannot be loaded again: there is no such structure" in text
 
 
 def test_plots_take_the_colours_of_the_page_and_ids_of_their_own() -> None:

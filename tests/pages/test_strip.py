@@ -31,7 +31,7 @@ def test_a_dot_a_seed_and_a_mean_in_the_place_of_their_scores(tmp_path: Path) ->
     assert seeds == [across(at) for at in (0.5, 0.7, 0.6)]
     assert [mark.x for mark in found.marks if mark.kind == "mean"] == [across(0.6)]
     assert found.span is not None
-    assert "seeds 0 50%, 1 70%, 2 60%" in found.said
+    assert "seeds 0 50%, 1 70%, 2 60%" in found.label
 
 
 def test_every_control_has_a_tick_that_far_below_at_the_end(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_every_control_has_a_tick_that_far_below_at_the_end(tmp_path: Path) -> N
     found = strip(column.model_copy(update={"controls": lines}), column.cells[0])
     assert found is not None
     assert [mark.x for mark in found.marks if mark.kind == "control"] == [across(0), across(LOW)]
-    assert "control constant at 0%, control window at below the floor" in found.said
+    assert "baseline constant 0%, baseline window below the floor" in found.label
 
 
 def test_a_score_far_below_the_floor_is_an_arrow_not_a_place(tmp_path: Path) -> None:
@@ -52,8 +52,8 @@ def test_a_score_far_below_the_floor_is_an_arrow_not_a_place(tmp_path: Path) -> 
     found = strip(column, column.cells[0])
     assert found is not None
     assert [mark.beyond for mark in found.marks if mark.kind in ("seed", "mean")] == [True, True]
-    assert "-400" not in found.said
-    assert "below the floor" in found.said
+    assert "-400" not in found.label
+    assert "below the floor" in found.label
 
 
 def test_a_seed_that_failed_has_no_dot(tmp_path: Path) -> None:

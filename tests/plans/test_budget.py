@@ -99,7 +99,7 @@ def test_a_run_says_first_and_last_that_its_width_is_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("run", PROBE, "-s", "plain+nystrom", "--scale", "smoke", "--trainer", ASKED["trainer"])
-    said = "8 (the nearest to the scale's 4)"
+    said = "8 (closest to the scale's 4)"
     code, out, err = call(capsys, *words, "--store", str(tmp_path), "--device", "cpu")
     assert (code, f"width {said}" in err.splitlines()[0], f"width {said}" in out) == (0, True, True)
     assert said in call(capsys, *words, "--dry-run")[1]

@@ -253,13 +253,13 @@ def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_
     words = ("-s", "lambda", "--scale", "smoke", "--width", "4", "--store", str(tmp_path))
     report = probekit("run", asked, *words, "--all")
     assert report.returncode == 0, report.stderr
-    assert "Controls, accuracy: bag of codes 0." in report.stdout
+    assert "Baselines, accuracy: bag of codes 0." in report.stdout
     assert "Measured: receptive_radius" in report.stdout
     (ceiling,) = re.findall(r"Ceiling of the accuracy: (0\.\d+)", report.stdout)
     assert float(ceiling) == pytest.approx(1 - 2 / 3 * (5 / 6) ** 31, abs=2e-3)
     card = probekit("card", "lambda", "--probe", asked, "--scale", "smoke", "--store", str(tmp_path))
     assert f"Ceiling of the accuracy: {ceiling}" in card.stdout
-    assert "Controls, accuracy: bag of codes 0." in card.stdout
+    assert "Baselines, accuracy: bag of codes 0." in card.stdout
 
 
 def test_the_most_colours_that_are_not_refused_can_be_drawn() -> None:

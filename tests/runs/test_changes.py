@@ -75,7 +75,7 @@ def test_seeds_of_two_codes_never_share_a_row_of_a_card(of: str, one: Asker, tmp
     assert rows == [[1, 2]]
     (line,) = left_out
     assert "-s0-" in line
-    assert "it is of other code of the" in line
+    assert "it used other code of the" in line
 
 
 @pytest.mark.slow

@@ -145,10 +145,10 @@ def pair(shape: Shape) -> nn.Module:
 @pytest.mark.parametrize(
     ("structure", "said"),
     [
-        (two_channels, "(1, 2, 16, 16), and the probe asks for (1, 1, 16, 16)"),
+        (two_channels, "(1, 2, 16, 16), but the probe needs (1, 1, 16, 16)"),
         (pair, "it is a tuple"),
         (nan_in_training, "the loss is not finite at step 2"),
-        (nan_when_asked, "an answer to items 0 to 15 is not finite"),
+        (nan_when_asked, "an output for items 0 to 15 is not finite"),
         (Breaks, "KeyError: 'no such key'"),
     ],
 )

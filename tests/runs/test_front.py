@@ -78,7 +78,7 @@ def test_a_width_reaches_the_callable_and_moves_the_identity(tmp_path: Path) -> 
 
 def test_a_run_that_fails_raises_and_names_its_folder(tmp_path: Path) -> None:
     with pytest.raises(
-        RunError, match=r"py-crooked on nonlocality.*the probe asks for \(1, 1, 16, 16\)"
+        RunError, match=r"py-crooked on nonlocality.*the probe needs \(1, 1, 16, 16\)"
     ) as raised:
         put(crooked, tmp_path)
     (folder,) = tmp_path.iterdir()

@@ -174,7 +174,7 @@ def test_an_answer_of_another_shape_is_never_scored(answer: Callable[[Tensor], T
             return answer(x)
 
     for model in (Network(), answer):
-        with pytest.raises(RunError, match="the probe asks for"):
+        with pytest.raises(RunError, match="the probe needs"):
             score(model, probe, probe.data("test", 0), 16, CPU)
 
 
@@ -189,7 +189,7 @@ class Late(Base):
 def test_a_network_that_answers_for_a_batch_by_one_item_fails(tmp_path: Path) -> None:
     outcome = done(tmp_path, knowing("odd", Late), structure="odd")
     assert outcome.result.status == "failed"
-    assert "the probe asks for (16, 1, 16, 16)" in outcome.result.error
+    assert "the probe needs (16, 1, 16, 16)" in outcome.result.error
 
 
 ODD: dict[str, Any] = {

@@ -89,7 +89,7 @@ def test_a_tuned_run_says_what_was_tried_and_keeps_it(probekit: Run, tmp_path: P
     assert len(choice["rejected"]) == 1 + (choice["trainer"] == "supervised")
     assert all(f", supervised(lr={rate})" in found.stderr for rate in (0.00133, 0.012))
     card = json.loads(probekit("card", "--store", str(tmp_path), "--json").stdout)
-    assert sum("--tune tried its rate and chose another" in line for line in card["left_out"]) == len(
-        choice["rejected"]
-    )
+    assert sum(
+        "--tune tried its learning rate and chose another" in line for line in card["left_out"]
+    ) == len(choice["rejected"])
     assert all(len(cell["runs"]) <= 2 for cell in card["columns"][0]["cells"])

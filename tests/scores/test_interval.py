@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probekit.catalog.registry import registry
-from probekit.evidence.compare import paired
+from probekit.evidence.significance import paired
 from probekit.plans.scale import probe_at
 from probekit.scores.interval import OPEN, Bounds, apart, of_mean, quantile
 

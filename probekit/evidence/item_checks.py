@@ -1,0 +1,100 @@
+"""Checks of single items: each label is the only one possible, and the oracle finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from probekit.interfaces import Probe
+from probekit.items import batches
+from probekit.scores.pictures import Strip, grid
+from probekit.scores.score import BATCH, expected
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from probekit.runs.sitting import Watch
+
+
+class Check(BaseModel):
+    """One check of a probe: whether it holds (None if it was not measured), and the evidence in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    holds: bool | None
+    evidence: str
+
+
+def check_items(probe: Probe, items: int, watch: Watch) -> tuple[list[Check], bytes]:
+    """Check item by item that the label is unambiguous and that the oracle finds it.
+
+    Three optional methods of a probe are used. `certified(inputs) -> {rule: (batch,) bool}` proves from an
+    input that it has one label. `contents(inputs, targets) -> {name: (batch,) numbers}` describes an input.
+    `ceiling(inputs) -> (batch,)` is the expected headline score of the best possible guesses, a share.
+
+    Args:
+        probe: The probe, whose training split is checked.
+        items: How many items to check at most.
+        watch: Receives progress events.
+
+    Returns:
+        The checks, and a PNG picture of the first item that fails, empty if none does.
+    """
+    import torch
+
+    data = probe.data("train", 0)
+    count = min(items, len(data))
+    prove: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
+    describe: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
+    expect: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
+    unproved: dict[str, int] = {}
+    expected_scores: list[Tensor] = []
+    contents: dict[str, list[Tensor]] = {}
+    errors = 0
+    picture = b""
+    for indices, inputs, targets in batches(data, count, BATCH):
+        answers = probe.oracle(inputs)
+        wrong = (answers != targets).flatten(1).any(1)
+        failed = wrong.clone()
+        for rule, holds in (prove(inputs) if prove else {}).items():
+            unproved[rule] = unproved.get(rule, 0) + int((~holds).sum())
+            failed |= ~holds
+        for name, values in (describe(inputs, targets) if describe else {}).items():
+            contents.setdefault(name, []).append(values)
+        if expect:
+            expected_scores.append(expect(inputs))
+        errors += int(wrong.sum())
+        if not picture and bool(failed.any()):
+            first = int((wrong if bool(wrong.any()) else failed).int().argmax())
+            picture = draw_counterexample(indices[first], inputs[first], targets[first], answers[first])
+        watch("examine", {"step": indices.stop, "steps": count})
+    checks = []
+    if prove:
+        rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
+        checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
+    evidence = f"the oracle is exact on {count - errors:,} of {count:,}"
+    if (ceiling := expected(expected_scores)) is not None:
+        evidence += f"; the best possible solver expects {ceiling:.2%} in {probe.metrics[0].name}"
+    checks.append(Check(name="well-posed", holds=errors == 0, evidence=evidence))
+    if contents:
+        parts = [describe_content(name, torch.cat(values).double()) for name, values in contents.items()]
+        evidence = "an input holds " + ", ".join(parts)
+        checks.append(Check(name="simple", holds=None, evidence=evidence))
+    return checks, picture
+
+
+def describe_content(name: str, values: Tensor) -> str:
+    """Return the mean and the range of one number that describes inputs."""
+    if values.isfinite().all():
+        return f"{name} {values.mean():.3g} ({values.min():.3g} to {values.max():.3g})"
+    return f"{name}, which is not finite for {int((~values.isfinite()).sum()):,}"
+
+
+def draw_counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -> bytes:
+    """Draw an item that failed, as a PNG."""
+    row = Strip(f"item {index}", (inputs, target, answer, answer - target))
+    heads = ("input", "label", "oracle's answer", "difference")
+    return grid("A label that the input does not determine", heads, [row], frozenset({"difference"}))
