@@ -164,7 +164,7 @@ OPENED = {
 SAID = {
     "slow": r"plugin slow took 1\.\d s to open.* Leave it out with PROBEKIT_SKIP=slow\.",
     "future": r"plugin future failed to load \(probekit 99\.1, which it requires: this is .*\)\. Upgrade",
-    "garbled": r"plugin garbled failed to load \(requires_probekit = 'soon': it is no version\)\. Write it as",
+    "garbled": r"plugin garbled failed to load \(requires_probekit = 'soon': it is no version\)\. Write it",
     "needy": r"plugin needy failed to load \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
     "raiser": r"plugin raiser failed to load \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
 }
