@@ -119,14 +119,14 @@ def locate_error(error: Exception, fixture: Any) -> str:
     return f" ({Path(frame.f_code.co_filename).name}, line {line})"
 
 
-def fail(found: str, hint: str) -> NoReturn:
+def fail(message: str, hint: str) -> NoReturn:
     """Fail the current check.
 
     Args:
-        found: what is wrong.
+        message: what is wrong.
         hint: how to fix it.
     """
-    raise CheckFailed("", found, hint)
+    raise CheckFailed("", message, hint)
 
 
 def check_name(requirement: Callable[[Any], None]) -> str:
