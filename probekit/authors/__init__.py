@@ -1,1 +1,1 @@
-"""Authors of plugins find here what holds a component to its promises, and what writes a new package."""
+"""Tools for plugin authors: checks of a component, and templates for a new package."""

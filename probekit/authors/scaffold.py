@@ -1,4 +1,4 @@
-"""The scaffold writes a package with a component of one's own, which works as it is written."""
+"""The scaffold creates a plugin package from templates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from probekit.components import NAME
 from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal
 
 ABOUT: Mapping[str, str] = {
-    "layer": "every position receives a mix of the mean over all positions",
-    "structure": "convolutions in a row, with a layer after each",
-    "encoding": "a learned vector a position",
-    "probe": "paint a row in the colour of its first place",
+    "layer": "every position receives the mean over all positions, transformed by an MLP",
+    "structure": "a stack of convolutions, with a layer after each",
+    "encoding": "a learned vector per position",
+    "probe": "paint a row in the color of its first position",
     "trainer": "stochastic gradient descent with momentum",
 }
-"""By kind, what the component does that the package starts with."""
+"""By kind, what the template's component does."""
 RUN: Mapping[str, str] = {
     "layer": "probekit run nonlocality -s unet+{name} --scale smoke",
     "structure": "probekit run nonlocality -s {name}+lambda --scale smoke",
@@ -27,35 +27,48 @@ RUN: Mapping[str, str] = {
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
     "trainer": 'probekit run nonlocality -s unet --trainer "{name}(epochs=1)" --scale smoke',
 }
+"""By kind, a command that runs the component."""
 
 
-def new(kind: str, name: str, into: Path, known: Registry) -> Path:
-    """Write the package probekit-NAME into a folder and return its path.
+def new(kind: str, name: str, into: Path, registry: Registry) -> Path:
+    """Create the package probekit-NAME in a folder.
 
-    Raises UsageError for a kind that has no template, an impossible name, a name that is taken, or where
-    there is something at that path already; ProbekitError where the disk refuses.
+    Args:
+        kind: layer, structure, encoding, probe or trainer.
+        name: name of the component.
+        into: the folder that will contain the package.
+        registry: the installed components.
+
+    Returns:
+        The path of the package.
+
+    Raises:
+        UsageError: the kind has no template, the name is invalid or taken, or the path exists.
+        ProbekitError: the package cannot be written.
     """
     if kind not in ABOUT:
-        raise UsageError(f"a new {kind}", "there is no template for it", did_you_mean(kind, ABOUT))
-    title = "".join(word.capitalize() for word in name.split("-"))
-    if not NAME.fullmatch(name) or keyword.iskeyword(title):
-        hint = "Names are lower-case words joined by hyphens, as global-context."
-        raise UsageError(f"a new {kind} called {name!r}", "that is no name", hint)
-    if kind in known.kinds_of(name):
-        owner = known.find(kind, name).plugin
-        raise UsageError(f"a new {kind} called {name}", f"plugin {owner} has one", "Choose another name.")
+        raise UsageError(f"a new {kind}", "there is no template for this kind", did_you_mean(kind, ABOUT))
+    class_name = "".join(word.capitalize() for word in name.split("-"))
+    if not NAME.fullmatch(name) or keyword.iskeyword(class_name):
+        hint = "Names are lowercase words joined by hyphens, for example global-context."
+        raise UsageError(f"a new {kind} called {name!r}", "this is not a valid name", hint)
+    if kind in registry.kinds_of(name):
+        owner = registry.find(kind, name).plugin
+        raise UsageError(
+            f"a new {kind} called {name}", f"plugin {owner} uses this name", "Choose another name."
+        )
     folder = into / f"probekit-{name}"
     package = f"probekit_{name.replace('-', '_')}"
     values = {
         "kind": kind,
         "name": name,
         "package": package,
-        "class": title,
+        "class": class_name,
         "about": ABOUT[kind],
         "run": RUN[kind].format(name=name),
         "version": importlib.metadata.version(DISTRIBUTION).rpartition(".")[0],
     }
-    files = {
+    templates = {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",
         f"{package}/__init__.py": "__init__.py",
@@ -64,23 +77,22 @@ def new(kind: str, name: str, into: Path, known: Registry) -> Path:
     }
     try:
         folder.mkdir(parents=True)
-        for path, template in files.items():
+        for path, template in templates.items():
             (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(rendered(template, values), encoding="utf-8")
+            (folder / path).write_text(render_template(template, values), encoding="utf-8")
     except FileExistsError:
-        raise UsageError(
-            f"writing {folder}", "there is something of that name", "Choose another name or --into DIR."
-        ) from None
+        hint = "Choose another name, or another folder with --into DIR."
+        raise UsageError(f"writing {folder}", "it already exists", hint) from None
     except OSError as error:
-        found, hint = explain_refusal(error, "Name another place with --into DIR.")
-        raise ProbekitError(f"writing {folder}", found, hint) from error
+        reason, hint = explain_refusal(error, "Choose another folder with --into DIR.")
+        raise ProbekitError(f"writing {folder}", reason, hint) from error
     return folder
 
 
-def rendered(template: str, values: Mapping[str, str]) -> str:
+def render_template(template: str, values: Mapping[str, str]) -> str:
     """Return a template with the values filled in."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("probekit.authors")
-    whole = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
-    return whole.get_template(f"{template}.jinja").render(values)
+    templates = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
+    return templates.get_template(f"{template}.jinja").render(values)

@@ -1,4 +1,4 @@
-"""The command line parses, calls and prints: a file a command, imported when it is called."""
+"""The command line: each command parses its arguments, calls the library and prints."""
 
 from __future__ import annotations
 
@@ -16,95 +16,102 @@ import typer
 from typer.core import TyperGroup
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import hush, say, tell
+from probekit.cli.messages import print_output, say, set_quiet
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
 from probekit.stop import behind, stop
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": (".run:run", "Put a probe to a structure: train, score, store."),
-    "card": (".card:card", "Show which structure has which property, and how surely."),
-    "compare": (".compare:compare", "Show where two structures differ: seeds, items, cases."),
-    "reproduce": (".reproduce:reproduce", "Run a paper's tables; set its numbers beside ours."),
-    "certify": (".certify:certify", "Check that a probe is unambiguous, well-posed and focused."),
-    "data": (".data:data", "Draw some of a probe's inputs and targets."),
-    "list": (".list:list_components", "List what is installed: probes, layers and so on."),
-    "show": (".show:show", "Show one component: its parameters, scales, metrics."),
-    "runs": (".runs:runs", "List what is stored, or remove some of it."),
-    "status": (".status:status", "Show how far runs are, whoever carries them out."),
-    "store": (".store:store", "Verify or replay what is stored, merge another store, tidy up."),
-    "why": ("..replay:why", "Say why a stored run is or is not reused."),
-    "again": (".again:again", "Run a stored specification again."),
-    "new": (".new:new", "Write a package with a layer, a probe, ... of your own."),
-    "check": (".check:check", "Hold a component to what its kind promises."),
-    "plugins": (".plugins:plugins", "List the plugins: what opened, from where, how fast."),
+    "run": (".run:run_probes", "Train structures on probes; store and report their scores."),
+    "card": (".card:show_card", "Show which structure has which property."),
+    "compare": (".compare:compare_structures", "Compare two structures by seed, test item and case."),
+    "reproduce": (".reproduce:reproduce_tables", "Rerun tables of a paper and compare the numbers."),
+    "certify": (".certify:certify_probe", "Check that a probe is unambiguous, well-posed and focused."),
+    "data": (".data:export_data", "Plot items of a probe, or export a split to files."),
+    "list": (".list:list_components", "List installed probes, structures, layers and so on."),
+    "show": (".show:show_component", "Show one component: its parameters, scales and metrics."),
+    "runs": (".runs:list_runs", "List stored runs, or remove some of them."),
+    "status": (".status:show_status", "Show the progress of all runs in a store."),
+    "store": (".store:maintain_store", "Verify, replay, merge or clean up a store."),
+    "why": ("..replay:explain_reuse", "Explain whether a stored run would be reused."),
+    "again": (".again:run_again", "Run the specification of a stored run again."),
+    "new": (".new:create_plugin", "Create a plugin package from a template."),
+    "check": (".check:check_component", "Check that a component implements its interface."),
+    "plugins": (".plugins:list_plugins", "List plugins: origin, version, import time, errors."),
 }
-"""Name: address of the function, whose docstring ends with `Example: ...`, and the line that --help shows."""
+"""By name of the command: the address of its function, and its line in --help.
 
-# UsageError, from click or, in newer typers, from the copy of it within
-MISUSED = cast(type[Exception], typer.BadParameter.__mro__[1])
+The docstring of the function is the command's help; it ends with `Example: ...`.
+"""
+
+# click's UsageError; newer typer releases bring their own copy of click
+CLICK_USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])
 
 
 class Commands(TyperGroup):
-    """The commands of the table, each imported only when it is called."""
+    """The commands of COMMANDS; each is imported when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names in the order of the table."""
+        """Return the names of all commands, in the order of COMMANDS."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; raises UsageError where there is none of that name."""
+        """Import a command.
+
+        Raises:
+            UsageError: there is no command of that name.
+        """
         if cmd_name not in COMMANDS:
-            asked = f"the command {cmd_name!r}"
-            raise UsageError(asked, "there is no such command", did_you_mean(cmd_name, COMMANDS))
+            request = f"the command {cmd_name!r}"
+            raise UsageError(request, "there is no such command", did_you_mean(cmd_name, COMMANDS))
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         function = getattr(importlib.import_module(module, "probekit.cli.commands"), attribute)
         about, _, example = (inspect.getdoc(function) or "").partition("Example:")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(
             cmd_name, context_settings=HELP, help=about, epilog=f"\b\nExample:{example}" if example else None
-        )(function if cmd_name == "plugins" else _announced(function))
+        )(function if cmd_name == "plugins" else _add_plugin_warnings(function))
         return typer.main.get_command(app)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the table into --help, importing no command."""
+        """Write the list of commands into --help without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read the words before a command; without any, help is shown."""
+        """Parse the arguments before the name of the command; without any argument, print help."""
         try:
             return super().parse_args(ctx, args)
-        except MISUSED as error:
+        except CLICK_USAGE_ERROR as error:
             if not args:
                 raise
-            raise _corrected(error) from None
+            raise _report_usage_error(error) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what it raises becomes one paragraph and an exit code."""
+        """Run a command; turn every exception into one line on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except MISUSED as error:
-            raise _corrected(error, ctx.invoked_subcommand) from None
+        except CLICK_USAGE_ERROR as error:
+            raise _report_usage_error(error, ctx.invoked_subcommand) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
-        except BaseException as error:  # SystemExit too: no plugin ends a command as if it were done
-            if (stopped := behind(error)) is not None:
-                say(f"stopped{f' by {stopped}' if str(stopped) else ''}.")
-                raise typer.Exit(getattr(stopped, "code", 130)) from None
+        except BaseException as error:  # SystemExit too: a plugin must not end a command with success
+            if (interrupt := behind(error)) is not None:
+                say(f"stopped{f' by {interrupt}' if str(interrupt) else ''}.")
+                raise typer.Exit(getattr(interrupt, "code", 130)) from None
             if ctx.params.get("debug"):
                 traceback.print_exc()
             elif isinstance(error, ProbekitError):
                 say(" ".join(str(error).split()))
             else:
-                say(f"{reason(error)}. Run again with --debug, as `probekit --debug ...`, for the traceback.")
+                say(f"{reason(error)}. For the traceback, run `probekit --debug ...`.")
             raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
 
 
-def _corrected(error: Any, *command: str) -> typer.Exit:
-    """Say in one paragraph which words cannot be meant, and return the end."""
-    said = error.format_message().rstrip(".")
-    asked = "".join(f"{name}: " for name in command)
-    say(f"{asked}{said[:1].lower()}{said[1:]}. Type {' '.join(['probekit', *command])} -h.")
+def _report_usage_error(error: Any, *command: str) -> typer.Exit:
+    """Print a usage error of click as one line, and return the exception that ends the process."""
+    message = error.format_message().rstrip(".")
+    prefix = "".join(f"{name}: " for name in command)
+    say(f"{prefix}{message[:1].lower()}{message[1:]}. Type {' '.join(['probekit', *command])} -h.")
     return typer.Exit(error.exit_code)
 
 
@@ -112,53 +119,59 @@ HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(cls=Commands, context_settings=HELP, rich_markup_mode=None, no_args_is_help=True)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        tell(f"probekit {importlib.metadata.version('probekit-nn')}")
+def _print_version(requested: bool) -> None:
+    if requested:
+        print_output(f"probekit {importlib.metadata.version('probekit-nn')}")
         raise typer.Exit
 
 
 @app.callback(epilog="Example: probekit list layer")
-def options(
-    debug: Annotated[bool, typer.Option("--debug", envvar="PROBEKIT_DEBUG", help="Show tracebacks.")] = False,
+def set_options(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="PROBEKIT_DEBUG", help="Show tracebacks of errors.")
+    ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say only answers and what went wrong; draw no bars.")
+        bool, typer.Option("--quiet", "-q", help="Print only results and errors, no progress.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Does this network have this property? Synthetic probes, honest scores, report cards."""
-    hush(quiet)
+    set_quiet(quiet)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 could not be meant, 130 stopped, by SIGTERM 143."""
+    """Run the command line and exit.
+
+    Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C, 143 ended by SIGTERM.
+    """
     try:
         try:
             with stop.heard():
                 typer.main.get_command(app).main(prog_name="probekit")
         finally:
             sys.stdout.flush()
-    except SystemExit as end:  # as a signal ends it too, while words are read or help is printed
-        if (stopped := stop.raised) is not None and end.code not in (0, None, stopped.code):
-            say(f"stopped by {stopped}.")
-            sys.exit(stopped.code)
+    except SystemExit as exit_error:  # a signal during parsing or --help ends here too
+        interrupt = stop.raised
+        if interrupt is not None and exit_error.code not in (0, None, interrupt.code):
+            say(f"stopped by {interrupt}.")
+            sys.exit(interrupt.code)
         raise
-    except BrokenPipeError:  # the reader left, as in `probekit list | head`; nothing is left to flush at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader closed the pipe, as in `probekit list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout at exit
         sys.exit(1)
 
 
-def _announced(function: Callable[..., None]) -> Callable[..., None]:
-    """Name the plugins set aside before a command, and the complaints after it."""
+def _add_plugin_warnings(function: Callable[..., None]) -> Callable[..., None]:
+    """Print plugins that failed to import before a command, and warnings about plugins after it."""
 
     @functools.wraps(function)
-    def command(*args: Any, **given: Any) -> None:
+    def command(*args: Any, **kwargs: Any) -> None:
         for plugin in registry().set_aside:
-            say(f"plugin {plugin.name} is set aside ({plugin.error}). {plugin.fix}")
+            say(f"plugin {plugin.name} failed to load ({plugin.error}). {plugin.fix}")
         try:
-            function(*args, **given)
+            function(*args, **kwargs)
         finally:
             for complaint in registry().complaints:
                 say(complaint)

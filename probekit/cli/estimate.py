@@ -1,4 +1,4 @@
-"""An estimate says how long runs will take: by what such runs took, else by what their scale is known to."""
+"""Estimated training time of jobs: from stored runs of the same kind, otherwise from their scale."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 
-def estimate(jobs: Sequence[Job], store: Store) -> str:
-    """Say how many of these runs are stored, and about how long the others take one by one."""
-    took: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    stored = set()
-    for _, found in store.results():
-        if not isinstance(found, StoreError) and found.status == "done":
-            plan = found.plan
-            took[plan.probe, plan.structure, plan.trainer].append(found.seconds)
-            stored.add(plan.identity)
-    left = [job for job in jobs if job.plan.identity not in stored]
-    known, unknown = 0.0, 0
-    for job in left:
+def describe_estimate(jobs: Sequence[Job], store: Store) -> str:
+    """Return a sentence: how many jobs are stored, and how long the others take if they run one by one."""
+    stored_seconds: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    stored_plans = set()
+    for _, result in store.results():
+        if not isinstance(result, StoreError) and result.status == "done":
+            plan = result.plan
+            stored_seconds[plan.probe, plan.structure, plan.trainer].append(result.seconds)
+            stored_plans.add(plan.identity)
+    missing = [job for job in jobs if job.plan.identity not in stored_plans]
+    total, unknown = 0.0, 0
+    for job in missing:
         plan, scale = job.plan, job.probe.scales.get(job.plan.scale)
-        if before := took.get((plan.probe, plan.structure, plan.trainer)):
-            known += mean(before)
+        if seconds := stored_seconds.get((plan.probe, plan.structure, plan.trainer)):
+            total += mean(seconds)
         elif scale is not None and scale.seconds is not None:
-            known += scale.seconds
+            total += scale.seconds
         else:
             unknown += 1
-    aside = f", and {unknown} of which nothing is known" if unknown else ""
-    rest = f"; the others take about {duration(known)} of training one by one{aside}" if left else ""
-    return f"{len(jobs)} runs, {len(jobs) - len(left)} stored{rest}."
+    aside = f", plus {unknown} of unknown duration" if unknown else ""
+    rest = f"; the others take about {duration(total)} of training one by one{aside}" if missing else ""
+    return f"{len(jobs)} runs, {len(jobs) - len(missing)} stored{rest}."

@@ -1,4 +1,4 @@
-"""Live shows on a terminal how far runs are that are carried out elsewhere, as the store tells."""
+"""Live displays of runs that other processes carry out, read from the store."""
 
 from __future__ import annotations
 
@@ -9,33 +9,39 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.words import duration
-from probekit.cli.messages import console, note, still
+from probekit.cli.messages import is_animation_disabled, make_console, note
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
 
-EVERY = 1.0
-"""Seconds between two looks."""
-SHOWN = 12
-"""Runs that are shown at a time."""
+REFRESH_SECONDS = 1.0
+MAX_ROWS = 12
+"""Most runs that a display shows at once."""
 
 
-def far(step: int, steps: int | None) -> str | None:
-    """Say how far a run is; None where its log says nothing yet."""
+def format_step(step: int, steps: int | None) -> str | None:
+    """Return "3 of 10", or None if the number of steps is not known yet."""
     return f"{step:,} of {steps:,}" if steps else None
 
 
-class Live:
-    """What `look` returns, text or a table, drawn anew each second on stderr while this is entered."""
+class LiveDisplay:
+    """A text or table on stderr that refreshes once per second while the context is active.
 
-    def __init__(self, look: Callable[[], Any]) -> None:
-        from rich.live import Live as Screen
+    Args:
+        render: returns the text or rich table to show.
+    """
 
-        self.screen = None if still() else Screen(
-            get_renderable=look, console=console(), refresh_per_second=1 / EVERY, transient=True
+    def __init__(self, render: Callable[[], Any]) -> None:
+        from rich.live import Live
+
+        self.screen = None if is_animation_disabled() else Live(
+            get_renderable=render,
+            console=make_console(),
+            refresh_per_second=1 / REFRESH_SECONDS,
+            transient=True,
         )  # fmt: skip
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveDisplay:
         if self.screen is not None:
             self.screen.start()
         return self
@@ -47,47 +53,52 @@ class Live:
             self.screen.stop()
 
 
-class Ahead(Live):
-    """The runs of a command that workers carry out: how many have ended, and how far each one is."""
+class Ahead(LiveDisplay):
+    """Progress of jobs that workers carry out: how many have ended, and how far each one is.
 
-    def __init__(self, runs: int) -> None:
-        self.runs, self.ended, self.stored = runs, 0, 0
-        self.jobs: dict[Path, Job] = {}
-        self.start = time.monotonic()
-        super().__init__(self.table)
+    Args:
+        total: number of jobs.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.ended, self.stored = total, 0, 0
+        self.pending: dict[Path, Job] = {}
+        self.start_time = time.monotonic()
+        super().__init__(self.make_table)
 
     def add(self, folder: Path, job: Job) -> None:
-        """Show a run that a worker has."""
-        self.jobs[folder] = job
+        """Show a job that a worker has."""
+        self.pending[folder] = job
 
     def skip(self) -> None:
-        """Count a run that was stored."""
+        """Count a job that was stored."""
         self.stored += 1
 
     def finish(self, folder: Path) -> None:
-        """Count a run that ended."""
-        job = self.jobs.pop(folder)
+        """Count a job that ended."""
+        job = self.pending.pop(folder)
         self.ended += 1
-        note(f"[{self.stored + self.ended}/{self.runs}] {job.name} has ended")
+        note(f"[{self.stored + self.ended}/{self.total}] {job.name} has ended")
 
-    def table(self) -> Any:
-        """Return what is drawn."""
+    def make_table(self) -> Any:
+        """Return a rich table of the running jobs."""
         from rich.table import Table
 
         from probekit.storage.attempt import ATTEMPT, last_step
         from probekit.storage.folder import Folder
         from probekit.storage.phase import pace
 
-        passed = time.monotonic() - self.start
-        rest = f", about {duration(passed / self.ended * len(self.jobs))} left" if self.ended else ""
-        title = f"{self.stored + self.ended} of {self.runs} runs have ended{rest}"
+        elapsed = time.monotonic() - self.start_time
+        estimate = f", about {duration(elapsed / self.ended * len(self.pending))} left" if self.ended else ""
+        title = f"{self.stored + self.ended} of {self.total} runs have ended{estimate}"
         table = Table(title=title, title_justify="left", box=None)
-        for head in ("run", "step", "left"):
+        for head in ("run", "step", "time left"):
             table.add_column(head)
-        for path, job in [*self.jobs.items()]:
-            if (path / ATTEMPT).exists() and table.row_count < SHOWN:
+        for path, job in [*self.pending.items()]:
+            if (path / ATTEMPT).exists() and table.row_count < MAX_ROWS:
                 step, steps = last_step(Folder(path))
-                left = pace(Folder(path), step, steps)[1]
-                cells = far(step, steps) or "begins", "" if left is None else duration(left)
-                table.add_row(f"{job.name}, seed {job.plan.seed}", *cells)
+                seconds_left = pace(Folder(path), step, steps)[1]
+                time_left = "" if seconds_left is None else duration(seconds_left)
+                name = f"{job.name}, seed {job.plan.seed}"
+                table.add_row(name, format_step(step, steps) or "starting", time_left)
         return table

@@ -1,4 +1,4 @@
-"""Messages are what a command says: answers on stdout, all else on stderr, coloured on a terminal alone."""
+"""Messages of the command line: answers on stdout, everything else on stderr, colour only on terminals."""
 
 from __future__ import annotations
 
@@ -13,60 +13,63 @@ from probekit.plain import lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-
-def say(text: str) -> None:
-    """Print what went wrong, red on a terminal."""
-    typer.secho(f"probekit: {lines(text)}", err=True, fg=typer.colors.RED)
-
-
 QUIET = False
-"""Whether what is going on is told."""
+"""Whether --quiet hides information and progress bars."""
 
 
-def hush(quiet: bool) -> None:
-    """Tell no more what is going on, or tell it again."""
+def set_quiet(quiet: bool) -> None:
+    """Hide or show information and progress bars."""
     global QUIET
     QUIET = quiet
 
 
-def console() -> Console:
-    """Return rich's console on stderr, where all is drawn that moves."""
+def say(text: str) -> None:
+    """Print an error or a warning on stderr, red on a terminal."""
+    typer.secho(f"probekit: {lines(text)}", err=True, fg=typer.colors.RED)
+
+
+def note(text: str) -> None:
+    """Print information on stderr, unless --quiet hides it."""
+    if not QUIET:
+        typer.echo(lines(text), err=True)
+
+
+def print_output(text: str = "") -> None:
+    """Print an answer on stdout."""
+    typer.echo(lines(text))
+
+
+def make_console() -> Console:
+    """Return a rich console on stderr, for progress bars and live displays."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
 
 
-def still() -> bool:
-    """Tell whether nothing is drawn that moves: in a pipe, or as --quiet asks."""
-    there = console()
-    return QUIET or not (there.is_terminal or there.is_jupyter)
-
-
-def note(text: str) -> None:
-    """Print what is going on."""
-    if not QUIET:
-        typer.echo(lines(text), err=True)
-
-
-def tell(text: str = "") -> None:
-    """Print an answer on stdout."""
-    typer.echo(lines(text))
+def is_animation_disabled() -> bool:
+    """Tell whether progress bars are off: stderr is no terminal, or --quiet is set."""
+    console = make_console()
+    return QUIET or not (console.is_terminal or console.is_jupyter)
 
 
 def near(path: Path) -> Path:
-    """Return a path as it is typed here: from the working directory on where it lies below it."""
+    """Return a path relative to the working directory if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file, saying how large it is; `-` is standard output."""
+def write_file(path: Path, text: str) -> None:
+    """Write a text file and print its size; `-` writes to stdout.
+
+    Raises:
+        ProbekitError: the file cannot be written.
+    """
     if path == Path("-"):
-        tell(text)
+        print_output(text)
         return
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        found, hint = explain_refusal(error, "Make room, or name another place.")
-        raise ProbekitError(f"writing {path}", found, hint) from error
+        reason, hint = explain_refusal(error, "Free some disk space, or choose another path.")
+        raise ProbekitError(f"writing {path}", reason, hint) from error
     size = len(text.encode())
     note(f"wrote {path}, {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}")

@@ -1,4 +1,4 @@
-"""Options are what several commands take in the same words."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,33 +8,49 @@ from typing import Annotated
 import typer
 
 
-def store_named(text: str) -> Path:
-    """Return the place of a store as it is typed; raises UsageError where it is none, as an empty text."""
+def parse_store(text: str) -> Path:
+    """Return the path of a store as typed.
+
+    Raises:
+        UsageError: the text cannot be a path, for example because it is empty.
+    """
     from probekit.storage.root import checked_root
 
     return checked_root(text)
 
 
-Kept = Annotated[
+StoreOption = Annotated[
     Path | None,
     typer.Option(
-        "--store", metavar="DIR", parser=store_named, help="[default: $PROBEKIT_HOME or ./probekit-runs]"
+        "--store",
+        metavar="DIR",
+        parser=parse_store,
+        help="Folder of stored runs.  [default: $PROBEKIT_HOME or ./probekit-runs]",
     ),
 ]
-Device = Annotated[
-    str | None, typer.Option("--device", help="cpu, cuda or mps.  [default: the fastest there is]")
-]
-Executed = Annotated[
+DeviceOption = Annotated[
     str | None,
-    typer.Option("--executor", help="Who carries out runs, as slurm(...).  [default: this machine]"),
+    typer.Option("--device", help="Device to run on: cpu, cuda or mps.  [default: the fastest available]"),
 ]
-Jobs = Annotated[
+ExecutorOption = Annotated[
     str | None,
-    typer.Option("--jobs", "-j", metavar="N", help="Runs at once.  [default: auto, all cores or GPUs]"),
+    typer.Option("--executor", help="Where jobs run, for example slurm(cpus=4).  [default: this machine]"),
 ]
-Threads = Annotated[
+JobsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--jobs", "-j", metavar="N", help="Runs at the same time.  [default: auto, one per core or GPU]"
+    ),
+]
+ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, help="Of each run.  [default: $OMP_NUM_THREADS or 1]"),
+    typer.Option(
+        "--threads", metavar="N", min=1, help="CPU threads of each run.  [default: $OMP_NUM_THREADS or 1]"
+    ),
 ]
-Page = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
-Markdown = Annotated[Path | None, typer.Option("--md", metavar="FILE", help="Write Markdown.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page to FILE.")
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option("--md", metavar="FILE", help="Write Markdown to FILE; - is stdout.")
+]

@@ -1,4 +1,4 @@
-"""Progress shows on a terminal how far the runs are: loss, speed and time left; in a pipe, a line a run."""
+"""Progress of the jobs in this process: a bar with loss, speed and time left; in a pipe, a line per run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.words import aside, duration, width
-from probekit.cli.messages import console, note, still
+from probekit.cli.messages import is_animation_disabled, make_console, note
 from probekit.interfaces import Row
 from probekit.plans.spec import RunSpec
 
@@ -16,50 +16,52 @@ if TYPE_CHECKING:
     from probekit.plans.plan import Plan
 
 STAGES = {
-    "prepare": "drawing data",
+    "prepare": "preparing data",
     "train": "training",
-    "wait": "another process is at it",
+    "wait": "waiting for another process",
     "score": "scoring",
     "examine": "examining",
     "write": "writing",
 }
+LONG_SECONDS = 90
+"""A run that takes at least this long is announced with its expected time."""
 
 
-LONG = 90
-"""Seconds from which on it is said how long a run takes."""
-
-
-def about_how_long(job: Job) -> str:
-    """Say about how long a run takes, where that is long and known of its scale."""
+def describe_duration(job: Job) -> str:
+    """Return the expected time of a long run as text; "" if it is short or unknown."""
     scale = job.probe.scales.get(job.plan.scale)
-    if scale is None or scale.seconds is None or scale.seconds < LONG:
+    if scale is None or scale.seconds is None or scale.seconds < LONG_SECONDS:
         return ""
     return f", about {duration(scale.seconds)} on two cores"
 
 
-def recipe(plan: Plan) -> str:
-    """Say which trainer a run has, where it was typed, or is one of those that are tried."""
-    usual = RunSpec.model_fields["trainer"].default
-    return "" if plan.spec.trainer == usual else f", {plan.spec.trainer}"
+def describe_trainer(plan: Plan) -> str:
+    """Return a run's trainer as text; "" if it is the default."""
+    default = RunSpec.model_fields["trainer"].default
+    return "" if plan.spec.trainer == default else f", {plan.spec.trainer}"
 
 
 class Progress:
-    """A bar for the run at hand on stderr."""
+    """A progress bar on stderr for the current job.
+
+    Args:
+        runs: number of jobs.
+    """
 
     def __init__(self, runs: int = 1) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
+        from rich.progress import Progress as RichProgress
 
-        self.runs, self.begun = runs, 0
-        self.bars = Bars(
+        self.runs, self.started = runs, 0
+        self.bars = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[about]}", markup=False),
             TimeRemainingColumn(),
-            console=console(),
+            console=make_console(),
             transient=True,
-            disable=still(),
+            disable=is_animation_disabled(),
         )
         self.task: Any = None
         self.stage = ""
@@ -74,13 +76,13 @@ class Progress:
         self.bars.stop()
 
     def begin(self, job: Job) -> None:
-        """Start the next run."""
-        self.begun += 1
+        """Announce the next job."""
+        self.started += 1
         plan = job.plan
         note(
-            f"[{self.begun}/{self.runs}] {job.name}{recipe(plan)}: {plan.parameters:,} parameters"
+            f"[{self.started}/{self.runs}] {job.name}{describe_trainer(plan)}: {plan.parameters:,} parameters"
             f"{aside(plan.budget_gap)}, width {width(plan.width, plan.width_wished)}, scale {plan.scale}"
-            f"{about_how_long(job)}"
+            f"{describe_duration(job)}"
         )
         self.stage = ""
 
@@ -89,19 +91,19 @@ class Progress:
         self.begun += 1
 
     def watch(self, stage: str, row: Row) -> None:
-        """Show one row of a stage."""
+        """Show one progress event of a stage."""
         if self.bars.disable:
             return
         if stage != self.stage:
             if self.task is not None:
                 self.bars.remove_task(self.task)
             self.task = self.bars.add_task(STAGES.get(stage, stage), total=row.get("steps"), about="")
-            self.stage, self.since, self.first = stage, time.monotonic(), row.get("step", 0)
+            self.stage, self.stage_start, self.first_step = stage, time.monotonic(), row.get("step", 0)
         about = f"loss {row['loss']:.4f}" if "loss" in row else ""
-        passed = time.monotonic() - self.since
-        if stage == "train" and passed > 0.5:
-            pace = (row.get("step", 0) - self.first) / passed
-            about += f", {pace:.1f} steps/s"
+        elapsed = time.monotonic() - self.stage_start
+        if stage == "train" and elapsed > 0.5:
+            speed = (row.get("step", 0) - self.first_step) / elapsed
+            about += f", {speed:.1f} steps/s"
             if "items" in row:
-                about += f", {pace * row['items'] / max(row['step'], 1):,.0f} items/s"
+                about += f", {speed * row['items'] / max(row['step'], 1):,.0f} items/s"
         self.bars.update(self.task, completed=row.get("step", 0), total=row.get("steps"), about=about)

@@ -1,4 +1,4 @@
-"""Replaying takes the first steps of stored runs again and says whether they would be reused."""
+"""`probekit why` and `probekit store replay`: repeat the first steps of stored runs and compare."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import console, near, say, still, tell
-from probekit.cli.options import Device
+from probekit.cli.messages import is_animation_disabled, make_console, near, print_output, say
+from probekit.cli.options import DeviceOption
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError
 
@@ -18,12 +18,33 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 HEADS = ("run", "state", "why")
+COUNTED = {
+    "holds": "give the same result",
+    "pinned": "depend only on released versions",
+    "differs": "give a different result",
+    "unknown": "cannot be compared",
+}
+"""By state, how a summary counts runs."""
+EXPLAINED = {
+    "holds": "would be reused: it was replayed, and",
+    "pinned": "would be reused without a replay:",
+    "differs": "would not be reused:",
+    "unknown": "cannot be compared:",
+}
+"""By state, how a sentence about one run goes on."""
 
 
 def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool) -> None:
-    """Replay the runs of a store; exit 1 where one of them no longer comes out the same.
+    """Replay the runs of a store and print the runs that give a different result.
 
-    everything: replay runs of released components too. allow_code: run the files that runs name.
+    Args:
+        store: the store.
+        everything: also replay runs whose components are all released versions.
+        allow_code: execute the Python files that runs name.
+        as_json: print JSON.
+
+    Raises:
+        typer.Exit: with code 1 if a run gives a different result.
     """
     from rich.progress import track
 
@@ -32,12 +53,18 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
     from probekit.runs.machine import chosen_device
 
     device, rows = chosen_device(None), list[dict[str, str]]()
-    runs = list(store.results())
-    for folder, result in track(runs, "replaying", console=console(), transient=True, disable=still()):
+    runs = track(
+        list(store.results()),
+        "replaying",
+        console=make_console(),
+        transient=True,
+        disable=is_animation_disabled(),
+    )
+    for folder, result in runs:
         if isinstance(result, StoreError):
             holding = Holding("unknown", result.found)
         elif code_in(result.plan) and not allow_code:
-            holding = Holding("unknown", "it names code to run; type --allow-code once you have read it")
+            holding = Holding("unknown", "it names Python files; read them, then add --allow-code")
         else:
             try:
                 holding = check_run(folder, result, registry(), device, everything)
@@ -48,36 +75,27 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
     if as_json:
         print_json(rows)
     else:
-        if shown := [row for row in rows if row["state"] not in ("holds", "pinned")]:
-            print_table("", HEADS, [[row[name] for name in HEADS] for row in shown])
-        counts = ", ".join(
-            f"{states[state]} {words}"
-            for state, words in (
-                ("holds", "would come out the same"),
-                ("pinned", "rest on releases alone"),
-                ("differs", "would differ"),
-                ("unknown", "could not be judged"),
-            )
-            if states[state]
-        )
-        tell(f"{len(rows)} runs in {near(store.root)}: {counts or 'none'}.")
+        if listed := [row for row in rows if row["state"] not in ("holds", "pinned")]:
+            print_table("", HEADS, [[row[head] for head in HEADS] for row in listed])
+        counts = ", ".join(f"{states[state]} {text}" for state, text in COUNTED.items() if states[state])
+        print_output(f"{len(rows)} runs in {near(store.root)}: {counts or 'none'}.")
     if states["differs"]:
-        say("What differs is not reused: the command that made it runs it anew beside it.")
+        say("A run that gives a different result is not reused; the command that made it makes a new run.")
         raise typer.Exit(1)
 
 
-def why(
-    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder.")],
+def explain_reuse(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a stored run.")],
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Run the Python files that the run names.")
+        bool, typer.Option("--allow-code", help="Execute the Python files that the run names.")
     ] = False,
-    device: Device = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    device: DeviceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Say why a stored run would be reused, or not, if it were asked for again now.
+    """Explain why a stored run would, or would not, be reused.
 
-    The run's first three training steps are taken again, and its weights are asked for their answers to
-    sixteen test items. A run is reused where the numbers agree.
+    Repeats the first three training steps of the run and evaluates its stored weights on sixteen test items.
+    If the numbers agree with the stored ones, the run is reused.
 
     Example: probekit why probekit-runs/nonlocality-unet-lambda-quick-s0-0123456789ab
     """
@@ -88,24 +106,20 @@ def why(
 
     folder = Folder(run.expanduser().absolute())
     if not (folder.path / RESULT).is_file():
-        missing = "there is no such folder" if not folder.path.is_dir() else "it holds no finished run"
-        raise UsageError(f"why {run}", missing, "`probekit runs` lists the finished runs of a store.")
+        reason = (
+            "there is no finished run in this folder" if folder.path.is_dir() else "there is no such folder"
+        )
+        raise UsageError(f"why {run}", reason, "`probekit runs` lists stored runs.")
     result = folder.read_result()
     if (files := code_in(result.plan)) and not allow_code:
-        hint = "Read that code; then type --allow-code."
-        raise UsageError(f"why {run}", f"the run names code to run: {', '.join(files)}", hint)
+        reason = f"the run names Python files: {', '.join(files)}"
+        raise UsageError(f"why {run}", reason, "Read these files, then add --allow-code.")
     holding = check_run(folder, result, registry(), chosen_device(device), everything=False)
-    spec = result.plan.spec
     if as_json:
         print_json({"folder": str(run), "state": holding.state, "why": holding.why})
         return
-    words = {
-        "holds": "would be reused: it was replayed, and",
-        "pinned": "would be reused without a replay:",
-        "differs": "would not be reused:",
-        "unknown": "cannot be judged:",
-    }
-    asked = f"{spec.structure} on {spec.probe}, scale {spec.scale}, seed {spec.seed}"
-    tell(f"{asked} {words[holding.state]} {holding.why}.")
+    spec = result.plan.spec
+    name = f"{spec.structure} on {spec.probe}, scale {spec.scale}, seed {spec.seed}"
+    print_output(f"{name} {EXPLAINED[holding.state]} {holding.why}.")
     if holding.state == "differs":
-        tell("The same command makes a new run beside it; this one is kept.")
+        print_output("The same command makes a new run and keeps this one.")

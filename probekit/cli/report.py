@@ -1,4 +1,4 @@
-"""Reports say first what came of runs, then show a few numbers, then where the rest lies."""
+"""Reports of finished runs: first the verdicts, then the numbers, then where the files are."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from probekit.cards.words import (
     width,
 )
 from probekit.catalog.grammar import write
-from probekit.catalog.registry import Registry, registry
-from probekit.cli.messages import near, tell
+from probekit.catalog.registry import Registry
+from probekit.catalog.registry import registry as default_registry
+from probekit.cli.messages import near, print_output
 from probekit.cli.table import print_table
 from probekit.evidence.compare import standings
 from probekit.interfaces import Metric
@@ -38,176 +39,191 @@ from probekit.storage.folder import CASES
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
-COLUMNS, ROWS, SHORT = 80, 5, 12
-"""Signs of a line, metrics that are shown unasked, and signs of a bar."""
+LINE_WIDTH, MAX_METRICS, BAR_WIDTH = 80, 5, 12
+"""Characters per line, metrics shown without --all, characters per bar."""
 
 
 def print_outcomes(
     outcomes: Sequence[Outcome], store: Store, everything: bool = False, known: Registry | None = None
 ) -> None:
-    """Print runs of one probe and scale: a sentence a structure, a table, and where things lie.
+    """Print runs of one probe and scale: verdicts, a table of scores, and where the files are.
 
-    everything: all metrics, not the first few alone.
+    Args:
+        outcomes: the runs.
+        store: the store that holds them.
+        everything: show all metrics, the recipe and the baselines.
+        known: the installed components; None loads them.
     """
-    several = [Stored(outcome.result, outcome.folder) for outcome in outcomes]
-    column = column_of(several, store, known or registry())
+    stored_runs = [Stored(outcome.result, outcome.folder) for outcome in outcomes]
+    column = column_of(stored_runs, store, known or default_registry())
     for cell in column.cells:
-        tell_wrapped(sentence(column, cell))
-    tell()
+        print_wrapped(describe_cell(column, cell))
+    print_output()
     if len(column.cells) == 1:
         print_metrics(outcomes[0].job.probe.metrics, column, everything)
     else:
         print_structures(column)
         if everything:
-            print_all(column)
-        print_standings(outcomes)
+            print_all_metrics(column)
+        print_ranking(outcomes)
     for text in column.cautions:
-        tell_wrapped(text)
-    print_reservations([outcome.result for outcome in outcomes])
+        print_wrapped(text)
+    print_warnings([outcome.result for outcome in outcomes])
     if everything:
-        controls = {line.name: line.mean for line in column.controls}
-        for text in bounds(column.metric, controls, column.ceiling, column.perfect):
-            tell_wrapped(text)
-        tell_wrapped(between_seeds(column.metric, column.noise))
+        baselines = {line.name: line.mean for line in column.controls}
+        for text in bounds(column.metric, baselines, column.ceiling, column.perfect):
+            print_wrapped(text)
+        print_wrapped(between_seeds(column.metric, column.noise))
     for outcome in outcomes if len(outcomes) == 1 else ():
         print_cost(outcome, everything)
 
 
-def sentence(column: Column, cell: Cell) -> str:
-    """Say what came of a structure: the verdict, the headline with its interval, and by what."""
+def describe_cell(column: Column, cell: Cell) -> str:
+    """Return a sentence about one structure: its verdict, its main score and the interval of that score."""
     score, seeds = cell.headline, [run.seed for run in cell.done]
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    said = f"{cell.structure} on {column.probe}, scale {column.scale}, {which}: {cell.verdict}."
+    seed_text = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    text = f"{cell.structure} on {column.probe}, scale {column.scale}, {seed_text}: {cell.verdict}."
     if score.mean is None:
-        return said
-    said += f" {column.metric} {number(score.mean)}"
-    if (within := score.interval) is not None:
-        said += f" ({number(within.low)} to {number(within.high)}, 95% over {within.over})"
+        return text
+    text += f" {column.metric} {number(score.mean)}"
+    if (interval := score.interval) is not None:
+        text += f" ({number(interval.low)} to {number(interval.high)}, 95% interval over {interval.over})"
     if score.place is None:
-        return f"{said}."
-    where = percent(score.place)
+        return f"{text}."
+    normalized = percent(score.place)
     if score.place >= 0:
-        where += " of the way from the best control to perfect"
-    return f"{said}: {where}."
+        normalized += " of the way from the best baseline to perfect"
+    return f"{text}: {normalized}."
 
 
 def print_metrics(metrics: Sequence[Metric], column: Column, everything: bool) -> None:
-    """Print the metrics of one structure, a row each, the first few alone unless all were asked for."""
+    """Print the metrics of one structure, one row each; without `everything` only the first few."""
     (cell,) = column.cells
     names = [name for name in cell.scores if everything or name in {metric.name for metric in metrics}]
-    shown = names if everything else names[:ROWS]
-    beyond = any(score.harder is not None for score in cell.scores.values())
+    shown = names if everything else names[:MAX_METRICS]
+    extrapolates = any(score.harder is not None for score in cell.scores.values())
     rows = []
     for name in shown:
         score = cell.scores[name]
-        at = score.place
+        normalized = score.place
         rows.append(
             [
-                name, number(score.mean), number(score.train), *([number(score.harder)] if beyond else []),
-                number(score.floor), exact(score.perfect), percent(at), "" if at is None else bar(at, SHORT),
+                name,
+                number(score.mean),
+                number(score.train),
+                *([number(score.harder)] if extrapolates else []),
+                number(score.floor),
+                exact(score.perfect),
+                percent(normalized),
+                "" if normalized is None else bar(normalized, BAR_WIDTH),
             ]
-        )  # fmt: skip
-    heads = ["metric", "test", "training", *(["harder"] if beyond else []), "floor", "perfect", "place", ""]
+        )
+    extra_head = ["extrapolation"] if extrapolates else []
+    heads = ["metric", "test", "training", *extra_head, "floor", "perfect", "normalised", ""]
     print_table("", heads, rows)
-    if found := solved(cell.along):
-        tell_wrapped(f"Solved: {found} ({solving([cell.along])}).")
+    if limit := solved(cell.along):
+        print_wrapped(f"Solved: {limit} ({solving([cell.along])}).")
     if len(shown) < len(names):
-        tell(f"{len(names) - len(shown)} more metrics: --all.")
+        print_output(f"{len(names) - len(shown)} more metrics; --all shows them.")
 
 
 def print_structures(column: Column) -> None:
-    """Print the headline, a row a structure."""
+    """Print the main metric, one row per structure."""
     rows = []
     for cell in column.cells:
         score = cell.headline
         scores = [run.score for run in cell.done if run.score is not None]
         rows.append(
             [
-                cell.structure, str(len(cell.done)), number(score.mean),
+                cell.structure,
+                str(len(cell.done)),
+                number(score.mean),
                 f"± {stdev(scores):.4f}" if len(scores) > 1 else "one seed",
-                percent(score.place), f"{cell.parameters:,}", duration(cell.seconds),
+                percent(score.place),
+                f"{cell.parameters:,}",
+                duration(cell.seconds),
             ]
-        )  # fmt: skip
+        )
     better = f"{column.better} is better; floor {number(column.floor)}, perfect {exact(column.perfect)}"
-    heads = ["structure", "seeds", column.metric, "between seeds", "place", "parameters", "training"]
+    heads = ["structure", "seeds", column.metric, "std over seeds", "normalised", "parameters", "training"]
     print_table(f"{column.metric}: {better}", heads, rows)
 
 
-def print_all(column: Column) -> None:
-    """Print all metrics, a column a structure."""
+def print_all_metrics(column: Column) -> None:
+    """Print all metrics, one column per structure."""
     first = column.cells[0]
     print_table(
-        "mean over seeds, and place",
+        "mean over seeds, and normalised score",
         ["metric", "floor", "perfect", *(cell.structure for cell in column.cells)],
         [
             [
                 name,
                 number(score.floor),
                 exact(score.perfect),
-                *(placed(c.scores.get(name)) for c in column.cells),
+                *(placed(cell.scores.get(name)) for cell in column.cells),
             ]
             for name, score in first.scores.items()
         ],
     )
 
 
-def print_standings(outcomes: Sequence[Outcome]) -> None:
-    """Say which structures differ, where that can be claimed, in the order in which they were asked for."""
+def print_ranking(outcomes: Sequence[Outcome]) -> None:
+    """Print which structures differ significantly, in the order in which they were requested."""
     results = [outcome.result for outcome in outcomes]
     plan = results[0].plan
     scale = outcomes[0].job.probe.scales.get(plan.scale)
     if scale is not None and not scale.decides:
-        tell_wrapped(f"Scale {plan.scale} proves nothing: no order is claimed.")
+        print_wrapped(f"Scale {plan.scale} is too small to rank structures.")
         return
-    found = standings(results, outcomes[0].job.probe.metrics[0])
-    if found is None:
-        tell_wrapped("No order is claimed: that takes three seeds of each structure (--seeds 3).")
+    ranking = standings(results, outcomes[0].job.probe.metrics[0])
+    if ranking is None:
+        print_wrapped("Structures are not ranked: that needs three seeds of each (--seeds 3).")
         return
-    for standing in found:
-        tell_wrapped(standing.sentence())
+    for standing in ranking:
+        print_wrapped(standing.sentence())
 
 
 def print_cost(outcome: Outcome, everything: bool) -> None:
-    """Print what a run cost, and where its evidence lies."""
+    """Print what a run cost, and where its files are."""
     result, plan = outcome.result, outcome.result.plan
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
-    wide = width(plan.width, plan.width_wished)
-    where = f"{result.environment.device}, {result.environment.threads} threads"
-    spent = f"{duration(result.seconds)} of training on {where}"
-    tell_wrapped(f"{plan.parameters:,} parameters, width {wide}, {flops} an item, {spent}.")
+    width_text = width(plan.width, plan.width_wished)
+    machine = f"{result.environment.device}, {result.environment.threads} threads"
+    training = f"{duration(result.seconds)} of training on {machine}"
+    print_wrapped(f"{plan.parameters:,} parameters, width {width_text}, {flops} per item, {training}.")
     if everything:
         recipe = ", ".join(f"{key} {write(value)}" for key, value in outcome.job.trainer.params.items())
-        tell_wrapped(f"Recipe: {recipe}.")
+        print_wrapped(f"Recipe: {recipe}.")
         for name, value in result.measured.items():
-            tell(f"Measured: {name} {number(value)}.")
+            print_output(f"Measured: {name} {number(value)}.")
     if outcome.stored:
-        tell("Stored earlier; --force runs it anew.")
-    cases = "; look at the worst case in cases.png" if CASES in result.files else ""
-    tell_wrapped(f"{near(outcome.folder.path)} holds weights, log and scores{cases}.")
+        print_output("This result was stored earlier; --force runs it again.")
+    cases = "; cases.png shows its worst and best test items" if CASES in result.files else ""
+    print_wrapped(f"{near(outcome.folder.path)} contains weights, log and scores{cases}.")
 
 
-def tell_wrapped(text: str) -> None:
-    """Print a sentence in lines of 80 signs; a longer word, as a path, stays whole."""
-    tell(textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False))
+def print_wrapped(text: str) -> None:
+    """Print a sentence in lines of 80 characters; a longer word, such as a path, is not broken."""
+    print_output(textwrap.fill(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
-def print_reservations(results: Sequence[Result]) -> None:
-    """Say whose training lost its footing, and who has no score in what."""
+def print_warnings(results: Sequence[Result]) -> None:
+    """Print which runs had unstable training, changed the process, or lack a score."""
     for result in results:
-        who = result.plan.spec.structure, result.plan.seed
+        structure, seed = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
-            tell_wrapped(spiked(*who, result.spike))
+            print_wrapped(spiked(structure, seed, result.spike))
         if result.caution:
-            tell_wrapped(f"{who[0]}, seed {who[1]}: {result.caution}.")
-        for doing, what in result.put_back.items():
-            tell_wrapped(put_back(*who, doing, what))
+            print_wrapped(f"{structure}, seed {seed}: {result.caution}.")
+        for activity, changes in result.put_back.items():
+            print_wrapped(put_back(structure, seed, activity, changes))
         for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
-                tell_wrapped(unscored(*who, name, why))
+                print_wrapped(unscored(structure, seed, name, why))
 
 
-def print_rows(rows: Sequence[dict[str, Any]]) -> None:
-    """Print what became of each run."""
+def print_runs(rows: Sequence[dict[str, Any]]) -> None:
+    """Print one row per run: what ran, its status and its folder."""
     print_table(
         "",
         ["probe", "structure", "scale", "seed", "status", "parameters", "width", "seconds", "folder"],

@@ -1,4 +1,4 @@
-"""A table prints rows of text: drawn on a terminal, aligned and uncut in a pipe."""
+"""Tables on stdout: drawn on a terminal, aligned text in a pipe; also written to files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probekit.cli.messages import tell
+from probekit.cli.messages import print_output, write_file
 from probekit.plain import plain
 from probekit.plans.finite import as_json, nulled
 
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def print_tables(tables: Iterable[Table]) -> None:
-    """Print tables with what must be known to read them."""
+    """Print tables, each with its notes."""
     for table in tables:
         print_table(table.title, table.heads, table.rows)
         for text in table.notes:
-            tell(wrapped(plain(text)))
+            print_output(wrap_note(plain(text)))
         if table.notes:
-            tell()
+            print_output()
 
 
-def wrapped(text: str) -> str:
-    """Return a note, indented; on a terminal in lines as wide as it is."""
+def wrap_note(text: str) -> str:
+    """Indent a note; on a terminal, also wrap it at the terminal's width."""
     if not sys.stdout.isatty():
         return f"  {text}"
     width = shutil.get_terminal_size().columns
@@ -35,17 +36,15 @@ def wrapped(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON values; a number that is not finite is null."""
-    tell(as_json(nulled(value), indent=2))
+    """Print a value as JSON; numbers that are not finite become null."""
+    print_output(as_json(nulled(value), indent=2))
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells under their heads, each one line of plain text.
-
-    rich, which takes a tenth of a second, is imported on a terminal alone.
-    """
+    """Print a table; each cell becomes one line of plain text."""
     title, heads, rows = plain(title), [*map(plain, heads)], [[*map(plain, row)] for row in rows]
     if sys.stdout.isatty():
+        # importing rich takes 0.1 s, so pipes do without it
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
@@ -59,8 +58,28 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
         return
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     if title:
-        tell(title)
+        print_output(title)
     for row in (heads, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        tell(f"  {line.rstrip()}")
-    tell()
+        print_output(f"  {line.rstrip()}")
+    print_output()
+
+
+def write_tables(title: str, about: str, tables: Sequence[Table], html: Path | None, md: Path | None) -> None:
+    """Write tables to an HTML page, to a Markdown file, to both or to neither.
+
+    Args:
+        title: title of the page.
+        about: introduction of the page.
+        tables: what to write.
+        html: path of the page; None writes none.
+        md: path of the Markdown file; None writes none.
+    """
+    if html is not None:
+        from probekit.pages.page import report
+
+        write_file(html, report(title, about, tables))
+    if md is not None:
+        from probekit.cards.markdown import in_markdown
+
+        write_file(md, in_markdown(tables))

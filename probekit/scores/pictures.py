@@ -64,9 +64,7 @@ def grid(
         return encode_png(arrange_panels(title, heads, rows, signed))
 
 
-def arrange_panels(
-    title: str, heads: Sequence[str], rows: Sequence[Strip], signed: frozenset[str]
-) -> Figure:
+def arrange_panels(title: str, heads: Sequence[str], rows: Sequence[Strip], signed: frozenset[str]) -> Figure:
     """Return the figure of a grid: one axes in inches, as one per panel takes many times longer to draw."""
     is_flat = all(isflat(panel) for row in rows for panel in row.panels)
     cell_width, cell_height = (2 * INCH, INCH / 3) if is_flat else (INCH, INCH)
@@ -94,9 +92,7 @@ def arrange_panels(
     return figure
 
 
-def shared_limits(
-    rows: Sequence[Strip], heads: Sequence[str], signed: frozenset[str]
-) -> tuple[float, float]:
+def shared_limits(rows: Sequence[Strip], heads: Sequence[str], signed: frozenset[str]) -> tuple[float, float]:
     """Return the least and the greatest number of all panels that are drawn in greys."""
     panels = [(head, panel) for row in rows for head, panel in zip(heads, row.panels, strict=True)]
     greys = [panel for head, panel in panels if head not in signed and panel.shape[0] != 3]

@@ -67,15 +67,15 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("layer", "gradient-reaches-every-parameter"): Idle,
     ("layer", "batch-items-are-independent"): Mixed,
     ("layer", "same-seed-gives-same-weights"): Seedless,
-    ("layer", "is-built-alike-elsewhere"): Unordered,
+    ("layer", "same-weights-in-another-process"): Unordered,
     ("layer", "survives-safetensors"): Forgetful,
     ("layer", "takes-channels-last"): Viewed,
     ("layer", "builds-on-the-meta-device"): Placed,
     ("layer", "runs-under-autocast"): Exact,
     ("layer", "compiles"): Sly,
-    ("layer", "serves-the-encodings-it-says"): Boastful,
+    ("layer", "supports-declared-encodings"): Boastful,
     ("encoding", "hooks-are-methods-of-its-class"): Hookless,
-    ("encoding", "changes-the-answer"): Silent,
+    ("encoding", "changes-the-output"): Silent,
     ("structure", "hosts-a-layer"): Lonely,
     ("structure", "wider-means-more-parameters"): Rigid,
     ("layer", "ranges-hold"): Ranked,
@@ -83,22 +83,22 @@ SINNERS: dict[tuple[Kind, str], Any] = {
     ("trainer", "weights-change-and-the-loss-falls"): Lazy,
     ("trainer", "same-seed-gives-same-rows"): Moody,
     ("trainer", "resume-equals-no-interruption"): Restarting,
-    ("probe", "says-what-cards-need"): Twofold,
-    ("probe", "same-seed-gives-same-data-whatever-the-workers"): Captured,
-    ("probe", "is-drawn-alike-elsewhere"): HashDrawn,
+    ("probe", "declares-required-attributes"): Twofold,
+    ("probe", "same-seed-gives-same-data"): Captured,
+    ("probe", "same-data-in-another-process"): HashDrawn,
     ("probe", "seed-moves-training-alone"): Still,
-    ("probe", "splits-never-meet"): Leaking,
+    ("probe", "splits-are-disjoint"): Leaking,
     ("probe", "oracle-is-exact"): Wrong,
-    ("probe", "truth-scores-perfect"): Unreached,
+    ("probe", "targets-score-perfect"): Unreached,
     ("probe", "scores-stay-within-bounds"): Beyond,
-    ("probe", "a-constant-stays-near-chance"): Sure,
-    ("probe", "inputs-alone-decide-labels"): Torn,
+    ("probe", "constant-output-scores-near-chance"): Sure,
+    ("probe", "inputs-determine-targets"): Torn,
     ("probe", "controls-fail"): Telling,
-    ("probe", "an-item-can-be-drawn"): Undrawn,
-    ("probe", "answers-of-a-network-are-scored"): Bare,
-    ("probe", "scores-go-along-its-axis"): Unreachable,
-    ("layer", "learns-in-the-network-of-a-probe"): Hostile,
-    ("probe", "data-are-those-of-this-version"): Changed,
+    ("probe", "items-can-be-drawn"): Undrawn,
+    ("probe", "network-outputs-can-be-scored"): Bare,
+    ("probe", "difficulty-axis-is-valid"): Unreachable,
+    ("layer", "trains-on-a-probe"): Hostile,
+    ("probe", "data-match-golden-hash"): Changed,
 }
 SAINTS: dict[Kind, Any] = {
     "layer": Good,
@@ -144,11 +144,11 @@ def test_every_check_is_shown_to_fail() -> None:
 @pytest.mark.parametrize(
     ("kind", "target", "said"),
     [
-        ("layer", Ranked, "rank may be 1 to 9, and with rank=9 it could not be built (ValueError"),
-        ("layer", Dividing, "rank may be 1 to 9, and with rank=9 it raised"),
-        ("layer", Unranked, "rank=0 is its default and not 1 or more"),
-        ("trainer", Timid, "momentum may be 0 to 1, and with momentum=1.0 it could not be built"),
-        ("probe", Halved, "size may be 0 or more, and with size=0 it could not be built"),
+        ("layer", Ranked, "rank is declared as 1 to 9, but with rank=9 it could not be built (ValueError"),
+        ("layer", Dividing, "rank is declared as 1 to 9, but with rank=9 it raised"),
+        ("layer", Unranked, "the default rank=0 is not 1 or more"),
+        ("trainer", Timid, "momentum is declared as 0 to 1, but with momentum=1.0 it could not be built"),
+        ("probe", Halved, "size is declared as 0 or more, but with size=0 it could not be built"),
     ],
 )
 def test_a_range_that_does_not_hold_is_told_with_the_number(kind: Kind, target: Any, said: str) -> None:
@@ -159,14 +159,14 @@ def test_a_range_that_does_not_hold_is_told_with_the_number(kind: Kind, target: 
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (Unordered, "another process lists its parameters in another order: branches.branch"),
-        (Hashed, "in another process bias has other values from one seed"),
-        (HashWide, "in another process wide is ("),
-        (HashNamed, "another process has other parameters: bias"),
+        (Unordered, "another process has its parameters in a different order: branches.branch"),
+        (Hashed, "in another process, the same seed gives bias different values"),
+        (HashWide, "in another process, wide has shape ("),
+        (HashNamed, "another process has different parameters: bias"),
     ],
 )
 def test_what_another_process_builds_otherwise_is_told(target: Any, said: str) -> None:
-    found = looked_at("layer", target, "is-built-alike-elsewhere")["is-built-alike-elsewhere"]
+    found = looked_at("layer", target, "same-weights-in-another-process")["same-weights-in-another-process"]
     assert (found.state, found.reason[: len(said)]) == ("fails", said)
 
 
@@ -174,17 +174,20 @@ def test_what_another_process_does_not_find_is_not_looked_for_there() -> None:
     class Inside(Good):
         pass
 
-    found = looked_at("layer", Inside, "is-built-alike-elsewhere")["is-built-alike-elsewhere"]
+    found = looked_at("layer", Inside, "same-weights-in-another-process")["same-weights-in-another-process"]
     assert found.state == "does not apply"
     assert (
-        looked_at("layer", Ordered, "is-built-alike-elsewhere")["is-built-alike-elsewhere"].state == "holds"
+        looked_at("layer", Ordered, "same-weights-in-another-process")[
+            "same-weights-in-another-process"
+        ].state
+        == "holds"
     )
 
 
 def test_an_end_that_another_parameter_forbids_may_be_refused_in_a_sentence() -> None:
     assert looked_at("layer", Related, "ranges-hold")["ranges-hold"].state == "holds"
     found = looked_at("layer", Good, "ranges-hold")["ranges-hold"]
-    assert (found.state, "no number states its range" in found.reason) == ("does not apply", True)
+    assert (found.state, "no number declares a range" in found.reason) == ("does not apply", True)
 
 
 def test_a_plugin_that_imports_torch_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +208,7 @@ def test_a_failure_that_is_declared_is_skipped_with_its_reason_and_an_idle_decla
     found = looked_at("layer", Idle, check, expected={check: "it is kept for later"})[check]
     assert (found.state, found.reason) == ("expected", "it is kept for later")
     found = looked_at("layer", Good, check, expected={check: "it is kept for later"})[check]
-    assert (found.state, "and it holds" in found.reason) == ("fails", True)
+    assert (found.state, "it holds, but is declared to fail" in found.reason) == ("fails", True)
     with pytest.raises(UsageError, match=r"there is no such check\. Did you mean gradient"):
         looked_at("layer", Good, expected={"gradient-reaches-all-parameters": ""})
 
@@ -219,7 +222,7 @@ def test_called_a_check_raises_as_pytest_wants() -> None:
     ):
         found["gradient-reaches-every-parameter"]()
     with pytest.raises(SkipTest, match="does not apply: it takes no encoding"):
-        found["serves-the-encodings-it-says"]()
+        found["supports-declared-encodings"]()
 
 
 def test_checks_leave_torchs_generator_as_it_was() -> None:
@@ -239,8 +242,8 @@ def test_the_command_says_each_check_and_ends_with_1_where_one_fails(
     assert code == 1
     (line,) = [line for line in out.splitlines() if "FAILS" in line]
     assert line.startswith("weights-change-and-the-loss-falls")
-    assert line.endswith("Step an optimiser over model.parameters().")
+    assert line.endswith("Step an optimizer over model.parameters().")
     code, out, _ = call(capsys, "check", "encoding", "pe", "--json")
     assert code == 0
     code, _, err = call(capsys, "check", "planet", "mars")
-    assert (code, "there is nothing to check" in err) == (2, True)
+    assert (code, "there are no checks for this kind" in err) == (2, True)

@@ -15,9 +15,9 @@ LONG = frozenset(
     {
         "compiles",
         "fabric",
-        "is-built-alike-elsewhere",
-        "is-drawn-alike-elsewhere",
-        "same-seed-gives-same-data-whatever-the-workers",
+        "same-weights-in-another-process",
+        "same-data-in-another-process",
+        "same-seed-gives-same-data",
     }
 )
 ELSEWHERE = frozenset({"pretrained"})
@@ -34,7 +34,7 @@ def built_in() -> Iterator[Any]:
         if component.kind in PROMISES and owner is not None and owner.distribution == DISTRIBUTION:
             for check in checks(component.kind, component.long_name):
                 marks = [pytest.mark.slow] if LONG.intersection({check.name, component.name}) else []
-                if check.name.endswith("alike-elsewhere"):  # two processes for each component
+                if check.name.endswith("in-another-process"):  # two processes for each component
                     marks = [pytest.mark.stress]
                 yield pytest.param(check, id=f"{component.kind}-{component.name}-{check}", marks=marks)
 

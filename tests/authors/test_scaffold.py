@@ -82,11 +82,11 @@ def test_what_is_written_is_as_our_own_files_are(site: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
     [
-        ("planet", "mars", "a new planet: there is no template for it"),
-        ("layer", "My_Layer", "that is no name. Names are lower-case words"),
-        ("layer", "../swirl", "that is no name"),
-        ("layer", "none", "that is no name"),
-        ("layer", "lambda", "plugin layers has one. Choose another name."),
+        ("planet", "mars", "a new planet: there is no template for this kind"),
+        ("layer", "My_Layer", "this is not a valid name. Names are lowercase words"),
+        ("layer", "../swirl", "this is not a valid name"),
+        ("layer", "none", "this is not a valid name"),
+        ("layer", "lambda", "plugin layers uses this name. Choose another name."),
     ],
 )
 def test_what_cannot_be_written_is_a_usage_error(kind: str, name: str, said: str, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     module = tmp_path / "probekit-swirl/probekit_swirl/layer.py"
     module.write_text("mine")
     code, _, err = call(capsys, "new", "layer", "swirl", "--into", str(tmp_path))
-    assert (code, "there is something of that name" in err) == (2, True)
+    assert (code, "it already exists" in err) == (2, True)
     assert module.read_text() == "mine"
     code, _, err = call(capsys, "new", "layer", "other", "--into", str(module))
     assert code == 1
-    assert "Name another place with --into DIR." in err
+    assert "Choose another folder with --into DIR." in err

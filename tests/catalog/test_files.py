@@ -148,7 +148,7 @@ def test_code_that_a_store_names_is_run_only_with_allow_code_and_as_it_was(
     words = ("again", str(first.folder.path), "--store", "other", "--device", "cpu", "--json")
     code, out, err = call(capsys, *words)
     assert (code, out) == (2, "")
-    assert "it names code to run: ./my_layer.py:Swirl. Read that code; then type --allow-code." in err
+    assert "names Python files: ./my_layer.py:Swirl. Read these files, then add --allow-code." in err
     call(capsys, "card", "--store", "store", "--json")
     call(capsys, "card", "--store", "store", "--run")
     assert not (here / "ran").exists()

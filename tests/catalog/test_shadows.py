@@ -44,5 +44,5 @@ def test_a_run_is_what_it_was_beside_such_a_plugin_on_the_path(
     words = ("run", PROBE, "-s", "unet", "--scale", "smoke", "--trainer", "supervised(batch=16,epochs=1)")
     run = probekit(*words, "--device", "cpu", "--store", str(tmp_path / "kept"), path=tmp_path / "path")
     assert run.returncode == 0, run.stderr
-    assert f"plugin odd is set aside (the entry point {name}: its module {name} has" in run.stderr
+    assert f"plugin odd failed to load (the entry point {name}: its module {name} has" in run.stderr
     assert "on nonlocality" in " ".join(run.stdout.split())

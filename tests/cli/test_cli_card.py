@@ -105,7 +105,7 @@ def test_run_without_names_runs_what_the_store_holds_or_says_what_to_name(
 ) -> None:
     code, _, err = call(capsys, "card", "--run", "--store", str(tmp_path))
     assert code == 2
-    assert "Name structures and probes" in err
+    assert "Type structures and probes" in err
     real(tmp_path, ("unet",))
     code, out, _ = call(
         capsys, "card", "--run", "--scale", "smoke", "--seeds", "2", "--store", str(tmp_path), "--json"

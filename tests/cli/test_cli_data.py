@@ -22,7 +22,7 @@ def test_a_preview_is_a_picture_named_after_what_it_shows(
     monkeypatch.chdir(tmp_path)
     code, out, err = call(capsys, *WORDS, "--count", "3")
     assert (code, out) == (0, "")
-    assert err == "drew 3 of 6 items into nonlocality-test-6-smoke-test.png\n"
+    assert err == "wrote a picture of 3 of 6 items to nonlocality-test-6-smoke-test.png\n"
     assert imread(tmp_path / "nonlocality-test-6-smoke-test.png").std() > 0.1
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_overwritten(option: str, tmp_path: Path, capsys: Capture) ->
     (tmp_path / "mine").write_text("mine")
     code, _, err = call(capsys, *WORDS, option, str(tmp_path / "mine"))
     assert code == 2
-    assert "it is there already" in err
+    assert "it already exists" in err
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -60,5 +60,5 @@ def test_a_place_that_cannot_be_written_is_named(option: str, tmp_path: Path, ca
     (tmp_path / "file").touch()
     code, _, err = call(capsys, *WORDS, option, str(tmp_path / "file" / "below"))
     assert code == 1
-    assert "name another place" in err
+    assert "choose another path" in err
     assert err.startswith("probekit: writing ")

@@ -87,7 +87,7 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
 
     code, out, err = call(capsys, *words)
     assert code == 0
-    assert "Stored earlier; --force runs it anew." in out
+    assert "This result was stored earlier; --force runs it again." in out
     metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
     shown = [metric.name for metric in metrics if f"\n  {metric.name} " in out]
     assert shown == [metric.name for metric in metrics[:5]]
@@ -95,7 +95,7 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
     assert out.startswith("unet+average (supervised(batch=16,epochs=1)) on")
     _, out, _ = call(capsys, *words, "--all")
     assert all(f"\n  {metric.name} " in out for metric in metrics)
-    assert "floor   perfect  place" in out
+    assert "floor   perfect  normalised" in out
     assert f"{done['metrics']['loss']:.4f}" in out
 
     code, out, err = call(capsys, *words, "--force", "--json")
@@ -164,7 +164,7 @@ def test_one_failed_run_does_not_stop_the_rest(tmp_path: Path, probekit: Run) ->
     assert [row["status"] for row in rows] == ["failed", "done", "failed", "done"]
     assert all(Path(row["folder"]).is_dir() for row in rows)
     said = [line for line in done.stderr.splitlines() if line.startswith("probekit: ")]
-    assert "plugin raising is set aside (RuntimeError: not today)" in said[0]
+    assert "plugin raising failed to load (RuntimeError: not today)" in said[0]
     assert "wrong on nonlocality" in said[1]
     assert "(1, 2, 16, 16), but the probe needs (1, 1, 16, 16)" in said[1]
     assert "never on nonlocality" in said[2]
@@ -176,7 +176,7 @@ def test_one_failed_run_does_not_stop_the_rest(tmp_path: Path, probekit: Run) ->
 def test_a_grid_claims_no_order_where_noise_was_not_measured(tmp_path: Path, capsys: Capture) -> None:
     code, out, _ = call(capsys, *WORDS, "-s", "unet", "-s", "unet+average", "--store", str(tmp_path))
     assert code == 0
-    assert "no order is claimed" in out
+    assert "is too small to rank structures" in out
     assert "better than" not in out
     metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
     assert all(f"\n  {metric.name} " not in out for metric in metrics[1:])

@@ -74,7 +74,7 @@ def test_what_is_listed_is_removed_after_asking_and_nothing_else(store: str, cap
     before = {path.name for path in Path(store).iterdir()}
     code, _, err = call(capsys, *words)
     assert code == 2
-    assert "there is no terminal to ask on. Type --yes" in err
+    assert "there is no terminal to ask for confirmation. Type --yes" in err
     assert {path.name for path in Path(store).iterdir()} == before
     code, _, err = call(capsys, *words, "--yes")
     assert (code, "removed 2 runs." in err) == (0, True)

@@ -21,7 +21,7 @@ def test_verify_names_what_was_changed_and_exits_with_1(tmp_path: Path, capsys: 
     real(tmp_path, ("unet",))
     code, out, _ = call(capsys, "store", "verify", "--store", str(tmp_path))
     assert code == 0
-    assert "every file is as it was stored" in out
+    assert "no file has changed" in out
     (log,) = tmp_path.glob("*/log.jsonl")
     log.write_text(log.read_text().replace("0", "1", 1))
     code, _, err = call(capsys, "store", "verify", "--store", str(tmp_path))
@@ -47,10 +47,10 @@ def test_merge_says_what_came_of_each_run(tmp_path: Path, capsys: Capture) -> No
     ("words", "said"),
     [
         (("verfy",), "Did you mean verify"),
-        (("merge",), "it needs the store to copy from"),
+        (("merge",), "it needs the store from which to copy runs"),
         (("verify", "elsewhere"), "it takes no folder"),
         (("merge", "elsewhere"), "there is no such folder"),
-        (("merge", "."), "it is this store itself"),
+        (("merge", "."), "this is the same store"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -65,7 +65,7 @@ def test_what_cannot_be_meant_is_refused(
 
 def test_gc_removes_nothing_unasked(tmp_path: Path, capsys: Capture) -> None:
     real(tmp_path, ("unet",))
-    assert "nothing is left over" in call(capsys, "store", "gc", "--store", str(tmp_path))[1]
+    assert "There is nothing to remove" in call(capsys, "store", "gc", "--store", str(tmp_path))[1]
     (first,) = tmp_path.iterdir()
     shutil.copytree(first, tmp_path / f"{first.name}-2")
     code, out, err = call(capsys, "store", "gc", "--store", str(tmp_path))

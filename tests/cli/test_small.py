@@ -31,7 +31,7 @@ def net(shape):
     ("words", "code", "said"),
     [
         (("again", "nosuch"), 2, "there is no such file or folder"),
-        (("again", "."), 2, "the folder holds no spec.json"),
+        (("again", "."), 2, "this folder contains no spec.json"),
         (("card", "lamda"), 2, "Did you mean lambda"),
         (("card", "unet", "--probe", "nonlocalty"), 2, "Did you mean nonlocality"),
         (("run", "nonlocality", "-s", "unet", "--seeds", "1000000", "--dry-run"), 2, "1,000,000 runs"),

@@ -44,7 +44,7 @@ def test_no_row_is_begun_when_the_time_is_over(probekit: Run, tmp_path: Path) ->
     store = tmp_path / "store"
     first = probekit("reproduce", "table2", "--scale", "smoke", "--store", str(store), "--minutes", "0")
     assert first.returncode == 0, first.stderr
-    assert "7 of 7 runs are left for the same command" in first.stderr
+    assert "7 of 7 runs remain. The same command continues." in first.stderr
     assert list(store.glob("*/result.json")) == []
 
 
@@ -58,7 +58,7 @@ def test_minutes_that_end_leave_a_checkpoint_from_which_the_same_command_goes_on
     for _ in range(2):
         done = probekit(*words, "--store", str(store), "--minutes", "0.5")
         assert done.returncode == 0, done.stderr
-        assert "7 of 7 runs are left for the same command" in done.stderr
+        assert "7 of 7 runs remain. The same command continues." in done.stderr
         (log,) = store.glob("*/log.jsonl")  # one run alone was begun, and the second time gone on with
         steps.append(json.loads(log.read_text().splitlines()[-1])["step"])
     assert "keys-16-pe-smoke" in log.parent.name

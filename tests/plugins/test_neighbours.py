@@ -162,11 +162,11 @@ OPENED = {
     "modest": "requires_probekit = '0.0.1'\n" + plugin_text("'layer', 'modest-one', 'm:a', ''"),
 }
 SAID = {
-    "slow": r"plugin slow took 1\.\d s to open.* PROBEKIT_SKIP=slow leaves it out\.",
-    "future": r"plugin future is set aside \(probekit 99\.1, which it requires: .* is installed\)\. Upgrade",
-    "garbled": r"plugin garbled is set aside \(requires_probekit = 'soon': it is not a version\)\. Write",
-    "needy": r"plugin needy is set aside \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
-    "raiser": r"plugin raiser is set aside \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
+    "slow": r"plugin slow took 1\.\d s to open.* Leave it out with PROBEKIT_SKIP=slow\.",
+    "future": r"plugin future failed to load \(probekit 99\.1, which it requires: this is .*\)\. Upgrade",
+    "garbled": r"plugin garbled failed to load \(requires_probekit = 'soon': it is no version\)\. Write it",
+    "needy": r"plugin needy failed to load \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
+    "raiser": r"plugin raiser failed to load \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
 }
 
 

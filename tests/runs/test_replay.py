@@ -182,8 +182,8 @@ def test_why_says_whether_a_run_would_be_reused(stored: Outcome, here: Path, cap
     path = str(stored.folder.path)
     code, out, err = call(capsys, "why", path)
     assert (code, out) == (2, "")
-    assert "the run names code to run: " in err
-    assert "type --allow-code" in err
+    assert "the run names Python files: " in err
+    assert "add --allow-code" in err
     code, found = answered(capsys, "why", path, "--allow-code")
     same = "its first steps and its answers are the same"
     assert (code, found) == (0, {"folder": path, "state": "holds", "why": same})
@@ -203,7 +203,7 @@ def test_why_says_whether_a_run_would_be_reused(stored: Outcome, here: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("nowhere", "there is no such folder"), (".", "it holds no finished run")]
+    ("name", "said"), [("nowhere", "there is no such folder"), (".", "there is no finished run")]
 )
 def test_why_refuses_what_is_no_run(name: str, said: str, capsys: Capture) -> None:
     code, out, err = call(capsys, "why", name)

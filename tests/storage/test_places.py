@@ -77,7 +77,7 @@ def test_a_file_of_a_name_too_long_is_refused_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     code, _, err = call(capsys, *asked)
     assert code in (1, 2)
-    assert "Run again with --debug" not in err
+    assert "For the traceback, run" not in err
     assert TOO_LONG in err or "there is no such f" in err
 
 

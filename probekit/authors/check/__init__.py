@@ -1,74 +1,94 @@
-"""The conformance kit: small checks that hold a component to what its kind promises."""
+"""Conformance checks: each tests one requirement on a component of a kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from probekit.authors.check.bench import EncodingBench, LayerBench, StructureBench
-from probekit.authors.check.data import ProbeBench
-from probekit.authors.check.kit import Check, CheckFailed, Finding, fail, name_of
-from probekit.authors.check.module import MODULE
-from probekit.authors.check.parts import ENCODING, LAYER, STRUCTURE
-from probekit.authors.check.probe import PROBE
+from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
+from probekit.authors.check.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
+from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, StructureFixture
+from probekit.authors.check.module import MODULE_CHECKS
+from probekit.authors.check.probe import PROBE_CHECKS
+from probekit.authors.check.probe_data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
-from probekit.authors.check.trainer import TRAINER, TrainerBench
+from probekit.authors.check.trainer import TRAINER_CHECKS, TrainerFixture
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import Part, part
-from probekit.catalog.registry import Registry, registry
+from probekit.catalog.registry import Registry
+from probekit.catalog.registry import registry as default_registry
 from probekit.components import KINDS, Kind
 from probekit.errors import UsageError, did_you_mean
 
 __all__ = ["Check", "CheckFailed", "Finding", "checks", "fail"]
 
-Promise = Callable[[Any], None]
-PROMISES: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Promise, ...]]] = {
-    "probe": (ProbeBench, (*PROBE, ranges_hold)),
-    "structure": (StructureBench, (*MODULE, *STRUCTURE, ranges_hold)),
-    "layer": (LayerBench, (*MODULE, *LAYER, ranges_hold)),
-    "encoding": (EncodingBench, (*MODULE, *ENCODING, ranges_hold)),
-    "trainer": (TrainerBench, (*TRAINER, ranges_hold)),
+Requirement = Callable[[Any], None]
+PROMISES: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Requirement, ...]]] = {
+    "probe": (ProbeFixture, (*PROBE_CHECKS, ranges_hold)),
+    "structure": (StructureFixture, (*MODULE_CHECKS, *STRUCTURE_CHECKS, ranges_hold)),
+    "layer": (LayerFixture, (*MODULE_CHECKS, *LAYER_CHECKS, ranges_hold)),
+    "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
+    "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
 }
-"""By kind: what puts a component on the bench, and what it promises there."""
+"""By kind: the fixture that prepares a component, and the functions that check it."""
 
 
 def checks(
     kind: str, name: str, *, expected: Mapping[str, str] | None = None, known: Registry | None = None
 ) -> list[Check]:
-    """Return the checks of a component, for pytest: each is called without arguments and named by str().
+    """Return the checks of a component, for `pytest.mark.parametrize`.
 
-    name: as typed, "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl". expected: why a check is known to
-    fail, by the check's name; a component may say so itself, in an attribute `expected_failures`. A check
-    that is declared to fail, or does not apply, is skipped; one that is declared to fail and holds, fails.
-    Raises UsageError for an unknown kind or name, and for a check that there is none of.
+    Call each check without arguments; `str(check)` is its name. A check that does not apply or is expected to
+    fail is skipped. A check that is expected to fail and holds, fails.
+
+    Args:
+        kind: layer, structure, encoding, trainer or probe.
+        name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl".
+        expected: reasons for expected failures, by name of the check. A component can also declare them in
+            its attribute `expected_failures`.
+        known: the installed components; None loads them.
+
+    Raises:
+        UsageError: the kind or the name is unknown, or `expected` names an unknown check.
     """
-    subject = subject_of(kind, name, known or registry())
-    _, promises = PROMISES[subject.part.component.kind]
-    declared = {**getattr(subject.part.target, "expected_failures", {}), **(expected or {})}
-    names = [name_of(promise) for promise in promises]
-    for stray in declared.keys() - set(names):
+    fixture = make_fixture(kind, name, known or default_registry())
+    _, requirements = PROMISES[fixture.part.component.kind]
+    expected_failures = {**getattr(fixture.part.target, "expected_failures", {}), **(expected or {})}
+    names = [check_name(requirement) for requirement in requirements]
+    for unknown in expected_failures.keys() - set(names):
         raise UsageError(
-            f"the expected failure {stray!r}", "there is no such check", did_you_mean(stray, names)
+            f"the expected failure {unknown!r}", "there is no such check", did_you_mean(unknown, names)
         )
     return [
-        Check(f"{kind} {name}", name_of(one), about(one), one, subject, declared.get(name_of(one), ""))
-        for one in promises
+        Check(
+            f"{kind} {name}",
+            check_name(requirement),
+            describe_requirement(requirement),
+            requirement,
+            fixture,
+            expected_failures.get(check_name(requirement), ""),
+        )
+        for requirement in requirements
     ]
 
 
-def subject_of(kind: str, name: str, known: Registry) -> Any:
-    """Put a component on the bench of its kind.
+def make_fixture(kind: str, name: str, registry: Registry) -> Any:
+    """Return the fixture that prepares a component for the checks of its kind.
 
     Raises:
-        UsageError: the kind or the name is unknown, or there is nothing to check of that kind.
+        UsageError: the kind or the name is unknown, or the kind has no checks.
     """
-    found = next((one for one in KINDS if one == kind and one in PROMISES), None)
-    if found is None:
-        raise UsageError(f"checking a {kind}", "there is nothing to check", did_you_mean(kind, PROMISES))
-    bench, _ = PROMISES[found]
-    return bench(part(found, parse_term(name), known), known, name)
+    checked_kind = next(
+        (candidate for candidate in KINDS if candidate == kind and candidate in PROMISES), None
+    )
+    if checked_kind is None:
+        raise UsageError(
+            f"checking a {kind}", "there are no checks for this kind", did_you_mean(kind, PROMISES)
+        )
+    fixture, _ = PROMISES[checked_kind]
+    return fixture(part(checked_kind, parse_term(name), registry), registry, name)
 
 
-def about(promise: Promise) -> str:
-    """Return the sentence that says what is promised."""
-    return " ".join((promise.__doc__ or "").split())
+def describe_requirement(requirement: Requirement) -> str:
+    """Return the sentence that states a requirement: the docstring of its function."""
+    return " ".join((requirement.__doc__ or "").split())

@@ -1,185 +1,201 @@
-"""What a layer, an encoding in its layer and a structure promise as networks."""
+"""Checks of layers, encodings (in a layer) and structures as modules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from probekit.authors.check.bench import Bench, size_of, state
-from probekit.authors.check.elsewhere import is_built_alike_elsewhere
-from probekit.authors.check.kit import fail, place
-from probekit.authors.check.storing import near, seeded, survives_safetensors
+from probekit.authors.check.base import fail, locate_error
+from probekit.authors.check.fixtures import ModuleFixture, copy_state, require_size
+from probekit.authors.check.other_process import same_weights_in_another_process
+from probekit.authors.check.serialization import call_seeded, is_close, survives_safetensors
 from probekit.errors import reason
 
-if TYPE_CHECKING:
-    pass
-
-NOTHING = 1e-7
-"""A gradient is nothing where it is smaller than the largest by this factor."""
+RELATIVE_ZERO = 1e-7
+"""A gradient counts as zero if it is smaller than the largest gradient by this factor."""
 
 
-def keeps_shape_and_dtype_in_1d(bench: Bench) -> None:
-    """Maps (batch, channels, length) come out in the right shape, in float32, finite."""
-    answers(bench, size_of(bench, 1))
+def keeps_shape_and_dtype_in_1d(fixture: ModuleFixture) -> None:
+    """Inputs (batch, channels, length) give outputs of the right shape, in float32 and finite."""
+    check_output(fixture, require_size(fixture, 1))
 
 
-def keeps_shape_and_dtype_in_2d(bench: Bench) -> None:
-    """Maps (batch, channels, height, width) come out in the right shape, in float32, finite."""
-    answers(bench, size_of(bench, 2))
+def keeps_shape_and_dtype_in_2d(fixture: ModuleFixture) -> None:
+    """Inputs (batch, channels, height, width) give outputs of the right shape, in float32 and finite."""
+    check_output(fixture, require_size(fixture, 2))
 
 
-def answers(bench: Bench, size: tuple[int, ...]) -> None:
-    """Check what comes out of maps of this size, of a batch and of one item."""
+def check_output(fixture: ModuleFixture, size: tuple[int, ...]) -> None:
+    """Check shape and dtype of the output for a batch and for a single item of this size."""
     import torch
 
-    module = bench.build(size).eval()
+    module = fixture.build(size).eval()
     hint = (
-        "x.flatten(2) is (batch, channels, positions) in 1-D and 2-D, y.reshape_as(x) the way back; "
-        f"what does not take {len(size)}-D says dims = ({3 - len(size)},) on its class."
+        "x.flatten(2) is (batch, channels, positions) in 1-D and 2-D, and y.reshape_as(x) reverses it; if "
+        f"the class does not support {len(size)}-D inputs, set its attribute dims = ({3 - len(size)},)."
     )
     for batch in (3, 1):
         try:
-            found = module(bench.maps(size, batch))
+            output = module(fixture.draw_inputs(size, batch))
         except Exception as error:
-            fail(f"it raised {reason(error)}{place(error, bench)}", hint)
-        wanted = bench.answer(size, batch)
-        if not isinstance(found, torch.Tensor):
-            fail(f"it answers with a {type(found).__name__}", "Return one tensor.")
-        if tuple(found.shape) != wanted:
-            fail(f"its answer is {tuple(found.shape)}, and {wanted} is asked", hint)
-        if found.dtype != torch.float32:
-            fail(f"its answer to float32 is {found.dtype}", "Keep the dtype of x, as in table.to(x.dtype).")
-        if not bool(found.isfinite().all()):
-            fail("its answer is not finite", "Look for a division by zero and for an exp that overflows.")
+            fail(f"it raised {reason(error)}{locate_error(error, fixture)}", hint)
+        expected_shape = fixture.output_shape(size, batch)
+        if not isinstance(output, torch.Tensor):
+            fail(f"its output is of type {type(output).__name__}", "Return one tensor.")
+        if tuple(output.shape) != expected_shape:
+            fail(f"its output has shape {tuple(output.shape)} instead of {expected_shape}", hint)
+        if output.dtype != torch.float32:
+            fail(
+                f"its output for float32 inputs is {output.dtype}",
+                "Keep the dtype of x, as in table.to(x.dtype).",
+            )
+        if not bool(output.isfinite().all()):
+            fail("its output is not finite", "Look for a division by zero, or an exp that overflows.")
 
 
-def gradient_reaches_every_parameter(bench: Bench) -> None:
-    """The loss depends on the input and on every parameter, so that all of them are learned."""
+def gradient_reaches_every_parameter(fixture: ModuleFixture) -> None:
+    """The output depends on the input and on every parameter, so that all parameters are trained."""
     import torch
 
-    module = bench.build(bench.size)
+    module = fixture.build(fixture.size)
     with torch.no_grad():
-        for weight in module.parameters():  # what starts at zero may hide what comes before it
+        for weight in module.parameters():  # a zero at the start may block the gradient of earlier weights
             weight.add_(0.05 * torch.randn_like(weight))
-    maps = bench.maps(bench.size).requires_grad_()
-    found = module(maps)
-    if found.requires_grad:
-        (found * torch.randn_like(found)).sum().backward()
-    if maps.grad is None or not bool(maps.grad.any()):
-        fail("no gradient reaches the input", "Compute with torch alone, and without detach or no_grad.")
-    own = {name: weight for name, weight in bench.own(module).items() if weight.requires_grad}
-    sizes = {
-        name: float("nan") if weight.grad is None else float(weight.grad.abs().max())
-        for name, weight in own.items()
+    inputs = fixture.draw_inputs(fixture.size).requires_grad_()
+    output = module(inputs)
+    if output.requires_grad:
+        (output * torch.randn_like(output)).sum().backward()
+    if inputs.grad is None or not bool(inputs.grad.any()):
+        fail("no gradient reaches the input", "Compute with torch only, without detach or no_grad.")
+    weights = {
+        name: weight for name, weight in fixture.own_parameters(module).items() if weight.requires_grad
     }
-    largest = max((size for size in sizes.values() if size == size), default=0.0)
-    idle = [name for name, size in sizes.items() if not size > NOTHING * largest]
-    if idle:
+    magnitudes = {
+        name: float("nan") if weight.grad is None else float(weight.grad.abs().max())
+        for name, weight in weights.items()
+    }
+    largest = max((size for size in magnitudes.values() if size == size), default=0.0)
+    unused = [name for name, size in magnitudes.items() if not size > RELATIVE_ZERO * largest]
+    if unused:
         fail(
-            f"no gradient reaches {', '.join(idle)}",
-            "Use it in forward, or leave it out; it is counted, and budgets are in parameters.",
+            f"no gradient reaches {', '.join(unused)}",
+            "Use it in forward, or remove it: it counts towards the parameter budget.",
         )
 
 
-def batch_items_are_independent(bench: Bench) -> None:
-    """In eval mode an item's answer is the same whatever else is in the batch."""
+def batch_items_are_independent(fixture: ModuleFixture) -> None:
+    """In eval mode, the output for an item does not depend on the other items of its batch."""
     import torch
 
-    module = bench.build(bench.size).eval()
-    maps = bench.maps(bench.size)
-    others = torch.cat([maps[:1], bench.maps(bench.size, 2)])
-    first, again, alone = (seeded(module, x)[0] for x in (maps, others, maps[:1]))
-    if not (near(first, again) and near(first, alone)):
+    module = fixture.build(fixture.size).eval()
+    inputs = fixture.draw_inputs(fixture.size)
+    mixed_batch = torch.cat([inputs[:1], fixture.draw_inputs(fixture.size, 2)])
+    original, mixed, single = (call_seeded(module, x)[0] for x in (inputs, mixed_batch, inputs[:1]))
+    if not (is_close(original, mixed) and is_close(original, single)):
         fail(
-            "an item's answer changes with the other items of its batch",
-            "Take sums and means over channels or positions, never over dimension 0.",
+            "the output for an item depends on the other items of its batch",
+            "Sum and average over channels or positions, never over dimension 0.",
         )
 
 
-def same_seed_gives_same_weights(bench: Bench) -> None:
-    """Built twice from one seed it has the same weights, and gives the same answer twice."""
+def same_seed_gives_same_weights(fixture: ModuleFixture) -> None:
+    """Built twice with the same seed, it has the same weights; called twice, it has the same output."""
     import torch
 
-    one, other = (bench.build(bench.size).eval() for _ in range(2))
-    pairs = zip(state(one).values(), state(other).values(), strict=True)
-    if not all(torch.equal(here, there) for here, there in pairs):
-        fail("one seed gives different weights", "Draw them from torch's global generator alone.")
-    maps = bench.maps(bench.size)
-    if not torch.equal(one(maps), one(maps)):
-        fail("in eval mode it answers differently twice", "Draw once, when it is built, into a buffer.")
+    first, second = (fixture.build(fixture.size).eval() for _ in range(2))
+    pairs = zip(copy_state(first).values(), copy_state(second).values(), strict=True)
+    if not all(torch.equal(first_weight, second_weight) for first_weight, second_weight in pairs):
+        fail("the same seed gives different weights", "Draw all weights from torch's global generator.")
+    inputs = fixture.draw_inputs(fixture.size)
+    if not torch.equal(first(inputs), first(inputs)):
+        fail(
+            "in eval mode, two calls give different outputs",
+            "Draw random numbers in __init__ and store them in a buffer.",
+        )
 
 
-def takes_channels_last(bench: Bench) -> None:
-    """A 2-D map whose channels lie last in memory gives the same answer."""
+def takes_channels_last(fixture: ModuleFixture) -> None:
+    """A 2-D input in memory format channels_last gives the same output."""
     import torch
 
-    size = size_of(bench, 2)
-    module = bench.build(size).eval()
-    maps = bench.maps(size)
-    turned = maps.contiguous(memory_format=torch.channels_last)
-    if not near(seeded(module, maps), seeded(module, turned)):
-        fail("the answer depends on the layout in memory", "Use reshape in place of view.")
+    size = require_size(fixture, 2)
+    module = fixture.build(size).eval()
+    inputs = fixture.draw_inputs(size)
+    channels_last = inputs.contiguous(memory_format=torch.channels_last)
+    if not is_close(call_seeded(module, inputs), call_seeded(module, channels_last)):
+        fail("the output depends on the memory format of the input", "Use reshape instead of view.")
 
 
-def builds_on_the_meta_device(bench: Bench) -> None:
-    """Built without memory it has the same parameters, so that widths can be matched to a budget."""
+def builds_on_the_meta_device(fixture: ModuleFixture) -> None:
+    """Built on the meta device, it has the same parameters, so that a width can be chosen for a budget."""
     import torch
 
     with torch.device("meta"):
-        counted = bench.build(bench.size)
-    tensors = dict(counted.named_parameters()) | dict(counted.named_buffers())
-    real = [name for name, tensor in tensors.items() if not tensor.is_meta]
-    if real:
-        fail(f"on the meta device {', '.join(real)} took memory", "Name no device where a tensor is made.")
-    built = bench.build(bench.size)
-    shapes = [{name: p.shape for name, p in m.named_parameters()} for m in (counted, built)]
-    if shapes[0] != shapes[1]:
-        fail("on the meta device it has other parameters", "Let no parameter's shape depend on a value.")
-    kept = "Keep no tensor for the next network, as a grid in functools.cache; make it where it is built."
+        meta_module = fixture.build(fixture.size)
+    tensors = dict(meta_module.named_parameters()) | dict(meta_module.named_buffers())
+    allocated = [name for name, tensor in tensors.items() if not tensor.is_meta]
+    if allocated:
+        fail(
+            f"on the meta device, {', '.join(allocated)} allocates memory",
+            "Create tensors without an explicit device.",
+        )
+    module = fixture.build(fixture.size)
+    meta_shapes, shapes = (
+        {name: weight.shape for name, weight in built.named_parameters()} for built in (meta_module, module)
+    )
+    if meta_shapes != shapes:
+        fail(
+            "on the meta device, it has different parameters",
+            "Do not let the shape of a parameter depend on the values of a tensor.",
+        )
+    hint = (
+        "Do not share tensors between instances, for example with functools.cache; create them in __init__."
+    )
     try:
-        found = built.eval()(bench.maps(bench.size))
+        output = module.eval()(fixture.draw_inputs(fixture.size))
     except Exception as error:
-        fail(f"built on the meta device first and then for real, it raised {reason(error)}", kept)
-    if found.is_meta:
-        fail("built on the meta device first and then for real, it answers without numbers", kept)
+        fail(f"built on the meta device first and then on the cpu, it raised {reason(error)}", hint)
+    if output.is_meta:
+        fail("built on the meta device first and then on the cpu, its output has no values", hint)
 
 
-def runs_under_autocast(bench: Bench) -> None:
-    """Under autocast to bfloat16 it answers, finite, and has a gradient."""
+def runs_under_autocast(fixture: ModuleFixture) -> None:
+    """Under autocast to bfloat16, the output is finite and has a gradient."""
     import torch
 
-    module = bench.build(bench.size)
+    module = fixture.build(fixture.size)
     with torch.autocast("cpu", torch.bfloat16):
-        found = module(bench.maps(bench.size))
-    if not bool(found.isfinite().all()):
-        fail("under autocast its answer is not finite", "Compute what overflows in float32.")
-    if found.requires_grad:
-        found.float().square().mean().backward()
+        output = module(fixture.draw_inputs(fixture.size))
+    if not bool(output.isfinite().all()):
+        fail("under autocast, its output is not finite", "Compute in float32 where bfloat16 overflows.")
+    if output.requires_grad:
+        output.float().square().mean().backward()
 
 
-def compiles(bench: Bench) -> None:
-    """Under torch.compile (backend aot_eager) it gives the same answer and has a gradient."""
+def compiles(fixture: ModuleFixture) -> None:
+    """Under torch.compile (backend aot_eager), it gives the same output and has a gradient."""
     import torch
 
-    module = bench.build(bench.size).eval()
-    maps = bench.maps(bench.size)
-    expected = seeded(module, maps)
+    module = fixture.build(fixture.size).eval()
+    inputs = fixture.draw_inputs(fixture.size)
+    expected = call_seeded(module, inputs)
     try:
-        found = torch.compile(module, backend="aot_eager")(maps)
-        if found.requires_grad:
-            found.square().mean().backward()
+        output = torch.compile(module, backend="aot_eager")(inputs)
+        if output.requires_grad:
+            output.square().mean().backward()
     finally:
         torch.compiler.reset()
-    if not near(expected, found):
-        fail("compiled, it answers differently", "Let forward depend on its input and its weights alone.")
+    if not is_close(expected, output):
+        fail(
+            "compiled, it gives a different output",
+            "Let forward depend only on its input, parameters and buffers.",
+        )
 
 
-MODULE = (
+MODULE_CHECKS = (
     keeps_shape_and_dtype_in_1d,
     keeps_shape_and_dtype_in_2d,
     gradient_reaches_every_parameter,
     batch_items_are_independent,
     same_seed_gives_same_weights,
-    is_built_alike_elsewhere,
+    same_weights_in_another_process,
     survives_safetensors,
     takes_channels_last,
     builds_on_the_meta_device,

@@ -1,13 +1,13 @@
-"""What a probe promises besides: an exact oracle, a truth that is perfect, controls that fail."""
+"""Checks of a probe: metadata, oracle, metrics and controls."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from probekit.authors.check.data import DATA, MOST, ProbeBench
-from probekit.authors.check.elsewhere import is_drawn_alike_elsewhere
-from probekit.authors.check.kit import DoesNotApply, fail
-from probekit.authors.check.parts import imports_nothing_heavy
+from probekit.authors.check.base import DoesNotApply, fail
+from probekit.authors.check.other_process import same_data_in_another_process
+from probekit.authors.check.plugin_imports import plugin_imports_no_torch
+from probekit.authors.check.probe_data import DATA_CHECKS, MAX_ITEMS, ProbeFixture
 from probekit.catalog.expression import resolve
 from probekit.errors import reason
 from probekit.evidence.focus import controls
@@ -22,208 +22,228 @@ from probekit.scores.score import closed_form, means, valued
 if TYPE_CHECKING:
     from torch import Tensor
 
-NEARLY = 1e-6
-"""How far rounding may take a score."""
-NEAR = 0.1
-"""How far from chance a constant may score, as a share of the way to perfect."""
+ROUNDING = 1e-6
+"""How far a score may deviate because of rounding."""
+CHANCE_MARGIN = 0.1
+"""How far from chance a constant output may score, as a share of the distance from chance to perfect."""
 
 
-def says_what_cards_need(bench: ProbeBench) -> None:
-    """It has a property, a whole version, a headline, scales that can be made and a structure that hosts."""
-    probe = bench.probe
+def declares_required_attributes(fixture: ProbeFixture) -> None:
+    """It declares a property, an integer version, metrics, scales that work, and a structure."""
+    probe = fixture.probe
     if not probe.property or not isinstance(probe.version, int) or not probe.metrics:
         fail(
-            f"property {probe.property!r}, version {probe.version!r} and {len(probe.metrics)} metrics",
-            "A property is a few words, a version a whole number, and the first metric is the headline.",
+            f"property is {probe.property!r}, version is {probe.version!r}, and it has "
+            f"{len(probe.metrics)} metrics",
+            "Set property to a few words, version to an integer, and metrics to at least one metric.",
         )
     names = [metric.name for metric in probe.metrics]
     if len(set(names)) < len(names):
-        fail(f"two metrics share a name: {', '.join(names)}", "Give each a name of its own.")
-    for name, scale in bench.part.target.scales.items():  # type: ignore[attr-defined]
+        fail(f"two metrics have the same name: {', '.join(names)}", "Give each metric its own name.")
+    for name, scale in fixture.part.target.scales.items():  # type: ignore[attr-defined]
         if (scale.width is None) == (scale.budget is None):
-            fail(f"scale {name} has not one of width and budget", "Give it exactly one.")
-        wrong = {metric: value for metric, value in scale.noise.items() if not 0 <= value < float("inf")}
-        if wrong:
-            fail(f"the noise of scale {name} is {wrong}", "A standard deviation is finite and not negative.")
-        probe_at(bench.part.name, name, bench.registry)
-    resolve(probe.structure, probe.structure, bench.registry)
+            fail(f"scale {name} sets both or neither of width and budget", "Set exactly one of them.")
+        invalid = {metric: value for metric, value in scale.noise.items() if not 0 <= value < float("inf")}
+        if invalid:
+            fail(
+                f"the noise of scale {name} is {invalid}",
+                "Noise is a standard deviation: finite and not negative.",
+            )
+        probe_at(fixture.part.name, name, fixture.registry)
+    resolve(probe.structure, probe.structure, fixture.registry)
 
 
-def oracle_is_exact(bench: ProbeBench) -> None:
-    """From the inputs alone, one or many, the oracle gives the targets exactly."""
+def oracle_is_exact(fixture: ProbeFixture) -> None:
+    """From the inputs alone, one or many, the oracle returns exactly the targets."""
     import torch
 
-    probe = bench.probe
-    for split in splits_of(bench.probe):
-        inputs, targets = bench.items(split)
+    probe = fixture.probe
+    for split in splits_of(fixture.probe):
+        inputs, targets = fixture.items(split)
         answers = probe.oracle(inputs)
         if answers.shape != targets.shape:
             fail(
-                f"the oracle gives {tuple(answers.shape)}, targets are {tuple(targets.shape)}", "Match them."
+                f"the oracle returns shape {tuple(answers.shape)}, but targets are {tuple(targets.shape)}",
+                "Return the shape of the targets.",
             )
         wrong = int((answers != targets).flatten(1).any(1).sum())
         if wrong:
             fail(
                 f"the oracle is wrong on {wrong} of {len(inputs)} items of {split}",
-                "Mend the oracle, or leave out what the input does not decide; `probekit certify` draws one.",
+                "Fix the oracle, or remove ambiguous inputs; `probekit certify` draws an example.",
             )
         if not torch.equal(probe.oracle(inputs[:1]), answers[:1]):
-            fail("the oracle answers one input otherwise than many", "Let it look at each item alone.")
+            fail(
+                "the oracle's answer for an input depends on the other inputs",
+                "Compute the answer for each input separately.",
+            )
 
 
-def truth_scores_perfect(bench: ProbeBench) -> None:
-    """Each metric, given the target itself as output, scores what it calls perfect."""
-    probe = bench.probe
-    inputs, targets = bench.items("test")
+def targets_score_perfect(fixture: ProbeFixture) -> None:
+    """Each metric scores the targets themselves, used as outputs, with its value `perfect`."""
+    probe = fixture.probe
+    inputs, targets = fixture.items("test")
     for metric in probe.metrics:
         scores = metric.score(targets, targets, inputs)
         if tuple(scores.shape) != (len(inputs),):
-            fail(f"{metric.name} gives {tuple(scores.shape)}", f"One number an item: ({len(inputs)},).")
-        found = means({metric.name: scores})[metric.name]
-        if found is not None and abs(found - metric.perfect) > NEARLY:
             fail(
-                f"the truth scores {found:.6g} in {metric.name}, which calls {metric.perfect:g} perfect",
-                "Score the target's own form too, as one-hot channels in place of logits.",
+                f"{metric.name} returns shape {tuple(scores.shape)}",
+                f"Return one number per item: ({len(inputs)},).",
+            )
+        score = means({metric.name: scores})[metric.name]
+        if score is not None and abs(score - metric.perfect) > ROUNDING:
+            fail(
+                f"the targets score {score:.6g} in {metric.name}, but its `perfect` is {metric.perfect:g}",
+                "Let the metric also accept targets as outputs, for example one-hot channels as logits.",
             )
 
 
-def scores_stay_within_bounds(bench: ProbeBench) -> None:
-    """Each metric is finite for the truth and for a constant, and within the bounds that it states."""
-    inputs, targets = bench.items("test")
-    for metric in bench.probe.metrics:
-        for what, answer in (("the truth", targets), ("a constant", constant(bench, targets))):
-            scores = metric.score(answer, targets, inputs).double()
+def scores_stay_within_bounds(fixture: ProbeFixture) -> None:
+    """Scores of the targets and of a constant output are finite, and within each metric's `bounds`."""
+    inputs, targets = fixture.items("test")
+    outputs = (("the targets", targets), ("a constant output", constant_output(fixture, targets)))
+    for metric in fixture.probe.metrics:
+        for label, output in outputs:
+            scores = metric.score(output, targets, inputs).double()
             scores = scores[~scores.isnan()]
             if not bool(scores.isfinite().all()):
-                fail(f"{metric.name} is not finite for {what}", "Give NaN where it does not apply.")
+                fail(
+                    f"{metric.name} is not finite for {label}",
+                    "Return NaN for items to which the metric does not apply.",
+                )
             if not len(scores):
                 continue
             least, most = float(scores.min()), float(scores.max())
             low, high = metric.bounds
-            if (low is not None and least < low - NEARLY) or (high is not None and most > high + NEARLY):
-                ends = f"{least:.6g} to {most:.6g}"
+            below = low is not None and least < low - ROUNDING
+            if below or (high is not None and most > high + ROUNDING):
                 fail(
-                    f"{what} scores {ends} in {metric.name}, whose bounds are {metric.bounds}",
-                    "State bounds that hold, None where there is none.",
+                    f"{metric.name} of {label} is {least:.6g} to {most:.6g}, outside its bounds "
+                    f"{metric.bounds}",
+                    "Correct `bounds`; use None where there is no bound.",
                 )
 
 
-def constant(bench: ProbeBench, like: Tensor) -> Tensor:
-    """Return the mean target of the training split, the same everywhere, in the shape of targets."""
-    _, known = bench.items("train")
-    return known.float().mean((0, *range(2, known.ndim)), keepdim=True).expand_as(like)
+def constant_output(fixture: ProbeFixture, like: Tensor) -> Tensor:
+    """Return the mean target of the training split at every position, in the shape of `like`."""
+    _, targets = fixture.items("train")
+    return targets.float().mean((0, *range(2, targets.ndim)), keepdim=True).expand_as(like)
 
 
-def a_constant_stays_near_chance(bench: ProbeBench) -> None:
-    """The mean target, the same everywhere, scores near chance, for each metric that states it."""
-    probe = bench.probe
-    stated = [metric for metric in probe.metrics if metric.chance is not None]
-    if not stated:
-        raise DoesNotApply("no metric states its chance")
-    inputs, targets = bench.items("test")
-    mean = constant(bench, targets)
-    for metric in stated:
+def constant_output_scores_near_chance(fixture: ProbeFixture) -> None:
+    """The mean target as a constant output scores near `chance`, in each metric that declares it."""
+    metrics = [metric for metric in fixture.probe.metrics if metric.chance is not None]
+    if not metrics:
+        raise DoesNotApply("no metric declares its chance")
+    inputs, targets = fixture.items("test")
+    output = constant_output(fixture, targets)
+    for metric in metrics:
         assert metric.chance is not None
-        scores = metric.score(mean, targets, inputs).double()
+        scores = metric.score(output, targets, inputs).double()
         scores = scores[~scores.isnan()]
         if len(scores) < 2:
             continue
-        found = float(scores.mean())
-        slack = NEAR * abs(metric.perfect - metric.chance) + 3 * float(scores.std()) / len(scores) ** 0.5
-        if abs(found - metric.chance) > slack:
+        mean = float(scores.mean())
+        standard_error = float(scores.std()) / len(scores) ** 0.5
+        margin = CHANCE_MARGIN * abs(metric.perfect - metric.chance) + 3 * standard_error
+        if abs(mean - metric.chance) > margin:
             fail(
-                f"a constant scores {found:.4g} in {metric.name}, whose chance is {metric.chance:.4g}",
-                "Balance the labels, or state what a constant reaches.",
+                f"a constant output scores {mean:.4g} in {metric.name}, but chance is {metric.chance:.4g}",
+                "Balance the labels, or correct `chance`.",
             )
 
 
-def controls_fail(bench: ProbeBench) -> None:
-    """A closed-form control gives the floor, no control comes near perfect, and networks can be built."""
+def controls_fail(fixture: ProbeFixture) -> None:
+    """A closed-form control gives the floor, no control scores near perfect, and networks can be built."""
     import torch
 
-    probe = bench.probe
+    probe = fixture.probe
     train, test = probe.data("train", 0), probe.data("test", 0)
     focus = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
     closed: dict[str, float | None] = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed[name] = closed_form(control, probe, train, test, min(MOST, len(test)))[focus]
+            closed[name] = closed_form(control, probe, train, test, min(MAX_ITEMS, len(test)))[focus]
         else:
             network = cast("Any", control)(probe.shape, width=4)
             network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
     if not closed:
-        fail("no control has `fit`", "Give one in closed form, such as a constant: the best is the floor.")
-    for name, placed in controls(metric, closed, {}).items():
-        if not placed.holds:
-            came = "no score" if placed.at is None else f"{placed.at:.0%} of the way"
+        fail(
+            "no control has a method `fit`",
+            "Add a control in closed form, such as probekit.Constant; the best of them is the floor.",
+        )
+    for name, outcome in controls(metric, closed, {}).items():
+        if not outcome.holds:
+            score = (
+                "no score" if outcome.at is None else f"{outcome.at:.0%} of the way from chance to perfect"
+            )
             fail(
-                f"control {name} reaches {came} in {focus}",
-                f"At most {placed.most:.0%}, from chance to perfect: else the probe asks something else.",
+                f"control {name} reaches {score} in {focus}",
+                f"At most {outcome.most:.0%} is allowed: otherwise the probe does not need the property.",
             )
 
 
-def an_item_can_be_drawn(bench: ProbeBench) -> None:
-    """An input and its target can be drawn, as reports and cards do."""
-    inputs, targets = bench.items("test", most=1)
+def items_can_be_drawn(fixture: ProbeFixture) -> None:
+    """An input and its target can be plotted, as reports and cards do."""
+    inputs, targets = fixture.items("test", limit=1)
     try:
         grid("an item", ("input", "target"), [Strip("0", (inputs[0], targets[0]))])
     except Exception as error:
-        fail(f"drawing raised {reason(error)}", "Give inputs and targets (channels, *size), 1-D or 2-D.")
+        fail(
+            f"plotting raised {reason(error)}",
+            "Return inputs and targets of shape (channels, *size), 1-D or 2-D.",
+        )
 
 
-def answers_of_a_network_are_scored(bench: ProbeBench) -> None:
-    """Of outputs (batch, outputs, *size) the loss is one finite number, and a metric gives one an item."""
+def network_outputs_can_be_scored(fixture: ProbeFixture) -> None:
+    """For outputs (batch, outputs, *size), the loss is a finite scalar; metrics give a number per item."""
     import torch
 
-    probe = bench.probe
-    inputs, targets = bench.items("test", most=8)
+    probe = fixture.probe
+    inputs, targets = fixture.items("test", limit=8)
     output = torch.randn(len(inputs), probe.shape.outputs, *probe.shape.size, requires_grad=True)
     loss = probe.loss(output, targets)
     if loss.ndim or not bool(loss.isfinite()) or not loss.requires_grad:
-        fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar made of the outputs.")
+        fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar that depends on the outputs.")
     for metric in probe.metrics:
         valued(metric, output.detach(), targets, inputs)
 
 
-def scores_go_along_its_axis(bench: ProbeBench) -> None:
-    """Its axis of difficulty, if it has one, gives a number an item or a position, some within its edges."""
+def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
+    """If it has a difficulty axis, the axis gives a number per item or position, some within its edges."""
     import torch
 
-    probe = bench.probe
+    probe = fixture.probe
     if getattr(probe, "axis", None) is None:
-        raise DoesNotApply("it has no axis")
+        raise DoesNotApply("it has no difficulty axis")
 
     def model(inputs: Tensor) -> Tensor:
         return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.size)
 
-    found = along(model, probe, small(bench, "train"), [small(bench, "test")], torch.device("cpu"))
-    if found is not None and not found.points:
-        fail(f"no item of the axis {found.axis} lies within its edges", "Give edges that items reach.")
+    train, test = first_items(fixture, "train"), first_items(fixture, "test")
+    curve = along(model, probe, train, [test], torch.device("cpu"))
+    if curve is not None and not curve.points:
+        fail(f"no item is within the edges of the axis {curve.axis}", "Choose edges that contain items.")
 
 
-def small(bench: ProbeBench, split: Split) -> Dataset:
-    """Return a few items of a split."""
-    inputs, targets = bench.items(split)
+def first_items(fixture: ProbeFixture, split: Split) -> Dataset:
+    """Return the first items of a split as a dataset."""
+    inputs, targets = fixture.items(split)
     return Items(len(inputs), lambda index: (inputs[index], targets[index]))
 
 
-def plugin_imports_no_torch(bench: ProbeBench) -> None:
-    """Opening its plugin imports neither torch nor numpy nor matplotlib, so that listing stays fast."""
-    imports_nothing_heavy(bench.part.component, bench.registry)
-
-
-PROBE = (
-    says_what_cards_need,
-    *DATA,
-    is_drawn_alike_elsewhere,
+PROBE_CHECKS = (
+    declares_required_attributes,
+    *DATA_CHECKS,
+    same_data_in_another_process,
     oracle_is_exact,
-    truth_scores_perfect,
+    targets_score_perfect,
     scores_stay_within_bounds,
-    a_constant_stays_near_chance,
+    constant_output_scores_near_chance,
     controls_fail,
-    an_item_can_be_drawn,
-    answers_of_a_network_are_scored,
-    scores_go_along_its_axis,
+    items_can_be_drawn,
+    network_outputs_can_be_scored,
+    difficulty_axis_is_valid,
     plugin_imports_no_torch,
 )

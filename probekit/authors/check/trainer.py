@@ -1,4 +1,4 @@
-"""What a trainer promises: it ends, it learns, and it goes on as if it had never stopped."""
+"""Checks of a trainer: it ends, it learns, and it resumes exactly."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from probekit.authors.check.bench import state
-from probekit.authors.check.kit import fail
-from probekit.authors.check.parts import imports_nothing_heavy
+from probekit.authors.check.base import fail
+from probekit.authors.check.fixtures import copy_state
+from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.catalog.registry import Registry
 from probekit.interfaces import Row, Trainer
 from probekit.storage.state import pack, unpack
@@ -21,29 +21,35 @@ if TYPE_CHECKING:
     from probekit.catalog.part import Part
 
 ITEMS, LENGTH = 64, 8
-LONGEST = 30.0
-"""Seconds after which a trainer is held not to end."""
+MAX_SECONDS = 30.0
+"""A trainer that takes longer fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainerBench:
-    """A trainer, and something to learn in a second: the input moved by one place."""
+class TrainerFixture:
+    """A trainer with a task that takes a second: shift a sequence by one position.
+
+    Attributes:
+        part: the trainer with its parameters.
+        registry: the installed components.
+        request: the trainer as it was typed.
+    """
 
     part: Part
     registry: Registry
-    asked: str
+    request: str
 
-    def trainer(self) -> Trainer:
-        """Make a trainer."""
-        made: Trainer = self.part.make()
-        return made
+    def make_trainer(self) -> Trainer:
+        """Make a new trainer."""
+        trainer: Trainer = self.part.make()
+        return trainer
 
-    def put_to_use(self) -> None:
-        """Make the trainer; to train may take as long as its recipe says."""
-        self.trainer()
+    def exercise(self) -> None:
+        """Make the trainer, without training: that may take as long as its recipe says."""
+        self.make_trainer()
 
-    def model(self) -> Module:
-        """Build a small network, the same each time."""
+    def build_model(self) -> Module:
+        """Build a small network, always with the same weights."""
         import torch
         from torch import nn
 
@@ -51,29 +57,30 @@ class TrainerBench:
         return nn.Sequential(nn.Conv1d(1, 4, 3, padding=1), nn.GELU(), nn.Conv1d(4, 1, 3, padding=1))
 
     def fit(
-        self, model: Module, *, trainer: Trainer | None = None, state: Any = None, rows: int | None = None
+        self, model: Module, *, trainer: Trainer | None = None, state: Any = None, limit: int | None = None
     ) -> list[Row]:
-        """Train and return the rows, the first so many if told so."""
+        """Train a model and return the progress events, at most `limit` of them."""
         import torch
 
-        found: list[Row] = []
+        events: list[Row] = []
         start = time.monotonic()
-        trainer = trainer or self.trainer()
+        trainer = trainer or self.make_trainer()
         model.train()
-        for row in trainer.fit(model, Moved(), Moves(), seed=0, device=torch.device("cpu"), state=state):  # type: ignore[arg-type]
-            found.append(dict(row))
-            if len(found) == rows:
+        probe, data, device = ShiftProbe(), ShiftDataset(), torch.device("cpu")
+        for row in trainer.fit(model, probe, data, seed=0, device=device, state=state):  # type: ignore[arg-type]
+            events.append(dict(row))
+            if len(events) == limit:
                 break
-            if time.monotonic() - start > LONGEST:
+            if time.monotonic() - start > MAX_SECONDS:
                 fail(
-                    f"it still trains after {LONGEST:.0f} s",
-                    "Check it with a short recipe, as mine(epochs=1).",
+                    f"it has not ended after {MAX_SECONDS:.0f} s",
+                    "Check it with a short recipe, for example mine(epochs=1).",
                 )
-        return found
+        return events
 
 
-class Moves:
-    """The items: random rows and the same moved by one place."""
+class ShiftDataset:
+    """Random sequences; the target is the input shifted by one position."""
 
     def __len__(self) -> int:
         return ITEMS
@@ -84,104 +91,108 @@ class Moves:
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
         import torch
 
-        rows = torch.randn(ITEMS, 1, LENGTH, generator=torch.Generator().manual_seed(0))
-        return [(rows[index], rows[index].roll(1, -1)) for index in indices]
+        sequences = torch.randn(ITEMS, 1, LENGTH, generator=torch.Generator().manual_seed(0))
+        return [(sequences[index], sequences[index].roll(1, -1)) for index in indices]
 
 
-class Moved:
-    """As much of a probe as a trainer needs: the loss."""
+class ShiftProbe:
+    """The part of a probe that a trainer needs: its loss."""
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean squared error."""
         return (output - target).square().mean()
 
 
-def it_ends(bench: TrainerBench) -> None:
-    """It yields rows of numbers with step, steps and loss; steps rise, and the last is `steps`."""
-    rows = bench.fit(bench.model())
+def it_ends(fixture: TrainerFixture) -> None:
+    """It yields rows of numbers with step, steps and loss; step increases, and ends at steps."""
+    rows = fixture.fit(fixture.build_model())
     if not rows:
-        fail("it yields no row", "Yield a row now and then, the last after the last step.")
-    lacks = {"step", "steps", "loss"} - set(rows[-1])
-    if lacks:
-        fail(f"its rows have no {', '.join(sorted(lacks))}", "Yield {'step': 1, 'steps': 10, 'loss': 0.5}.")
+        fail("it yields no row", "Yield a row from time to time, and one after the last step.")
+    missing = {"step", "steps", "loss"} - set(rows[-1])
+    if missing:
+        fail(f"its rows lack {', '.join(sorted(missing))}", "Yield {'step': 1, 'steps': 10, 'loss': 0.5}.")
     steps = [row["step"] for row in rows]
     if steps != sorted(set(steps)) or steps[-1] != rows[-1]["steps"]:
-        fail(f"its rows are at steps {steps} of {rows[-1]['steps']}", "Let step rise to steps.")
+        fail(f"its rows are at steps {steps} of {rows[-1]['steps']}", "Increase step until it equals steps.")
 
 
-def weights_change_and_the_loss_falls(bench: TrainerBench) -> None:
-    """After training the weights are others, and the loss is lower than at first."""
+def weights_change_and_the_loss_falls(fixture: TrainerFixture) -> None:
+    """After training, the weights have changed and the loss is lower than before."""
     import torch
 
-    model = bench.model()
-    before = state(model)
-    inputs, targets = (
-        torch.stack(column) for column in zip(*Moves().__getitems__(range(ITEMS)), strict=True)
-    )
+    model = fixture.build_model()
+    initial_state = copy_state(model)
+    items = ShiftDataset().__getitems__(range(ITEMS))
+    inputs, targets = (torch.stack(column) for column in zip(*items, strict=True))
     with torch.no_grad():
-        first = float(Moved().loss(model(inputs), targets))
-    bench.fit(model)
-    if all(torch.equal(before[name], value) for name, value in model.state_dict().items()):
-        fail("the weights are as they were", "Step an optimiser over model.parameters().")
+        initial_loss = float(ShiftProbe().loss(model(inputs), targets))
+    fixture.fit(model)
+    if all(torch.equal(initial_state[name], value) for name, value in model.state_dict().items()):
+        fail("training does not change the weights", "Step an optimizer over model.parameters().")
     with torch.no_grad():
-        last = float(Moved().loss(model(inputs), targets))
-    if not last < first:
-        fail(f"the loss went from {first:.4f} to {last:.4f}", "Lower the rate, or train for longer.")
-
-
-def same_seed_gives_same_rows(bench: TrainerBench) -> None:
-    """Twice from one seed the rows and the weights are equal, whatever else draws from torch's generator."""
-    import torch
-
-    one, other = bench.model(), bench.model()
-    rows = bench.fit(one)
-    torch.rand(3)
-    if rows != bench.fit(other) or not equal(one, other):
-        fail("one seed gives different rows", "Take the order from torch.Generator().manual_seed(seed).")
-
-
-def resume_equals_no_interruption(bench: TrainerBench) -> None:
-    """Stopped between two rows and gone on with, its rows and weights are those of one sitting."""
-    import torch
-
-    whole, broken = bench.model(), bench.model()
-    rows = bench.fit(whole)
-    if len(rows) < 2:
-        fail("it yields one row, so that it cannot be stopped", "Yield a row now and then.")
-    trainer = bench.trainer()
-    first = bench.fit(broken, trainer=trainer, rows=len(rows) // 2)
-    try:
-        tensors, rest = pack(dict(trainer.state_dict()), "state")
-    except TypeError as error:
-        fail(f"its state cannot be stored: {error}", "Give tensors, text, numbers, lists and dicts of these.")
-    kept = {
-        name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
-    }
-    weights = state(broken)
-    torch.rand(3)
-    other = bench.model()
-    other.load_state_dict(weights)
-    if first + bench.fit(other, state=unpack(rest, kept)) != rows or not equal(whole, other):
+        final_loss = float(ShiftProbe().loss(model(inputs), targets))
+    if not final_loss < initial_loss:
         fail(
-            "gone on with, it ends elsewhere",
-            "Keep step, the optimiser's state and torch.get_rng_state() in state_dict, and load them in fit.",
+            f"the loss went from {initial_loss:.4f} to {final_loss:.4f}",
+            "Lower the learning rate, or train longer.",
         )
 
 
-def equal(one: Module, other: Module) -> bool:
+def same_seed_gives_same_rows(fixture: TrainerFixture) -> None:
+    """Two trainings with the same seed give equal rows and weights, even if torch's generator differs."""
+    import torch
+
+    first, second = fixture.build_model(), fixture.build_model()
+    rows = fixture.fit(first)
+    torch.rand(3)
+    if rows != fixture.fit(second) or not has_equal_weights(first, second):
+        fail(
+            "the same seed gives different rows or weights",
+            "Draw the order of items from torch.Generator().manual_seed(seed).",
+        )
+
+
+def resume_equals_no_interruption(fixture: TrainerFixture) -> None:
+    """Interrupted between two rows and resumed, it gives the same rows and weights as in one go."""
+    import torch
+
+    complete, interrupted = fixture.build_model(), fixture.build_model()
+    rows = fixture.fit(complete)
+    if len(rows) < 2:
+        fail("it yields only one row, so it cannot be interrupted", "Yield a row from time to time.")
+    trainer = fixture.make_trainer()
+    first_rows = fixture.fit(interrupted, trainer=trainer, limit=len(rows) // 2)
+    try:
+        tensors, skeleton = pack(dict(trainer.state_dict()), "state")
+    except TypeError as error:
+        fail(
+            f"its state_dict cannot be stored: {error}",
+            "Return tensors, text, numbers, and lists and dicts of these.",
+        )
+    stored = {
+        name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+    }
+    weights = copy_state(interrupted)
+    torch.rand(3)
+    resumed = fixture.build_model()
+    resumed.load_state_dict(weights)
+    last_rows = fixture.fit(resumed, state=unpack(skeleton, stored))
+    if first_rows + last_rows != rows or not has_equal_weights(complete, resumed):
+        fail(
+            "resumed, it gives different rows or weights",
+            "Keep step, the optimizer's state and torch.get_rng_state() in state_dict, and load them in fit.",
+        )
+
+
+def has_equal_weights(first: Module, second: Module) -> bool:
     """Tell whether two networks have the same weights, bit for bit."""
     import torch
 
-    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
-    return all(torch.equal(here, there) for here, there in pairs)
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(first_weight, second_weight) for first_weight, second_weight in pairs)
 
 
-def plugin_imports_no_torch(bench: TrainerBench) -> None:
-    """Opening its plugin imports neither torch nor numpy nor matplotlib, so that listing stays fast."""
-    imports_nothing_heavy(bench.part.component, bench.registry)
-
-
-TRAINER = (
+TRAINER_CHECKS = (
     it_ends,
     weights_change_and_the_loss_falls,
     same_seed_gives_same_rows,

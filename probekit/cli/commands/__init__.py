@@ -1,1 +1,1 @@
-"""The commands: each parses what was typed, calls the rooms above and prints."""
+"""One module per command: it parses the arguments, calls the library and prints."""

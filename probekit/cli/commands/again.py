@@ -1,4 +1,4 @@
-"""`probekit again` performs what a stored specification says."""
+"""`probekit again` runs a stored specification again."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.messages import note
-from probekit.cli.options import Device, Kept
+from probekit.cli.options import DeviceOption, StoreOption
 from probekit.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
 
 
-def again(
-    stored: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder, or its spec.json.")],
+def run_again(
+    stored: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of a stored run, or its spec.json.")
+    ],
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Run the Python files that the specification names.")
+        bool, typer.Option("--allow-code", help="Execute the Python files that the specification names.")
     ] = False,
-    device: Device = None,
-    store: Kept = None,
-    force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
+    device: DeviceOption = None,
+    store: StoreOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even if a result is stored; the stored one is kept.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of results.")] = False,
 ) -> None:
-    """Run a stored specification again, one's own or another's; say what it rests on that has changed.
+    """Run the specification of a stored run again, yours or someone else's.
 
-    A specification may name a Python file, as ./net.py:Net: its code is run with --allow-code alone, and
-    then only if the file is the one that was run.
+    A note says which components have changed since. A specification may name a Python file, for example
+    ./net.py:Net. That file is executed only with --allow-code, and only if it has not changed.
 
     Example: probekit again probekit-runs/nonlocality-unet-quick-s0-0123456789ab
     """
@@ -42,33 +46,39 @@ def again(
     from probekit.plans.stored import changed, code_in, hold
     from probekit.storage.store import Store
 
-    before = specification(stored)
-    files = code_in(before)
+    stored_plan = read_plan(stored)
+    files = code_in(stored_plan)
     if files and not allow_code:
         raise UsageError(
             f"running {stored} again",
-            f"it names code to run: {', '.join(files)}",
-            "Read that code; then type --allow-code.",
+            f"the specification names Python files: {', '.join(files)}",
+            "Read these files, then add --allow-code.",
         )
-    hold(before)
-    job = make_job(before.spec, registry())
-    for what in changed(before, job.plan):
-        note(f"{what} has changed since: this is another run.")
-    folder = Store(store)
-    done = follow_schedule(make_schedule(folder, device=device, force=force), [job], registry())
-    report([event_row(event) for event in done.events], as_json, folder, done.outcomes)
+    hold(stored_plan)
+    job = make_job(stored_plan.spec, registry())
+    for component in changed(stored_plan, job.plan):
+        note(f"{component} has changed since, so this is a different run.")
+    run_store = Store(store)
+    done = follow_schedule(make_schedule(run_store, device=device, force=force), [job], registry())
+    report([event_row(event) for event in done.events], as_json, run_store, done.outcomes)
     if done.interruption:
         raise make_interrupted(done.interruption, " without --force" if force else "")
     if not done.count("done", "stored"):
         raise typer.Exit(1)
 
 
-def specification(stored: Path) -> Plan:
-    """Return the plan that a run's folder, or its spec.json, holds."""
+def read_plan(stored: Path) -> Plan:
+    """Return the plan in a run's folder or spec.json.
+
+    Raises:
+        UsageError: there is none.
+    """
     from probekit.storage.folder import SPEC, plan_in
 
     path = stored / SPEC if os.path.isdir(stored) else stored
     if not os.path.exists(path):
-        held = f"the folder holds no {SPEC}" if os.path.isdir(stored) else "there is no such file or folder"
-        raise UsageError(f"running {stored} again", held, "`probekit run` says where it keeps each run.")
+        reason = (
+            f"this folder contains no {SPEC}" if os.path.isdir(stored) else "there is no such file or folder"
+        )
+        raise UsageError(f"running {stored} again", reason, "`probekit runs` lists the folders of all runs.")
     return plan_in(path)

@@ -1,5 +1,4 @@
-"""`probekit card` shows what a store says of structures: which property each has, how surely, and where it
-fails."""
+"""`probekit card` shows which structure has which property, how sure that is, and where it fails."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, say, write
-from probekit.cli.options import Jobs, Kept, Markdown, Threads
+from probekit.cli.messages import note, say, write_file
+from probekit.cli.options import JobsOption, MarkdownOption, StoreOption, ThreadsOption
 from probekit.cli.table import print_json, print_tables
 from probekit.errors import UsageError
 
@@ -21,36 +20,46 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 
-def card(
+def show_card(
     structures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STRUCTURE]...", help="As unet+lambda.  [default: all stored]"),
+        typer.Argument(
+            metavar="[STRUCTURE]...", help="Structures, for example unet+lambda.  [default: all stored]"
+        ),
     ] = None,
     probes: Annotated[
         list[str] | None,
-        typer.Option("--probe", metavar="PROBE", help="May be given several times.  [default: all stored]"),
+        typer.Option("--probe", metavar="PROBE", help="Probe to include; repeatable.  [default: all stored]"),
     ] = None,
-    scale: Annotated[str | None, typer.Option(help="One scale alone.  [default: all stored]")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
-    md: Markdown = None,
+    scale: Annotated[str | None, typer.Option(help="Include only this scale.  [default: all stored]")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page with pictures to FILE.")
+    ] = None,
+    md: MarkdownOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
-    run: Annotated[bool, typer.Option("--run", help="First run what is missing.")] = False,
-    seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: seeds 0 to K - 1.")] = 3,
-    trainer: Annotated[str, typer.Option(help="With --run: as for run.")] = "supervised",
-    width: Annotated[int | None, typer.Option(help="With --run: as for run.")] = None,
-    budget: Annotated[int | None, typer.Option(help="With --run: as for run.")] = None,
-    device: Annotated[str | None, typer.Option(help="With --run: as for run.")] = None,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0, help="With --run: as for run.")
+    run: Annotated[bool, typer.Option("--run", help="First run what is not stored yet.")] = False,
+    seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: run seeds 0 to K - 1.")] = 3,
+    trainer: Annotated[str, typer.Option(help="With --run: trainer, as in `probekit run`.")] = "supervised",
+    width: Annotated[
+        int | None, typer.Option(help="With --run: number of channels, as in `probekit run`.")
     ] = None,
-    jobs: Jobs = None,
-    threads: Threads = None,
-    store: Kept = None,
+    budget: Annotated[
+        int | None, typer.Option(help="With --run: number of parameters, as in `probekit run`.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="With --run: device, as in `probekit run`.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="With --run: time limit per run, as in `probekit run`."),
+    ] = None,
+    jobs: JobsOption = None,
+    threads: ThreadsOption = None,
+    store: StoreOption = None,
 ) -> None:
-    """Show structures x properties from the store: places between floor and perfect, with their intervals.
+    """Show a report card: one row per structure, one column per property.
 
-    Several structures are compared seed by seed; probes of other parameters, versions or scales are columns
-    of their own. With --run the scale is quick unless another is named. FILE is written over.
+    Scores are normalised: 0% is the best baseline that lacks the property, 100% is a perfect answer.
+    Structures are compared seed by seed. A probe with other parameters, another version or another scale has
+    its own column. With --run, the scale is quick unless you choose another. FILE is overwritten.
 
     Example: probekit card unet unet+lambda --probe nonlocality --html card.html
     """
@@ -58,44 +67,46 @@ def card(
     from probekit.cli.schedule import make_schedule
     from probekit.storage.store import Store
 
-    where = Store(store)
-    asked = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
-    schedule = make_schedule(where, device=device, timeout=timeout, jobs=jobs, threads=threads)
-    fine = not run or run_missing(where, structures, probes, seeds, asked, schedule)
+    run_store = Store(store)
+    options = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
+    schedule = make_schedule(run_store, device=device, timeout=timeout, jobs=jobs, threads=threads)
+    complete = not run or run_missing(run_store, structures, probes, seeds, options, schedule)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
-    words += [word for name, path in (("--html", html), ("--md", md)) if path for word in (name, path.name)]
-    found = make_card(where, registry(), structures or (), probes or (), scale, shlex.join(words))
+    words += [
+        word for option, path in (("--html", html), ("--md", md)) if path for word in (option, path.name)
+    ]
+    card = make_card(run_store, registry(), structures or (), probes or (), scale, shlex.join(words))
     if html is not None:
-        write(html, page_of(found, where, structures, probes))
+        write_file(html, render_page(card, run_store, structures, probes))
     if md is not None:
-        write(md, markdown_of(found))
+        write_file(md, render_markdown(card))
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(card.model_dump(mode="json"))
     elif html is None and md is None:
         from probekit.cards.tables import tables
 
-        print_tables(tables(found))
+        print_tables(tables(card))
     else:
-        for line in found.omissions:
+        for line in card.omissions:
             note(f"left out: {line}")
-    if not fine:
+    if not complete:
         raise typer.Exit(1)
 
 
-def page_of(found: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
+def render_page(card: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
     """Return the card as HTML."""
     from probekit.pages.page import page
 
-    return page(found, store, registry(), structures or (), probes or ())
+    return page(card, store, registry(), structures or (), probes or ())
 
 
-def markdown_of(found: Card) -> str:
+def render_markdown(card: Card) -> str:
     """Return the card as Markdown."""
     from probekit.cards.markdown import markdown
 
-    return markdown(found)
+    return markdown(card)
 
 
 def run_missing(
@@ -103,32 +114,46 @@ def run_missing(
     structures: list[str] | None,
     probes: list[str] | None,
     seeds: int,
-    asked: dict[str, Any],
+    options: dict[str, Any],
     schedule: Schedule,
 ) -> bool:
-    """Run what is not stored yet: what was named, else all structures and probes that the store holds.
+    """Run what is not stored yet, and print what fails.
 
-    Tell whether all of it is there now; what is not is said.
+    Args:
+        store: the store.
+        structures: the structures; None runs all that the store contains.
+        probes: the probes; None runs all that the store contains.
+        seeds: number of seeds.
+        options: scale, width, budget and trainer.
+        schedule: how the runs are carried out.
+
+    Returns:
+        Whether every run succeeded.
+
+    Raises:
+        UsageError: there is nothing to run, or the store names Python files to execute.
     """
     from probekit.catalog.grammar import file_names
     from probekit.cli.follow import follow_schedule, make_interrupted
     from probekit.schedule.grid import plan_grid
 
     if not (structures and probes):
-        held = stored(store)
-        if files := sorted({name for text in (*held[0], *held[1]) for name in file_names(text)}):
-            found = f"{store.root} names code to run: {', '.join(files)}"
+        stored_structures, stored_probes = list_stored(store)
+        texts = (*stored_structures, *stored_probes)
+        if files := sorted({name for text in texts for name in file_names(text)}):
             raise UsageError(
-                "card --run", found, "Read that code; then name the structures and probes you mean."
+                "card --run",
+                f"runs in {store.root} name Python files: {', '.join(files)}",
+                "Read these files, then type the structures and probes to run.",
             )
-        structures, probes = structures or held[0], probes or held[1]
+        structures, probes = structures or stored_structures, probes or stored_probes
     if not (structures and probes):
         raise UsageError(
             "card --run",
-            f"{store.root} holds no runs, so that it does not say what to run",
-            "Name structures and probes, as `probekit card unet unet+lambda --probe nonlocality --run`.",
+            f"{store.root} contains no runs, so there is nothing to run",
+            "Type structures and probes, as in `probekit card unet unet+lambda --probe nonlocality --run`.",
         )
-    grid = plan_grid(probes, structures, range(seeds), asked, registry())
+    grid = plan_grid(probes, structures, range(seeds), options, registry())
     for message in dict.fromkeys(map(str, grid.errors)):
         say(message)
     done = follow_schedule(schedule, grid.jobs, registry())
@@ -139,11 +164,11 @@ def run_missing(
     return not (failed or grid.errors)
 
 
-def stored(store: Store) -> tuple[list[str], list[str]]:
-    """Return the structures and the probes that a store holds, as asked."""
+def list_stored(store: Store) -> tuple[list[str], list[str]]:
+    """Return the structures and the probes that a store contains, as they were typed."""
     from probekit.cards.names import is_control
     from probekit.errors import StoreError
 
-    plans = [found.plan for _, found in store.results() if not isinstance(found, StoreError)]
+    plans = [result.plan for _, result in store.results() if not isinstance(result, StoreError)]
     structures = {plan.spec.structure for plan in plans if not is_control(plan)}
     return sorted(structures), sorted({plan.spec.probe for plan in plans})

@@ -7,51 +7,57 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, tell
-from probekit.cli.options import Kept
+from probekit.cli.messages import note, print_output
+from probekit.cli.options import StoreOption
 from probekit.cli.progress import Progress
 from probekit.cli.table import print_json
 
-HOLDS = {True: "holds", False: "FAILS", None: "-"}
+STATUSES = {True: "holds", False: "FAILS", None: "-"}
 
 
-def certify(
+def certify_probe(
     probe: Annotated[
-        str, typer.Argument(metavar="PROBE", help="As nonlocality or nonlocality(ambiguous=true).")
+        str,
+        typer.Argument(
+            metavar="PROBE", help="Probe, for example nonlocality or nonlocality(ambiguous=true)."
+        ),
     ],
     scales: Annotated[
         list[str] | None,
-        typer.Option("--scale", help="May be given several times.  [default: all; controls at quick alone]"),
+        typer.Option(
+            "--scale", help="Scale to check; repeatable.  [default: all; controls train at quick only]"
+        ),
     ] = None,
-    items: Annotated[int, typer.Option(min=1, help="Inputs looked at, each scale.")] = 10_000,
+    items: Annotated[int, typer.Option(min=1, help="Number of inputs to check at each scale.")] = 10_000,
     device: Annotated[
-        str | None, typer.Option(help="Where the controls are trained: cpu, cuda or mps.")
+        str | None, typer.Option(help="Device that trains the controls: cpu, cuda or mps.")
     ] = None,
-    store: Kept = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list of certificates.")] = False,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of certificates.")] = False,
 ) -> None:
-    """Check a probe: one label an input, an oracle that finds it, controls that lack the property and fail.
+    """Check a probe: each input has one label, the oracle finds it, and the controls fail.
 
-    The controls that are networks are trained as any structure is, at the scale quick unless others are
-    named. A failure is drawn, and the exit code is 1.
+    Controls are solvers without the property. Those that are networks are trained like any structure, at the
+    scale quick unless you name others. If a check fails, the exit code is 1 and a picture shows a
+    counterexample where there is one.
 
     Example: probekit certify nonlocality
     """
     from probekit.catalog.denormals import start_threads
     from probekit.catalog.grammar import Term, parse_term
     from probekit.catalog.part import part
-    from probekit.evidence.certify import certify as look
+    from probekit.evidence.certify import certify
     from probekit.schedule.cores import default_threads
     from probekit.storage.store import Store
 
     start_threads(default_threads())
-    bare = part("probe", Term(parse_term(probe).name, ()), registry())
-    found = []
+    default_probe = part("probe", Term(parse_term(probe).name, ()), registry())
+    certificates = []
     with Progress() as progress:
-        for scale in scales or list(bare.target.scales):  # type: ignore[attr-defined]
+        for scale in scales or list(default_probe.target.scales):  # type: ignore[attr-defined]
             note(f"certifying {probe} at scale {scale}")
-            found.append(
-                look(
+            certificates.append(
+                certify(
                     probe,
                     scale,
                     registry(),
@@ -63,14 +69,14 @@ def certify(
                 )
             )
     if as_json:
-        print_json([{**c.model_dump(mode="json"), "passed": c.passed} for c in found])
+        print_json([{**cert.model_dump(mode="json"), "passed": cert.passed} for cert in certificates])
     else:
-        for certificate in found:
+        for certificate in certificates:
             verdict = "passed" if certificate.passed else "FAILED"
-            tell(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
+            print_output(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
             for check in certificate.checks:
-                tell(f"  {check.name:12} {HOLDS[check.holds]:6} {check.evidence}")
+                print_output(f"  {check.name:12} {STATUSES[check.holds]:6} {check.evidence}")
             if certificate.counterexample:
-                tell(f"  counter-example: {certificate.counterexample}")
-    if not all(certificate.passed for certificate in found):
+                print_output(f"  counterexample: {certificate.counterexample}")
+    if not all(certificate.passed for certificate in certificates):
         raise typer.Exit(1)

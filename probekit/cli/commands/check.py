@@ -1,4 +1,4 @@
-"""`probekit check` holds a component to what its kind promises."""
+"""`probekit check` tests whether a component implements its interface correctly."""
 
 from __future__ import annotations
 
@@ -7,40 +7,50 @@ from typing import Annotated
 
 import typer
 
-from probekit.cli.messages import tell
+from probekit.cli.messages import print_output
 from probekit.cli.table import print_json
 
-SHOWN = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
+LABELS = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
 
 
-def check(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="layer, structure, encoding, trainer, probe.")],
+def check_component(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="One of layer, structure, encoding, trainer, probe.")
+    ],
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As swirl, swirl(heads=2), ./my_layer.py:Swirl.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Component, for example swirl, swirl(heads=2) or ./my_layer.py:Swirl."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check a component: each promise of its kind holds, or fails with a reason and a hint.
+    """Check that a component implements its interface correctly.
 
-    A failure that the component declares, with a reason, in `expected_failures` is shown as expected. The
-    exit code is 1 where a check fails. In a test: probekit.check.checks(kind, name).
+    Each check holds, or fails with a reason and a hint. If one fails, the exit code is 1. A component can
+    declare a failure, with a reason, in the attribute `expected_failures`; it is then listed as expected. In
+    pytest, use probekit.check.checks(kind, name).
 
     Example: probekit check layer lambda
     """
     from probekit.authors.check import checks
 
-    asked = checks(kind, name)
-    room = max(len(one.name) for one in asked)
-    found = []
-    told: dict[str, str] = {}
-    for one in asked:
-        found.append(here := one.find())
-        if not as_json:
-            why = f"{here.reason}. {here.hint}" if here.hint else here.reason
-            if here.state == "fails" and (first := told.setdefault(here.reason, one.name)) != one.name:
-                why = f"as {first}"
-            tell(f"{here.check:{room}}  {SHOWN[here.state]:8}  {why}".rstrip())
+    listed_checks = checks(kind, name)
+    name_width = max(len(check.name) for check in listed_checks)
+    findings = []
+    first_failures: dict[str, str] = {}
+    for check in listed_checks:
+        finding = check.find()
+        findings.append(finding)
+        if as_json:
+            continue
+        reason = f"{finding.reason}. {finding.hint}" if finding.hint else finding.reason
+        if finding.state == "fails":
+            first = first_failures.setdefault(finding.reason, check.name)
+            if first != check.name:
+                reason = f"same reason as {first}"
+        print_output(f"{finding.check:{name_width}}  {LABELS[finding.state]:8}  {reason}".rstrip())
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
-    if any(one.state == "fails" for one in found):
+        print_json([dataclasses.asdict(finding) for finding in findings])
+    if any(finding.state == "fails" for finding in findings):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`probekit compare` shows where two structures differ: over seeds, over test items, case by case."""
+"""`probekit compare` compares two structures over seeds, over test items and case by case."""
 
 from __future__ import annotations
 
@@ -7,36 +7,39 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.options import Kept, Markdown, Page
-from probekit.cli.table import print_json, print_tables
+from probekit.cli.options import HtmlOption, MarkdownOption, StoreOption
+from probekit.cli.table import print_json, print_tables, write_tables
 
 
-def compare(
-    one: Annotated[str, typer.Argument(metavar="A", help="A structure, as unet.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another, as unet+lambda.")],
-    probe: Annotated[str, typer.Option(metavar="PROBE", help="As nonlocality or nonlocality(size=64).")],
-    scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
-    store: Kept = None,
-    html: Page = None,
-    md: Markdown = None,
+def compare_structures(
+    first: Annotated[str, typer.Argument(metavar="A", help="A structure, for example unet.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another structure, for example unet+lambda.")],
+    probe: Annotated[
+        str, typer.Option(metavar="PROBE", help="Probe, for example nonlocality or nonlocality(size=64).")
+    ],
+    scale: Annotated[
+        str, typer.Option(help="Scale of the probe, for example smoke, quick or paper.")
+    ] = "quick",
+    store: StoreOption = None,
+    html: HtmlOption = None,
+    md: MarkdownOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all cases.")] = False,
 ) -> None:
-    """Compare two structures on a probe from the store, seed by seed and test item by test item.
+    """Compare stored runs of two structures on one probe, by seed and by test item.
 
-    Solved is a test item whose score, mean over the seeds that both have, reaches the place from which a
-    structure has the property.
+    A test item counts as solved if its mean score over the shared seeds reaches the threshold of the verdict
+    "has it".
 
     Example: probekit compare unet unet+lambda --probe nonlocality
     """
     from probekit.cards.contrast import contrast
     from probekit.cards.differences import tables
-    from probekit.cli.written import write_tables
     from probekit.storage.store import Store
 
-    found = contrast(Store(store), registry(), one, other, probe, scale)
-    texts = list(tables(found))
-    write_tables(f"{one} and {other} on {probe}", found.standing, texts, html, md)
+    comparison = contrast(Store(store), registry(), first, second, probe, scale)
+    texts = list(tables(comparison))
+    write_tables(f"{first} and {second} on {probe}", comparison.standing, texts, html, md)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(comparison.model_dump(mode="json"))
     elif html is None and md is None:
         print_tables(texts)

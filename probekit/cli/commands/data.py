@@ -1,4 +1,4 @@
-"""`probekit data` draws some of a probe's items, or writes a whole split to files."""
+"""`probekit data` plots items of a probe, or exports a split to files."""
 
 from __future__ import annotations
 
@@ -19,112 +19,119 @@ if TYPE_CHECKING:
 
     from probekit.interfaces import Dataset
 
-BATCH = 256
+BATCH_SIZE = 256
 
 
-def data(
-    probe: Annotated[str, typer.Argument(metavar="PROBE", help="As nonlocality or nonlocality(size=64).")],
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    scale: Annotated[str, typer.Option(help="One of the probe's scales.")] = "quick",
-    seed: Annotated[int, typer.Option(min=0, help="Of the training split.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="Items in the preview.")] = 4,
+def export_data(
+    probe: Annotated[
+        str, typer.Argument(metavar="PROBE", help="Probe, for example nonlocality or nonlocality(size=64).")
+    ],
+    split: Annotated[str, typer.Option(help="Split: train, validation or test.")] = "test",
+    scale: Annotated[
+        str, typer.Option(help="Scale of the probe, for example smoke, quick or paper.")
+    ] = "quick",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training split.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of items in the picture.")] = 4,
     preview: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="[default: PROBE-SCALE-SPLIT.png]")
+        Path | None,
+        typer.Option(metavar="FILE", help="File of the picture.  [default: PROBE-SCALE-SPLIT.png]"),
     ] = None,
     safetensors: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the split: tensors `inputs` and `targets`.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Export the split to FILE, as tensors `inputs` and `targets`."),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the split as PNGs: 00000-input.png, 00000-target.png."),
+        typer.Option(
+            metavar="DIR", help="Export the split to DIR, as 00000-input.png, 00000-target.png and so on."
+        ),
     ] = None,
 ) -> None:
-    """Draw the first items of a split into a picture; with --safetensors or --png, write the whole split
-    instead.
+    """Plot the first items of a split, or export the whole split with --safetensors or --png.
 
-    Nothing is overwritten.
+    Existing files are never overwritten.
 
     Example: probekit data nonlocality --scale paper --count 6
     """
-    from probekit.plans.data import data as split_of
+    from probekit.plans.data import data as draw_split
     from probekit.plans.plan import readable
 
-    found = split_of(probe, split=split, scale=scale, seed=seed)  # type: ignore[arg-type]
-    target = None
+    dataset = draw_split(probe, split=split, scale=scale, seed=seed)  # type: ignore[arg-type]
+    picture = None
     if safetensors is None and png is None:
-        target = preview or Path(f"{readable(probe)}-{scale}-{split}.png")
-    free(*(path for path in (safetensors, png, target) if path is not None))
+        picture = preview or Path(f"{readable(probe)}-{scale}-{split}.png")
+    check_free(*(path for path in (safetensors, png, picture) if path is not None))
     try:
         with Progress() as progress:
             if safetensors is not None:
-                write_safetensors(found, safetensors, progress)
+                write_safetensors(dataset, safetensors, progress)
             if png is not None:
-                write_pngs(found, png, progress)
-        if target is not None:
-            draw(f"{probe}, scale {scale}, {split} split, seed {seed}", found, count, target)
+                write_pngs(dataset, png, progress)
+        if picture is not None:
+            plot_items(f"{probe}, scale {scale}, {split} split, seed {seed}", dataset, count, picture)
     except OSError as error:
-        found_out, hint = explain_refusal(error, "Make room, or name another place.")
-        raise ProbekitError(f"writing {error.filename or 'the split'}", found_out, hint) from error
+        reason, hint = explain_refusal(error, "Free some disk space, or choose another path.")
+        raise ProbekitError(f"writing {error.filename or 'the split'}", reason, hint) from error
 
 
-def free(*paths: Path) -> None:
-    """Raise UsageError where there is something already."""
+def check_free(*paths: Path) -> None:
+    """Raise UsageError if one of these paths exists."""
     for path in paths:
         if os.path.lexists(path):
-            raise UsageError(f"writing {path}", "it is there already", "Name another place, or move it away.")
+            raise UsageError(f"writing {path}", "it already exists", "Choose another path, or move it away.")
 
 
-def draw(title: str, found: Dataset, count: int, path: Path) -> None:
-    """Draw the first items, a row each."""
+def plot_items(title: str, dataset: Dataset, count: int, path: Path) -> None:
+    """Plot the first items, one row each, into a PNG file."""
     from probekit.scores.pictures import Strip, grid
 
-    inputs, targets = batch(found, range(min(count, len(found))))
-    strips = [Strip(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]
+    inputs, targets = batch(dataset, range(min(count, len(dataset))))
+    strips = [Strip(f"#{index}", item) for index, item in enumerate(zip(inputs, targets, strict=True))]
     path.write_bytes(grid(title, ("input", "target"), strips))
-    note(f"drew {len(strips)} of {len(found):,} items into {path}")
+    note(f"wrote a picture of {len(strips)} of {len(dataset):,} items to {path}")
 
 
-def batches(found: Dataset, progress: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield the whole split: the place of a batch's first item, its inputs and its targets."""
-    for start in range(0, len(found), BATCH):
-        stop = min(start + BATCH, len(found))
-        yield start, *batch(found, range(start, stop))
-        progress.watch("write", {"step": stop, "steps": len(found)})
+def iterate_batches(dataset: Dataset, progress: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield (index of the first item, inputs, targets) for each batch of a dataset."""
+    for start in range(0, len(dataset), BATCH_SIZE):
+        stop = min(start + BATCH_SIZE, len(dataset))
+        yield start, *batch(dataset, range(start, stop))
+        progress.watch("write", {"step": stop, "steps": len(dataset)})
 
 
-def write_safetensors(found: Dataset, path: Path, progress: Progress) -> None:
-    """Write all inputs and targets as float32; the file appears once it is whole."""
+def write_safetensors(dataset: Dataset, path: Path, progress: Progress) -> None:
+    """Write all inputs and targets as float32; the file appears only when it is complete."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    columns = tuple(item.new_empty(len(found), *item.shape) for item in found[0])
-    for start, *parts in batches(found, progress):
+    columns = tuple(tensor.new_empty(len(dataset), *tensor.shape) for tensor in dataset[0])
+    for start, *parts in iterate_batches(dataset, progress):
         for column, part in zip(columns, parts, strict=True):
             column[start : start + len(part)] = part
     draft = path.with_name(f".{path.name}.draft")
     try:
         save_file(dict(zip(("inputs", "targets"), columns, strict=True)), draft)
         draft.replace(path)
-    except SafetensorError as error:  # how it says that the disk refused
+    except SafetensorError as error:  # safetensors wraps the OSError of a full disk
         raise OSError(0, str(error), str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
-    note(f"wrote {len(found):,} items into {path}")
+    note(f"wrote {len(dataset):,} items to {path}")
 
 
-def write_pngs(found: Dataset, folder: Path, progress: Progress) -> None:
-    """Write inputs in colour and targets in grey: 8 bits, exact for colours, targets times 255 rounded."""
+def write_pngs(dataset: Dataset, folder: Path, progress: Progress) -> None:
+    """Write inputs as RGB and targets as grey PNGs of 8 bits; values are multiplied by 255 and rounded."""
     from matplotlib.image import imsave
 
     from probekit.scores.pictures import default_style
 
     folder.mkdir(parents=True)
     with default_style():
-        for start, *parts in batches(found, progress):
+        for start, *parts in iterate_batches(dataset, progress):
             for name, part in zip(("input", "target"), parts, strict=True):
-                for place, tensor in enumerate(part, start):
+                for index, tensor in enumerate(part, start):
                     values = tensor if tensor.ndim == 3 else tensor[:, None]
                     pixels = (values.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
-                    picture = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
-                    imsave(folder / f"{place:05d}-{name}.png", picture)
-    note(f"wrote {len(found):,} items into {folder}")
+                    image = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
+                    imsave(folder / f"{index:05d}-{name}.png", image)
+    note(f"wrote {len(dataset):,} items to {folder}")

@@ -1,4 +1,4 @@
-"""`probekit list` says what is installed."""
+"""`probekit list` lists installed components."""
 
 from __future__ import annotations
 
@@ -15,37 +15,47 @@ from probekit.errors import UsageError, did_you_mean
 
 
 def list_components(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help=f"List only this kind: one of {', '.join(KINDS)}."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what is installed, or the components of one kind.
+    """List installed components, all or of one kind.
 
-    A name that two plugins register is shown as plugin/name, which is how to ask for it.
+    If two plugins register the same name, it is listed as plugin/name. Use this longer name in commands.
 
     Example: probekit list layer
     """
     if kind not in (None, *KINDS):
         raise UsageError(f"the kind {kind!r}", "there is no such kind", did_you_mean(str(kind), KINDS))
-    found = [component for component in registry().components() if kind in (None, component.kind)]
-    times = Counter((component.kind, component.name) for component in found)
-    shown: list[dict[str, Any]] = [
+    components = [component for component in registry().components() if kind in (None, component.kind)]
+    name_counts = Counter((component.kind, component.name) for component in components)
+    rows: list[dict[str, Any]] = [
         {
             "kind": component.kind,
-            "name": component.long_name if times[component.kind, component.name] > 1 else component.name,
+            "name": component.long_name
+            if name_counts[component.kind, component.name] > 1
+            else component.name,
             "plugin": component.plugin,
             "about": component.about,
             "tags": component.tags,
         }
-        for component in found
+        for component in components
     ]
     if as_json:
-        print_json(shown)
+        print_json(rows)
         return
-    for one in KINDS:
-        some = [c for c in shown if c["kind"] == one]
-        heads = ["name", "plugin", "about", *(["takes"] if any(c["tags"] for c in some) else [])]
-        rows = [[c["name"], c["plugin"], c["about"], ", ".join(c["tags"])][: len(heads)] for c in some]
-        if rows:
-            print_table(f"{one}s", heads, rows)
-    if not shown:
+    for section in KINDS:
+        print_section(section, [row for row in rows if row["kind"] == section])
+    if not rows:
         note(f"No {kind or 'component'} is installed.")
+
+
+def print_section(kind: str, rows: list[dict[str, Any]]) -> None:
+    """Print the components of one kind, if there are any."""
+    if not rows:
+        return
+    heads = ["name", "plugin", "about", *(["requires"] if any(row["tags"] for row in rows) else [])]
+    cells = [[row["name"], row["plugin"], row["about"], ", ".join(row["tags"])] for row in rows]
+    print_table(f"{kind}s", heads, [line[: len(heads)] for line in cells])

@@ -1,4 +1,4 @@
-"""`probekit new` writes a package with a component of one's own."""
+"""`probekit new` creates a plugin package from a template."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import tell
+from probekit.cli.messages import print_output
 
 
-def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="layer, structure, encoding, probe, trainer.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case words joined by hyphens.")],
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Where the folder is made.")] = Path(),
+def create_plugin(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="One of layer, structure, encoding, probe, trainer.")
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Lowercase words joined by hyphens, for example swirl.")
+    ],
+    into: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder in which to create the package.")
+    ] = Path(),
 ) -> None:
-    """Write the package probekit-NAME: it installs, is listed, runs and passes its own tests as it is.
+    """Create the plugin package probekit-NAME, with a working component and a test.
 
-    Change the one module in it that says what your component does. Nothing is overwritten.
+    Then edit the component; the package is ready to install and passes its test from the start. Existing
+    files are never overwritten.
 
     Example: probekit new layer swirl
     """
-    from probekit.authors.scaffold import RUN
-    from probekit.authors.scaffold import new as write
+    from probekit.authors.scaffold import RUN, new
 
-    folder = write(kind, name, into, registry())
-    tell(f"{folder} works as it is: change {next(folder.glob(f'*/{kind}.py'))}. Then:")
-    tell(f"  pip install -e {folder}")
-    tell(f"  pytest {folder}")
-    tell(f"  {RUN[kind].format(name=name)}")
+    folder = new(kind, name, into, registry())
+    print_output(f"Created {folder}. Edit {next(folder.glob(f'*/{kind}.py'))}, then run:")
+    print_output(f"  pip install -e {folder}")
+    print_output(f"  pytest {folder}")
+    print_output(f"  {RUN[kind].format(name=name)}")

@@ -1,4 +1,4 @@
-"""`probekit plugins` says what opened, from where, and how long it took."""
+"""`probekit plugins` lists plugins, with their origin, import time and errors."""
 
 from __future__ import annotations
 
@@ -9,43 +9,52 @@ import typer
 
 from probekit.catalog.plugins import PluginRecord
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, tell
+from probekit.cli.messages import note, print_output
 from probekit.cli.table import print_json, print_table
 
 
-def plugins(
-    trace: Annotated[bool, typer.Option("--trace", help="Add the tracebacks of what was set aside.")] = False,
+def list_plugins(
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show the traceback of each plugin that failed to load.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the plugins: where each comes from, what it registered, how long it took to open.
+    """List plugins: their distribution, how many components they register, and how long they took to import.
 
-    A plugin that cannot be opened is set aside and stops nothing; PROBEKIT_SKIP=name,name leaves plugins out.
+    A plugin that fails to load does not affect the others. To skip plugins, set PROBEKIT_SKIP=name,name.
 
     Example: probekit plugins --trace
     """
     records = registry().plugins
     if as_json:
-        facts = [dataclasses.asdict(record) | {"state": _state(record)} for record in records]
+        rows = [dataclasses.asdict(record) | {"state": _describe_state(record)} for record in records]
         hidden = () if trace else ("trace",)
-        shown = [{key: value for key, value in fact.items() if key not in hidden} for fact in facts]
-        print_json(shown)
+        print_json([{key: value for key, value in row.items() if key not in hidden} for row in rows])
     else:
         heads = ["name", "distribution", "version", "components", "ms", "state"]
-        print_table("", heads, [_row(record) for record in records])
+        print_table("", heads, [_format_cells(record) for record in records])
         for record in records:
             if trace and record.error:
-                tell(f"{record.name} ({record.value}), set aside after {1000 * record.seconds:.1f} ms")
-                tell(record.trace)
+                seconds = f"{1000 * record.seconds:.1f} ms"
+                print_output(f"{record.name} ({record.value}) failed to load after {seconds}")
+                print_output(record.trace)
     for complaint in registry().complaints:
         note(complaint)
 
 
-def _row(record: PluginRecord) -> list[str]:
-    took = f"{1000 * record.seconds:.1f}"
-    return [record.name, record.distribution, record.version, str(record.components), took, _state(record)]
+def _format_cells(record: PluginRecord) -> list[str]:
+    milliseconds = f"{1000 * record.seconds:.1f}"
+    return [
+        record.name,
+        record.distribution,
+        record.version,
+        str(record.components),
+        milliseconds,
+        _describe_state(record),
+    ]
 
 
-def _state(record: PluginRecord) -> str:
+def _describe_state(record: PluginRecord) -> str:
     if record.error:
-        return f"set aside: {record.error}"
+        return f"failed: {record.error}"
     return "skipped" if record.skipped else "ok"

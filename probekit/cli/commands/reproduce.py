@@ -1,4 +1,4 @@
-"""`probekit reproduce` runs a paper's tables and sets its numbers beside ours."""
+"""`probekit reproduce` runs the tables of a paper and compares its numbers with ours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
 from probekit.cli.messages import note
-from probekit.cli.options import Device, Executed, Jobs, Kept, Markdown, Page, Threads
+from probekit.cli.options import (
+    DeviceOption,
+    ExecutorOption,
+    HtmlOption,
+    JobsOption,
+    MarkdownOption,
+    StoreOption,
+    ThreadsOption,
+)
 from probekit.cli.schedule import make_schedule
-from probekit.cli.table import print_json, print_tables
+from probekit.cli.table import print_json, print_tables, write_tables
 from probekit.stop import Limit
 
 if TYPE_CHECKING:
@@ -21,81 +29,90 @@ if TYPE_CHECKING:
     from probekit.storage.result import Result
     from probekit.storage.store import Store
 
-    Tables = list[tuple[Source, dict[Place, Job]]]
+    TableJobs = list[tuple[Source, dict[Place, Job]]]
+    """The jobs of each table, by row and seed."""
 
 
-def reproduce(
+def reproduce_tables(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="As table1.  [default: all]")
+        list[str] | None,
+        typer.Argument(metavar="[TABLE]...", help="Published tables, for example table1.  [default: all]"),
     ] = None,
-    scale: Annotated[str, typer.Option(help="At paper, rows have the paper's widths.")] = "quick",
+    scale: Annotated[
+        str, typer.Option(help="Scale of the probe; at the scale paper, rows have the paper's widths.")
+    ] = "quick",
     seeds: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Run seeds 0 to K - 1.")] = 1,
-    trainer: Annotated[str, typer.Option(help="As supervised(epochs=20).")] = "supervised",
-    device: Device = None,
-    store: Kept = None,
+    trainer: Annotated[str, typer.Option(help="Trainer, for example supervised(epochs=20).")] = "supervised",
+    device: DeviceOption = None,
+    store: StoreOption = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Choose each row's learning rate of three on the validation split.")
+        bool,
+        typer.Option("--tune", help="Per row, choose the best of three learning rates on validation data."),
     ] = False,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so long, best rows first; again goes on.")
+        float | None,
+        typer.Option(
+            min=0, help="Time limit; the paper's best rows run first, and the same command continues."
+        ),
     ] = None,
-    executor: Executed = None,
-    jobs: Jobs = None,
-    threads: Threads = None,
+    executor: ExecutorOption = None,
+    jobs: JobsOption = None,
+    threads: ThreadsOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Train nothing; leave open what is not stored.")
+        bool, typer.Option("--dry-run", help="Train nothing; compare only the results that are stored.")
     ] = False,
-    html: Page = None,
-    md: Markdown = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list of tables.")] = False,
+    html: HtmlOption = None,
+    md: MarkdownOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of tables.")] = False,
 ) -> None:
-    """Run what the store lacks of published tables; print their numbers beside ours, order and conclusions.
+    """Run the rows of published tables that are not stored, and compare numbers, order and conclusions.
 
-    The order is compared by Kendall's tau over the pairs of rows that the paper sets apart: by more than a
-    point where higher is better, by more than a tenth where lower is. A conclusion holds, or does not, where
-    the 95 % interval of its margin over seeds says so; of one seed, where the margin exceeds what the scale's
-    measured noise between seeds makes of it.
+    The order is compared with Kendall's tau, over pairs of rows that differ clearly in the paper: by more
+    than one point where higher is better, by more than a tenth where lower is better. A conclusion of the
+    paper holds or fails if the 95% interval of its margin over seeds says so. With one seed, the margin must
+    exceed the measured noise between seeds.
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
     from probekit.cards.reproduction import tables
-    from probekit.cli.written import write_tables
     from probekit.evidence.reproduce import reproduced, sources
     from probekit.storage.store import Store
 
-    folder, limit = Store(store), None if minutes is None else Limit(60 * minutes)
+    run_store, limit = Store(store), None if minutes is None else Limit(60 * minutes)
     schedule = make_schedule(
-        folder, device=device, limit=limit, executor=executor, jobs=jobs, threads=threads
+        run_store, device=device, limit=limit, executor=executor, jobs=jobs, threads=threads
     )
-    tables_of_jobs = [
-        (source, planned(source, scale, seeds, trainer)) for source in sources(registry(), names or [])
+    table_jobs = [
+        (source, plan_table(source, scale, seeds, trainer)) for source in sources(registry(), names or [])
     ]
     if tune and not dry_run:
-        tables_of_jobs = [
-            (source, dict(zip(rows, follow_tuning(schedule, list(rows.values())), strict=True)))
-            for source, rows in tables_of_jobs
+        table_jobs = [
+            (source, dict(zip(row_jobs, follow_tuning(schedule, list(row_jobs.values())), strict=True)))
+            for source, row_jobs in table_jobs
         ]
-    results = stored(tables_of_jobs, folder) if dry_run else carried_out(tables_of_jobs, schedule)
-    found, lost = [], False
-    for source, some in tables_of_jobs:
-        plans = {place: job.plan for place, job in some.items()}
-        here = {place: results[plan.identity] for place, plan in plans.items() if plan.identity in results}
-        lost |= len(here) < len(plans)
-        found.append(reproduced(source, scale, plans, here))
-    texts = [table for one in found for table in tables(one)]
-    about = "Numbers of the paper beside ours: the order of the rows, and each of the paper's conclusions."
-    write_tables(f"{', '.join(one.name for one in found)} at scale {scale}", about, texts, html, md)
+    results = read_stored(table_jobs, run_store) if dry_run else run_tables(table_jobs, schedule)
+    reproductions, incomplete = [], False
+    for source, row_jobs in table_jobs:
+        plans = {cell: job.plan for cell, job in row_jobs.items()}
+        ours = {cell: results[plan.identity] for cell, plan in plans.items() if plan.identity in results}
+        incomplete |= len(ours) < len(plans)
+        reproductions.append(reproduced(source, scale, plans, ours))
+    texts = [table for reproduction in reproductions for table in tables(reproduction)]
+    title = f"{', '.join(reproduction.name for reproduction in reproductions)} at scale {scale}"
+    about = "The paper's numbers and ours: the order of the rows, and each conclusion of the paper."
+    write_tables(title, about, texts, html, md)
     if as_json:
-        print_json([one.model_dump(mode="json") for one in found])
+        print_json([reproduction.model_dump(mode="json") for reproduction in reproductions])
     else:
         print_tables(texts)
-    asked_for_all = limit is None and not dry_run
-    if any(line.failed for one in found for line in one.lines) or (lost and asked_for_all):
+    needs_all = limit is None and not dry_run
+    failed = any(line.failed for reproduction in reproductions for line in reproduction.lines)
+    if failed or (incomplete and needs_all):
         raise typer.Exit(1)
 
 
-def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Job]:
-    """Plan a table's rows, each resolved once for all seeds."""
+def plan_table(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Job]:
+    """Return the jobs of a table by row and seed; each row is resolved once for all seeds."""
     from probekit.evidence.reproduce import specs
     from probekit.plans.job import make_job
 
@@ -103,25 +120,38 @@ def planned(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place,
     return {(row, seed): job.seeded(seed) for row, job in rows.items() for seed in range(seeds)}
 
 
-def carried_out(jobs: Tables, schedule: Schedule) -> dict[str, Result]:
-    """Return the results by identity, running what the store lacks, each table's best rows first.
+def run_tables(table_jobs: TableJobs, schedule: Schedule) -> dict[str, Result]:
+    """Run what is not stored, the paper's best rows of each table first.
 
-    Raises Interrupted at Ctrl-C.
+    Args:
+        table_jobs: the jobs of each table.
+        schedule: how the jobs are carried out.
+
+    Returns:
+        The results by the identity of their plan.
+
+    Raises:
+        Interrupted: Ctrl-C was pressed, or a signal arrived.
     """
-    order: list[Job] = []
-    for source, some in jobs:
-        note(f"{source.name}: {len(some)} runs")
-        order += [some[row, seed] for row, seed in sorted(some, key=lambda at: (at[1], source.rank(at[0])))]
-    done = follow_schedule(schedule, order, registry())
+    ordered_jobs: list[Job] = []
+    for source, row_jobs in table_jobs:
+        note(f"{source.name}: {len(row_jobs)} runs")
+        cells = sorted(row_jobs, key=lambda cell: (cell[1], source.rank(cell[0])))
+        ordered_jobs += [row_jobs[cell] for cell in cells]
+    done = follow_schedule(schedule, ordered_jobs, registry())
     if done.interruption:
         raise make_interrupted(done.interruption)
     if remaining := done.count("planned"):
-        note(f"The time is over; {remaining} of {len(order)} runs are left for the same command.")
+        note(f"Time is up; {remaining} of {len(ordered_jobs)} runs remain. The same command continues.")
     return {outcome.result.plan.identity: outcome.result for outcome in done.outcomes}
 
 
-def stored(jobs: Tables, store: Store) -> dict[str, Result]:
-    """Return by identity the results that the store holds; raises StoreError where one is not whole."""
-    plans = [job.plan for _, some in jobs for job in some.values()]
-    kept = {plan.identity: store.find(plan) for plan in plans}
-    return {name: found[0] for name, found in kept.items() if found is not None}
+def read_stored(table_jobs: TableJobs, store: Store) -> dict[str, Result]:
+    """Return the stored results by the identity of their plan.
+
+    Raises:
+        StoreError: a result cannot be read.
+    """
+    plans = [job.plan for _, row_jobs in table_jobs for job in row_jobs.values()]
+    stored_runs = {plan.identity: store.find(plan) for plan in plans}
+    return {identity: run[0] for identity, run in stored_runs.items() if run is not None}

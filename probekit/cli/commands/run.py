@@ -1,4 +1,4 @@
-"""`probekit run` puts structures to probes: it trains, scores, stores and reports."""
+"""`probekit run` trains structures on probes, and stores and reports their scores."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.estimate import estimate
+from probekit.cli.estimate import describe_estimate
 from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.cli.messages import say, tell
-from probekit.cli.options import Device, Executed, Jobs, Kept, Threads
+from probekit.cli.messages import print_output, say
+from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
 from probekit.cli.rows import event_row, run_row
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
@@ -27,53 +27,71 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 
-def run(
+def run_probes(
     probes: Annotated[
-        list[str] | None, typer.Argument(metavar="PROBE...", help="As nonlocality or nonlocality(size=64).")
+        list[str] | None,
+        typer.Argument(metavar="PROBE...", help="Probes, for example nonlocality or nonlocality(size=64)."),
     ] = None,
     structures: Annotated[
         list[str] | None,
-        typer.Option("--structure", "-s", metavar="S", help="As unet+lambda+pe; may be given several times."),
+        typer.Option(
+            "--structure", "-s", metavar="S", help="Structure, for example unet+lambda+pe; repeatable."
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of weights, order and training set.  [default: 0]")
+        int | None,
+        typer.Option(help="Seed of initial weights, batch order and training data.  [default: 0]"),
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="K", help="Run seeds 0 to K - 1.")] = None,
-    scale: Annotated[str | None, typer.Option(help="One of the probe's scales.  [default: quick]")] = None,
-    width: Annotated[int | None, typer.Option(help="Channels, instead of the scale's.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Parameters to come near to, instead.")] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Scale: smoke, quick, laptop or paper, as defined by the probe.  [default: quick]"),
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Number of channels.  [default: the scale's]")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(help="Number of parameters; chooses the width that is nearest.  [default: the scale's]"),
+    ] = None,
     trainer: Annotated[
-        str | None, typer.Option(help="As supervised(epochs=20).  [default: supervised]")
+        str | None,
+        typer.Option(help="Trainer, for example supervised(epochs=20).  [default: supervised]"),
     ] = None,
     study: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file that says all of the above.")
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file that replaces the options above and PROBE."),
     ] = None,
-    device: Device = None,
-    store: Kept = None,
+    device: DeviceOption = None,
+    store: StoreOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count parameters and width; train nothing.")
+        bool, typer.Option("--dry-run", help="Print number of parameters, width and time; train nothing.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run anew beside what is stored.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even if a result is stored; the stored one is kept.")
+    ] = False,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Choose the learning rate of three on the validation split.")
+        bool,
+        typer.Option("--tune", help="Choose the best of three learning rates on validation data."),
     ] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0, help="Fail a run that takes longer.  [default: none]"),
+        typer.Option(metavar="SECONDS", min=0, help="Time limit per run.  [default: none]"),
     ] = None,
-    executor: Executed = None,
-    jobs: Jobs = None,
-    threads: Threads = None,
+    executor: ExecutorOption = None,
+    jobs: JobsOption = None,
+    threads: ThreadsOption = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Leave the runs to a process, or a queue, that outlives this.")
+        bool, typer.Option("--detach", help="Return at once; a background process or a queue runs the jobs.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Show all metrics, recipe and controls.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list of results.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all metrics, the recipe and the baselines.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of results.")] = False,
 ) -> None:
-    """Put each structure to each probe, seed by seed; report where scores lie between floor and perfect.
+    """Train each structure on each probe with each seed, and report normalised scores.
 
-    A result that is stored is shown at once. Ctrl-C, or a crash, loses nothing: the same command goes on.
-    One failed run does not stop the rest; the exit code is then 1.
+    Scores are normalised: 0% is the best baseline that lacks the property, 100% is a perfect answer. A
+    stored result is shown without training again. After Ctrl-C or a crash, repeat the command to continue. If
+    a run fails, the others still run, and the exit code is 1.
 
     Example: probekit run nonlocality --structure unet+lambda
     """
@@ -81,32 +99,34 @@ def run(
     from probekit.storage.store import Store
 
     if seed is not None and seeds is not None:
-        raise UsageError(
-            "--seed and --seeds", "they exclude each other", "Type --seed N for one, --seeds K for K of them."
-        )
+        hint = "Type --seed N for one seed, or --seeds K for K seeds."
+        raise UsageError("--seed and --seeds", "they exclude each other", hint)
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
     chosen_device(device)
     if study is not None:
         typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
         if any(option is not None for option in typed):
-            hint = "Write them into the file, or leave --study out."
-            raise UsageError("--study with what it says itself", "they exclude each other", hint)
-        plan = read_study(study)
-        executor, timeout = executor or plan.executor, timeout or plan.timeout
+            hint = "Write the other options into the file, or leave out --study."
+            raise UsageError("--study with other options", "they exclude each other", hint)
+        request = read_study(study)
+        executor, timeout = executor or request.executor, timeout or request.timeout
     else:
-        plan = Study.model_construct(  # unchecked: an error is to say what was typed
-            probes=needed(probes, "PROBE", "nonlocality"),
-            structures=needed(structures, "--structure", "--structure unet+lambda"),
-            scales=(scale or "quick",),
-            trainers=(trainer or "supervised",),
-            seeds=(seed or 0,) if seeds is None else seeds,
+        request = (
+            Study.model_construct(  # unchecked: an error names what was typed
+                probes=require_names(probes, "PROBE", "nonlocality"),
+                structures=require_names(structures, "--structure", "--structure unet+lambda"),
+                scales=(scale or "quick",),
+                trainers=(trainer or "supervised",),
+                seeds=(seed or 0,) if seeds is None else seeds,
+            )
         )
     if detach and tune:
-        raise UsageError("--detach and --tune", "this command chooses the rate", "Type one of them.")
-    folder = Store(store)
+        reason = "the learning rate is chosen in this process"
+        raise UsageError("--detach and --tune", reason, "Type only one of them.")
+    run_store = Store(store)
     schedule = make_schedule(
-        folder,
+        run_store,
         device=device,
         force=force,
         timeout=timeout,
@@ -115,26 +135,26 @@ def run(
         threads=threads,
         detach=detach,
     )
-    grid = plan_study(plan, width, budget)
+    grid = plan_study(request, width, budget)
     if dry_run:
-        report([run_row(job, "planned") for job in grid.jobs], as_json, folder)
+        report([run_row(job, "planned") for job in grid.jobs], as_json, run_store)
         if len(grid.jobs) > 1 and not as_json:
-            tell(estimate(grid.jobs, folder))
+            print_output(describe_estimate(grid.jobs, run_store))
         raise typer.Exit(1 if grid.errors else 0)
-    planned = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
-    done = follow_schedule(schedule, planned, registry())
-    report([event_row(event) for event in done.events], as_json, folder, done.outcomes, everything)
+    planned_jobs = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
+    done = follow_schedule(schedule, planned_jobs, registry())
+    report([event_row(event) for event in done.events], as_json, run_store, done.outcomes, everything)
     if done.interruption:
         raise make_interrupted(done.interruption, " without --force" if force else "")
     if grid.errors or done.count("failed", "interrupted"):
         raise typer.Exit(1)
 
 
-def needed(names: list[str] | None, what: str, example: str) -> tuple[str, ...]:
-    """Return what was typed; raises UsageError where nothing was."""
+def require_names(names: list[str] | None, option: str, example: str) -> tuple[str, ...]:
+    """Return the names that were typed; raise UsageError if there are none."""
     if not names:
         raise UsageError(
-            f"run without {what}", "there is nothing to run", f"Type {example}, or --study FILE."
+            f"run without {option}", "there is nothing to run", f"Type {example}, or --study FILE."
         )
     return tuple(names)
 
@@ -159,15 +179,24 @@ def report(
     everything: bool = False,
     known: Registry | None = None,
 ) -> None:
-    """Print the rows as JSON, or what came of them in words and tables."""
+    """Print what became of the runs of a command, as JSON or as sentences and tables.
+
+    Args:
+        rows: one row per run.
+        as_json: print the rows as JSON.
+        store: the store that holds the runs.
+        outcomes: the finished runs.
+        everything: show all metrics, the recipe and the baselines.
+        known: the installed components; None loads them.
+    """
     if as_json:
         print_json(rows)
         return
-    from probekit.cli.report import print_outcomes, print_rows
+    from probekit.cli.report import print_outcomes, print_runs
     from probekit.storage.alike import asks_alike, group_alike
 
     done = [outcome for outcome in outcomes or [] if outcome.result.status == "done"]
-    for group in group_alike(done, lambda one, other: asks_alike(one.result, other.result)):
+    for group in group_alike(done, lambda first, second: asks_alike(first.result, second.result)):
         print_outcomes(group, store, everything, known)
     if not outcomes or len(rows) > 1:
-        print_rows(rows)
+        print_runs(rows)

@@ -1,16 +1,17 @@
-"""`probekit runs` lists what is stored, and removes what is asked for."""
+"""`probekit runs` lists stored runs, or removes some of them."""
 
 from __future__ import annotations
 
 import csv
 import io
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from probekit.cards.words import NOTHING, duration, number, written
-from probekit.cli.messages import near, note, say, tell
-from probekit.cli.options import Kept
+from probekit.cli.messages import near, note, print_output, say
+from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
 from probekit.plain import as_cell, marked
@@ -22,28 +23,35 @@ if TYPE_CHECKING:
     from probekit.storage.store import Store
 
 HEADS = ("probe", "structure", "scale", "seed", "status", "headline", "score", "seconds", "folder")
+MAX_CELL = 200
+"""Most characters of a cell: an error message may fill a page."""
 
 
-def runs(
+def list_runs(
     action: Annotated[
-        str | None, typer.Argument(metavar="[rm]", help="rm removes what is listed, after asking.")
+        str | None,
+        typer.Argument(metavar="[rm]", help="With rm, remove the listed runs after confirmation."),
     ] = None,
-    probe: Annotated[str | None, typer.Option(help="Of this probe alone, as it was asked for.")] = None,
+    probe: Annotated[
+        str | None, typer.Option(help="List only runs of this probe, as it was typed in `probekit run`.")
+    ] = None,
     structure: Annotated[
-        str | None, typer.Option("--structure", "-s", help="Of this structure alone.")
+        str | None, typer.Option("--structure", "-s", help="List only runs of this structure.")
     ] = None,
-    scale: Annotated[str | None, typer.Option(help="Of this scale alone.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of this seed alone.")] = None,
+    scale: Annotated[str | None, typer.Option(help="List only runs of this scale.")] = None,
+    seed: Annotated[int | None, typer.Option(help="List only runs of this seed.")] = None,
     status: Annotated[
         str | None,
-        typer.Option(help="done, failed, running, queued, preempted, lost, or unread."),
+        typer.Option(
+            help="List only runs with this status: done, failed, running, queued, preempted, lost or unread."
+        ),
     ] = None,
-    store: Kept = None,
-    yes: Annotated[bool, typer.Option("--yes", help="With rm: do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list of runs.")] = False,
+    store: StoreOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With rm: do not ask for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of runs.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """List the runs of a store; with rm, remove those that are listed, after asking.
+    """List the runs of a store, all or those that match the options; with rm, remove them.
 
     Example: probekit runs --structure unet+lambda --status failed
     """
@@ -52,97 +60,100 @@ def runs(
     if action not in (None, "rm"):
         raise UsageError(f"runs {action}", "there is no such action", did_you_mean(str(action), ["rm"]))
     if as_json and as_csv:
-        raise UsageError("--json and --csv", "they exclude each other", "Type one of them.")
-    root = Store(store)
-    wanted = {"probe": probe, "structure": structure, "scale": scale, "seed": seed, "status": status}
-    wanted = {
-        name: written(value) if isinstance(value, str) else value
-        for name, value in wanted.items()
+        raise UsageError("--json and --csv", "they exclude each other", "Type only one of them.")
+    run_store = Store(store)
+    options = {"probe": probe, "structure": structure, "scale": scale, "seed": seed, "status": status}
+    filters = {
+        field: written(value) if isinstance(value, str) else value
+        for field, value in options.items()
         if value is not None
     }
-    found = [(folder, described(folder, one)) for folder, one in root.results()]
-    found = [one for one in found if all(one[1][name] == value for name, value in wanted.items())]
-    rows = [row for _, row in found]
+    listed = [(folder, describe_run(folder, result)) for folder, result in run_store.results()]
+    listed = [run for run in listed if all(run[1][field] == value for field, value in filters.items())]
+    rows = [row for _, row in listed]
     if as_json:
         print_json(rows)
     elif as_csv:
         text = io.StringIO()
-        sheet = csv.DictWriter(text, HEADS, lineterminator="\n")
-        sheet.writeheader()
-        sheet.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
-        tell(text.getvalue().rstrip("\n"))
+        writer = csv.DictWriter(text, HEADS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({field: as_cell(value) for field, value in row.items()} for row in rows)
+        print_output(text.getvalue().rstrip("\n"))
     elif rows:
-        shown = [[shown_as(name, row[name]) for name in HEADS] for row in rows]
-        print_table(f"{len(rows)} runs in {near(root.root)}", HEADS, shown)
+        cells = [[format_field(field, row[field]) for field in HEADS] for row in rows]
+        print_table(f"{len(rows)} runs in {near(run_store.root)}", HEADS, cells)
     else:
-        tell(f"{near(root.root)} holds no such run.")
+        print_output(f"No run in {near(run_store.root)} matches.")
     if action == "rm" and rows:
-        remove(root, [folder for folder, _ in found], yes)
+        remove_runs(run_store, [folder for folder, _ in listed], yes)
 
 
-def described(folder: Folder, one: Result | StoreError) -> dict[str, Any]:
-    """Return a run as a row."""
+def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
+    """Return the row of a run."""
     from probekit.storage.phase import unfinished
 
-    where = str(near(folder.path))
-    if isinstance(one, StoreError) and (found := unfinished(folder)) is not None:
-        how_far = f"step {found.step} of {found.steps}" if found.steps else None
-        asked, cost = of_spec(found.plan), {"score": None, "seconds": None}
-        return {**asked, "status": found.name, "headline": how_far, **cost, "folder": where}
-    if isinstance(one, StoreError):
-        return {**dict.fromkeys(HEADS), "status": "unread", "headline": one.found, "folder": where}
-    name, score = next(iter(one.metrics.items()), (None, None))
+    path = str(near(folder.path))
+    if isinstance(result, StoreError) and (phase := unfinished(folder)) is not None:
+        progress = f"step {phase.step} of {phase.steps}" if phase.steps else None
+        request, cost = describe_request(phase.plan), {"score": None, "seconds": None}
+        return {**request, "status": phase.name, "headline": progress, **cost, "folder": path}
+    if isinstance(result, StoreError):
+        return {**dict.fromkeys(HEADS), "status": "unread", "headline": result.found, "folder": path}
+    metric, score = next(iter(result.metrics.items()), (None, None))
     return {
-        **of_spec(one.plan),
-        "status": one.status,
-        "headline": name if one.status == "done" else one.error,
+        **describe_request(result.plan),
+        "status": result.status,
+        "headline": metric if result.status == "done" else result.error,
         "score": score,
-        "seconds": round(one.seconds, 1),
-        "folder": where,
+        "seconds": round(result.seconds, 1),
+        "folder": path,
     }
 
 
-def of_spec(plan: Plan) -> dict[str, Any]:
-    """Return what a run was asked for."""
+def describe_request(plan: Plan) -> dict[str, Any]:
+    """Return probe, structure, scale and seed of a plan, as they were typed."""
     spec = plan.spec
-    asked = {"probe": written(spec.probe), "structure": written(spec.structure)}
-    return {**asked, "scale": marked(spec.scale), "seed": spec.seed}
+    names = {"probe": written(spec.probe), "structure": written(spec.structure)}
+    return {**names, "scale": marked(spec.scale), "seed": spec.seed}
 
 
-def shown_as(name: str, value: Any) -> str:
-    """Return a value of a row for people."""
-    if name == "seconds":
+def format_field(field: str, value: Any) -> str:
+    """Return a field of a row as the text of a table's cell."""
+    if field == "seconds":
         return duration(value)
-    return number(value) if name == "score" else NOTHING if value is None else str(value)[:LONGEST]
+    return number(value) if field == "score" else NOTHING if value is None else str(value)[:MAX_CELL]
 
 
-LONGEST = 200
-"""Signs of a cell: an error may be a page."""
+def remove_runs(store: Store, folders: list[Folder], yes: bool) -> None:
+    """Remove folders of runs, each under its lock; a run that another process uses is kept and named.
 
+    Args:
+        store: the store.
+        folders: what to remove.
+        yes: do not ask for confirmation.
 
-def remove(root: Store, folders: list[Folder], yes: bool) -> None:
-    """Remove folders of runs, each held alone meanwhile; what another process is at is named and stays.
-
-    Raises UsageError where there is nobody to ask.
+    Raises:
+        UsageError: there is no terminal on which to ask.
+        typer.Exit: with code 1 if a run could not be removed.
     """
-    import sys
-
     from probekit.storage.claim import held_to_read
     from probekit.storage.root import discard
 
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "runs rm", "there is no terminal to ask on", "Type --yes to remove them unasked."
+                "runs rm",
+                "there is no terminal to ask for confirmation",
+                "Type --yes to remove them without asking.",
             )
-        if not typer.confirm(f"Remove these {len(folders)} runs? They cannot be had back", err=True):
-            note("nothing was removed.")
+        if not typer.confirm(f"Remove these {len(folders)} runs? You cannot undo this", err=True):
+            note("removed nothing.")
             return
     removed = 0
     for folder in folders:
         try:
             with held_to_read(folder.path):
-                discard(folder.path, root.root)
+                discard(folder.path, store.root)
             removed += 1
         except StoreError as error:
             say(str(error))

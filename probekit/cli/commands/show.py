@@ -1,4 +1,4 @@
-"""`probekit show` says all there is to say about one component."""
+"""`probekit show` describes one component."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from probekit.catalog.grammar import write
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HANDED, describe
-from probekit.cli.messages import tell
+from probekit.cli.messages import print_output
 from probekit.cli.table import print_json, print_table
 from probekit.components import KINDS, Component, Kind
 from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
@@ -22,50 +22,59 @@ if TYPE_CHECKING:
     from probekit.cards.tables import Table
 
 
-def show(
+def show_component(
     words: Annotated[
-        list[str], typer.Argument(metavar="[KIND] NAME", help="KIND where several kinds have it.")
+        list[str],
+        typer.Argument(
+            metavar="[KIND] NAME", help="Name of a component; add KIND if several kinds use this name."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one component: where it comes from, its parameters; of a probe, scales, metrics and controls.
+    """Describe a component: its origin and parameters; for a probe, also scales, metrics and controls.
 
     Example: probekit show probe nonlocality
     """
-    known = registry()
-    found = shown(known, _asked(known, words))
+    plugin_registry = registry()
+    description = shown(plugin_registry, _find_component(plugin_registry, words))
     if as_json:
-        print_json({**found.facts, "doc": found.doc, **found.tables})
+        print_json({**description.facts, "doc": description.doc, **description.tables})
         return
-    for fact, text in found.facts.items():
-        tell(f"{fact + ':':<14}{text}")
-    tell(f"\n{found.doc}\n")
-    for table in found.texts():
+    for label, text in description.facts.items():
+        print_output(f"{label + ':':<14}{text}")
+    print_output(f"\n{description.doc}\n")
+    for table in description.texts():
         print_table(table.title, table.heads, table.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All there is to say about one component: facts, its documentation, rows of tables by title."""
+    """What `probekit show` prints of a component.
+
+    Attributes:
+        facts: texts by label.
+        doc: the component's docstring.
+        tables: rows by title of the table.
+    """
 
     facts: dict[str, str]
     doc: str
     tables: dict[str, list[dict[str, Any]]]
 
     def texts(self) -> Iterator[Table]:
-        """Yield the tables that have rows, as text."""
+        """Yield the tables that have rows, with all cells as text."""
         from probekit.cards.tables import Table
 
         for title, rows in self.tables.items():
             if rows:
-                texts = tuple(tuple(_cell(cell) for cell in row.values()) for row in rows)
+                texts = tuple(tuple(_format_cell(cell) for cell in row.values()) for row in rows)
                 yield Table(title, tuple(rows[0]), texts)
 
 
-def shown(known: Registry, component: Component) -> Shown:
-    """Return what there is to say about a component."""
-    target = known.target(component)
-    owner = known.owner(component)
+def shown(plugin_registry: Registry, component: Component) -> Shown:
+    """Return the description of a component."""
+    target = plugin_registry.target(component)
+    owner = plugin_registry.owner(component)
     facts = {
         "kind": component.kind,
         "name": component.name,
@@ -75,53 +84,57 @@ def shown(known: Registry, component: Component) -> Shown:
         "about": component.about,
         "source": (inspect.getdoc(inspect.getmodule(target)) or "").partition("\n\n")[0].replace("\n", " "),
     }
-    tables = {"parameters": [one._asdict() for one in describe(target, HANDED[component.kind])]}
+    parameters = describe(target, HANDED[component.kind])
+    tables = {"parameters": [parameter._asdict() for parameter in parameters]}
     if component.kind == "probe":
-        probe = _made(component, target)
+        probe = _make_probe(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
-        tables |= _of_probe(probe)
+        tables |= _describe_probe(probe)
     return Shown(facts, inspect.getdoc(target) or "", tables)
 
 
-def _asked(known: Registry, words: list[str]) -> Component:
-    """Find what `[KIND] NAME` means."""
+def _find_component(plugin_registry: Registry, words: list[str]) -> Component:
+    """Return the component that `[KIND] NAME` names; raise UsageError if there is none or more than one."""
     if len(words) > 2:
         raise UsageError(
-            f"show {' '.join(words)}", "a kind and a name were expected", "Try show layer lambda."
+            f"show {' '.join(words)}", "show takes a kind and a name", "Try `probekit show layer lambda`."
         )
     name = words[-1]
     if len(words) == 2:
         kind = next((kind for kind in KINDS if kind == words[0]), None)
         if kind is None:
             raise UsageError(f"the kind {words[0]!r}", "there is no such kind", did_you_mean(words[0], KINDS))
-        return known.find(kind, name)
-    kinds: list[Kind] = sorted(known.kinds_of(name))
+        return plugin_registry.find(kind, name)
+    kinds: list[Kind] = sorted(plugin_registry.kinds_of(name))
     if len(kinds) > 1:
-        ways = " or ".join(f"`probekit show {kind} {name}`" for kind in kinds)
-        raise UsageError(f"show {name}", f"it is registered as {' and '.join(kinds)}", f"Try {ways}.")
+        commands = " or ".join(f"`probekit show {kind} {name}`" for kind in kinds)
+        raise UsageError(f"show {name}", f"this is the name of a {' and a '.join(kinds)}", f"Try {commands}.")
     if not kinds:
-        names = [c.long_name if "/" in name else c.name for c in known.components()]
-        raise UsageError(f"show {name}", "nothing of that name is installed", did_you_mean(name, names))
-    return known.find(kinds[0], name)
+        names = [
+            component.long_name if "/" in name else component.name
+            for component in plugin_registry.components()
+        ]
+        raise UsageError(f"show {name}", "there is no such component", did_you_mean(name, names))
+    return plugin_registry.find(kinds[0], name)
 
 
-def _made(component: Component, target: Any) -> Probe:
-    """Make the probe with its defaults, as its metrics may depend on them."""
+def _make_probe(component: Component, target: Any) -> Probe:
+    """Make a probe with its default parameters, on which its metrics may depend."""
     try:
         probe: Probe = target()
     except Exception as error:
         raise ProbekitError(
             f"probe {component.name!r}",
-            f"it cannot be made with its defaults ({reason(error)})",
-            "Mend its plugin.",
+            f"it cannot be made with its default parameters ({reason(error)})",
+            "Fix the plugin.",
         ) from error
     return probe
 
 
-def _of_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
-    """Return what a probe says of itself, as rows of tables."""
+def _describe_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a probe's tables, by title."""
     return {
-        "scales": [{"scale": name, **_of_scale(scale)} for name, scale in probe.scales.items()],
+        "scales": [{"scale": name, **_describe_scale(scale)} for name, scale in probe.scales.items()],
         "metrics": [
             {
                 "metric": metric.name,
@@ -132,7 +145,7 @@ def _of_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
             }
             for metric in probe.metrics
         ],
-        "noise": _noise(probe.scales),
+        "noise": _list_noise(probe.scales),
         "controls": [
             {"control": name, "kind": "closed form" if hasattr(control, "fit") else "network"}
             for name, control in probe.controls().items()
@@ -140,7 +153,7 @@ def _of_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _of_scale(scale: Scale) -> dict[str, Any]:
+def _describe_scale(scale: Scale) -> dict[str, Any]:
     return {
         "parameters": dict(scale.parameters),
         "recipe": dict(scale.recipe),
@@ -150,16 +163,16 @@ def _of_scale(scale: Scale) -> dict[str, Any]:
     }
 
 
-def _noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
-    """Return a row for each metric that was measured, with what it varies by at each scale."""
-    known = {metric: None for scale in scales.values() for metric in scale.noise}
+def _list_noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
+    """Return one row per metric: its standard deviation over seeds at each scale, where it was measured."""
+    metrics = dict.fromkeys(metric for scale in scales.values() for metric in scale.noise)
     return [
         {"metric": metric, **{name: scale.noise.get(metric) for name, scale in scales.items()}}
-        for metric in known
+        for metric in metrics
     ]
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={write(one)}" for key, one in value.items())
+        return ", ".join(f"{key}={write(item)}" for key, item in value.items())
     return "" if value is None else str(value)

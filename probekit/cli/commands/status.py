@@ -1,4 +1,4 @@
-"""`probekit status` shows how far the runs of a store are, whoever carries them out."""
+"""`probekit status` shows the progress of all runs in a store, whichever process carries them out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cards.words import NOTHING, duration
-from probekit.cli.live import EVERY, Live, far
-from probekit.cli.messages import near, tell
-from probekit.cli.options import Kept
+from probekit.cli.live import REFRESH_SECONDS, LiveDisplay, format_step
+from probekit.cli.messages import near, print_output
+from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,73 +20,78 @@ if TYPE_CHECKING:
     from probekit.storage.result import Result
     from probekit.storage.store import Store
 
-HEADS = ("run", "status", "step", "left", "by")
+FIELDS = ("run", "status", "step", "left", "by")
+HEADS = ("run", "status", "step", "time left", "process")
 ORDER = ("running", "preempted", "lost", "queued", "failed", "unread")
 
 
-def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Look again until nothing runs or waits.")] = False,
-    store: Kept = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+def show_status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh every second until no run is running or queued.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Show how many runs are done; of each other how far it is, who is at it, and how long it needs yet.
+    """Show how many runs are done, and the progress of each other run.
 
-    queued: nobody has begun it. preempted: it was stopped, with a checkpoint. lost: its process ended without
-    a word. The command that planned such a run goes on with it.
+    queued: no process has started it. preempted: it was stopped and has a checkpoint. lost: its process ended
+    unexpectedly. unread: its files cannot be read. To continue a run, repeat the command that started it.
 
     Example: probekit status --watch
     """
     from probekit.storage.store import Store
 
-    root = Store(store)
-    rows = looked(root)
+    run_store = Store(store)
+    rows = read_statuses(run_store)
     if watch and not as_json:
-        with Live(lambda: sentence(rows)):
+        with LiveDisplay(lambda: summarize_statuses(rows)):
             while {"running", "queued"} & {row["status"] for row in rows}:
-                time.sleep(EVERY)
-                rows = looked(root)
+                time.sleep(REFRESH_SECONDS)
+                rows = read_statuses(run_store)
     if as_json:
-        print_json({"runs": Counter(row["status"] for row in rows), "unfinished": unfinished(rows)})
+        print_json({"runs": Counter(row["status"] for row in rows), "unfinished": select_unfinished(rows)})
         return
-    tell(f"{near(root.root)}: {sentence(rows)}")
-    if left := unfinished(rows):
-        shown = [[NOTHING if row[name] is None else str(row[name]) for name in HEADS] for row in left]
-        print_table("", HEADS, shown)
+    print_output(f"{near(run_store.root)}: {summarize_statuses(rows)}")
+    if unfinished := select_unfinished(rows):
+        cells = [
+            [NOTHING if row[field] is None else str(row[field]) for field in FIELDS] for row in unfinished
+        ]
+        print_table("", HEADS, cells)
 
 
-def looked(store: Store) -> list[dict[str, Any]]:
-    """Return a row a run of a store."""
-    return [row(folder, one) for folder, one in store.results()]
+def read_statuses(store: Store) -> list[dict[str, Any]]:
+    """Return one row per run of a store."""
+    return [read_status(folder, result) for folder, result in store.results()]
 
 
-def row(folder: Folder, one: Result | Exception) -> dict[str, Any]:
-    """Return how far one run is."""
-    from probekit.storage.phase import unfinished as phase_of
+def read_status(folder: Folder, result: Result | Exception) -> dict[str, Any]:
+    """Return the row of one run: its name, status, progress and process."""
+    from probekit.storage.phase import unfinished
 
     empty = {"run": folder.path.name, "step": None, "left": None, "by": None}
-    if not isinstance(one, Exception):
-        return {**empty, "status": one.status}
-    found: Phase | None = phase_of(folder)
-    if found is None:
+    if not isinstance(result, Exception):
+        return {**empty, "status": result.status}
+    phase: Phase | None = unfinished(folder)
+    if phase is None:
         return {**empty, "status": "unread"}
-    left = None if found.left is None else duration(found.left)
+    time_left = None if phase.left is None else duration(phase.left)
     return {
         **empty,
-        "status": found.name,
-        "step": far(found.step, found.steps),
-        "left": left,
-        "by": found.by or None,
+        "status": phase.name,
+        "step": format_step(phase.step, phase.steps),
+        "left": time_left,
+        "by": phase.by or None,
     }
 
 
-def unfinished(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of runs that are not done, what runs first."""
-    left = [row for row in rows if row["status"] != "done"]
-    return sorted(left, key=lambda row: (ORDER.index(row["status"]), row["run"]))
+def select_unfinished(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of runs that are not done, running ones first."""
+    unfinished = [row for row in rows if row["status"] != "done"]
+    return sorted(unfinished, key=lambda row: (ORDER.index(row["status"]), row["run"]))
 
 
-def sentence(rows: list[dict[str, Any]]) -> str:
-    """Say how many runs there are of each kind."""
+def summarize_statuses(rows: list[dict[str, Any]]) -> str:
+    """Return a sentence with the number of runs by status."""
     counts = Counter(row["status"] for row in rows)
-    said = ", ".join(f"{counts[name]} {name}" for name in ("done", *ORDER) if counts[name])
-    return f"{len(rows)} runs{f': {said}' if said else ''}."
+    summary = ", ".join(f"{counts[status]} {status}" for status in ("done", *ORDER) if counts[status])
+    return f"{len(rows)} runs{f': {summary}' if summary else ''}."

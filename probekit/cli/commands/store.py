@@ -1,4 +1,4 @@
-"""`probekit store` verifies or replays what is stored, merges another store into it, removes what is left."""
+"""`probekit store` verifies, replays, merges or cleans up a store."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cli.messages import console, near, note, say, still, tell
-from probekit.cli.options import Kept, store_named
+from probekit.cli.messages import (
+    is_animation_disabled,
+    make_console,
+    near,
+    note,
+    print_output,
+    say,
+)
+from probekit.cli.options import StoreOption, parse_store
 from probekit.cli.table import print_json, print_table
 from probekit.errors import StoreError, UsageError, did_you_mean
 
@@ -20,26 +27,32 @@ if TYPE_CHECKING:
 ACTIONS = ("verify", "replay", "merge", "gc")
 
 
-def store(
-    action: Annotated[str, typer.Argument(metavar="verify|replay|merge|gc")],
-    other: Annotated[
+def maintain_store(
+    action: Annotated[str, typer.Argument(metavar="verify|replay|merge|gc", help="What to do; see above.")],
+    source: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", parser=store_named, help="With merge: the store to copy runs from."),
+        typer.Argument(
+            metavar="[DIR]", parser=parse_store, help="With merge: the store from which to copy runs."
+        ),
     ] = None,
-    root: Kept = None,
-    yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask.")] = False,
+    root: StoreOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With gc: do not ask for confirmation.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="With replay: runs of released components too.")
+        bool,
+        typer.Option("--all", help="With replay: include runs whose components are all released versions."),
     ] = False,
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="With replay: run the Python files that runs name.")
+        bool,
+        typer.Option("--allow-code", help="With replay: execute the Python files that runs name."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one list.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Verify that every stored file is as it was written; replay the first steps of every run, to see whether
-    it would come out the same with what is installed now, as after an upgrade; merge the runs of another
-    store into this one; or remove, after asking, what no command reads again (gc): drafts of a crash, runs of
-    which a newer one is done.
+    """Verify, replay, merge or clean up a store.
+
+    verify checks that no stored file has changed. replay repeats the first steps of each run and checks that
+    the results are the same with the versions installed now; use it after an upgrade. merge copies the runs
+    of another store. gc removes, after confirmation, files that no command reads: incomplete files of a crash
+    and runs that a newer run replaces.
 
     Example: probekit store merge ../from-the-cluster/probekit-runs
     """
@@ -48,59 +61,61 @@ def store(
 
     if action not in ACTIONS:
         raise UsageError(f"store {action}", "there is no such action", did_you_mean(action, ACTIONS))
-    if (other is not None) != (action == "merge"):
-        found = "it takes no folder" if other is not None else "it needs the store to copy from"
-        raise UsageError(f"store {action}", found, "Type `probekit store merge DIR`.")
-    here = Store(root)
+    if (source is not None) != (action == "merge"):
+        reason = "it takes no folder" if source is not None else "it needs the store from which to copy runs"
+        raise UsageError(f"store {action}", reason, "Type `probekit store merge DIR`.")
+    store = Store(root)
     if action == "verify":
-        verify(here, as_json)
+        verify_store(store, as_json)
     elif action == "replay":
-        replay_store(here, everything, allow_code, as_json)
-    elif other is not None:
-        merge(here, other, as_json)
+        replay_store(store, everything, allow_code, as_json)
+    elif source is not None:
+        merge_stores(store, source, as_json)
     else:
-        collect(here, yes, as_json)
+        collect_garbage(store, yes, as_json)
 
 
-def verify(here: Store, as_json: bool) -> None:
-    """Name each file that is not as it was stored; exit 1 where there is one."""
+def verify_store(store: Store, as_json: bool) -> None:
+    """Print each file that has changed since it was stored; exit with code 1 if there is one."""
     from rich.progress import track
 
     from probekit.storage.care.verify import verified
     from probekit.storage.claim import Claimed
 
-    folders = list(here.folders())
-    shown = track(folders, "verifying", console=console(), transient=True, disable=still())
-    wrong, busy = [], 0
-    for folder in shown:
+    folders = list(store.folders())
+    tracked = track(
+        folders, "verifying", console=make_console(), transient=True, disable=is_animation_disabled()
+    )
+    faults, locked = [], 0
+    for folder in tracked:
         try:
-            wrong += [(folder, fault) for fault in verified(folder)]
+            faults += [(folder, fault) for fault in verified(folder)]
         except Claimed:
-            busy += 1
+            locked += 1
     if as_json:
-        print_json([{"folder": str(near(folder.path)), "fault": str(fault)} for folder, fault in wrong])
-    for _, fault in wrong:
+        print_json([{"folder": str(near(folder.path)), "fault": str(fault)} for folder, fault in faults])
+    for _, fault in faults:
         say(f"{fault.asked}: {fault.found}.")
-    if wrong:
+    if faults:
         raise typer.Exit(1)
     if not as_json:
-        aside = f", but for {busy} that a process is at" if busy else ""
-        tell(f"{len(folders)} folders in {near(here.root)}: every file is as it was stored{aside}.")
+        skipped = f"; {locked} were skipped because another process uses them" if locked else ""
+        print_output(f"{len(folders)} folders in {near(store.root)}: no file has changed{skipped}.")
 
 
-def merge(here: Store, other: Path, as_json: bool) -> None:
-    """Copy another store's runs; exit 1 where one of them is not whole, or a process does not leave it."""
+def merge_stores(store: Store, source: Path, as_json: bool) -> None:
+    """Copy the runs of another store; exit with code 1 if one of them is broken or locked."""
     from probekit.storage.care.merge import LEFT, Fate, is_store, merged, summary
     from probekit.storage.store import Store
 
-    if not is_store(other):
-        found = "it holds no runs" if other.is_dir() else "there is no such folder"
-        raise UsageError(f"merging {other}", found, "Name a store, as probekit-runs.")
-    if other.resolve() == here.root.resolve():
-        raise UsageError(f"merging {other}", "it is this store itself", "Name another.")
+    if not is_store(source):
+        reason = "this folder contains no runs" if source.is_dir() else "there is no such folder"
+        raise UsageError(f"merging {source}", reason, "Type the path of a store, for example probekit-runs.")
+    if source.resolve() == store.root.resolve():
+        raise UsageError(f"merging {source}", "this is the same store", "Type the path of another store.")
     fates: Counter[Fate] = Counter()
     rows: list[dict[str, Any]] = []
-    for folder, fate, why in merged(here, Store(other)):
+    for folder, fate, why in merged(store, Store(source)):
         fates[fate] += 1
         rows.append({"folder": str(near(folder.path)), "fate": fate, "why": why})
         if fate in LEFT:
@@ -108,43 +123,48 @@ def merge(here: Store, other: Path, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        tell(f"{near(other)}: {summary(fates)}.")
+        print_output(f"{near(source)}: {summary(fates)}.")
     if any(fates[fate] for fate in LEFT):
         raise typer.Exit(1)
 
 
-def collect(here: Store, yes: bool, as_json: bool) -> None:
-    """List what is left over, and remove it after asking."""
+def collect_garbage(store: Store, yes: bool, as_json: bool) -> None:
+    """List files that no command reads, and remove them after confirmation."""
     from probekit.storage.care.leftovers import leftovers, remove
 
-    found = list(leftovers(here))
-    rows = [[str(near(one.path)), one.why, f"{one.size / 1e6:.1f} MB"] for one in found]
+    garbage = list(leftovers(store))
+    rows = [[str(near(item.path)), item.why, f"{item.size / 1e6:.1f} MB"] for item in garbage]
     if as_json:
         print_json(
-            [{"path": row[0], "why": row[1], "bytes": one.size} for row, one in zip(rows, found, strict=True)]
+            [
+                {"path": row[0], "why": row[1], "bytes": item.size}
+                for row, item in zip(rows, garbage, strict=True)
+            ]
         )
-    elif not found:
-        tell(f"nothing is left over in {near(here.root)}.")
+    elif not garbage:
+        print_output(f"There is nothing to remove in {near(store.root)}.")
     else:
-        print_table(f"Left over in {near(here.root)}", ("path", "why", "size"), rows)
-    if not found:
+        print_table(f"Unused files in {near(store.root)}", ("path", "why", "size"), rows)
+    if not garbage:
         return
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "store gc", "there is no terminal to ask on", "Type --yes to remove them unasked."
+                "store gc",
+                "there is no terminal to ask for confirmation",
+                "Type --yes to remove them without asking.",
             )
-        if not typer.confirm(f"Remove these {len(found)}? They cannot be had back", err=True):
-            note("nothing was removed.")
+        if not typer.confirm(f"Remove these {len(garbage)}? You cannot undo this", err=True):
+            note("removed nothing.")
             return
-    removed, left = 0, False
-    for one in found:
+    removed, failed = 0, False
+    for item in garbage:
         try:
-            remove(here, one)
-            removed += one.size
+            remove(store, item)
+            removed += item.size
         except StoreError as error:
             say(str(error))
-            left = True
+            failed = True
     note(f"removed {removed / 1e6:.1f} MB.")
-    if left:
+    if failed:
         raise typer.Exit(1)

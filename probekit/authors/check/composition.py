@@ -1,0 +1,159 @@
+"""Checks of how layers, encodings and structures work together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from probekit.authors.check.base import DoesNotApply, fail
+from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, StructureFixture
+from probekit.authors.check.plugin_imports import plugin_imports_no_torch
+from probekit.authors.check.training import trains_on_a_probe
+from probekit.catalog.expression import HOOKS, Expression
+from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+def supports_declared_encodings(fixture: LayerFixture) -> None:
+    """With every installed encoding whose hooks it declares, it keeps the shape."""
+    hooks = set(getattr(fixture.part.target, "hooks", ()))
+    if not hooks:
+        raise DoesNotApply("it takes no encoding: it declares no hooks")
+    if hooks - set(HOOKS):
+        fail(f"it declares unknown hooks: {', '.join(hooks - set(HOOKS))}", f"Hooks are {', '.join(HOOKS)}.")
+    tested = 0
+    for component in fixture.registry.components("encoding"):
+        target = fixture.registry.target(component)
+        offers = {hook for hook in HOOKS if hasattr(target, hook)}
+        if not offers or offers - hooks:
+            continue
+        tested += 1
+        encoding = part("encoding", Term(component.long_name), fixture.registry)
+        expression = Expression(fixture.part, fixture.part, encoding)
+        channels = expression.width_step * -(-fixture.channels // expression.width_step)
+        layer = expression.host(channels, fixture.size, {})
+        import torch
+
+        inputs = torch.randn(2, channels, *fixture.size)
+        output = layer(inputs)
+        if output.shape != inputs.shape:
+            fail(
+                f"with {component.name}, its output has shape {tuple(output.shape)} "
+                f"instead of {tuple(inputs.shape)}",
+                "probekit.interfaces.Encoding documents what each hook returns.",
+            )
+    if not tested:
+        raise DoesNotApply("no installed encoding fits its hooks")
+
+
+def hooks_are_methods_of_its_class(fixture: EncodingFixture) -> None:
+    """Its class defines at least one hook as a method, and an installed layer supports its hooks."""
+    if not [hook for hook in HOOKS if callable(getattr(fixture.part.target, hook, None))]:
+        fail("it has no hook", f"Define at least one of the methods {', '.join(HOOKS)}.")
+    fixture.host  # noqa: B018  raises if no layer supports them
+
+
+def changes_the_output(fixture: EncodingFixture) -> None:
+    """It changes the output of a layer whose weights stay the same."""
+    import torch
+
+    host, size = fixture.host, fixture.size
+    plain_layer = Expression(fixture.part, host).host(fixture.channels, size, {}).eval()
+    encoded_layer = fixture.build(size).eval()
+    inputs = fixture.draw_inputs(size)
+    plain_state = plain_layer.state_dict()
+    shared = {name: value for name, value in encoded_layer.state_dict().items() if name in plain_state}
+    if any(value.shape != plain_state[name].shape for name, value in shared.items()):
+        return  # it adds channels, so it has an effect
+    plain_layer.load_state_dict(shared, strict=False)
+    if torch.allclose(encoded_layer(inputs), plain_layer(inputs)):
+        fail(
+            "the layer gives the same output without it",
+            "Make sure that its hooks return values that depend on the position.",
+        )
+
+
+def hosts_a_layer(fixture: StructureFixture) -> None:
+    """If it takes `layer`, it builds it as layer(channels, size, shared) and calls it in forward."""
+    if not fixture.part.accepts("layer"):
+        raise DoesNotApply("it takes no layer")
+    import torch
+    from torch import nn
+
+    layers: list[Module] = []
+    shared_dicts: list[dict[str, Any]] = []
+
+    class Factor(nn.Module):
+        """A layer with one parameter that checks the shape of its input."""
+
+        def __init__(self, channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> None:
+            super().__init__()
+            self.input_shape = (channels, *size)
+            self.factor = nn.Parameter(torch.ones(()))
+            layers.append(self)
+            shared_dicts.append(shared)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.shape[1:] != self.input_shape:
+                fail(
+                    f"a layer built for inputs {self.input_shape} was called with {tuple(x.shape[1:])}",
+                    "Call layer(channels, size, shared) with the shape of the input that the layer receives.",
+                )
+            return x * self.factor
+
+    kwargs = {"width": fixture.channels} if fixture.part.accepts("width") else {}
+    model = fixture.part.make(fixture.shape(fixture.size), layer=Factor, **kwargs)
+    if not layers or not any(layer is module for module in model.modules() for layer in layers):
+        fail(
+            "it takes a layer, but contains none",
+            "Call layer(channels, size, shared) and register the module that it returns.",
+        )
+    if any(shared is not shared_dicts[0] for shared in shared_dicts):
+        fail(
+            "its layers received different `shared` dicts",
+            "Pass the same dict to all layers, so that they can share weights.",
+        )
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    model(fixture.draw_inputs(fixture.size)).square().sum().backward()
+    if not all(weight.grad is not None for layer in layers for weight in layer.parameters()):
+        fail("a layer in it receives no gradient", "Call every layer in forward.")
+
+
+def wider_means_more_parameters(fixture: StructureFixture) -> None:
+    """The number of parameters grows with the width, so that a width can be chosen for a budget."""
+    expression = Expression(fixture.part)
+    if not expression.has_width:
+        raise DoesNotApply("it has no parameter `width`")
+    counts = [
+        sum(
+            weight.numel()
+            for weight in expression.build(
+                fixture.shape(fixture.size), multiple * fixture.channels
+            ).parameters()
+        )
+        for multiple in (1, 2, 3)
+    ]
+    if not counts[0] < counts[1] < counts[2]:
+        fail(
+            f"at one, two and three times the width, it has {counts} parameters",
+            "Use `width` as its number of channels.",
+        )
+
+
+LAYER_CHECKS = (supports_declared_encodings, trains_on_a_probe, plugin_imports_no_torch)
+ENCODING_CHECKS = (
+    hooks_are_methods_of_its_class,
+    changes_the_output,
+    trains_on_a_probe,
+    plugin_imports_no_torch,
+)
+STRUCTURE_CHECKS = (
+    hosts_a_layer,
+    wider_means_more_parameters,
+    trains_on_a_probe,
+    plugin_imports_no_torch,
+)

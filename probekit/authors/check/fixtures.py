@@ -1,0 +1,186 @@
+"""Fixtures prepare a layer, an encoding or a structure for checks: they build it and draw its inputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from probekit.authors.check.base import DoesNotApply
+from probekit.catalog.expression import HOOKS, Expression, dimensions, sides
+from probekit.catalog.grammar import Term
+from probekit.catalog.part import part
+from probekit.catalog.registry import Registry
+from probekit.errors import UsageError
+from probekit.interfaces import Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+    from probekit.catalog.part import Part
+
+LAYER_SIZES: Mapping[int, tuple[int, ...]] = {1: (64,), 2: (8, 8)}
+STRUCTURE_SIZES: Mapping[int, tuple[int, ...]] = {1: (64,), 2: (32, 32)}
+INPUTS, OUTPUTS, MIN_CHANNELS = 3, 2, 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFixture(ABC):
+    """A component whose instances are modules.
+
+    Attributes:
+        part: the component with its parameters.
+        registry: the installed components.
+        request: the component as it was typed.
+    """
+
+    part: Part
+    registry: Registry
+    request: str
+
+    @property
+    def sizes(self) -> Mapping[int, tuple[int, ...]]:
+        """A size for each supported number of dimensions, with sides that the component supports."""
+        multiple, least = sides(self.part.target)
+        return {
+            count: tuple(multiple * -(-max(side, least) // multiple) for side in size)
+            for count, size in self.preferred_sizes.items()
+            if count in dimensions(self.part.target)
+        }
+
+    @property
+    def preferred_sizes(self) -> Mapping[int, tuple[int, ...]]:
+        """A size for each number of dimensions."""
+        return LAYER_SIZES
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The size that most checks use: 2-D if the component supports it."""
+        return self.sizes[max(self.sizes)]
+
+    @property
+    def channels(self) -> int:
+        """A number of channels that the component supports."""
+        step = Expression(self.part).width_step
+        return step * -(-MIN_CHANNELS // step)
+
+    def build(self, size: tuple[int, ...], seed: int = 0) -> Module:
+        """Build the module for inputs of this size, with a seed for its initial weights."""
+        import torch
+
+        torch.manual_seed(seed)
+        return self.build_module(size)
+
+    @abstractmethod
+    def build_module(self, size: tuple[int, ...]) -> Module:
+        """Build the module for inputs of this size."""
+
+    def exercise(self) -> None:
+        """Build the module and call it once."""
+        self.build(self.size).eval()(self.draw_inputs(self.size))
+
+    def own_parameters(self, module: Module) -> Mapping[str, Tensor]:
+        """Return the parameters that belong to the component, by name."""
+        return dict(module.named_parameters())
+
+    def draw_inputs(self, size: tuple[int, ...], batch: int = 3) -> Tensor:
+        """Draw random inputs of shape (batch, channels, *size)."""
+        import torch
+
+        return torch.randn(batch, self.channels, *size)
+
+    def output_shape(self, size: tuple[int, ...], batch: int) -> tuple[int, ...]:
+        """Return the required shape of the output."""
+        return (batch, self.channels, *size)
+
+
+class LayerFixture(ModuleFixture):
+    """A layer without an encoding."""
+
+    def build_module(self, size: tuple[int, ...]) -> Module:
+        """Build the layer."""
+        return Expression(self.part, layer=self.part).host(self.channels, size, {})
+
+
+class EncodingFixture(ModuleFixture):
+    """An encoding, in the first installed layer that supports it."""
+
+    @property
+    def host(self) -> Part:
+        """The layer.
+
+        Raises:
+            UsageError: no installed layer supports the encoding.
+        """
+        offers = {hook for hook in HOOKS if hasattr(self.part.target, hook)}
+        for component in self.registry.components("layer"):
+            if offers and offers <= set(getattr(self.registry.target(component), "hooks", ())):
+                return part("layer", Term(component.long_name), self.registry)
+        raise UsageError(
+            f"encoding {self.part.name}",
+            f"no installed layer supports its hooks ({', '.join(sorted(offers)) or 'it has none'})",
+            f"Define at least one of the methods {', '.join(HOOKS)}.",
+        )
+
+    @property
+    def channels(self) -> int:
+        """A number of channels that the layer and the encoding support."""
+        step = Expression(self.host, encoding=self.part).width_step
+        return step * -(-MIN_CHANNELS // step)
+
+    def build_module(self, size: tuple[int, ...]) -> Module:
+        """Build the layer with the encoding."""
+        return Expression(self.part, self.host, self.part).host(self.channels, size, {})
+
+    def own_parameters(self, module: Module) -> Mapping[str, Tensor]:
+        """Return the parameters that the layer does not have without the encoding."""
+        layer = Expression(self.part, self.host).host(self.channels, self.size, {})
+        layer_names = dict(layer.named_parameters()).keys()
+        return {name: weight for name, weight in module.named_parameters() if name not in layer_names}
+
+
+class StructureFixture(ModuleFixture):
+    """A structure without a layer."""
+
+    @property
+    def preferred_sizes(self) -> Mapping[int, tuple[int, ...]]:
+        """Larger sizes than a layer's, because structures downsample."""
+        return STRUCTURE_SIZES
+
+    def shape(self, size: tuple[int, ...]) -> Shape:
+        """Return the shape for which the structure is built."""
+        return Shape(INPUTS, OUTPUTS, size)
+
+    def build_module(self, size: tuple[int, ...]) -> Module:
+        """Build the structure."""
+        expression = Expression(self.part)
+        return expression.build(self.shape(size), self.channels if expression.has_width else None)
+
+    def draw_inputs(self, size: tuple[int, ...], batch: int = 3) -> Tensor:
+        """Draw random inputs of shape (batch, INPUTS, *size)."""
+        import torch
+
+        return torch.randn(batch, INPUTS, *size)
+
+    def output_shape(self, size: tuple[int, ...], batch: int) -> tuple[int, ...]:
+        """Return (batch, OUTPUTS, *size)."""
+        return (batch, OUTPUTS, *size)
+
+
+def require_size(fixture: ModuleFixture, count: int) -> tuple[int, ...]:
+    """Return the size in `count` dimensions; raise DoesNotApply if the component does not support them."""
+    if count not in fixture.sizes:
+        raise DoesNotApply(f"it declares dims = {tuple(dimensions(fixture.part.target))}")
+    return fixture.sizes[count]
+
+
+def copy_state(module: Module) -> dict[str, Any]:
+    """Return contiguous copies of a module's state, as they are stored."""
+    import torch
+
+    return {
+        name: value.detach().clone(memory_format=torch.contiguous_format)
+        for name, value in module.state_dict().items()
+    }

@@ -1,0 +1,160 @@
+"""Checks of a probe's data: reproducible, disjoint splits, targets determined by inputs."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, cast
+
+from probekit.authors.check.base import DoesNotApply, fail
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.registry import Registry
+from probekit.interfaces import Probe, Split
+from probekit.items import batch
+from probekit.plans.golden import broken, digests, golden_hash, smallest, split_of, splits_of
+from probekit.plans.scale import probe_at
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from probekit.catalog.part import Part
+
+MAX_ITEMS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFixture:
+    """A probe at its smallest scale: the scale smoke, or its first.
+
+    Attributes:
+        part: the probe with its parameters.
+        registry: the installed components.
+        request: the probe as it was typed.
+    """
+
+    part: Part
+    registry: Registry
+    request: str
+
+    @property
+    def scale(self) -> str:
+        """The name of the scale."""
+        scales = getattr(self.part.target, "scales", {})
+        if not scales:
+            fail("it has no scales", "Define the class attribute `scales`, a dict of probekit.Scale by name.")
+        return smallest(scales)
+
+    @property
+    def probe(self) -> Probe:
+        """The probe, with the scale's parameters and those that were typed."""
+        return probe_at(self.request, self.scale, self.registry)
+
+    def exercise(self) -> None:
+        """Make the probe."""
+        self.part.make()
+
+    def items(self, split: Split, seed: int = 0, limit: int = MAX_ITEMS) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets of the first items of a split."""
+        data = split_of(self.probe, split, seed)
+        return batch(data, range(min(limit, len(data))))
+
+
+def same_seed_gives_same_data(fixture: ProbeFixture) -> None:
+    """Items are the same read one by one, backwards, in one call, and by a DataLoader with two workers."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    for split in splits_of(fixture.probe):
+        inputs, targets = fixture.items(split, limit=32)
+        count = len(inputs)
+        dataset = split_of(fixture.probe, split, 0)
+        pairs = [dataset[index] for index in reversed(range(count))][::-1]
+        readings = [("one by one and backwards", pairs)]
+        if (get_items := getattr(split_of(fixture.probe, split, 0), "__getitems__", None)) is not None:
+            readings.append(("in one call of __getitems__", get_items(range(count))))
+        if split == "train":
+            subset = torch.utils.data.Subset(cast("Any", split_of(fixture.probe, split, 0)), range(count))
+            context = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+            loader = DataLoader(subset, batch_size=4, num_workers=2, multiprocessing_context=context)
+            pairs = [pair for batches in loader for pair in zip(*batches, strict=True)]
+            readings.append(("by two workers", pairs))
+        for method, pairs in readings:
+            same = all(
+                torch.equal(item, inputs[index]) and torch.equal(label, targets[index])
+                for index, (item, label) in enumerate(pairs)
+            )
+            if not same or len(pairs) != count:
+                fail(
+                    f"items of {split} differ when they are read {method}",
+                    "Draw each item from its own generator, seeded by (seed, split, index).",
+                )
+
+
+def seed_moves_training_alone(fixture: ProbeFixture) -> None:
+    """Another seed changes the training split, and neither validation nor test."""
+    import torch
+
+    changed = {
+        split: not torch.equal(fixture.items(split, 0)[0], fixture.items(split, 1)[0])
+        for split in splits_of(fixture.probe)
+    }
+    if not changed["train"]:
+        fail(
+            "another seed gives the same training split",
+            "Use the seed in the generator of each training item.",
+        )
+    if fixed_splits := [split for split, is_changed in changed.items() if is_changed and split != "train"]:
+        fail(
+            f"another seed changes {' and '.join(fixed_splits)}",
+            "Ignore the seed for these splits, so that scores of different seeds are comparable.",
+        )
+
+
+def splits_are_disjoint(fixture: ProbeFixture) -> None:
+    """No input occurs in two splits."""
+    hashes = {split: set(digests(fixture.items(split)[0])) for split in splits_of(fixture.probe)}
+    for first, second in combinations(hashes, 2):
+        if shared := len(hashes[first] & hashes[second]):
+            fail(
+                f"{first} and {second} share {shared} inputs",
+                "Seed each item's generator with the split; if there are few inputs, divide them by a rule.",
+            )
+
+
+def inputs_determine_targets(fixture: ProbeFixture) -> None:
+    """Equal inputs have equal targets, over all splits and two seeds."""
+    labels: dict[bytes, bytes] = {}
+    for split in splits_of(fixture.probe):
+        for seed in (0, 1) if split == "train" else (0,):
+            inputs, targets = fixture.items(split, seed)
+            for key, label in zip(digests(inputs), digests(targets), strict=True):
+                if labels.setdefault(key, label) != label:
+                    fail(
+                        "the same input has two targets",
+                        "Remove ambiguous inputs; `probekit certify` checks more of them.",
+                    )
+
+
+def data_match_golden_hash(fixture: ProbeFixture) -> None:
+    """The hash of the data is the one in `golden` for this version: changed data need a new version."""
+    if parse_term(fixture.request).params:
+        raise DoesNotApply("golden hashes are for the parameters of the scale")
+    golden = getattr(fixture.part.target, "golden", None)
+    probe = fixture.probe
+    if golden is None or probe.version not in golden:
+        entry = f"{probe.version}: '{golden_hash(probe)}'"
+        if golden is None:
+            raise DoesNotApply(f"to detect changed data, define the class attribute golden = {{{entry}}}")
+        fail(f"golden has no hash for version {probe.version}", f"Add {entry} to golden.")
+    if (mismatch := broken(fixture.part)) is not None:
+        fail(*mismatch)
+
+
+DATA_CHECKS = (
+    same_seed_gives_same_data,
+    seed_moves_training_alone,
+    splits_are_disjoint,
+    inputs_determine_targets,
+    data_match_golden_hash,
+)

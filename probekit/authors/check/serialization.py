@@ -1,0 +1,73 @@
+"""Check that a trained module gives the same output after its state was written and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probekit.authors.check.base import fail
+from probekit.authors.check.fixtures import ModuleFixture
+from probekit.errors import RunError
+from probekit.runs.network import apart, describe_state, hold_state, together, unstored_state
+from probekit.storage.sealed import seal_tensors, unseal_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+STEPS = 3
+HINT = "Register all parameters and buffers in __init__, with their final shapes."
+
+
+def survives_safetensors(fixture: ModuleFixture) -> None:
+    """After some training steps, its state is written, read into a new module, and gives the same output."""
+    module, restored = fixture.build(fixture.size, 0), fixture.build(fixture.size, 1)
+    try:
+        initial_state = describe_state(module)
+        train_module(module, fixture)
+        hold_state(initial_state, module, "a training step")
+        tensors, metadata = unseal_tensors(seal_tensors(*apart(module.state_dict())))
+    except RunError as error:
+        fail(f"its state cannot be stored: {error.found}", error.hint or HINT)
+    try:
+        restored.load_state_dict(together(tensors, metadata))
+    except RuntimeError as error:
+        fail(f"its state cannot be loaded ({str(error).splitlines()[-1].strip()})", HINT)
+    inputs = fixture.draw_inputs(fixture.size)
+    if not is_close(call_seeded(module.eval(), inputs), call_seeded(restored.eval(), inputs)):
+        names = unstored_state(module, restored)
+        detail = f": its state_dict lacks {', '.join(names)}" if names else ""
+        fail(
+            f"trained, stored and loaded again, it gives a different output{detail}",
+            "Keep everything that training changes in parameters or persistent buffers.",
+        )
+
+
+def train_module(module: Module, fixture: ModuleFixture) -> None:
+    """Train for a few steps on random inputs."""
+    import torch
+
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    optimizer = torch.optim.SGD(weights, lr=1e-3) if weights else None
+    module.train()
+    for _ in range(STEPS):
+        output = module(fixture.draw_inputs(fixture.size))
+        if optimizer is not None and output.requires_grad:
+            optimizer.zero_grad()
+            output.square().mean().backward()
+            optimizer.step()
+
+
+def call_seeded(module: Module, inputs: Tensor) -> Tensor:
+    """Return the output of a module that may draw random numbers, with a fixed seed."""
+    import torch
+
+    torch.manual_seed(0)
+    output: Tensor = module(inputs)
+    return output
+
+
+def is_close(first: Tensor, second: Tensor) -> bool:
+    """Tell whether two outputs agree up to rounding."""
+    import torch
+
+    return torch.allclose(first, second, rtol=1e-3, atol=1e-4 * float(first.detach().abs().max()))
