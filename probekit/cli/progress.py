@@ -88,7 +88,7 @@ class Progress:
 
     def skip(self) -> None:
         """Count a run that was stored."""
-        self.begun += 1
+        self.started += 1
 
     def watch(self, stage: str, row: Row) -> None:
         """Show one progress event of a stage."""
