@@ -132,7 +132,7 @@ def test_a_target_that_takes_anything_is_given_it() -> None:
     assert fill(wrapper, {"keys": 3}, "layer 'wrapper'", {"channels"}) == {"heads": 8, "keys": 3}
     with pytest.raises(UsageError):
         fill(wrapper, {"heads": "x"}, "layer 'wrapper'", {"channels"})
-    with pytest.raises(UsageError, match="handed over"):
+    with pytest.raises(UsageError, match="Its host passes"):
         fill(wrapper, {"channels": 3}, "layer 'wrapper'", {"channels"})
 
 
