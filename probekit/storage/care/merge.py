@@ -111,8 +111,8 @@ def summary(fates: Counter[Fate]) -> str:
         "copied": "copied",
         "beside": "copied as reruns",
         "here": "here already",
-        "broken": "broken, not copied",
-        "busy": "locked, not copied",
+        "broken": "broken (not copied)",
+        "busy": "busy (not copied)",
     }
     return ", ".join(f"{fates[fate]} {text}" for fate, text in words.items() if fates[fate]) or "no runs"
 
