@@ -100,7 +100,7 @@ def merge_run(into: Store, folder: Folder, waiting: Callable[[], None] | None = 
                 is_new_rerun = bool(reruns)
                 return not why_here(reruns, outcome)
 
-            if not into.adopt(plan, draft, is_wanted):
+            if not into.adopt_draft(plan, draft, is_wanted):
                 return "here", "another merge copied it meanwhile"
     return ("beside", "as the newest of its plan") if is_new_rerun else ("copied", "")
 
