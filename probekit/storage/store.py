@@ -111,7 +111,7 @@ class Store:
         for number in itertools.count(last + 1):
             yield f"{plan.folder}-{number + 1}" if number else plan.folder
 
-    def adopt(self, plan: Plan, draft: Path, is_wanted: Callable[[], bool]) -> bool:
+    def adopt_draft(self, plan: Plan, draft: Path, is_wanted: Callable[[], bool]) -> bool:
         """Make a draft the newest run of its plan, unless it is no longer wanted.
 
         Args:

@@ -121,7 +121,7 @@ def test_a_run_that_stays_busy_is_named_and_the_merge_exits_with_1(
     with folder.claimed():
         code, out, err = call(capsys, "store", "merge", str(there), "--store", str(here))
     assert code == 1
-    assert "1 copied, 1 at work" in " ".join(out.split())
+    assert "1 copied, 1 busy (not copied)" in " ".join(out.split())
     assert f"{folder.path}: another process is running it" in " ".join(err.split())
     assert call(capsys, "store", "merge", str(there), "--store", str(here))[0] == 0
     assert held(here) == held(there)

@@ -177,7 +177,9 @@ def adopt_finished(store: Store, draft: Path) -> bool:
         plan, outcome = folder.read_spec(), state(folder)
     except StoreError:
         return False
-    return outcome[0] == "done" and store.adopt(plan, draft, lambda: not why_here(store.twins(plan), outcome))
+    return outcome[0] == "done" and store.adopt_draft(
+        plan, draft, lambda: not why_here(store.twins(plan), outcome)
+    )
 
 
 def why_here(reruns: list[Folder], outcome: tuple[str, str]) -> str:

@@ -100,7 +100,7 @@ def merge_run(into: Store, folder: Folder, waiting: Callable[[], None] | None = 
                 is_new_rerun = bool(reruns)
                 return not why_here(reruns, outcome)
 
-            if not into.adopt(plan, draft, is_wanted):
+            if not into.adopt_draft(plan, draft, is_wanted):
                 return "here", "another merge copied it meanwhile"
     return ("beside", "as the newest of its plan") if is_new_rerun else ("copied", "")
 
@@ -111,8 +111,8 @@ def summary(fates: Counter[Fate]) -> str:
         "copied": "copied",
         "beside": "copied as reruns",
         "here": "here already",
-        "broken": "broken, not copied",
-        "busy": "locked, not copied",
+        "broken": "broken (not copied)",
+        "busy": "busy (not copied)",
     }
     return ", ".join(f"{fates[fate]} {text}" for fate, text in words.items() if fates[fate]) or "no runs"
 
