@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from probekit.cards.beside import certificate_of, rejected_rates, stored_certificates
 from probekit.cards.card import Card, Column
-from probekit.cards.cells import Stored, make_cell, score_of
+from probekit.cards.cells import Stored, list_controls, make_cell, score_network_controls, score_of
 from probekit.cards.choose import newest_per_seed, select_one_code, select_one_probe
-from probekit.cards.controls import list_controls, score_network_controls
 from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.rebuild import rebuild

@@ -1,12 +1,15 @@
-"""Aggregation turns the seeds of one structure into a cell: means, intervals and a verdict."""
+"""Aggregation turns the seeds of a structure, or of a control, into means, intervals and a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.cards.card import Cell, Run, Score
+from probekit.cards.card import Cell, Line, Run, Score
+from probekit.cards.names import CONTROL_PREFIX
+from probekit.evidence.certify import Certificate
+from probekit.evidence.floor import Bound
 from probekit.evidence.verdict import Evidence, beside, judge, reach
 from probekit.interfaces import Metric, Probe
 from probekit.plans.finite import finite
@@ -14,7 +17,7 @@ from probekit.plans.plan import Plan
 from probekit.scores.interval import Interval, apart, clip_interval, of_mean
 from probekit.storage.along import Along, Point
 from probekit.storage.folder import Folder
-from probekit.storage.result import Result, place
+from probekit.storage.result import Result, Scores, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +198,30 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are not None, or None without any."""
     present = [value for value in values if value is not None]
     return mean(present) if present else None
+
+
+def score_network_controls(
+    stored: Mapping[str, Mapping[int, Stored]], certificate: Certificate | None, probe: Probe
+) -> dict[str, Scores]:
+    """Return scores of the controls that are networks: from stored runs, else from the certificate."""
+    scores: dict[str, Scores] = dict(certificate.networks) if certificate else {}
+    for label, seeds in stored.items():
+        values = {
+            metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())
+            for metric in probe.metrics
+        }
+        if any(value is not None for value in values.values()):
+            scores[label.removeprefix(CONTROL_PREFIX)] = values
+    return scores
+
+
+def list_controls(
+    closed: Mapping[str, Bound], networks: Mapping[str, Scores], headline: Metric, floor: float | None
+) -> Iterator[Line]:
+    """Yield each control that has a score, with its normalised score."""
+    values = {name: bound.value for name, bound in closed.items()}
+    values |= {name: scores.get(headline.name) for name, scores in networks.items()}
+    for name, value in values.items():
+        normalized = place(value, floor, headline.perfect)
+        if value is not None and normalized is not None:
+            yield Line(name=name, mean=value, place=normalized)

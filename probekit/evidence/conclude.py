@@ -1,4 +1,4 @@
-"""Conclusions: do the order of published rows, and the claims drawn from them, hold here?"""
+"""Conclusions: whether the order of published rows, and the claims drawn from them, hold here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Focus: how far do solvers that lack the property come, measured from chance or from the floor?"""
+"""Focus: how far solvers that lack the property come, measured from chance or from the floor."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def reproduced(
         if result.plan.question[1:] != plans[row, seed].question[1:]:
             raise ValueError("a result is of another version of the probe, or another scale, than its plan")
     if any(len(group_alike(row, asks_alike)) > 1 for row in by_row.values()):
-        raise ValueError("the results of one row are of different code of the probe")
+        raise ValueError("the results of one row used different code of the probe")
     rows = tuple(gather_row(row, plans, results) for row in source.rows)
     noise = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline

@@ -187,7 +187,7 @@ def test_structures_that_a_budget_leaves_few_channels_are_named_and_those_of_a_t
     named = "unet+deformable (budget 20000) 1, unet+large-kernel (budget 20000) 3 (median 9)."
     assert caution.startswith(f"The parameter budget leaves few channels of width: {named} A low score")
     (alone,) = card_of(store, "unet+deformable").columns[0].cautions
-    assert "leaves: unet+deformable (budget 20000) 1. A low" in alone
+    assert "width: unet+deformable (budget 20000) 1. A low" in alone
     assert card_of(store, "unet", "unet+average", "unet+lambda").columns[0].cautions == ()
 
 

@@ -123,7 +123,7 @@ def test_what_is_printed_keeps_the_order_asked(tmp_path: Path, capsys: pytest.Ca
 
 def test_different_scales_are_never_compared() -> None:
     other = result("unet", 0.1).model_copy(update={"plan": planned(probe="nonlocality")})
-    with pytest.raises(ValueError, match="not compared"):
+    with pytest.raises(ValueError, match="cannot compare"):
         standings([result("unet", 0.1), other], LOSS)
 
 

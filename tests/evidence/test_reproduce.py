@@ -165,7 +165,7 @@ def test_results_of_other_code_of_the_probe_stand_in_no_table() -> None:
     found = results(Best=(0.1, 0.1), Near=(0.1,), Worst=(0.4,))
     other = Behaviour(probe={"data of test": "f" * 16})
     found["Best", 0] = found["Best", 0].model_copy(update={"behaviour": other})
-    with pytest.raises(ValueError, match="other code of the probe"):
+    with pytest.raises(ValueError, match="different code of the probe"):
         table(found)
 
 

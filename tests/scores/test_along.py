@@ -124,7 +124,7 @@ def test_what_is_solved_ends_at_the_first_bin_that_is_not(
     points = tuple(Point(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
     one = Along(axis="a", unit="moves", about="", better=better, points=points, solved=0.95)
     assert (one.limit, solved(one)) == (limit, said)
-    assert solving([None, one]) == "below how many moves 95% are right, from the fewest on"
+    assert solving([None, one]) == "the number of moves below which 95% are correct"
     silent = one.model_copy(update={"solved": None})
     assert (silent.limit, solved(silent), solving([silent, None])) == (None, "", "")
 
