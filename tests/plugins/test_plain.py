@@ -83,7 +83,7 @@ def test_channels_an_encoding_appends_reach_both_convolutions_of_the_bottleneck(
     place = Nonlocal(6, size, hosted(Lambda, keys=4, encoding=CoordConv), {}, norm=False)
     coordinates = CoordConv(6, size, keys=4, heads=1).extra()
     plain = Bottleneck(6)
-    norm, widen, gelu, narrow, scale = place.bottleneck.widening
+    norm, widen, gelu, narrow, scale = place.bottleneck.mlp
     assert widen.in_features == 6 + len(size)
     assert narrow.in_features == 24 + len(size)
     x = torch.randn(2, 6, *size)
@@ -91,7 +91,7 @@ def test_channels_an_encoding_appends_reach_both_convolutions_of_the_bottleneck(
     hidden = pointwise(widen, append(norm(y), coordinates))
     expected = y + scale(pointwise(narrow, append(gelu(hidden), coordinates)))
     torch.testing.assert_close(place(x), expected)
-    assert plain.widening[1].in_features == 6
+    assert plain.mlp[1].in_features == 6
 
 
 def test_extra_channels_are_appended_after_an_items_own() -> None:

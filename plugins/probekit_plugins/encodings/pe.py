@@ -42,7 +42,6 @@ class PE(Decor):
                 f"{frequencies} frequencies cannot be split in {bands} equal bands",
                 "Type frequencies that are a multiple of the bands, as in pe(frequencies=32, bands=8).",
             )
-        angular_frequencies = torch.arange(1, frequencies + 1, dtype=torch.float64) * (
-            math.pi / (2 * frequencies)
-        )
+        steps = torch.arange(1, frequencies + 1, dtype=torch.float64)
+        angular_frequencies = steps * (math.pi / (2 * frequencies))
         super().__init__(channels, size, angular_frequencies, keys=keys, heads=heads, bands=bands)

@@ -18,7 +18,7 @@ def probekit_components() -> list[Component]:
             "executor",
             "ray",
             "probekit_plugins.executors.ray:Ray",
-            "one task per run on a Ray cluster, with or without a shared disk; pip install 'probekit-nn[ray]'",
+            "one task per run on a Ray cluster, shared disk or not; pip install 'probekit-nn[ray]'",
         ),
         Component(
             "executor",

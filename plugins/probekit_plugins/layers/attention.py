@@ -1,4 +1,4 @@
-"""Multi-head attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017), a base of other layers."""
+"""Multi-head attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017), base of other layers."""
 
 from __future__ import annotations
 

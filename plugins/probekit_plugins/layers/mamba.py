@@ -67,11 +67,11 @@ class Mamba(nn.Module):
             dt = -functional.logsigmoid(-(dt_logits.to(dtype) + self.dt_bias)).mT  # a softplus
             b, c = (part.to(dtype)[:, None] for part in bc)
             outputs, widths = [], split_evenly(len(self.A_log), self.directions)
-            per_channel = (dt, 1), (u, 1), (-self.A_log.exp(), 0)
+            per_channel = (u, 1), (dt, 1), (-self.A_log.exp(), 0)
             split = (torch.split(part, widths, dim) for part, dim in per_channel)
-            for direction, part_dt, part_u, part_a in zip(self.directions, *split, strict=True):
-                ordered = [direction.reorder(part, size) for part in (part_u, part_dt, b, c)]
-                y = selective_scan(*ordered[:2], part_a, *ordered[2:])
+            for direction, *parts, part_a in zip(self.directions, *split, strict=True):
+                u_read, dt_read, b_read, c_read = (direction.reorder(part, size) for part in (*parts, b, c))
+                y = selective_scan(u_read, dt_read, part_a, b_read, c_read)
                 outputs.append(direction.restore_order(y, size))
             y = torch.cat(outputs, 1) + self.D[:, None] * u
         z: Tensor = self.out_proj(y.mT.to(gate.dtype) * functional.silu(gate))

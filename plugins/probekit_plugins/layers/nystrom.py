@@ -59,7 +59,7 @@ class Nystrom(Attention):
 
 
 def pseudo_inverse(matrix: Tensor, iterations: int) -> Tensor:
-    """Return the Moore-Penrose inverse of each matrix (..., n, n), by iteration (Xiong et al., section 3.2)."""
+    """Return the Moore-Penrose inverse of each matrix (..., n, n), iterated (Xiong et al., section 3.2)."""
     bound = matrix.sum(-1).amax(-1) * matrix.sum(-2).amax(-1)
     inverse = matrix.mT / bound[..., None, None]
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)

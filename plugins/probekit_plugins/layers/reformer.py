@@ -135,7 +135,8 @@ def reference(q: Tensor, v: Tensor, rotations: Tensor, bucket: int) -> Tensor:
     for rotation in rotations:
         rotated = torch.einsum("nd,fdh->fnh", q, rotation)
         hashes = torch.cat([rotated, -rotated], -1).argmax(-1).T.tolist()
-        chunks = torch.tensor(sorted(range(len(q)), key=lambda n: (hashes[n], n))).split(bucket)
+        order = torch.tensor(sorted(range(len(q)), key=lambda n: (hashes[n], n)))
+        chunks = torch.split(order, bucket)
         for index, chunk in enumerate(chunks):
             keys = torch.cat([chunk, chunks[index - 1]]) if len(chunks) > 1 else chunk
             scores = torch.einsum("nd,md->nm", q[chunk], k[keys]) / q.shape[1] ** 0.5

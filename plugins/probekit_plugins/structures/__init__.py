@@ -26,7 +26,7 @@ def probekit_components() -> list[Component]:
             "structure",
             "unet-d4",
             f"{PACKAGE}.group_averaging:GroupAveragedUNet",
-            "the U-Net, averaged over all rotations and reflections of a square map, and so covariant to them",
+            "the U-Net, averaged over all rotations and reflections of a square, so covariant to them",
         ),
         Component(
             "structure",

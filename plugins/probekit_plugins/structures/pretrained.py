@@ -1,5 +1,5 @@
-"""Pretrained depth estimators of Hugging Face transformers, tested without training, as figure 1 of Courtois et
-al. 2022 shows rectangles to networks trained on photographs."""
+"""Pretrained depth estimators of Hugging Face transformers, tested without training, as figure 1 of Courtois
+et al. 2022 shows rectangles to networks trained on photographs."""
 
 from __future__ import annotations
 
