@@ -69,11 +69,11 @@ def run_units(units: Sequence[Any], rows: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 class GatedRecurrence(torch.autograd.Function):
-    """h <- n + z (h - n), where r and z are sigmoids and n a tanh of what the input and the state give.
+    """h <- n + z (h - n), where z, and r in n, are sigmoids of an input and a state, and n is a tanh.
 
     Args:
-        inputs: what the input gives for r, z and n, (positions, units, batch, 3 * state).
-        weight: maps a state to what it gives, for n times r, (units, 3 * state, state).
+        inputs: the input's terms of r, z and n, (positions, units, batch, 3 * state).
+        weight: maps a state to its terms, that of n times r, (units, 3 * state, state).
         bias: of the same map, (units, 1, 3 * state).
 
     Returns:
@@ -111,14 +111,10 @@ class GatedRecurrence(torch.autograd.Function):
         )
         grad_h, grad_gates = torch.empty_like(h), torch.empty_like(factors)
         carried = torch.zeros_like(h[0])
+        parts = (grad_h, grad_h[..., None, :], gradient, factors, grad_gates, grad_gates.flatten(3), z)
         for grad_now, grad_wide, grad_output, factor, grad_gate, grad_flat, z_now in reversed(
-            list(
-                zip(
-                    grad_h, grad_h[..., None, :], gradient, factors, grad_gates, grad_gates.flatten(3), z,
-                    strict=True,
-                )
-            )
-        ):  # fmt: skip
+            list(zip(*parts, strict=True))
+        ):
             torch.add(grad_output, carried, out=grad_now)
             torch.mul(grad_wide, factor, out=grad_gate)
             carried = torch.baddbmm(grad_now * z_now, grad_flat, weight)

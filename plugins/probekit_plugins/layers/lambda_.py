@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from probekit_plugins.layers.multi_head import MultiHead
-from probekit_plugins.structures.blocks import append
+from probekit_plugins.structures.blocks import append_channels
 
 
 class Lambda(MultiHead, nn.Module):
@@ -64,9 +64,9 @@ class Lambda(MultiHead, nn.Module):
     def encode_sources(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the inputs of q, k and v, (batch, positions, channels) each."""
         if not hasattr(self.encoding, "mix"):
-            rows = append(x, self.extra()).flatten(2).mT
+            rows = append_channels(x, self.extra()).flatten(2).mT
             return rows, rows, rows
-        q, k, v = (append(source, self.extra()).flatten(2).mT for source in self.encoding.mix(x))
+        q, k, v = (append_channels(source, self.extra()).flatten(2).mT for source in self.encoding.mix(x))
         return q, k, v
 
     def forward(self, x: Tensor) -> Tensor:

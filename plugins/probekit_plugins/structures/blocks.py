@@ -70,7 +70,7 @@ class LayerScale(nn.Module):
         return x * self.gamma.view(-1, *(1,) * (x.ndim - 2))
 
 
-def append(x: Tensor, extra: Tensor | None) -> Tensor:
+def append_channels(x: Tensor, extra: Tensor | None) -> Tensor:
     """Return x (batch, channels, *size) with the channels of `extra` (e, *size) after its own."""
     return x if extra is None else torch.cat([x, extra.expand(len(x), *extra.shape)], 1)
 
@@ -89,7 +89,7 @@ class MLPBranch(nn.Sequential):
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
         for module in self:
-            x = module(append(x, extra) if isinstance(module, Pointwise) else x)
+            x = module(append_channels(x, extra) if isinstance(module, Pointwise) else x)
         return x
 
 
