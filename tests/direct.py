@@ -92,8 +92,8 @@ def lambda_(x: Tensor, weights: Weights, size: Size, heads: int = 1, bands: int 
             row = torch.stack([content[:, o] @ query[:, n] for n in range(positions)])
             if p is not None:
                 a = (
-                    weights["encoding.project"][head, o]
-                    if "encoding.project" in weights
+                    weights["encoding.projection"][head, o]
+                    if "encoding.projection" in weights
                     else torch.eye(keys)[o]
                 )
                 wide = len(p) // bands
@@ -136,14 +136,18 @@ def deformable(x: Tensor, plan: Tensor, weight: Tensor, bias: Tensor, size: Size
 def heads_of(x: Tensor, weights: Weights, heads: int, maps: int) -> list[list[Tensor]]:
     """For each head its maps (positions, channels of the head), as `layers.attention` orders their rows."""
     width = len(x) // heads
-    rows = per_position(weights["maps.weight"], x, weights["maps.bias"]).T
+    rows = per_position(weights["in_proj.weight"], x, weights["in_proj.bias"]).T
     starts = [[one * len(x) + head * width for one in range(maps)] for head in range(heads)]
     return [[rows[:, start : start + width] for start in each] for each in starts]
 
 
 def joined(parts: list[Tensor], weights: Weights) -> Tensor:
     y = torch.cat(parts, 1).T
-    return per_position(weights["out.weight"], y, weights["out.bias"]) if "out.weight" in weights else y
+    return (
+        per_position(weights["out_proj.weight"], y, weights["out_proj.bias"])
+        if "out_proj.weight" in weights
+        else y
+    )
 
 
 def weighed(q: Tensor, k: Tensor, v: Tensor, seen: list[list[int]] | None = None) -> Tensor:
@@ -218,7 +222,7 @@ def mixer(x: Tensor, weights: Weights, size: Size) -> Tensor:
     """Tolstikhin et al. 2021, equation 1, its first line without norm and skip."""
     rows = []
     for row in x:
-        hidden = weights["perceptron.0.weight"] @ row + weights["perceptron.0.bias"]
+        hidden = weights["token_mixing.0.weight"] @ row + weights["token_mixing.0.bias"]
         hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
-        rows.append(weights["perceptron.2.weight"] @ hidden + weights["perceptron.2.bias"])
+        rows.append(weights["token_mixing.2.weight"] @ hidden + weights["token_mixing.2.bias"])
     return torch.stack(rows)

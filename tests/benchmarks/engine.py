@@ -27,7 +27,7 @@ from probekit.items import materialised
 from probekit.plans.spec import make_spec
 from probekit.runs.run import carry_out
 from probekit.storage.store import Store
-from probekit_plugins.trainers.optimisers import matrices
+from probekit_plugins.trainers.optimisers import list_hidden_matrices
 
 Taken = tuple[float, float]
 CASES = {
@@ -74,7 +74,7 @@ def bare(job: Job) -> Taken:
     model = job.expression.build(probe.shape, plan.width)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock()
-    hidden = matrices(model) if recipe["optimiser"] == "muon" else []
+    hidden = list_hidden_matrices(model) if recipe["optimiser"] == "muon" else []
     rest = [p for p in model.parameters() if all(p is not one for one in hidden)]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in rest if p.ndim > 1]},

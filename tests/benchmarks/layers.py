@@ -37,7 +37,7 @@ from probekit.errors import UsageError
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.encodings.pe import PE
 from probekit_plugins.layers.axial import Axial
-from probekit_plugins.layers.deltanet import corrected
+from probekit_plugins.layers.deltanet import chunked_delta_rule
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.lambda_ import Lambda
@@ -170,7 +170,7 @@ def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]
             Rows(PerformerAttention(256, heads=8, dim_head=32, nb_features=64)),
         ),
         "ssd / transformers": (CODE, 256, batch, SSD(256, CODE, causal=True), Rows(mamba_2(256))),
-        "gated delta rule / transformers": (CODE, 256, batch, Delta(corrected), Delta(theirs)),
+        "gated delta rule / transformers": (CODE, 256, batch, Delta(chunked_delta_rule), Delta(theirs)),
         **{
             f"lambda+local({window}) / lambda-networks": (
                 SQUARE,

@@ -21,12 +21,12 @@ def large_kernel(x: Tensor, weights: Weights, size: Size) -> Tensor:
             if all(0 <= step < kernel.shape[1] for step in steps):
                 total = total + kernel[(slice(None), *steps)] * x[:, m]
         columns.append(total)
-    return linear("out", torch.stack(columns, 1), weights)
+    return linear("out_proj", torch.stack(columns, 1), weights)
 
 
 def global_filter(x: Tensor, weights: Weights, size: Size) -> Tensor:
     """A circular convolution with the kernel whose transform the filter is, worked out in positions."""
-    half = torch.view_as_complex(weights["filter"])
+    half = torch.view_as_complex(weights["complex_weight"])
     kernel = torch.fft.irfftn(half, s=size, dim=tuple(range(1, 1 + len(size))))
     places, columns = sites(size), []
     for place in places:
@@ -57,15 +57,15 @@ def fnet(x: Tensor, weights: Weights, size: Size) -> Tensor:
 
 
 def gmlp(x: Tensor, weights: Weights, size: Size) -> Tensor:
-    u, v = gelu(linear("maps", x, weights)).chunk(2)
+    u, v = gelu(linear("in_proj", x, weights)).chunk(2)
     columns = []
     for n in range(x.shape[1]):
         centred = v[:, n] - v[:, n].sum() / len(v)
         normed = centred / torch.sqrt((centred**2).sum() / len(v) + 1e-5)
         columns.append(normed * weights["norm.weight"] + weights["norm.bias"])
     mixed = [
-        sum(weights["spatial.weight"][n, m] * columns[m] for m in range(len(columns)))
-        + weights["spatial.bias"][n]
+        sum(weights["spatial_proj.weight"][n, m] * columns[m] for m in range(len(columns)))
+        + weights["spatial_proj.bias"][n]
         for n in range(len(columns))
     ]
-    return linear("out", u * torch.stack(mixed, 1), weights)
+    return linear("out_proj", u * torch.stack(mixed, 1), weights)

@@ -31,34 +31,36 @@ def gather_excite(x: Tensor, weights: Weights, size: Size, extent: int = 0) -> T
 
 
 def double_attention(x: Tensor, weights: Weights, size: Size) -> Tensor:
-    features, hands = linear("maps", x, weights).chunk(2)
-    shares = attention(linear("gather", x, weights))
+    features, hands = linear("av_proj", x, weights).chunk(2)
+    shares = attention(linear("b_proj", x, weights))
     descriptors = [sum(shares[m, n] * features[:, n] for n in range(x.shape[1])) for m in range(len(shares))]
     columns = []
     for n in range(x.shape[1]):
         given = softmax(list(hands[:, n]))
         columns.append(sum(part * one for part, one in zip(given, descriptors, strict=True)))
-    return linear("out", torch.stack(columns, 1), weights)
+    return linear("out_proj", torch.stack(columns, 1), weights)
 
 
 def glore(x: Tensor, weights: Weights, size: Size) -> Tensor:
-    shares, features = linear("project", x, weights), linear("reduce", x, weights)
+    shares, features = linear("b_proj", x, weights), linear("theta", x, weights)
     nodes = [
         sum(shares[m, n] * features[:, n] for n in range(x.shape[1])) / x.shape[1] for m in range(len(shares))
     ]
     mixed = [
-        sum(weights["nodes.weight"][m, other] * nodes[other] for other in range(len(nodes)))
-        + weights["nodes.bias"][m]
+        sum(weights["adjacency.weight"][m, other] * nodes[other] for other in range(len(nodes)))
+        + weights["adjacency.bias"][m]
         for m in range(len(nodes))
     ]
-    reasoned = [weights["features.weight"] @ (node - more) for node, more in zip(nodes, mixed, strict=True)]
+    reasoned = [
+        weights["state_update.weight"] @ (node - more) for node, more in zip(nodes, mixed, strict=True)
+    ]
     columns = [sum(shares[m, n] * reasoned[m] for m in range(len(nodes))) for n in range(x.shape[1])]
-    return linear("out", torch.stack(columns, 1), weights)
+    return linear("out_proj", torch.stack(columns, 1), weights)
 
 
 def efficient_attention(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
     found = []
-    for q, k, v in zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True):
+    for q, k, v in zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True):
         shares = attention(k)
         columns = []
         for n in range(x.shape[1]):
@@ -69,12 +71,12 @@ def efficient_attention(x: Tensor, weights: Weights, size: Size, heads: int = 2)
                 )
             )
         found.append(torch.stack(columns, 1))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def xca(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
     found = []
-    for head, (q, k, v) in enumerate(zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)):
+    for head, (q, k, v) in enumerate(zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)):
         rows = []
         for c in range(len(q)):
             scores = [
@@ -83,33 +85,33 @@ def xca(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
             ]
             rows.append(sum(share * v[d] for d, share in enumerate(softmax(scores))))
         found.append(torch.stack(rows))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def fastformer(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
     found = []
-    for head, (q, k, v) in enumerate(zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)):
+    for head, (q, k, v) in enumerate(zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)):
 
         def pooled(rows: list[Tensor], name: str, head: int = head) -> Tensor:
             by = weights[name][head]
             shares = softmax([by @ row / math.sqrt(len(by)) for row in rows])
             return sum((share * row for share, row in zip(shares, rows, strict=True)), torch.zeros(()))
 
-        query = pooled(list(q.T), "queries")
-        key = pooled([query * row for row in k.T], "keys")
+        query = pooled(list(q.T), "w_q")
+        key = pooled([query * row for row in k.T], "w_k")
         w, b = weights["transform.weight"], weights["transform.bias"]
         found.append(torch.stack([w @ (key * v[:, n]) + b + q[:, n] for n in range(x.shape[1])], 1))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def perceiver(x: Tensor, weights: Weights, size: Size, heads: int = 2) -> Tensor:
     def cross(name: str, rows: Tensor, others: Tensor) -> Tensor:
-        q = linear(f"{name}.queries", rows, weights).chunk(heads)
-        k, v = in_heads(linear(f"{name}.maps", others, weights), 2, heads)
+        q = linear(f"{name}.q_proj", rows, weights).chunk(heads)
+        k, v = in_heads(linear(f"{name}.kv_proj", others, weights), 2, heads)
         read = torch.cat([dense(*parts) for parts in zip(q, k, v, strict=True)])
-        return linear(f"{name}.out", read, weights)
+        return linear(f"{name}.out_proj", read, weights)
 
     latents = weights["latents"].T
-    latents = latents + cross("read", latents, x)
-    latents = latents + cross("think", latents, latents)
-    return cross("write", x, latents)
+    latents = latents + cross("encode", latents, x)
+    latents = latents + cross("process", latents, latents)
+    return cross("decode", x, latents)

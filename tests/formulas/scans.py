@@ -33,35 +33,37 @@ def in_order(columns: Mapping[int, Tensor]) -> Tensor:
 
 def retention(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
     found = []
-    parts = zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
     for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
         gamma, columns = 1 - 2.0 ** (-5 - head), {}
         for step, n in enumerate(order):
             some = enumerate(order[: step + 1])
             total = sum(gamma ** (step - at) * (q[:, n] @ k[:, m]) * v[:, m] for at, m in some)
-            columns[n] = normed(total / math.sqrt(len(q)), weights["scale"])
+            columns[n] = normed(total / math.sqrt(len(q)), weights["norm_weight"])
         found.append(in_order(columns))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def gla(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
     """The recurrence, position by position."""
     found = []
-    parts = zip(*in_heads(linear("maps", x, weights), 3, heads), strict=True)
-    logits = linear("gate.1", linear("gate.0", x, weights), weights).chunk(heads)
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
+    logits = linear("gk_proj.1", linear("gk_proj.0", x, weights), weights).chunk(heads)
     for order, (q, k, v), gate in zip(orders(heads, size, scan), parts, logits, strict=True):
         kept, columns = torch.zeros(len(k), len(v), dtype=x.dtype), {}
         for n in order:
             kept = sigmoid(gate[:, n, None]) ** (1 / 16) * kept + k[:, n, None] * v[:, n]
-            columns[n] = normed(q[:, n] @ kept / math.sqrt(len(q)), weights["scale"])
+            columns[n] = normed(q[:, n] @ kept / math.sqrt(len(q)), weights["norm_weight"])
         found.append(in_order(columns))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def faded(x: Tensor, weights: Weights, name: str, head: int) -> Tensor:
     """What is left of a state at each position."""
-    step = torch.log(1 + torch.exp(weights[f"{name}.map.weight"][head] @ x + weights[f"{name}.steps"][head]))
-    return torch.exp(-torch.exp(weights[f"{name}.rates"][head]) * step)
+    step = torch.log(
+        1 + torch.exp(weights[f"{name}.a_proj.weight"][head] @ x + weights[f"{name}.dt_bias"][head])
+    )
+    return torch.exp(-torch.exp(weights[f"{name}.A_log"][head]) * step)
 
 
 def deltanet(
@@ -69,18 +71,18 @@ def deltanet(
 ) -> Tensor:
     """The delta rule, position by position."""
     found = []
-    parts = zip(*in_heads(silu(linear("maps", x, weights)), 3, heads), strict=True)
+    parts = zip(*in_heads(silu(linear("in_proj", x, weights)), 3, heads), strict=True)
     for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
-        rates = sigmoid(linear("rate", x, weights)[head])
-        left = faded(x, weights, "fading", head) if gated else torch.ones_like(rates)
+        rates = sigmoid(linear("beta_proj", x, weights)[head])
+        left = faded(x, weights, "decay_gate", head) if gated else torch.ones_like(rates)
         kept, columns = torch.zeros(len(k), len(v), dtype=x.dtype), {}
         for n in order:
             key, query = k[:, n] / k[:, n].norm(), q[:, n] / q[:, n].norm()
             kept = left[n] * kept
             kept = kept + rates[n] * key[:, None] * (v[:, n] - key @ kept)
-            columns[n] = normed(query @ kept, weights["scale"])
+            columns[n] = normed(query @ kept, weights["norm_weight"])
         found.append(in_order(columns))
-    return linear("out", torch.cat(found), weights)
+    return linear("out_proj", torch.cat(found), weights)
 
 
 def ssd(
@@ -88,80 +90,82 @@ def ssd(
 ) -> Tensor:
     """The recurrence of the paper, position by position."""
     channels = len(x)
-    maps = linear("maps", x, weights)
+    maps = linear("in_proj", x, weights)
     gate, inner, b, c, step = maps.split([channels, channels, state, state, heads])
     inner, b, c = silu(inner), silu(b), silu(c)
     found = []
     for head, (order, values) in enumerate(zip(orders(heads, size, scan), inner.chunk(heads), strict=True)):
         kept, columns = torch.zeros(state, len(values), dtype=x.dtype), {}
         for n in order:
-            size_of = torch.log(1 + torch.exp(step[head, n] + weights["steps"][head]))
-            fades = torch.exp(-torch.exp(weights["rates"][head]) * size_of)
+            size_of = torch.log(1 + torch.exp(step[head, n] + weights["dt_bias"][head]))
+            fades = torch.exp(-torch.exp(weights["A_log"][head]) * size_of)
             kept = fades * kept + size_of * b[:, n, None] * values[:, n]
-            columns[n] = c[:, n] @ kept + weights["skip"][head] * values[:, n]
+            columns[n] = c[:, n] @ kept + weights["D"][head] * values[:, n]
         found.append(in_order(columns))
     y = torch.cat(found) * silu(gate)
     return linear(
-        "out", torch.stack([normed(y[:, n], weights["scale"]) for n in range(x.shape[1])], 1), weights
+        "out_proj",
+        torch.stack([normed(y[:, n], weights["norm_weight"]) for n in range(x.shape[1])], 1),
+        weights,
     )
 
 
 def mamba(x: Tensor, weights: Weights, size: Size, state: int = 3, scan: str = "both") -> Tensor:
     """The recurrence of the paper, channel by channel and position by position."""
-    wide, gate = linear("maps", x, weights).chunk(2)
+    wide, gate = linear("in_proj", x, weights).chunk(2)
     inner = silu(wide)
-    narrow, b, c = linear("reads", inner, weights).split([max(1, len(x) // 16), state, state])
-    steps = torch.log(1 + torch.exp(linear("widen", narrow, weights) + weights["steps"][:, None]))
+    narrow, b, c = linear("x_proj", inner, weights).split([max(1, len(x) // 16), state, state])
+    steps = torch.log(1 + torch.exp(linear("dt_proj", narrow, weights) + weights["dt_bias"][:, None]))
     rows = []
     for channel, order in enumerate(orders(len(x), size, scan)):
         kept, row = torch.zeros(state, dtype=x.dtype), {}
         for n in order:
             step = steps[channel, n]
-            kept = torch.exp(-torch.exp(weights["rates"][channel]) * step) * kept
+            kept = torch.exp(-torch.exp(weights["A_log"][channel]) * step) * kept
             kept = kept + step * b[:, n] * inner[channel, n]
-            row[n] = c[:, n] @ kept + weights["skip"][channel] * inner[channel, n]
+            row[n] = c[:, n] @ kept + weights["D"][channel] * inner[channel, n]
         rows.append(torch.stack([row[n] for n in range(x.shape[1])]))
-    return linear("out", torch.stack(rows) * silu(gate), weights)
+    return linear("out_proj", torch.stack(rows) * silu(gate), weights)
 
 
 def s4d(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:
     """The recurrence of the discretised state space, position by position, never its kernel."""
     rows = []
     for channel, order in enumerate(orders(len(x), size, scan)):
-        poles = torch.complex(-torch.exp(weights["damping"][channel]), weights["turning"][channel])
-        step = torch.exp(weights["step"][channel])
-        read = torch.view_as_complex(weights["read"][channel].contiguous())
+        poles = torch.complex(-torch.exp(weights["log_A_real"][channel]), weights["A_imag"][channel])
+        step = torch.exp(weights["log_dt"][channel])
+        read = torch.view_as_complex(weights["C"][channel].contiguous())
         fades, takes = torch.exp(step * poles), (torch.exp(step * poles) - 1) / poles
         kept: Tensor = torch.zeros_like(poles)
         row: dict[int, Tensor] = {}
         for n in order:
             kept = fades * kept + takes * x[channel, n]
-            row[n] = 2 * (read * kept).sum().real + weights["skip"][channel] * x[channel, n]
+            row[n] = 2 * (read * kept).sum().real + weights["D"][channel] * x[channel, n]
         rows.append(torch.stack([row[n] for n in range(x.shape[1])]))
-    return linear("out", gelu(torch.stack(rows)), weights)
+    return linear("out_proj", gelu(torch.stack(rows)), weights)
 
 
 def hyena(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:
     """The long convolution in positions, its kernel worked out place by place."""
-    q, k, v = linear("maps", x, weights).chunk(3)
+    q, k, v = linear("in_proj", x, weights).chunk(3)
     count, kernel = x.shape[1], []
     for n in range(count):
         place = n / count
         turns = [2 * math.pi * band * place for band in range(1, 9)]
         features = [place, *map(math.cos, turns), *map(math.sin, turns)]
-        hidden = torch.sin(weights["first.weight"] @ torch.tensor(features) + weights["first.bias"])
-        hidden = torch.sin(weights["second.weight"] @ hidden + weights["second.bias"])
+        hidden = torch.sin(weights["filter_in.weight"] @ torch.tensor(features) + weights["filter_in.bias"])
+        hidden = torch.sin(weights["filter_hidden.weight"] @ hidden + weights["filter_hidden.bias"])
         ends = [0.3 + 1.2 * c / max(1, len(x) - 1) for c in range(len(x))]
         fades = torch.tensor([math.exp(math.log(1e-2) / end * place) for end in ends])
-        kernel.append(weights["last.weight"] @ hidden * fades / math.sqrt(count))
+        kernel.append(weights["filter_out.weight"] @ hidden * fades / math.sqrt(count))
     rows = []
     for channel, order in enumerate(orders(len(x), size, scan)):
         given, row = (k * v)[channel], {}
         for step, n in enumerate(order):
             row[n] = sum(kernel[step - at][channel] * given[m] for at, m in enumerate(order[: step + 1]))
-            row[n] = row[n] + weights["skip"][channel] * given[n]
+            row[n] = row[n] + weights["D"][channel] * given[n]
         rows.append(torch.stack([row[n] for n in range(count)]))
-    return linear("out", q * torch.stack(rows), weights)
+    return linear("out_proj", q * torch.stack(rows), weights)
 
 
 def gru(x: Tensor, weights: Weights, size: Size, scan: str = "both") -> Tensor:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("double")
 
 def parts(layer: Attention, x: Tensor) -> list[Tensor]:
     """Return a layer's queries, keys and values, (batch, heads, positions, channels of a head)."""
-    rows = layer.maps(x.flatten(2).transpose(1, 2))
+    rows = layer.in_proj(x.flatten(2).transpose(1, 2))
     cut = rows.view(*rows.shape[:2], -1, HEADS, CHANNELS // HEADS)
     return [cut[:, :, one].transpose(1, 2) for one in range(cut.shape[2])]
 
@@ -44,14 +44,14 @@ def exact(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | float = 0.0) -> Tensor
 def test_transformer_is_dense_attention_and_torchs_own(size: tuple[int, ...]) -> None:
     layer, x = Transformer(CHANNELS, size, heads=HEADS), torch.randn(2, CHANNELS, *size)
     rows = exact(*parts(layer, x)).transpose(1, 2)
-    expected = layer.out(rows).transpose(1, 2).view_as(x)
+    expected = layer.out_proj(rows).transpose(1, 2).view_as(x)
     torch.testing.assert_close(layer(x), expected)
     public = nn.MultiheadAttention(CHANNELS, HEADS, batch_first=True)
     with torch.no_grad():
-        public.in_proj_weight.copy_(layer.maps.weight)
-        public.in_proj_bias.copy_(layer.maps.bias)
-        public.out_proj.weight.copy_(layer.out.weight)
-        public.out_proj.bias.copy_(layer.out.bias)
+        public.in_proj_weight.copy_(layer.in_proj.weight)
+        public.in_proj_bias.copy_(layer.in_proj.bias)
+        public.out_proj.weight.copy_(layer.out_proj.weight)
+        public.out_proj.bias.copy_(layer.out_proj.bias)
     rows = x.flatten(2).transpose(1, 2)
     torch.testing.assert_close(layer(x), public(rows, rows, rows)[0].transpose(1, 2).view_as(x))
 
@@ -61,7 +61,7 @@ def test_nystrom_with_all_positions_as_landmarks_is_exact_once_its_inverse_conve
     size: tuple[int, ...],
 ) -> None:
     layer = Nystrom(CHANNELS, size, landmarks=24, heads=HEADS, iterations=40)
-    nn.init.normal_(layer.maps.weight)
+    nn.init.normal_(layer.in_proj.weight)
     x = torch.randn(2, CHANNELS, *size)
     expected = exact(*parts(layer, x)).view_as(x)
     torch.testing.assert_close(layer(x), expected, atol=1e-6, rtol=1e-6)
@@ -78,7 +78,7 @@ def test_pseudo_inverse_is_that_of_the_singular_values() -> None:
 @sizes
 def test_linformer_with_identity_projections_of_full_rank_is_exact(size: tuple[int, ...]) -> None:
     layer, x = Linformer(CHANNELS, size, rank=24, heads=HEADS), torch.randn(2, CHANNELS, *size)
-    nn.init.normal_(layer.maps.weight)
+    nn.init.normal_(layer.in_proj.weight)
     assert layer.projection.shape == (HEADS, 24, 24)
     with torch.no_grad():
         layer.projection.copy_(torch.eye(24))
@@ -93,11 +93,11 @@ def test_reformer_is_exact_where_each_position_sees_all(
 ) -> None:
     """One bucket, or two that look back at each other: shared query and normalised key, but not itself."""
     layer = Reformer(CHANNELS, size, bucket=bucket, heads=HEADS, rounds=rounds)
-    nn.init.normal_(layer.maps.weight)
+    nn.init.normal_(layer.in_proj.weight)
     x = torch.randn(2, CHANNELS, *size)
     q, v = parts(layer, x)
     itself = torch.zeros(24, 24).fill_diagonal_(-math.inf)
-    expected = layer.out(exact(q, q / q.norm(dim=-1, keepdim=True), v, itself).transpose(1, 2))
+    expected = layer.out_proj(exact(q, q / q.norm(dim=-1, keepdim=True), v, itself).transpose(1, 2))
     torch.testing.assert_close(layer(x), expected.transpose(1, 2).view_as(x))
 
 
@@ -107,7 +107,7 @@ def test_reformer_puts_near_vectors_in_the_same_chunk() -> None:
     cluster = torch.arange(64) * 7 % 2
     q = torch.where(cluster == 1, 1.0, -1.0)[:, None] * torch.randn(8) + 0.01 * torch.randn(64, 8)
     v = nn.functional.one_hot(cluster, 8).double()
-    y = layer.attend(q[None, None], v[None, None])[0, 0]
+    y = layer.attend_heads(q[None, None], v[None, None])[0, 0]
     dense = exact(q[None, None], functional.normalize(q, dim=-1)[None, None], v[None, None])[0].T
     own, blurred = (each.gather(1, cluster[:, None]) for each in (y, dense))
     assert own.median() > 0.999
@@ -123,15 +123,15 @@ def test_many_hashes_are_pairs_of_few() -> None:
 
 def test_a_position_that_sees_nothing_else_attends_to_itself() -> None:
     layer, x = Reformer(4, (1,), heads=2), torch.randn(2, 4, 1)
-    v = layer.maps(x[..., 0])[:, 4:]
-    torch.testing.assert_close(layer(x)[..., 0], layer.out(v))
+    v = layer.in_proj(x[..., 0])[:, 4:]
+    torch.testing.assert_close(layer(x)[..., 0], layer.out_proj(v))
 
 
 @pytest.mark.parametrize("size", [(7,), (3, 5)], ids=["1-D", "2-D"])
 def test_positions_that_fill_no_whole_chunk_see_no_padding(size: tuple[int, ...]) -> None:
     layer = Reformer(4, size, bucket=4, heads=2, rounds=2)
     q, v = torch.randn(2, 2, 2, math.prod(size), 2)
-    torch.testing.assert_close(layer.attend(q, torch.ones_like(v)), torch.ones_like(v))
+    torch.testing.assert_close(layer.attend_heads(q, torch.ones_like(v)), torch.ones_like(v))
 
 
 def test_reformers_rotations_are_stored_with_its_weights() -> None:
@@ -161,8 +161,8 @@ def test_nystrom_agrees_with_nystrom_attention() -> None:
     public = package.NystromAttention(8, dim_head=8, heads=1, num_landmarks=6, residual=False)
     layer = Nystrom(8, (24,), landmarks=6, heads=1)
     with torch.no_grad():
-        layer.maps.weight.copy_(public.to_qkv.weight)
-        layer.maps.bias.zero_()
+        layer.in_proj.weight.copy_(public.to_qkv.weight)
+        layer.in_proj.bias.zero_()
     x = torch.randn(1, 8, 24)
     rows = functional.linear(layer(x).transpose(1, 2), public.to_out[0].weight, public.to_out[0].bias)
     torch.testing.assert_close(rows, public(x.transpose(1, 2)))
@@ -176,8 +176,10 @@ def test_linformer_agrees_with_linformer() -> None:
     with torch.no_grad():
         public.proj_v.copy_(public.proj_k)
         layer.projection.copy_(public.proj_k.T)
-        layer.maps.weight.copy_(torch.cat([each.weight for each in (public.to_q, public.to_k, public.to_v)]))
-        layer.maps.bias.zero_()
+        layer.in_proj.weight.copy_(
+            torch.cat([each.weight for each in (public.to_q, public.to_k, public.to_v)])
+        )
+        layer.in_proj.bias.zero_()
     x = torch.randn(2, CHANNELS, 24)
     torch.testing.assert_close(public.to_out(layer(x).transpose(1, 2)), public(x.transpose(1, 2)))
 
@@ -188,9 +190,9 @@ def test_reformer_agrees_with_reformer_pytorch() -> None:
     public = package.LSHSelfAttention(CHANNELS, heads=HEADS, bucket_size=6, n_hashes=1)
     layer = Reformer(CHANNELS, (48,), bucket=6, heads=HEADS, rounds=1)
     with torch.no_grad():
-        layer.maps.weight.copy_(torch.cat([public.toqk.weight, public.tov.weight]))
-        layer.maps.bias.zero_()
-        layer.out.load_state_dict(public.to_out.state_dict())
+        layer.in_proj.weight.copy_(torch.cat([public.toqk.weight, public.tov.weight]))
+        layer.in_proj.bias.zero_()
+        layer.out_proj.load_state_dict(public.to_out.state_dict())
     x = torch.randn(2, CHANNELS, 48)
     torch.manual_seed(5)
     expected = public(x.transpose(1, 2)).transpose(1, 2)

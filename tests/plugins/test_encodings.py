@@ -46,7 +46,7 @@ def test_position_is_the_decor_product_with_one_band_for_each_group_of_channels(
     found = encoding.position(None, kbar, None).flatten(2)
     for o in range(channels):
         band = p[o * bands // channels * wide :][:wide]
-        mixed = torch.einsum("m,bmn->bn", encoding.project[0, o], kbar[:, 0].flatten(2)).double()
+        mixed = torch.einsum("m,bmn->bn", encoding.projection[0, o], kbar[:, 0].flatten(2)).double()
         torch.testing.assert_close(found[:, o].double(), mixed @ band.T @ band, atol=1e-4, rtol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_table_is_built_on_the_meta_device_and_not_stored() -> None:
     with torch.device("meta"):
         encoding = PE(40, (64, 64), keys=64, heads=1)
     assert all(buffer.is_meta for buffer in encoding.buffers())
-    assert list(PE(40, (64, 64), keys=64, heads=1).state_dict()) == ["project"]
+    assert list(PE(40, (64, 64), keys=64, heads=1).state_dict()) == ["projection"]
 
 
 @pytest.mark.parametrize(("frequencies", "bands"), [(32, 3), (4, 8)])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from probekit.errors import UsageError
 from probekit.runs.network import weights_hash
 from probekit_plugins.trainers import muon
-from probekit_plugins.trainers.optimisers import matrices
+from probekit_plugins.trainers.optimisers import list_hidden_matrices
 from probekit_plugins.trainers.supervised import Supervised
 
 
@@ -40,7 +40,7 @@ def test_weights_without_a_gradient_do_not_shift_the_moments_of_others() -> None
 
 def test_the_rate_warms_up_and_falls_to_nothing_along_a_cosine() -> None:
     trainer = Supervised(warmup=0.1)
-    rates = [trainer.rate(step, 100) for step in range(100)]
+    rates = [trainer.lr_scale(step, 100) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == 1.0
     assert rates[55] == pytest.approx(0.5)
@@ -55,7 +55,7 @@ def test_gradients_are_clipped_and_only_matrices_decay() -> None:
         norm = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
         assert norm <= 1.001e-3
     assert trainer.optimisers is not None
-    ((adamw, _),) = trainer.optimisers.own
+    ((adamw, _),) = trainer.optimisers.optimisers_and_lrs
     for group in adamw.param_groups:
         assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] == 0.5}
 
@@ -76,7 +76,7 @@ def test_muon_is_given_the_hidden_matrices_and_adamw_the_rest() -> None:
 
     torch.manual_seed(0)
     model = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    assert matrices(model, dict(model.named_parameters())) == ["linear.weight"]
+    assert list_hidden_matrices(model, dict(model.named_parameters())) == ["linear.weight"]
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     rows = fit(model, Supervised(batch=16, optimiser="muon", lr=1e-9, matrix_lr=1e-2, warmup=0.0))
     next(rows)
@@ -96,7 +96,7 @@ def test_matrices_of_one_shape_turned_at_once_take_the_step_that_torch_takes_one
     torch.manual_seed(0)
     shapes = [(5, 3), (3, 5), (5, 3), (4, 4)]
     one, other = ([torch.randn(shape, requires_grad=True) for shape in shapes] for _ in range(2))
-    theirs, ours = (muon.muon(list(some), lr=0.1, weight_decay=0.5) for some in (one, other))
+    theirs, ours = (muon.build_muon(list(some), lr=0.1, weight_decay=0.5) for some in (one, other))
     for matrix, same in zip(one, other, strict=True):
         same.data.copy_(matrix.data)
     for _ in range(3):
@@ -104,7 +104,7 @@ def test_matrices_of_one_shape_turned_at_once_take_the_step_that_torch_takes_one
             matrix.grad = torch.randn_like(matrix)
             same.grad = matrix.grad.clone()
         theirs.step()
-        muon.step(ours)
+        muon.take_step(ours)
     for matrix, same in zip(one, other, strict=True):
         torch.testing.assert_close(same, matrix, atol=0.01, rtol=0.0)  # theirs turns in bfloat16
         torch.testing.assert_close(

@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
 from probekit_plugins.layers.axial import Axial
-from probekit_plugins.layers.deltanet import corrected
+from probekit_plugins.layers.deltanet import chunked_delta_rule
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fnet import FNet
 from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.mamba import Mamba
-from probekit_plugins.layers.perceiver import Cross
+from probekit_plugins.layers.perceiver import CrossAttention
 from probekit_plugins.layers.ssd import SSD
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -35,7 +35,7 @@ def assert_alike(layer: Any, other: Any, x: Tensor, **within: float) -> None:
 def assert_attending(layer: Attention, other: Callable[..., Tensor], parts: Tensor) -> None:
     """Compare what a layer's heads read of three parts (batch, heads, positions, channels), and gradients."""
     one, two = parts.clone().requires_grad_(), parts.clone().requires_grad_()
-    assert_same(layer.attend(*one), other(*two), one, two)
+    assert_same(layer.attend_heads(*one), other(*two), one, two)
 
 
 def assert_same(y: Tensor, z: Tensor, one: Tensor, two: Tensor, **within: Any) -> None:
@@ -66,9 +66,9 @@ def test_mamba_is_that_of_transformers_but_for_its_short_convolution(length: int
     copied(mixer, conv1d__weight=torch.ones(32, 1, 1))
     copied(
         layer,
-        maps__weight=mixer.in_proj.weight, maps__bias=None, reads__weight=mixer.x_proj.weight,
-        widen__weight=mixer.dt_proj.weight, steps=mixer.dt_proj.bias, rates=mixer.A_log, skip=mixer.D,
-        out__weight=mixer.out_proj.weight, out__bias=None,
+        in_proj__weight=mixer.in_proj.weight, in_proj__bias=None, x_proj__weight=mixer.x_proj.weight,
+        dt_proj__weight=mixer.dt_proj.weight, dt_bias=mixer.dt_proj.bias, A_log=mixer.A_log, D=mixer.D,
+        out_proj__weight=mixer.out_proj.weight, out_proj__bias=None,
     )  # fmt: skip
     assert_alike(layer, mixer, torch.randn(2, 32, length))
 
@@ -87,8 +87,8 @@ def test_ssd_is_mamba_2_of_transformers_but_for_its_short_convolution(length: in
     copied(mixer, conv1d__weight=torch.ones(44, 1, 1), dt_bias=torch.randn(4))
     copied(
         layer,
-        maps__weight=mixer.in_proj.weight, maps__bias=None, steps=mixer.dt_bias, rates=mixer.A_log,
-        skip=mixer.D, scale=mixer.norm.weight, out__weight=mixer.out_proj.weight, out__bias=None,
+        in_proj__weight=mixer.in_proj.weight, in_proj__bias=None, dt_bias=mixer.dt_bias, A_log=mixer.A_log,
+        D=mixer.D, norm_weight=mixer.norm.weight, out_proj__weight=mixer.out_proj.weight, out_proj__bias=None,
     )  # fmt: skip
     # the package sums in float32
     assert_alike(layer, mixer, torch.randn(2, 32, length), atol=1e-5, rtol=1e-4)
@@ -103,7 +103,7 @@ def test_the_delta_rule_is_that_of_transformers(length: int, gated: bool) -> Non
     beta = torch.rand(2, 4, length)
     decay = functional.logsigmoid(torch.randn(2, 4, length)) if gated else torch.zeros(2, 4, length)
     one, two = (parts.clone().requires_grad_() for _ in range(2))
-    found = corrected(*one, beta, decay if gated else None)
+    found = chunked_delta_rule(*one, beta, decay if gated else None)
     turned = (part.transpose(1, 2) for part in (*two, decay, beta))
     expected, _ = torch_recurrent_gated_delta_rule(
         *turned, initial_state=None, output_final_state=False, use_qk_l2norm_in_kernel=True
@@ -132,11 +132,11 @@ def test_axial_attention_is_that_of_its_package() -> None:
 
     package = AxialAttention(16, num_dimensions=2, heads=4, dim_index=1, sum_axial_out=False)
     layer = Axial(16, (5, 7), heads=4)
-    for along, part in zip(layer.along, package.axial_attentions, strict=True):
+    for along, part in zip(layer.axes, package.axial_attentions, strict=True):
         copied(
             along,
-            maps__weight=torch.cat([part.fn.to_q.weight, part.fn.to_kv.weight]), maps__bias=None,
-            out__weight=part.fn.to_out.weight, out__bias=part.fn.to_out.bias,
+            in_proj__weight=torch.cat([part.fn.to_q.weight, part.fn.to_kv.weight]), in_proj__bias=None,
+            out_proj__weight=part.fn.to_out.weight, out_proj__bias=part.fn.to_out.bias,
         )  # fmt: skip
     # the package begins with the first axis, and is given maps with their sides exchanged
     assert_alike(layer, package, torch.randn(2, 16, 5, 7))
@@ -155,7 +155,7 @@ def test_linear_attention_is_that_of_performer_pytorch(
     def phi(x: Tensor, is_query: bool) -> Tensor:
         if features == "elu":
             return functional.elu(x) + 1
-        return softmax_kernel(x, projection_matrix=layer.directions, is_query=is_query, eps=0)
+        return softmax_kernel(x, projection_matrix=layer.projection_matrix, is_query=is_query, eps=0)
 
     def package(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return linear_attention(phi(q, True), phi(k, False), v)
@@ -181,9 +181,9 @@ def test_spatial_gating_is_that_of_g_mlp_pytorch(length: int) -> None:
     copied(unit, weight=torch.randn(1, length, length), bias=torch.randn(1, length))
     copied(
         layer,
-        maps__weight=package.proj_in[0].weight, maps__bias=package.proj_in[0].bias,
-        spatial__weight=unit.weight[0], spatial__bias=unit.bias[0],
-        out__weight=package.proj_out.weight, out__bias=package.proj_out.bias,
+        in_proj__weight=package.proj_in[0].weight, in_proj__bias=package.proj_in[0].bias,
+        spatial_proj__weight=unit.weight[0], spatial_proj__bias=unit.bias[0],
+        out_proj__weight=package.proj_out.weight, out_proj__bias=package.proj_out.bias,
     )  # fmt: skip
     assert_alike(layer, package, torch.randn(2, 12, length))
 
@@ -192,12 +192,12 @@ def test_spatial_gating_is_that_of_g_mlp_pytorch(length: int) -> None:
 def test_a_latent_of_perceiver_reads_as_that_of_perceiver_pytorch(length: int) -> None:
     from perceiver_pytorch import perceiver_io
 
-    package, layer = perceiver_io.Attention(12, 12, heads=3, dim_head=4), Cross(12, 3)
+    package, layer = perceiver_io.Attention(12, 12, heads=3, dim_head=4), CrossAttention(12, 3)
     copied(
         layer,
-        queries__weight=package.to_q.weight, queries__bias=None,
-        maps__weight=package.to_kv.weight, maps__bias=None,
-        out__weight=package.to_out.weight, out__bias=package.to_out.bias,
+        q_proj__weight=package.to_q.weight, q_proj__bias=None,
+        kv_proj__weight=package.to_kv.weight, kv_proj__bias=None,
+        out_proj__weight=package.to_out.weight, out_proj__bias=package.to_out.bias,
     )  # fmt: skip
     latents = torch.randn(2, 5, 12)
     assert_alike(

@@ -14,7 +14,7 @@ from probekit.interfaces import Shape
 from probekit_plugins.encodings.coordconv import CoordConv
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.lambda_ import Lambda
-from probekit_plugins.structures.blocks import Bottleneck, Nonlocal, append
+from probekit_plugins.structures.blocks import Bottleneck, Nonlocal, append_channels
 from probekit_plugins.structures.plain import Plain
 
 SHAPES = {"1-D": Shape(2, 3, (12,)), "2-D": Shape(2, 3, (4, 6))}
@@ -83,21 +83,21 @@ def test_channels_an_encoding_appends_reach_both_convolutions_of_the_bottleneck(
     place = Nonlocal(6, size, hosted(Lambda, keys=4, encoding=CoordConv), {}, norm=False)
     coordinates = CoordConv(6, size, keys=4, heads=1).extra()
     plain = Bottleneck(6)
-    norm, widen, gelu, narrow, scale = place.bottleneck.widening
+    norm, widen, gelu, narrow, scale = place.bottleneck.mlp
     assert widen.in_features == 6 + len(size)
     assert narrow.in_features == 24 + len(size)
     x = torch.randn(2, 6, *size)
     y = x + place.layer(x)
-    hidden = pointwise(widen, append(norm(y), coordinates))
-    expected = y + scale(pointwise(narrow, append(gelu(hidden), coordinates)))
+    hidden = pointwise(widen, append_channels(norm(y), coordinates))
+    expected = y + scale(pointwise(narrow, append_channels(gelu(hidden), coordinates)))
     torch.testing.assert_close(place(x), expected)
-    assert plain.widening[1].in_features == 6
+    assert plain.mlp[1].in_features == 6
 
 
 def test_extra_channels_are_appended_after_an_items_own() -> None:
     x, extra = torch.randn(2, 3, 4), torch.randn(1, 4)
-    assert torch.equal(append(x, extra), torch.cat([x, torch.stack([extra, extra])], 1))
-    assert append(x, None) is x
+    assert torch.equal(append_channels(x, extra), torch.cat([x, torch.stack([extra, extra])], 1))
+    assert append_channels(x, None) is x
 
 
 def test_same_seed_gives_the_same_network() -> None:

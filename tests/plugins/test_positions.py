@@ -37,7 +37,7 @@ def attention(layer: Transformer, q: Tensor, k: Tensor, v: Tensor, bias: Tensor,
             shares = softmax(scores)
             columns.append(sum(share * values[:, m] for share, m in zip(shares, some, strict=True)))
         found.append(torch.stack(columns, 1))
-    return per_position(layer.out.weight, torch.cat(found), layer.out.bias)
+    return per_position(layer.out_proj.weight, torch.cat(found), layer.out_proj.bias)
 
 
 def turned(x: Tensor, size: tuple[int, ...], heads: int) -> Tensor:
@@ -72,7 +72,7 @@ def test_attention_with_an_encoding_is_that_of_its_formula(
             bias[head, n, m] = -math.dist(a, b) * 2 ** (-4 * (head + 1))
     if isinstance(encoding, Relative):
         spans = [2 * side - 1 for side in size]
-        table = encoding.table.view(2, *spans)
+        table = encoding.relative_position_bias_table.view(2, *spans)
         for (n, a), (m, b) in itertools.product(enumerate(places), enumerate(places)):
             apart = [i - j + side - 1 for i, j, side in zip(a, b, size, strict=True)]
             bias[:, n, m] = table[(slice(None), *apart)]
@@ -91,13 +91,13 @@ def test_attention_with_an_encoding_is_that_of_its_formula(
         columns = []
         for n, place in enumerate(places):
             at = torch.tensor([a / max(1, side - 1) for a, side in zip(place, size, strict=True)])
-            phase = encoding.waves @ at
+            phase = encoding.frequencies @ at
             features = torch.cat([phase.cos(), phase.sin()]) / math.sqrt(6)
             hidden = encoding.map[0].weight @ features + encoding.map[0].bias
             hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
             columns.append(rows[:, n] + encoding.map[2].weight @ hidden + encoding.map[2].bias)
         rows = torch.stack(columns, 1)
-    q, k, v = per_position(layer.maps.weight, rows, layer.maps.bias).chunk(3)
+    q, k, v = per_position(layer.in_proj.weight, rows, layer.in_proj.bias).chunk(3)
     if isinstance(encoding, Rotary):
         q, k = turned(q, size, 2), turned(k, size, 2)
     expected = attention(layer, q, k, v, bias, causal)
@@ -119,9 +119,9 @@ def test_rotary_tells_differences_of_positions_and_nothing_else() -> None:
 def test_linear_attention_is_turned_before_its_features() -> None:
     layer = LinearAttention(8, (4,), heads=2, encoding=Rotary)
     x = torch.randn(1, 8, 4)
-    q, k, v = layer.maps(x.mT).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+    q, k, v = layer.in_proj(x.mT).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
     by_hand = layer.attend(*layer.encoding.turn(q, k), v)
-    torch.testing.assert_close(layer(x), layer.out(by_hand.transpose(1, 2).flatten(2)).mT)
+    torch.testing.assert_close(layer(x), layer.out_proj(by_hand.transpose(1, 2).flatten(2)).mT)
 
 
 def test_an_odd_channel_of_a_head_is_left_as_it_is() -> None:

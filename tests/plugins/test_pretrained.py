@@ -15,7 +15,7 @@ from torch.nn import functional
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit.storage.store import Store
-from probekit_plugins.structures.merging import SMOOTH, guided
+from probekit_plugins.structures.guided_filter import SMOOTH, guided_filter
 from probekit_plugins.structures.pretrained import Preparation, Pretrained
 
 SHAPE = Shape(3, 1, (24, 32))
@@ -63,7 +63,7 @@ def test_an_estimate_of_a_larger_picture_is_merged_into_the_model_s_own(folder: 
     with torch.no_grad():
         own, larger = model.estimate(x, (32, 32)), model.estimate(x, (64, 64))
         assert larger.shape[2:] == (128, 128) == tuple(2 * side for side in own.shape[2:])
-        merged = guided(functional.interpolate(own, (128, 128), mode="bilinear"), larger, 4)
+        merged = guided_filter(functional.interpolate(own, (128, 128), mode="bilinear"), larger, 4)
         torch.testing.assert_close(model(x), functional.interpolate(merged, (24, 32), mode="bilinear"))
 
 
@@ -85,22 +85,22 @@ def test_merging_fits_a_line_in_each_square_and_takes_their_mean() -> None:
                 near = [line for (r, c), line in lines.items() if abs(r - row) < 2 and abs(c - column) < 2]
                 here = detail[item, 0, row, column]
                 expected[item, 0, row, column] = sum(a * here + b for a, b in near) / len(near)
-    torch.testing.assert_close(guided(base, detail, 1), expected)
+    torch.testing.assert_close(guided_filter(base, detail, 1), expected)
 
 
 def test_merging_takes_edges_from_one_and_levels_from_the_other_at_any_scale_and_shift() -> None:
     truth = torch.zeros(1, 1, 64, 64)
     truth[..., 20:40, 20:40] = 1
     blurred = functional.avg_pool2d(truth, 9, stride=1, padding=4)
-    merged = guided(blurred, truth, 4)
+    merged = guided_filter(blurred, truth, 4)
     step = torch.tensor([19, 20])
     assert float(blurred[0, 0, 30, step].diff()) < 0.12 < 0.4 < float(merged[0, 0, 30, step].diff())
     assert float(merged[0, 0, 30, 30]) > 0.95
     for scale, shift in ((-3, 100), (1e-3, -7)):
-        again = guided(blurred, scale * truth + shift, 4)
+        again = guided_filter(blurred, scale * truth + shift, 4)
         torch.testing.assert_close(again, merged, atol=2e-3, rtol=0)
     flat = torch.full((1, 1, 8, 8), 0.3)
-    torch.testing.assert_close(guided(flat, flat, 2), flat)
+    torch.testing.assert_close(guided_filter(flat, flat, 2), flat)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_merging_takes_edges_from_one_and_levels_from_the_other_at_any_scale_and
 def test_what_a_model_asks_is_read_from_its_settings(
     settings: dict[str, object], side: int | None, size: tuple[int, int] | None, mean: float
 ) -> None:
-    found = Preparation.read(settings, side)
+    found = Preparation.from_settings(settings, side)
     assert (found.size, found.mean[0]) == (size, mean)
 
 
@@ -159,12 +159,12 @@ def test_a_folder_without_safetensors_is_refused_in_a_sentence_and_nothing_is_un
     for name in files:
         held = (folder / name).read_bytes() if name == "config.json" else b"cos\nsystem\n"
         (tmp_path / name).write_bytes(held)
-    with pytest.raises(UsageError, match="is no folder of a depth estimator"):
+    with pytest.raises(UsageError, match="is neither a folder with a depth estimator"):
         Pretrained(SHAPE, model=str(tmp_path))
 
 
 def test_what_is_no_picture_of_depth_is_refused() -> None:
-    with pytest.raises(UsageError, match="takes 3 channels and gives 1, and these are 2 and 2"):
+    with pytest.raises(UsageError, match="maps 3 channels to 1, and the probe has 2 and 2"):
         Pretrained(Shape(2, 2, (32, 32)), model="any")
 
 

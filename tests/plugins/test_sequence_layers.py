@@ -78,9 +78,9 @@ def test_deltanet_in_chunks_is_the_delta_rule_position_by_position(negative: boo
     layer = DeltaNet(8, (length,), heads=2, negative=negative, causal=True)
     x = torch.randn(2, 8, length)
     rows = x.mT
-    q, k, v = nn.functional.silu(layer.maps(rows)).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+    q, k, v = nn.functional.silu(layer.in_proj(rows)).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
     q, k = (part / part.norm(dim=-1, keepdim=True) for part in (q, k))
-    beta = layer.rate(rows).mT.sigmoid() * (2 if negative else 1)
+    beta = layer.beta_proj(rows).mT.sigmoid() * (2 if negative else 1)
     state, found = torch.zeros(2, 2, 4, 4), []
     for place in range(length):
         key, value = k[:, :, place, :, None], v[:, :, place, None, :]
@@ -88,7 +88,7 @@ def test_deltanet_in_chunks_is_the_delta_rule_position_by_position(negative: boo
         found.append((q[:, :, place, None] @ state).squeeze(2))
     read = torch.stack(found, 2)
     read = read / (read.square().mean(-1, keepdim=True) + torch.finfo(read.dtype).eps).sqrt()
-    y = layer.out(read.transpose(1, 2).flatten(2)).mT
+    y = layer.out_proj(read.transpose(1, 2).flatten(2)).mT
     torch.testing.assert_close(layer(x), y)
 
 

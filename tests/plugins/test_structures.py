@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
 from probekit_plugins.layers.average import Average
-from probekit_plugins.structures.hrnet import Arrival, HRNet
-from probekit_plugins.structures.lambda_unet import LambdaUNet, Twice
+from probekit_plugins.structures.hrnet import Fusion, HRNet
+from probekit_plugins.structures.lambda_unet import LambdaUNet, LayerPair
 from probekit_plugins.structures.nonlocal_unet import Aggregation, NonLocalUNet
 from probekit_plugins.structures.recurrent import Recurrent
-from probekit_plugins.structures.restormer import Gated, Restormer
-from probekit_plugins.structures.u2net import Nested, U2Net
+from probekit_plugins.structures.restormer import GatedFeedForward, Restormer
+from probekit_plugins.structures.u2net import ResidualUBlock, U2Net
 from probekit_plugins.structures.vit import ViT
 
 SIZES = pytest.mark.parametrize("size", [(16,), (8, 16)], ids=["1-D", "2-D"])
@@ -83,7 +83,7 @@ def test_patches_of_the_vision_transformer_come_back_where_they_were(size: tuple
     model = ViT(Shape(1, 1, size), width=2 ** len(size), depth=1, layer=lambda *_: nn.Identity())
     patch = torch.eye(2 ** len(size))
     with torch.no_grad():
-        model.places.zero_()
+        model.pos_embed.zero_()
         model.embed.weight.copy_(patch.view_as(model.embed.weight))
         model.embed.bias.zero_()  # type: ignore[union-attr]
         model.head.weight.copy_(patch)
@@ -102,9 +102,9 @@ def test_patches_that_do_not_fill_the_map_are_refused() -> None:
 def test_scales_of_hrnet_are_fused_each_with_all_others() -> None:
     torch.manual_seed(0)
     sizes: list[tuple[int, ...]] = [(8,), (4,), (2,)]
-    arrival = Arrival(3, 1, sizes)
+    arrival = Fusion(3, 1, sizes)
     several = [torch.randn(1, 3, *size) for size in sizes]
-    first, third = arrival.maps
+    first, third = arrival.convolutions
     down = torch.nn.functional.interpolate(first(several[0]), 4, mode="linear")
     up = torch.nn.functional.interpolate(third(several[2]), 4, mode="linear")
     torch.testing.assert_close(arrival(several), several[1] + down + up)
@@ -114,12 +114,13 @@ def test_scales_of_hrnet_are_fused_each_with_all_others() -> None:
 
 def test_a_gate_of_restormer_is_the_product_of_two_maps() -> None:
     torch.manual_seed(0)
-    gated, x = Gated(4, (5, 6)), torch.randn(2, 4, 5, 6)
-    wide = torch.einsum("oc,bchw->bohw", gated.maps.weight, x) + gated.maps.bias.view(-1, 1, 1)
+    gated, x = GatedFeedForward(4, (5, 6)), torch.randn(2, 4, 5, 6)
+    wide = torch.einsum("oc,bchw->bohw", gated.project_in.weight, x) + gated.project_in.bias.view(-1, 1, 1)
     maps = gated.depthwise(wide)
     a, b = maps[:, :11], maps[:, 11:]
     product = a * (1 + torch.erf(a / 2**0.5)) / 2 * b
-    expected = torch.einsum("oc,bchw->bohw", gated.out.weight, product) + gated.out.bias.view(-1, 1, 1)
+    expected = torch.einsum("oc,bchw->bohw", gated.project_out.weight, product)
+    expected = expected + gated.project_out.bias.view(-1, 1, 1)
     torch.testing.assert_close(gated(x), expected)
 
 
@@ -127,7 +128,7 @@ def test_a_gate_of_restormer_is_the_product_of_two_maps() -> None:
 def test_a_nested_block_sees_its_whole_map_and_adds_to_it(size: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     sizes = [size, tuple(side // 2 for side in size), tuple(side // 4 for side in size)]
-    block, x = Nested(4, sizes, None, {}), torch.randn(1, 4, *size)
+    block, x = ResidualUBlock(4, sizes, None, {}), torch.randn(1, 4, *size)
     with torch.no_grad():
         for parameter in block.ups[-1].parameters():
             parameter.zero_()
@@ -141,7 +142,7 @@ def test_a_step_up_of_the_nonlocal_unet_reads_all_of_a_smaller_map_at_each_posit
     torch.manual_seed(0)
     block, x = Aggregation(3, (4, 6)).double(), torch.randn(2, 3, 2, 3, dtype=torch.float64)
     asked = block.query(torch.nn.functional.interpolate(x, (4, 6), mode="bilinear"))
-    keys, values = block.maps(x).chunk(2, 1)
+    keys, values = block.kv_proj(x).chunk(2, 1)
     expected = torch.zeros(2, 3, 4, 6, dtype=torch.float64)
     for item in range(2):
         for row in range(4):
@@ -149,7 +150,7 @@ def test_a_step_up_of_the_nonlocal_unet_reads_all_of_a_smaller_map_at_each_posit
                 products = torch.einsum("c,chw->hw", asked[item, :, row, column], keys[item]) / 3**0.5
                 weights = products.exp() / products.exp().sum()
                 expected[item, :, row, column] = (weights * values[item]).sum((1, 2))
-    torch.testing.assert_close(block(x), block.out(expected))
+    torch.testing.assert_close(block(x), block.out_proj(expected))
 
 
 @SIZES
@@ -174,7 +175,7 @@ def test_the_lambda_unet_has_lambda_layers_and_no_convolution(size: tuple[int, .
 
 def test_a_stage_of_the_lambda_unet_is_a_layer_and_a_norm_twice() -> None:
     torch.manual_seed(0)
-    stage = Twice(3, 4, (5,), lambda channels, size, _: nn.Conv1d(channels, channels, 3, padding=1), {})
+    stage = LayerPair(3, 4, (5,), lambda channels, size, _: nn.Conv1d(channels, channels, 3, padding=1), {})
     x = torch.randn(2, 3, 5)
     expected = torch.einsum("oc,bcn->bon", stage.reduce.weight, x) + stage.reduce.bias[:, None]
     for layer in stage.layers:

@@ -21,7 +21,7 @@ from probekit.interfaces import Probe, Shape
 from probekit.items import batch, resident
 from probekit.runs.network import weights_hash
 from probekit.storage.state import pack, unpack
-from probekit_plugins.trainers.supervised import Supervised, regression
+from probekit_plugins.trainers.supervised import Supervised, regression_loss
 
 ALL: dict[str, Any] = {**RECIPE, "optimiser": "muon", "average": 0.9, "loss": "huber"}
 
@@ -74,8 +74,8 @@ def test_it_learns(optimiser: Literal["adamw", "muon"], lr: float) -> None:
 def test_losses_by_name_are_the_errors_they_say() -> None:
     probe, data = probe_and_data()
     output, truth = torch.tensor([[[[0.5, 0.05]]]]), torch.zeros(1, 1, 1, 2)
-    assert float(regression("squared", probe, data)(output, truth)) == pytest.approx((0.25 + 0.0025) / 2)
-    huber = float(regression("huber", probe, data)(output, truth))
+    assert float(regression_loss("squared", probe, data)(output, truth)) == pytest.approx((0.25 + 0.0025) / 2)
+    huber = float(regression_loss("huber", probe, data)(output, truth))
     assert huber == pytest.approx(((0.5 - 0.05) + 0.0025 / 0.2) / 2)
 
 
@@ -95,8 +95,8 @@ def test_logits_that_no_answer_gives_away_take_no_error_of_numbers_either() -> N
 
     unlike: Any = Logits()
     with pytest.raises(UsageError, match="asks for classes"):
-        regression("huber", unlike, data)
-    assert regression("squared", probe, data)
+        regression_loss("huber", unlike, data)
+    assert regression_loss("squared", probe, data)
 
 
 def test_bfloat16_trains_float32_weights() -> None:
@@ -113,7 +113,7 @@ def test_a_split_smaller_than_a_batch_is_one_batch_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert [row["steps"] for row in fit(network(), Supervised(epochs=2, batch=500))] == [2, 2]
-    assert caplog.messages == ["supervised(batch=500): the training split has 64 items, so a batch holds 64"]
+    assert caplog.messages == ["supervised(batch=500): the training split has 64 items, so a batch has 64"]
     caplog.clear()
     next(fit(network(), Supervised(epochs=2, batch=64)))
     assert caplog.messages == []

@@ -7,14 +7,14 @@ import torch
 
 from probekit.errors import UsageError
 from probekit.interfaces import Shape
-from probekit_plugins.structures.turned import TurnedUNet
+from probekit_plugins.structures.group_averaging import GroupAveragedUNet
 from probekit_plugins.structures.unet import UNet
 
 
 @pytest.mark.parametrize("size", [(16,), (16, 16)])
 def test_every_turn_and_mirror_of_the_input_is_one_of_the_answer(size: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    model = TurnedUNet(Shape(2, 3, size), width=8).double()
+    model = GroupAveragedUNet(Shape(2, 3, size), width=8).double()
     x = torch.randn(2, 2, *size, dtype=torch.float64)
     y = model(x)
     assert torch.allclose(model(x.flip(-1)), y.flip(-1))
@@ -26,7 +26,7 @@ def test_every_turn_and_mirror_of_the_input_is_one_of_the_answer(size: tuple[int
 
 def test_it_is_the_mean_of_one_network_over_the_group() -> None:
     torch.manual_seed(0)
-    model = TurnedUNet(Shape(1, 1, (8, 8)), width=8)
+    model = GroupAveragedUNet(Shape(1, 1, (8, 8)), width=8)
     plain = UNet(Shape(1, 1, (8, 8)), width=8)
     plain.load_state_dict(model.network.state_dict())
     x = torch.randn(1, 1, 8, 8)
@@ -38,4 +38,4 @@ def test_it_is_the_mean_of_one_network_over_the_group() -> None:
 
 def test_a_map_that_is_no_square_is_refused() -> None:
     with pytest.raises(UsageError, match="8 x 16: only square maps"):
-        TurnedUNet(Shape(1, 1, (8, 16)), width=8)
+        GroupAveragedUNet(Shape(1, 1, (8, 16)), width=8)

@@ -112,10 +112,10 @@ def test_without_a_layer_the_stages_input_stands_beside_its_local_output() -> No
 def test_nonlocal_module_scales_its_layer_by_a_tenth_and_skips_it() -> None:
     """The layer sees the normalised map; with the bottleneck silenced the module is x + 0.1 * LN x."""
     stage = UNet(Shape(3, 1, (8, 8)), width=5, layer=lambda *_: nn.Identity()).middle
-    nn.init.zeros_(stage.beside.bottleneck.widening[-1].factor)
+    nn.init.zeros_(stage.nonlocal_branch.bottleneck.mlp[-1].gamma)
     x = torch.randn(2, 5, 4, 4)
     normal = (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, unbiased=False) + 1e-5).sqrt()
-    torch.testing.assert_close(stage.beside(x), x + 0.1 * normal)
+    torch.testing.assert_close(stage.nonlocal_branch(x), x + 0.1 * normal)
 
 
 def test_skip_connections_carry_the_local_outputs_to_the_stage_of_their_size() -> None:

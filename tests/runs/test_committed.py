@@ -19,7 +19,12 @@ from probekit.storage.result import Result
 from probekit.storage.store import Store
 
 COMMITTED = ROOT / "examples" / "results" / "replay"
-LAYERS = {"gla": "kept", "deltanet": "corrected", "linear_attention": "orthogonal", "gru": "together"}
+LAYERS = {
+    "gla": "chunked_gla",
+    "deltanet": "chunked_delta_rule",
+    "linear_attention": "draw_orthogonal",
+    "gru": "run_units",
+}
 """Built-in layers, and a function of each that is moved to another file under another name."""
 
 

@@ -1,9 +1,9 @@
-"""Encodings: positional encodings handed to a layer."""
+"""The built-in positional encodings. A layer uses them."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
 
-HERE = "probekit_plugins.encodings"
+PACKAGE = "probekit_plugins.encodings"
 
 
 @hookimpl
@@ -13,49 +13,52 @@ def probekit_components() -> list[Component]:
         Component(
             "encoding",
             "alibi",
-            f"{HERE}.bias:ALiBi",
-            "attention falls off with distance, head by head (Press et al. 2022)",
+            f"{PACKAGE}.bias:ALiBi",
+            "attention decreases with distance, at another rate in each head (Press et al. 2022)",
         ),
         Component(
             "encoding",
             "conditional",
-            f"{HERE}.conditional:Conditional",
-            "a depthwise convolution of three positions a side, added (Chu et al. 2023)",
+            f"{PACKAGE}.conditional:Conditional",
+            "a depthwise convolution with a 3 x 3 kernel, added (Chu et al. 2023)",
         ),
         Component(
-            "encoding", "coordconv", f"{HERE}.coordconv:CoordConv", "coordinates as channels, one an axis"
+            "encoding", "coordconv", f"{PACKAGE}.coordconv:CoordConv", "coordinates as channels, one per axis"
         ),
         Component(
             "encoding",
             "cosine",
-            f"{HERE}.cosine:Cosine",
+            f"{PACKAGE}.cosine:Cosine",
             "cosines of Vaswani et al., added to q, k and v or under Decor.",
         ),
         Component(
             "encoding",
             "fourier",
-            f"{HERE}.fourier:Fourier",
-            "cosines and sines of learned waves, mapped and added (Li et al. 2021)",
+            f"{PACKAGE}.fourier:Fourier",
+            "cosines and sines of learned frequencies, mapped and added (Li et al. 2021)",
         ),
         Component(
-            "encoding", "local", f"{HERE}.local:Local", "a learned vector a displacement, within a window"
+            "encoding",
+            "local",
+            f"{PACKAGE}.local:Local",
+            "a learned vector per displacement, within a window",
         ),
         Component(
             "encoding",
             "pe",
-            f"{HERE}.pe:PE",
-            "Fourier + Decor.: depends on differences of positions only",
+            f"{PACKAGE}.pe:PE",
+            "Fourier + Decor.: depends only on differences of positions",
         ),
         Component(
             "encoding",
             "relative",
-            f"{HERE}.bias:Relative",
-            "a learned number a displacement, added to comparisons (Shaw et al. 2018, Liu et al. 2021)",
+            f"{PACKAGE}.bias:Relative",
+            "a learned number per displacement, added to the scores (Shaw et al. 2018, Liu et al. 2021)",
         ),
         Component(
             "encoding",
             "rotary",
-            f"{HERE}.rotary:Rotary",
-            "queries and keys are turned by where they are, axis by axis (Su et al. 2021)",
+            f"{PACKAGE}.rotary:Rotary",
+            "queries and keys are rotated by their position, axis by axis (Su et al. 2021)",
         ),
     ]

@@ -9,14 +9,16 @@ from probekit_plugins.structures.blocks import convolution
 
 
 class Conditional(nn.Module):
-    """x + depthwise(x), three positions a side, for what q, k and v read: a position is told by what lies
-    around it, and by the border, where zeros do."""
+    """x + depthwise(x), with a kernel of side 3, as the input of q, k and v.
+
+    A position shows in the content around it, and at the border in the zeros of the padding.
+    """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, keys: int, heads: int) -> None:
         super().__init__()
         self.depthwise = convolution(size, channels, channels, 3, groups=channels)
 
     def mix(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what q, k and v read, of the shape of x (batch, channels, *size)."""
-        placed = x + self.depthwise(x)
-        return placed, placed, placed
+        """Return the inputs of q, k and v, of the shape of x (batch, channels, *size)."""
+        encoded = x + self.depthwise(x)
+        return encoded, encoded, encoded

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class CoordConv(nn.Module):
-    """One more channel an axis, the coordinate from -1 to 1, for whatever the layer's convolutions read."""
+    """One more channel per axis, the coordinate from -1 to 1, in the input of the layer's convolutions."""
 
     def __init__(self, channels: int, size: tuple[int, ...], *, keys: int, heads: int) -> None:
         super().__init__()

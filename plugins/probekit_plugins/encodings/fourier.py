@@ -7,14 +7,22 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-WIDE = 32
+HIDDEN_WIDTH = 32
 
 
 class Fourier(nn.Module):
-    """P = W2 GELU(W1 [cos(W p), sin(W p)] / sqrt(features)), added to what q, k and v read.
+    """P = W2 GELU(W1 [cos(W p), sin(W p)] / sqrt(features)), added to the inputs of q, k and v.
 
-    p are the coordinates, 0 to 1 along each axis; W is drawn with deviation 1 / gamma, and learned as all the
-    rest. features: cosines and sines together, even.
+    p are the coordinates, 0 to 1 along each axis. W starts with deviation 1 / gamma, and is learned like all
+    other weights.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        keys: not used.
+        heads: not used.
+        features: cosines and sines together, even.
+        gamma: the larger, the smoother P is at first.
     """
 
     def __init__(
@@ -29,15 +37,17 @@ class Fourier(nn.Module):
     ) -> None:
         super().__init__()
         axes = [torch.linspace(0, 1, side) for side in size]
-        places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
-        self.register_buffer("places", places, persistent=False)
+        coordinates = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+        self.register_buffer("coordinates", coordinates, persistent=False)
         half = max(1, features // 2)
-        self.waves = nn.Parameter(torch.randn(half, len(size)) / gamma)
-        self.map = nn.Sequential(nn.Linear(2 * half, WIDE), nn.GELU(), nn.Linear(WIDE, channels))
+        self.frequencies = nn.Parameter(torch.randn(half, len(size)) / gamma)
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * half, HIDDEN_WIDTH), nn.GELU(), nn.Linear(HIDDEN_WIDTH, channels)
+        )
 
     def mix(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what q, k and v read, of the shape of x (batch, channels, *size)."""
-        phase = self.get_buffer("places") @ self.waves.mT
+        """Return the inputs of q, k and v, of the shape of x (batch, channels, *size)."""
+        phase = self.get_buffer("coordinates") @ self.frequencies.mT
         features = torch.cat([phase.cos(), phase.sin()], -1) / phase.shape[-1] ** 0.5 / 2**0.5
-        placed = x + self.map(features).movedim(-1, 0).to(x.dtype)
-        return placed, placed, placed
+        encoded = x + self.mlp(features).movedim(-1, 0).to(x.dtype)
+        return encoded, encoded, encoded

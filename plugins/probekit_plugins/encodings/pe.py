@@ -12,10 +12,18 @@ from probekit_plugins.encodings.decor import Decor
 
 
 class PE(Decor):
-    """Decor. with `frequencies` frequencies w_c = 2 pi c / (2 C), c = 1..C / 2.
+    """The Decor. rule with frequencies w_c = 2 pi c / (2 C), c = 1..C / 2; P has C channels per axis.
 
-    C = 2 * frequencies is the number of P's channels an axis; Decor says the rest. Raises UsageError where
-    the bands do not divide the frequencies.
+    Args:
+        channels: of the map.
+        size: of the map.
+        keys: of each head.
+        heads: of the layer.
+        frequencies: how many, C / 2.
+        bands: as in `Decor`.
+
+    Raises:
+        UsageError: the bands do not divide the frequencies.
     """
 
     def __init__(
@@ -34,5 +42,6 @@ class PE(Decor):
                 f"{frequencies} frequencies cannot be split in {bands} equal bands",
                 "Type frequencies that are a multiple of the bands, as in pe(frequencies=32, bands=8).",
             )
-        waves = torch.arange(1, frequencies + 1, dtype=torch.float64) * (math.pi / (2 * frequencies))
-        super().__init__(channels, size, waves, keys=keys, heads=heads, bands=bands)
+        steps = torch.arange(1, frequencies + 1, dtype=torch.float64)
+        angular_frequencies = steps * (math.pi / (2 * frequencies))
+        super().__init__(channels, size, angular_frequencies, keys=keys, heads=heads, bands=bands)

@@ -9,10 +9,17 @@ from torch import Tensor, nn
 
 
 class Rotary(nn.Module):
-    """q and k of position n are turned by n w, pair of channels by pair: what q k tells hangs on differences.
+    """Rotate each pair of channels of q and k at position n by n w, so that q k depends on differences.
 
-    w falls from 1 to 1 / base, radians a position, over the pairs of a head that an axis has; the pairs go to
-    the axes in turn, and an odd channel is left as it is.
+    w falls from 1 to 1 / base, radians per position, over the pairs of a head that belong to an axis. Pairs
+    belong to the axes in turn. An odd channel is not rotated.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        keys: channels of a head.
+        heads: of the layer.
+        base: the ratio of the fastest to the slowest frequency.
     """
 
     def __init__(
@@ -27,22 +34,22 @@ class Rotary(nn.Module):
         super().__init__()
         pairs = torch.arange(keys // 2)
         axes = len(size)
-        share = (pairs // axes) / max(1, -(-len(pairs) // axes))
-        waves = float(base) ** -share.double()
-        places = torch.meshgrid(*(torch.arange(side) for side in size), indexing="ij")
-        place = torch.stack(places[::-1]).flatten(1)[pairs % axes]  # x first, as in reading order
-        angle = (waves[:, None] * place).mT.to(torch.get_default_dtype())
-        self.register_buffer("cosines", angle.cos(), persistent=False)
-        self.register_buffer("sines", angle.sin(), persistent=False)
+        exponents = (pairs // axes) / max(1, -(-len(pairs) // axes))
+        frequencies = float(base) ** -exponents.double()
+        grid = torch.meshgrid(*(torch.arange(side) for side in size), indexing="ij")
+        coordinates = torch.stack(grid[::-1]).flatten(1)[pairs % axes]  # x first, as in reading order
+        angles = (frequencies[:, None] * coordinates).mT.to(torch.get_default_dtype())
+        self.register_buffer("cosines", angles.cos(), persistent=False)
+        self.register_buffer("sines", angles.sin(), persistent=False)
 
     def turn(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Return q and k (batch, heads, positions, keys), turned."""
-        return self.turned(q), self.turned(k)
+        """Return q and k (batch, heads, positions, keys), rotated."""
+        return self.rotate_pairs(q), self.rotate_pairs(k)
 
-    def turned(self, x: Tensor) -> Tensor:
-        """Return each pair of x (batch, heads, positions, keys), turned by its angle."""
+    def rotate_pairs(self, x: Tensor) -> Tensor:
+        """Return x (batch, heads, positions, keys) with each pair rotated by its angle."""
         cosines, sines = (self.get_buffer(name).to(x.dtype) for name in ("cosines", "sines"))
         even = 2 * cosines.shape[1]
         a, b = x[..., 0:even:2], x[..., 1:even:2]
-        turned = torch.stack([a * cosines - b * sines, a * sines + b * cosines], -1).flatten(3)
-        return torch.cat([turned, x[..., even:]], -1)
+        rotated = torch.stack([a * cosines - b * sines, a * sines + b * cosines], -1).flatten(3)
+        return torch.cat([rotated, x[..., even:]], -1)

@@ -1,4 +1,4 @@
-"""Executors: where runs are carried out."""
+"""The built-in executors: where runs are carried out."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,18 +12,18 @@ def probekit_components() -> list[Component]:
             "executor",
             "local",
             "probekit_plugins.executors.local:Local",
-            "a fresh process a run on this machine, several at a time, its threads divided among them",
+            "one process per run on this machine, some at a time, which share its threads",
         ),
         Component(
             "executor",
             "ray",
             "probekit_plugins.executors.ray:Ray",
-            "a task a run on a Ray cluster, on a shared disk or none; pip install 'probekit-nn[ray]'",
+            "one task per run on a Ray cluster, shared disk or not; pip install 'probekit-nn[ray]'",
         ),
         Component(
             "executor",
             "slurm",
             "probekit_plugins.executors.slurm:Slurm",
-            "an array of tasks in a Slurm queue, queued anew if preempted; pip install 'probekit-nn[slurm]'",
+            "an array of tasks in a Slurm queue, requeued if preempted; pip install 'probekit-nn[slurm]'",
         ),
     ]

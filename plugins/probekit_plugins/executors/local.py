@@ -1,4 +1,4 @@
-"""The local executor: a fresh process a run on this machine, several at a time."""
+"""The local executor: one process per run on this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 from pydantic import PositiveInt
 
 from probekit.executor import Ended
-from probekit_plugins.executors.process import PAUSE, closed, last_said, start
+from probekit_plugins.executors.process import PAUSE, read_last_line, start_worker, wait_for_worker
 
 
 class Local:
-    """Runs `jobs` workers at a time, each a process of its own, so that one that is killed stops nobody.
+    """Run `jobs` workers at a time, each in its own process, so that a killed one stops no other.
 
-    threads: of each worker; by default this machine's processors divided among them.
+    Args:
+        jobs: workers at a time.
+        threads: of each worker; by default this machine's processors divided among them.
     """
 
     def __init__(self, *, jobs: PositiveInt = 2, threads: PositiveInt | None = None) -> None:
@@ -25,20 +27,20 @@ class Local:
         self.threads = threads or max(1, len(os.sched_getaffinity(0)) // jobs)
 
     def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
-        """Start a worker a folder, `jobs` at a time; yield each as it ends."""
-        left, busy = list(folders), dict[Path, subprocess.Popen[bytes]]()
+        """Start one worker per folder, `jobs` at a time; yield each as it ends."""
+        waiting, running = list(folders), dict[Path, subprocess.Popen[bytes]]()
         try:
-            while left or busy:
-                while left and len(busy) < self.jobs:
-                    folder = left.pop(0)
-                    busy[folder] = start(command, folder, self.threads)
-                over = [folder for folder, worker in busy.items() if worker.poll() is not None]
-                for folder in over:
-                    yield Ended(folder, closed(busy.pop(folder)), last_said(folder))
-                if not over:
+            while waiting or running:
+                while waiting and len(running) < self.jobs:
+                    folder = waiting.pop(0)
+                    running[folder] = start_worker(command, folder, self.threads)
+                finished = [folder for folder, worker in running.items() if worker.poll() is not None]
+                for folder in finished:
+                    yield Ended(folder, wait_for_worker(running.pop(folder)), read_last_line(folder))
+                if not finished:
                     time.sleep(PAUSE)
         finally:
-            for worker in busy.values():
+            for worker in running.values():
                 worker.terminate()
-            for worker in busy.values():
-                closed(worker)
+            for worker in running.values():
+                wait_for_worker(worker)

@@ -1,4 +1,4 @@
-"""A process is the worker of one run, tied to who started it: it saves and ends when that is gone."""
+"""A worker process carries out one run, and saves and ends when the process that started it is gone."""
 
 from __future__ import annotations
 
@@ -13,41 +13,48 @@ from pathlib import Path
 from probekit.catalog.process import environment
 from probekit.storage import disk
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-SAID = "worker.txt"
-"""What a worker says lies in its run's folder, the last of it."""
-LAST = 16 << 10
-"""Bytes of its end that hold its last line."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+OUTPUT = "worker.txt"
+"""The file in a run's folder with the last worker's output."""
+TAIL_BYTES = 16 << 10
+"""Bytes at the end of the output that contain its last line."""
 PAUSE = 0.05
 
 
-def start(command: Sequence[str], folder: Path, threads: int) -> subprocess.Popen[bytes]:
-    """Start a worker in a session of its own, so that Ctrl-C reaches it as SIGTERM, once.
+def start_worker(command: Sequence[str], folder: Path, threads: int) -> subprocess.Popen[bytes]:
+    """Start a worker in its own session, so that Ctrl-C reaches it as SIGTERM, once.
 
-    threads: told to the libraries in its environment, as that must be done before they are loaded. Its
-    standard input is a pipe of this process, which closes when this process ends, in whatever way.
+    Its standard input is a pipe of this process, which closes when this process ends, in whatever way.
+
+    Args:
+        command: of the worker, to which the folder is added.
+        folder: of the run.
+        threads: for the libraries. They are set in the environment, as that must happen before the libraries
+            load.
     """
-    env = environment(**dict.fromkeys(THREADS, str(threads)))
-    with disk.fresh(folder / SAID) as said:
+    env = environment(**dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    with disk.fresh(folder / OUTPUT) as output:
         return subprocess.Popen(
             [*command, "--tied", str(folder)],
             env=env,
             stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
 
 
-def last_said(folder: Path) -> str:
-    """Return the last line that a folder's worker said."""
-    lines = disk.tail(folder / SAID, LAST).decode(errors="replace").strip().splitlines()
+def read_last_line(folder: Path) -> str:
+    """Return the last line of the output of a folder's worker."""
+    lines = disk.tail(folder / OUTPUT, TAIL_BYTES).decode(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("probekit.work: ") if lines else ""
 
 
-def ended(worker: subprocess.Popen[bytes]) -> None:
-    """Ask a worker to save and end, and wait for it: also within a signal's handler, that may have come while
-    `closed` waits for the same worker."""
+def stop_worker(worker: subprocess.Popen[bytes]) -> None:
+    """Ask a worker to save and end, and wait until it has.
+
+    It may run within a signal's handler while `wait_for_worker` waits for the same worker.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker.pid, signal.SIGTERM)
     with contextlib.suppress(ChildProcessError):
@@ -55,7 +62,7 @@ def ended(worker: subprocess.Popen[bytes]) -> None:
             time.sleep(PAUSE)
 
 
-def closed(worker: subprocess.Popen[bytes]) -> int:
+def wait_for_worker(worker: subprocess.Popen[bytes]) -> int:
     """Wait for a worker, close its pipe, and return its exit code."""
     while (code := worker.poll()) is None:
         time.sleep(PAUSE)

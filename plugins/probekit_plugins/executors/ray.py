@@ -1,4 +1,4 @@
-"""The ray executor: a task a run on a cluster that is there already."""
+"""The ray executor: one task per run on a running cluster."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ from probekit.stop import REQUEUE
 from probekit.storage import disk
 from probekit.storage.claim import LEASE, LOCK
 from probekit.storage.folder import MOST, RESULT, Folder
-from probekit_plugins.executors.process import closed, ended, last_said, start
+from probekit_plugins.executors.process import read_last_line, start_worker, stop_worker, wait_for_worker
 
 PAUSE = 1.0
-LONG = 10.0
-"""Seconds in which a cluster must answer."""
+CONNECT_SECONDS = 10.0
+"""How long a cluster may take to answer."""
 Files = dict[str, bytes]
 
 
 class Ray:
-    """Runs a worker in a task of each run (Moritz et al. 2018, "Ray"), with so many processors and GPUs.
+    """Run a worker in one task per run (Moritz et al. 2018, "Ray").
 
-    address: of the cluster, which is not started here; "auto" finds the one that this machine is part of.
-    cpus: also the threads of a worker. gpus: may be a fraction, which is bookkeeping and isolates nothing.
-    shared: whether the store's folder is the same on every node; else a run's files travel with its task and
-    come back with it. retries: how often a task is begun again whose node is lost; it goes on from the
-    checkpoint where the disk is shared, else from what was sent. Raises UsageError where ray is not
-    installed or there is no cluster.
+    Args:
+        address: of the cluster, which is not started here; "auto" finds the one that this machine belongs to.
+        cpus: of a task, and the threads of its worker.
+        gpus: of a task. A fraction is bookkeeping, and isolates nothing.
+        shared: whether the store's folder is the same on every node. If not, a run's files travel with its
+            task and come back with it.
+        retries: how often a task starts again after its node was lost. It goes on from the checkpoint where
+            the disk is shared, otherwise from the files that were sent.
+
+    Raises:
+        UsageError: ray is not installed, or there is no cluster.
     """
 
     def __init__(
@@ -55,89 +60,87 @@ class Ray:
         self.shared, self.retries = shared, retries
 
     def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
-        """Send a task a folder; yield each as it ends."""
+        """Send one task per folder; yield each as it ends."""
         ray = self.ray
-        began = not ray.is_initialized()
-        if began:
+        connects = not ray.is_initialized()
+        if connects:
             try:
-                reached(self.address)  # ray itself looks for two minutes
+                check_address(self.address)  # ray itself would try for two minutes
                 ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
             except OSError as error:
-                found = str(error).partition("\n")[0].rstrip(".")
+                reason = str(error).partition("\n")[0].rstrip(".")
                 hint = "Start one with `ray start --head`, or type its address."
-                raise UsageError(f"ray(address={self.address})", found, hint) from error
-        remote = ray.remote(max_retries=self.retries, num_cpus=self.cpus, num_gpus=self.gpus)(task)
-        left = {}
+                raise UsageError(f"ray(address={self.address})", reason, hint) from error
+        remote = ray.remote(max_retries=self.retries, num_cpus=self.cpus, num_gpus=self.gpus)(run_task)
+        pending = {}
         try:
             for folder in folders:
-                sent = None if self.shared else packed(folder)
-                left[remote.remote(list(command[1:]), str(folder), self.cpus, sent)] = folder
-            while left:
-                some, _ = ray.wait(list(left), num_returns=1, timeout=PAUSE)
-                for reference in some:
-                    yield self.event(left.pop(reference), reference)
+                files = None if self.shared else read_files(folder)
+                pending[remote.remote(list(command[1:]), str(folder), self.cpus, files)] = folder
+            while pending:
+                finished, _ = ray.wait(list(pending), num_returns=1, timeout=PAUSE)
+                for task in finished:
+                    yield self.collect_task(pending.pop(task), task)
         finally:
-            for reference in left:
-                ray.cancel(reference)
-            if left:
-                ray.wait(list(left), num_returns=len(left), timeout=60)
-            if began:
+            for task in pending:
+                ray.cancel(task)
+            if pending:
+                ray.wait(list(pending), num_returns=len(pending), timeout=60)
+            if connects:
                 ray.shutdown()
 
-    def event(self, folder: Path, reference: Any) -> Ended:
-        """Return how a task ended, its files being in place."""
+    def collect_task(self, folder: Path, task: Any) -> Ended:
+        """Write the files of a finished task, and return how it ended."""
         try:
-            code, said, files = self.ray.get(reference)
+            code, last_line, files = self.ray.get(task)
         except self.ray.exceptions.RayError as error:
-            lost = f"its task was lost ({str(error).strip().partition(chr(10))[0]})"
-            return Ended(folder, REQUEUE, lost)
+            message = f"its task was lost ({str(error).strip().partition(chr(10))[0]})"
+            return Ended(folder, REQUEUE, message)
         if files is not None:
-            unpack(files, folder)
-        return Ended(folder, code, said)
+            write_files(files, folder)
+        return Ended(folder, code, last_line)
 
 
-def reached(address: str) -> None:
-    """Raise OSError where nobody listens at a host and port; another way of naming a cluster is left to
-    ray."""
+def check_address(address: str) -> None:
+    """Raise OSError where nothing listens at a host and port; ray checks other forms of an address."""
     host, _, port = address.rpartition(":")
     if host and "/" not in address and port.isdecimal():
-        socket.create_connection((host, int(port)), LONG).close()
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
-def task(
-    words: Sequence[str], folder: str, threads: int, files: Files | None
+def run_task(
+    arguments: Sequence[str], folder: str, threads: int, files: Files | None
 ) -> tuple[int, str, Files | None]:
-    """Carry out one run where ray puts it; return exit code, last words, and files where they do not share a
-    disk."""
+    """Carry out one run on a node; return exit code, last line, and the files where no disk is shared."""
     if files is None:
-        return *process(words, Path(folder), threads), None
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, Path(folder).name)
+        return *run_worker(arguments, Path(folder), threads), None
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary, Path(folder).name)
         path.mkdir()
         for name, content in files.items():
             (path / name).write_bytes(content)
-        return *process(words, path, threads), packed(path)
+        return *run_worker(arguments, path, threads), read_files(path)
 
 
-def process(words: Sequence[str], folder: Path, threads: int) -> tuple[int, str]:
-    """Start a worker with this node's Python and wait for it; a task that is cancelled lets it save."""
-    worker = start([sys.executable, *words], folder, threads)
+def run_worker(arguments: Sequence[str], folder: Path, threads: int) -> tuple[int, str]:
+    """Start a worker with this node's Python and wait for it; a cancelled task lets it save."""
+    worker = start_worker([sys.executable, *arguments], folder, threads)
     try:
-        code = closed(worker)
+        code = wait_for_worker(worker)
     except BaseException:
-        ended(worker)
+        stop_worker(worker)
         raise
-    return code, last_said(folder)
+    return code, read_last_line(folder)
 
 
-def packed(folder: Path) -> Files:
+def read_files(folder: Path) -> Files:
     """Return the files of a run by name."""
-    some = (path for path in folder.iterdir() if path.is_file() and path.name not in (LOCK, LEASE))
-    return {path.name: disk.read(path, MOST) for path in some}
+    paths = (path for path in folder.iterdir() if path.is_file() and path.name not in (LOCK, LEASE))
+    return {path.name: disk.read(path, MOST) for path in paths}
 
 
-def unpack(files: Files, folder: Path) -> None:
-    """Write the files of a run whole, the result last: what is there then is complete."""
+def write_files(files: Files, folder: Path) -> None:
+    """Write the files of a run, the result last, so that a folder with a result is complete."""
     for name in sorted(files, key=lambda name: name == RESULT):
         if Path(name).name == name:
             Folder(folder).write(name, files[name])

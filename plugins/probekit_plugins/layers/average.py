@@ -7,9 +7,15 @@ from torch import Tensor, nn
 
 
 class Average(nn.Module):
-    """The mean over positions, broadcast: (batch, channels, *size) to the same shape; no parameters.
+    """The mean over positions, broadcast; no parameters.
 
-    causal: each position receives the mean of those up to it, in reading order.
+    Args:
+        channels: of the map.
+        size: of the map.
+        causal: each position receives the mean of the positions up to it, in reading order.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, causal: bool = False) -> None:

@@ -11,43 +11,51 @@ from probekit_plugins.structures.blocks import Pointwise
 
 
 class CrissCross(nn.Module):
-    """Each position attends to its own row and column, `times` times: (batch, channels, *size) to the same.
+    """Each position attends to its own row and column, `times` times.
 
-    y = sum softmax(q k) v over the positions that share all coordinates but one, its own counted once; q and
-    k have an eighth of the channels. Of height and width H and W it compares H W (H + W - 1) pairs; in 1-D it
-    is attention to all positions. times: with the same weights, the earlier ones with a skip, so that two
-    reach the whole map.
+    y = sum softmax(q k) v over the positions that share all coordinates but one; the position itself counts
+    once. q and k have an eighth of the channels. A map of height H and width W has H W (H + W - 1) pairs. In
+    1-D it is attention to all positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        times: how often, with the same weights. All but the last have a skip, so that two reach the whole
+            map.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, times: PositiveInt = 2) -> None:
         super().__init__()
-        self.times, self.inside = times, max(1, channels // 8)
-        self.maps = Pointwise(channels, 2 * self.inside + channels)
+        self.times, self.qk_channels = times, max(1, channels // 8)
+        self.in_proj = Pointwise(channels, 2 * self.qk_channels + channels)
 
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(self.times - 1):
-            x = x + self.cross(x)
-        return self.cross(x)
+            x = x + self.attend_cross(x)
+        return self.attend_cross(x)
 
-    def cross(self, x: Tensor) -> Tensor:
+    def attend_cross(self, x: Tensor) -> Tensor:
         """Attend once."""
-        made: Tensor = self.maps(x)
-        q, k, v = made.tensor_split([self.inside, 2 * self.inside], 1)
+        projections: Tensor = self.in_proj(x)
+        q, k, v = projections.tensor_split([self.qk_channels, 2 * self.qk_channels], 1)
         scores, values = [], []
         for axis in range(2, x.ndim):
-            # (batch, others, side, side): who asks, who answers
-            asks, answers, given = (part.movedim((1, axis), (-1, -2)) for part in (q, k, v))
-            score = asks @ answers.mT
-            if axis > 2:  # its own position was counted along the first axis
-                own = torch.eye(score.shape[-1], dtype=torch.bool, device=x.device)
-                score = score.masked_fill(own, float("-inf"))
+            # (batch, other sides, side, channels)
+            axis_q, axis_k, axis_v = (part.movedim((1, axis), (-1, -2)) for part in (q, k, v))
+            score = axis_q @ axis_k.mT
+            if axis > 2:  # the position itself was counted along the first axis
+                diagonal = torch.eye(score.shape[-1], dtype=torch.bool, device=x.device)
+                score = score.masked_fill(diagonal, float("-inf"))
             scores.append(score.movedim(-2, axis - 1))
-            values.append(given)
+            values.append(axis_v)
         sides = [score.shape[-1] for score in scores]
-        shares = torch.split(torch.cat(scores, -1).softmax(-1), sides, -1)
-        found = [
-            (share.movedim(axis - 1, -2) @ given).movedim((-1, -2), (1, axis))
-            for axis, (share, given) in enumerate(zip(shares, values, strict=True), 2)
+        weights = torch.split(torch.cat(scores, -1).softmax(-1), sides, -1)
+        outputs = [
+            (weight.movedim(axis - 1, -2) @ axis_v).movedim((-1, -2), (1, axis))
+            for axis, (weight, axis_v) in enumerate(zip(weights, values, strict=True), 2)
         ]
-        y: Tensor = sum(found[1:], found[0])
+        y: Tensor = sum(outputs[1:], outputs[0])
         return y

@@ -9,22 +9,32 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit_plugins.layers.decayed import Fading
-from probekit_plugins.layers.headed import Headed
-from probekit_plugins.layers.scan import Scan, scanned, ways
+from probekit_plugins.layers.gated_sum import DecayGate
+from probekit_plugins.layers.multi_head import MultiHead
+from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 CHUNK = 64
 
 
-class DeltaNet(Headed, nn.Module):
-    """S <- a S + beta k (v - a S^T k)^T, y = S^T q: (batch, channels, *size) to the same shape.
+class DeltaNet(MultiHead, nn.Module):
+    """S_t = a_t S_(t-1) + beta_t k_t (v_t - a_t S_(t-1)^T k_t)^T, y_t = S_t^T q_t, head by head.
 
-    q, k and v are SiLU of linear maps, q and k of length one, cut into heads; beta is a sigmoid of a linear
-    map. a is one, or `gated`: what is left of the state, as `Fading` has it. In chunks, so that time and
-    memory are linear in positions. heads: must divide channels. negative: beta up to 2, so that a state may
-    be turned over, which tracking states takes (Grazzi et al., "Unlocking State-Tracking in Linear RNNs
-    Through Negative Eigenvalues", 2025). scan: see `scan.ways`; each way has its share of the heads. causal:
-    in reading order alone.
+    q, k and v are SiLU of linear maps, q and k of length one; beta is a sigmoid of a linear map. y is
+    normalised in each head, then mapped. Computed in chunks, so that time and memory are linear in positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+        negative: beta goes up to 2, so that the state may have negative eigenvalues, which tracking states
+            needs (Grazzi et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues",
+            2025).
+        gated: a is a learned decay (see `DecayGate`) instead of one.
+        scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
+        causal: read in reading order only.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -39,53 +49,84 @@ class DeltaNet(Headed, nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.heads, self.most, self.ways = heads, 2.0 if negative else 1.0, ways(scan, size, causal)
-        self.maps = nn.Linear(channels, 3 * channels)
-        self.rate = nn.Linear(channels, heads)
-        self.fading = Fading(channels, heads) if gated else None
-        self.scale = nn.Parameter(torch.ones(channels // heads))
-        self.out = nn.Linear(channels, channels)
+        self.heads, self.max_beta = heads, 2.0 if negative else 1.0
+        self.directions = scan_directions(scan, size, causal)
+        self.in_proj = nn.Linear(channels, 3 * channels)
+        self.beta_proj = nn.Linear(channels, heads)
+        self.decay_gate = DecayGate(channels, heads) if gated else None
+        self.norm_weight = nn.Parameter(torch.ones(channels // heads))
+        self.out_proj = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT
-        made = functional.silu(self.maps(rows))
-        parts = made.view(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        beta = self.most * self.rate(rows).mT.sigmoid()  # (batch, heads, positions)
+        projections = functional.silu(self.in_proj(rows))
+        qkv = projections.view(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        beta = self.max_beta * self.beta_proj(rows).mT.sigmoid()  # (batch, heads, positions)
         with torch.autocast(x.device.type, enabled=False):
-            left = () if self.fading is None else (self.fading(rows.to(self.scale.dtype)),)
-            y = scanned(corrected, (*parts, beta, *left), self.ways, x.shape[2:])
-            y = functional.rms_norm(y, y.shape[-1:], self.scale.to(y.dtype))
-        z: Tensor = self.out(y.to(parts.dtype).transpose(1, 2).flatten(2))
+            gates = () if self.decay_gate is None else (self.decay_gate(rows.to(self.norm_weight.dtype)),)
+            y = apply_scan(chunked_delta_rule, (*qkv, beta, *gates), self.directions, x.shape[2:])
+            y = functional.rms_norm(y, y.shape[-1:], self.norm_weight.to(y.dtype))
+        z: Tensor = self.out_proj(y.to(qkv.dtype).transpose(1, 2).flatten(2))
         return z.mT.reshape_as(x)
 
 
-def corrected(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, decay: Tensor | None = None) -> Tensor:
-    """Return S^T q at each position, (batch, heads, positions, d); q, k, v: (batch, heads, positions, d).
-
-    beta: (batch, heads, positions). decay: the logarithm of what is left of the state, of the same shape.
-    """
-    exact = torch.promote_types(q.dtype, torch.float32)  # no triangular system is solved in less
-    q, k, v, beta = (part.to(exact) for part in (q, k, v, beta))
+def chunked_delta_rule(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, g: Tensor | None = None) -> Tensor:
+    """Return what `reference` returns, in chunks, in float32 at least."""
+    dtype = torch.promote_types(q.dtype, torch.float32)  # no triangular system is solved in less
+    q, k, v, beta = (part.to(dtype) for part in (q, k, v, beta))
     q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
-    parts = [q, k, v, beta[..., None]] if decay is None else [q, k, v, beta[..., None], decay[..., None]]
+    parts = [q, k, v, beta[..., None]] if g is None else [q, k, v, beta[..., None], g[..., None]]
     chunks = zip(*(torch.split(part, CHUNK, 2) for part in parts), strict=True)
-    found = []
-    for asks, keys, values, rates, *fading in chunks:
-        known = rates * keys
-        mixed, scores = known @ keys.mT, (asks @ keys.mT).tril()
-        if fading:
-            passed = fading[0].to(exact).cumsum(2)
-            left = (passed - passed.mT).tril().exp()  # masked first: beyond the diagonal it may be huge
-            mixed, scores = mixed * left, scores * left
-            known, asks = known * passed.exp(), asks * passed.exp()
+    outputs = []
+    for q_chunk, k_chunk, v_chunk, beta_chunk, *gates in chunks:
+        k_beta = beta_chunk * k_chunk
+        key_products, scores = k_beta @ k_chunk.mT, (q_chunk @ k_chunk.mT).tril()
+        if gates:
+            g_cum = gates[0].to(dtype).cumsum(2)
+            decay_mask = (g_cum - g_cum.mT).tril().exp()  # masked first: above the diagonal it may be huge
+            key_products, scores = key_products * decay_mask, scores * decay_mask
+            k_beta, q_chunk = k_beta * g_cum.exp(), q_chunk * g_cum.exp()
         # what a position writes depends on what those before it in the chunk wrote: one triangular solve
-        right = torch.cat([rates * values, known], -1)
-        solved = torch.linalg.solve_triangular(mixed, right, upper=False, unitriangular=True)
-        written = solved[..., : v.shape[-1]] - solved[..., v.shape[-1] :] @ state
-        found.append(asks @ state + scores @ written)
-        if fading:
-            after = passed[:, :, -1:]
-            state, keys = state * after.exp(), keys * (after - passed).exp()
-        state = state + keys.mT @ written
-    return torch.cat(found, 2)
+        targets = torch.cat([beta_chunk * v_chunk, k_beta], -1)
+        solution = torch.linalg.solve_triangular(key_products, targets, upper=False, unitriangular=True)
+        u = solution[..., : v.shape[-1]] - solution[..., v.shape[-1] :] @ state
+        outputs.append(q_chunk @ state + scores @ u)
+        if gates:
+            g_last = g_cum[:, :, -1:]
+            state, k_chunk = state * g_last.exp(), k_chunk * (g_last - g_cum).exp()
+        state = state + k_chunk.mT @ u
+    return torch.cat(outputs, 2)
+
+
+def reference(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, g: Tensor | None = None) -> Tensor:
+    """The gated delta rule, position by position (Yang et al. 2025, equation 10; without g, Schlag et al.).
+
+    S_t = exp(g_t) S_(t-1) + beta_t k_t (v_t - exp(g_t) S_(t-1)^T k_t)^T, y_t = S_t^T q_t, with q and k
+    divided by their lengths.
+
+    Args:
+        q: queries.
+        k: keys.
+        v: values.
+        beta: how much of a value is written, 0 to 2.
+        g: log decay, zero or less; None for no decay.
+
+    Returns:
+        y at each position.
+
+    Shape:
+        - q, k: (batch, heads, positions, keys)
+        - v, y: (batch, heads, positions, values)
+        - beta, g: (batch, heads, positions)
+    """
+    q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
+    state = q.new_zeros(*k.shape[:2], k.shape[-1], v.shape[-1])
+    outputs = []
+    for t in range(q.shape[2]):
+        if g is not None:
+            state = torch.einsum("bh,bhkv->bhkv", g[:, :, t].exp(), state)
+        error = v[:, :, t] - torch.einsum("bhk,bhkv->bhv", k[:, :, t], state)
+        state = state + torch.einsum("bh,bhk,bhv->bhkv", beta[:, :, t], k[:, :, t], error)
+        outputs.append(torch.einsum("bhk,bhkv->bhv", q[:, :, t], state))
+    return torch.stack(outputs, 2)

@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 
 class DoubleAttention(nn.Module):
-    """y = W (A softmax_n(B)^T) softmax_m(V): (batch, channels, *size) to the same, linear in positions.
+    """y = W (A softmax_n(B)^T) softmax_m(V), linear in positions.
 
     A, B and V are linear maps of x to a quarter of the channels. The softmax of B over positions gathers as
-    many descriptors of the map, that of V over the descriptors hands them out. The skip is the structure's.
+    many descriptors of the map; that of V over the descriptors distributes them. The skip belongs to the
+    structure.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     expected_failures: Mapping[str, str] = {
@@ -20,14 +24,14 @@ class DoubleAttention(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        self.inside = max(1, channels // 4)
-        self.maps = nn.Linear(channels, 2 * self.inside)
-        self.gather = nn.Linear(channels, self.inside)
-        self.out = nn.Linear(self.inside, channels)
+        hidden_channels = max(1, channels // 4)
+        self.av_proj = nn.Linear(channels, 2 * hidden_channels)
+        self.b_proj = nn.Linear(channels, hidden_channels)
+        self.out_proj = nn.Linear(hidden_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT
-        features, hands = self.maps(rows).chunk(2, 2)
-        gathered = self.gather(rows).softmax(1).mT @ features  # (batch, descriptors, inside)
-        y: Tensor = self.out(hands.softmax(2) @ gathered)
+        a, v = self.av_proj(rows).chunk(2, 2)
+        descriptors = self.b_proj(rows).softmax(1).mT @ a  # (batch, descriptors, hidden channels)
+        y: Tensor = self.out_proj(v.softmax(2) @ descriptors)
         return y.mT.reshape_as(x)

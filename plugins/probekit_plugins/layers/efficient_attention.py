@@ -9,15 +9,21 @@ from probekit_plugins.layers.attention import Attention
 
 
 class EfficientAttention(Attention):
-    """y = O softmax_d(q) (softmax_n(k)^T v), head by head: the keys' maps sum up all positions.
+    """y = O softmax_d(q) (softmax_n(k)^T v), head by head, linear in positions.
 
-    (batch, channels, *size) to the same shape, linear in positions. heads: must divide channels.
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8) -> None:
-        super().__init__(channels, heads=heads, out=True)
+        super().__init__(channels, heads=heads, project_out=True)
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return what the queries' softmax over channels reads of the sums."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the global context k^T v, read by the queries' softmax over channels."""
         q, k, v = parts
         return q.softmax(-1) @ (k.softmax(-2).mT @ v)

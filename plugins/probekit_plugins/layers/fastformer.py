@@ -12,28 +12,35 @@ from probekit_plugins.layers.attention import Attention
 class Fastformer(Attention):
     """q = sum softmax(w_q q_n) q_n; p_n = q k_n; k = sum softmax(w_k p_n) p_n; y_n = O W (k v_n) + q_n.
 
-    Head by head; (batch, channels, *size) to the same shape, linear in positions: one query and one key of
-    the whole map meet each value. heads: must divide channels.
+    Head by head, linear in positions: one global query and one global key meet each value.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8) -> None:
-        super().__init__(channels, heads=heads, out=True)
-        inside = channels // heads
-        self.queries = nn.Parameter(torch.randn(heads, inside) * inside**-0.5)
-        self.keys = nn.Parameter(torch.randn(heads, inside) * inside**-0.5)
-        self.transform = nn.Linear(inside, inside)
+        super().__init__(channels, heads=heads, project_out=True)
+        head_channels = channels // heads
+        self.w_q = nn.Parameter(torch.randn(heads, head_channels) * head_channels**-0.5)
+        self.w_k = nn.Parameter(torch.randn(heads, head_channels) * head_channels**-0.5)
+        self.transform = nn.Linear(head_channels, head_channels)
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return each value times the map's one key, and the position's own query."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return each value times the global key, plus the position's own query."""
         q, k, v = parts
-        query = pooled(q, self.queries)
-        key = pooled(query * k, self.keys)
-        y: Tensor = self.transform(key * v) + q
+        global_query = pool_positions(q, self.w_q)
+        global_key = pool_positions(global_query * k, self.w_k)
+        y: Tensor = self.transform(global_key * v) + q
         return y
 
 
-def pooled(x: Tensor, weights: Tensor) -> Tensor:
-    """Return the sum over positions of x (batch, heads, positions, d), by the softmax of w x / sqrt(d)."""
-    scores = (x @ weights[..., None]) * x.shape[-1] ** -0.5
+def pool_positions(x: Tensor, w: Tensor) -> Tensor:
+    """Return the sum over positions of x (batch, heads, positions, d), weighted by softmax(w x / sqrt(d))."""
+    scores = (x @ w[..., None]) * x.shape[-1] ** -0.5
     y: Tensor = (scores.softmax(2) * x).sum(2, keepdim=True)
     return y

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 class FNet(nn.Module):
     """y = the real part of the Fourier transform over channels and positions, divided by sqrt(channels N).
 
-    (batch, channels, *size) to the same shape; no parameters, N log N in positions. The paper leaves it
-    unscaled and normalises after it; here what comes out is as large as what went in. All axes are
-    transformed.
+    No parameters, N log N in positions. All axes are transformed. The paper does not scale the transform and
+    normalises after it; here the output is as large as the input.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:

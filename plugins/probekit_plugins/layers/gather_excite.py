@@ -10,10 +10,16 @@ POOLS = {1: functional.avg_pool1d, 2: functional.avg_pool2d}
 
 
 class GatherExcite(nn.Module):
-    """y = x * sigmoid(up(mean of x over blocks)): (batch, channels, *size) to the same shape, no parameters.
+    """y = x * sigmoid(up(mean of x over blocks)), the parameter-free form of the paper (its section 3).
 
-    The parameter-free form of the paper (its section 3). extent: positions a side of a block, those at the
-    border of a map smaller; 0: the whole map is one.
+    Args:
+        channels: of the map.
+        size: of the map.
+        extent: the side of a block in positions; blocks at the border may be smaller. 0: the whole map is
+            one block.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, extent: NonNegativeInt = 0) -> None:

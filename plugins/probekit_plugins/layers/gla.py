@@ -9,21 +9,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
-from probekit_plugins.layers.scan import Scan, scanned, ways
+from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 CHUNK = 16
-RANK = 16
-SLOW = 16
+GATE_RANK = 16
+GATE_NORMALIZER = 16
 """The gates are this root of a sigmoid, so that little is forgotten at first."""
 
 
 class GatedLinearAttention(Attention):
-    """S <- diag(a) S + k v^T, y = O norm(S^T q / sqrt(d)), head by head, linear in positions.
+    """S_t = diag(a_t) S_(t-1) + k_t v_t^T, y_t = O norm(S_t^T q_t / sqrt(d)), head by head.
 
-    (batch, channels, *size) to the same shape. a, a number a channel of k between 0 and 1, is a sigmoid of a
-    map of rank 16, to the power of 1/16. The paper's output gate is left out, as in `retention`. heads: must
-    divide channels. scan: see `scan.ways`; each way has its share of the heads. causal: in reading order
-    alone.
+    a, between 0 and 1 for each channel of k, is a sigmoid of a map of rank 16, to the power of 1/16. The
+    paper's output gate is left out, as in `retention`. Linear in positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+        scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
+        causal: read in reading order only.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -35,39 +43,67 @@ class GatedLinearAttention(Attention):
         scan: Scan = "both",
         causal: bool = False,
     ) -> None:
-        super().__init__(channels, heads=heads, out=True)
-        self.size, self.ways = size, ways(scan, size, causal)
-        self.gate = nn.Sequential(nn.Linear(channels, RANK, bias=False), nn.Linear(RANK, channels))
-        self.scale = nn.Parameter(torch.ones(channels // heads))
+        super().__init__(channels, heads=heads, project_out=True)
+        self.size, self.directions = size, scan_directions(scan, size, causal)
+        self.gk_proj = nn.Sequential(
+            nn.Linear(channels, GATE_RANK, bias=False), nn.Linear(GATE_RANK, channels)
+        )
+        self.norm_weight = nn.Parameter(torch.ones(channels // heads))
 
-    def mapped(self, x: Tensor) -> Tensor:
+    def project_inputs(self, x: Tensor) -> Tensor:
         """Return q, k, v and the gates' logits of each position, (batch, positions, 4 * channels)."""
-        return torch.cat([super().mapped(x), self.gate(x.flatten(2).mT)], 2)
+        return torch.cat([super().project_inputs(x), self.gk_proj(x.flatten(2).mT)], 2)
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return what is read, normalised in each head; parts: q, k, v and the gates' logits."""
-        exact = torch.promote_types(parts[0].dtype, torch.float32)
-        q, k, v, gates = (part.to(exact) for part in parts)
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return y, normalised in each head, from q, k, v and the gates' logits."""
+        dtype = torch.promote_types(parts[0].dtype, torch.float32)
+        q, k, v, logits = (part.to(dtype) for part in parts)
         with torch.autocast(q.device.type, enabled=False):
-            decay = functional.logsigmoid(gates) / SLOW
-            y = scanned(kept, (q * q.shape[-1] ** -0.5, k, v, decay), self.ways, self.size)
-            y = functional.rms_norm(y, y.shape[-1:], self.scale.to(exact))
+            g = functional.logsigmoid(logits) / GATE_NORMALIZER
+            y = apply_scan(chunked_gla, (q * q.shape[-1] ** -0.5, k, v, g), self.directions, self.size)
+            y = functional.rms_norm(y, y.shape[-1:], self.norm_weight.to(dtype))
         z: Tensor = y.to(parts[0].dtype)
         return z
 
 
-def kept(q: Tensor, k: Tensor, v: Tensor, decay: Tensor) -> Tensor:
-    """Return S^T q at each position, (batch, heads, positions, d), in chunks; decay: the logarithm of a, of
-    the shape of k."""
+def chunked_gla(q: Tensor, k: Tensor, v: Tensor, g: Tensor) -> Tensor:
+    """Return what `reference` returns, in chunks."""
     state = q.new_zeros(*q.shape[:2], k.shape[-1], v.shape[-1])
-    found = []
-    parts = (torch.split(part, CHUNK, 2) for part in (q, k, v, decay))
-    for asks, keys, values, fading in zip(*parts, strict=True):
-        passed = fading.cumsum(2)
+    outputs = []
+    chunks = (torch.split(part, CHUNK, 2) for part in (q, k, v, g))
+    for q_chunk, k_chunk, v_chunk, g_chunk in zip(*chunks, strict=True):
+        g_cum = g_chunk.cumsum(2)
         # of each pair and channel; no product of two of them is larger than one, as a quotient might be
-        left = (passed[:, :, :, None] - passed[:, :, None]).clamp_(max=0).exp_()
-        scores = torch.einsum("bhic,bhjc,bhijc->bhij", asks, keys, left).tril()
-        found.append(asks * passed.exp() @ state + scores @ values)
-        after = passed[:, :, -1:]
-        state = state * after.exp().mT + (keys * (after - passed).exp()).mT @ values
-    return torch.cat(found, 2)
+        decay_mask = (g_cum[:, :, :, None] - g_cum[:, :, None]).clamp_(max=0).exp_()
+        scores = torch.einsum("bhic,bhjc,bhijc->bhij", q_chunk, k_chunk, decay_mask).tril()
+        outputs.append(q_chunk * g_cum.exp() @ state + scores @ v_chunk)
+        g_last = g_cum[:, :, -1:]
+        state = state * g_last.exp().mT + (k_chunk * (g_last - g_cum).exp()).mT @ v_chunk
+    return torch.cat(outputs, 2)
+
+
+def reference(q: Tensor, k: Tensor, v: Tensor, g: Tensor) -> Tensor:
+    """Gated linear attention, position by position (Yang et al. 2024, equation 3).
+
+    S_t = diag(exp(g_t)) S_(t-1) + k_t v_t^T, y_t = S_t^T q_t.
+
+    Args:
+        q: queries, scaled.
+        k: keys.
+        v: values.
+        g: log decay of each channel of k, zero or less.
+
+    Returns:
+        y at each position.
+
+    Shape:
+        - q, k, g: (batch, heads, positions, keys)
+        - v, y: (batch, heads, positions, values)
+    """
+    state = q.new_zeros(*k.shape[:2], k.shape[-1], v.shape[-1])
+    outputs = []
+    for t in range(q.shape[2]):
+        state = torch.einsum("bhk,bhkv->bhkv", g[:, :, t].exp(), state)
+        state = state + torch.einsum("bhk,bhv->bhkv", k[:, :, t], v[:, :, t])
+        outputs.append(torch.einsum("bhk,bhkv->bhv", q[:, :, t], state))
+    return torch.stack(outputs, 2)

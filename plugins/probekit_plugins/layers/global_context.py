@@ -10,10 +10,13 @@ from probekit_plugins.structures.blocks import Pointwise
 
 
 class GlobalContext(nn.Module):
-    """One context for all positions; the block's skip belongs to the structure.
+    """One context for all positions.
 
-    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere, W1 halves the
-    channels. (batch, channels, *size) to the same shape.
+    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere. W1 halves the
+    channels. The block's skip belongs to the structure.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     expected_failures: Mapping[str, str] = {
@@ -22,10 +25,13 @@ class GlobalContext(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        inside = max(1, channels // 2)
+        hidden_channels = max(1, channels // 2)
         self.attention = Pointwise(channels, 1)
         self.transform = nn.Sequential(
-            nn.Linear(channels, inside), nn.LayerNorm(inside), nn.ReLU(), nn.Linear(inside, channels)
+            nn.Linear(channels, hidden_channels),
+            nn.LayerNorm(hidden_channels),
+            nn.ReLU(),
+            nn.Linear(hidden_channels, channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,24 +7,26 @@ from torch import Tensor, nn
 
 
 class GlobalFilter(nn.Module):
-    """y = IFFT(K . FFT x), a kernel of the map's size a channel: (batch, channels, *size) to the same shape.
+    """y = IFFT(K * FFT x), with one kernel of the map's size per channel; N log N in positions.
 
-    N log N in positions. A circular convolution: it reaches everywhere, is exactly covariant to circular
-    shifts, and weighs positions by where they are, never by what they hold. The transform is of the real,
-    orthonormal kind, over all axes.
+    A circular convolution: it reaches everywhere, is exactly covariant to circular shifts, and weights
+    positions by where they are, never by their content. The transform is real and orthonormal, over all axes.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.size = size
-        half = (*size[:-1], size[-1] // 2 + 1)
-        self.filter = nn.Parameter(torch.randn(channels, *half, 2) * 0.02)
+        half_size = (*size[:-1], size[-1] // 2 + 1)
+        self.complex_weight = nn.Parameter(torch.randn(channels, *half_size, 2) * 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         axes = tuple(range(2, x.ndim))
         with torch.autocast(x.device.type, enabled=False):
             exact = x.to(torch.promote_types(x.dtype, torch.float32))
-            kernel = torch.view_as_complex(self.filter.to(exact.dtype))
-            waves = torch.fft.rfftn(exact, dim=axes, norm="ortho") * kernel
-            y: Tensor = torch.fft.irfftn(waves, s=x.shape[2:], dim=axes, norm="ortho")
+            kernel = torch.view_as_complex(self.complex_weight.to(exact.dtype))
+            spectrum = torch.fft.rfftn(exact, dim=axes, norm="ortho") * kernel
+            y: Tensor = torch.fft.irfftn(spectrum, s=x.shape[2:], dim=axes, norm="ortho")
         return y.to(x.dtype)

@@ -6,28 +6,30 @@ from torch import Tensor, nn
 
 
 class GloRe(nn.Module):
-    """V = B theta(x), Z = (I - A) V W, y = W_o B^T Z: (batch, channels, *size) to the same, linear in
-    positions.
+    """V = B theta(x), Z = (I - A) V W, y = W_o B^T Z, linear in positions.
 
-    B, a linear map of x to an eighth of the channels (four at the least), projects positions to as many nodes
-    of features theta(x), a quarter of the channels; two linear maps over nodes and over features reason
-    there, as in the paper's equation 5 (the authors' code has a ReLU between). The skip, and the
-    normalisation that the authors put after W_o, are the structure's.
+    B, a linear map of x to an eighth of the channels (at least four), projects positions to as many nodes
+    with features theta(x), a quarter of the channels. Two linear maps, A over nodes and W over features,
+    reason there, as in the paper's equation 5 (the authors' code has a ReLU between). The skip, and the
+    normalisation that the authors put after W_o, belong to the structure.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         features, nodes = max(2, channels // 4), max(4, channels // 8)
-        self.reduce = nn.Linear(channels, features)
-        self.project = nn.Linear(channels, nodes)
-        self.nodes = nn.Linear(nodes, nodes)
-        self.features = nn.Linear(features, features, bias=False)
-        self.out = nn.Linear(features, channels)
+        self.theta = nn.Linear(channels, features)
+        self.b_proj = nn.Linear(channels, nodes)
+        self.adjacency = nn.Linear(nodes, nodes)
+        self.state_update = nn.Linear(features, features, bias=False)
+        self.out_proj = nn.Linear(features, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT
-        shares = self.project(rows)  # (batch, positions, nodes)
-        gathered = self.reduce(rows).mT @ shares / rows.shape[1]  # (batch, features, nodes)
-        reasoned = gathered - self.nodes(gathered)
-        y: Tensor = self.out(shares @ self.features(reasoned.mT))
+        b = self.b_proj(rows)  # (batch, positions, nodes)
+        v = self.theta(rows).mT @ b / rows.shape[1]  # (batch, features, nodes)
+        reasoned = v - self.adjacency(v)
+        y: Tensor = self.out_proj(b @ self.state_update(reasoned.mT))
         return y.mT.reshape_as(x)

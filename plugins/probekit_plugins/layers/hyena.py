@@ -8,60 +8,65 @@ from math import log, pi, prod
 import torch
 from torch import Tensor, nn
 
-from probekit_plugins.layers.long_convolution import convolved
-from probekit_plugins.layers.scan import Scan, scanned, ways
+from probekit_plugins.layers.long_convolution import fft_conv
+from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 BANDS = 8
-WIDE = 64
-FAST, SLOW = 0.3, 1.5
-"""Shares of the positions after which the kernels' windows have come down to a hundredth."""
+FILTER_WIDTH = 64
+FAST_DECAY, SLOW_DECAY = 0.3, 1.5
+"""Shares of the positions after which the filters' windows have come down to a hundredth."""
 
 
 class Hyena(nn.Module):
-    """y = O (q * (h . (k * v) + d k * v)), h . a convolution over all positions: order two.
+    """y = O (q * (h . (k * v) + D k * v)), h . a convolution over all positions: order two.
 
-    (batch, channels, *size) to the same shape, N log N in positions by the transform. q, k and v are linear
-    maps of what comes in; h, a kernel a channel, is made by a network of sines from where a position lies,
-    and falls off exponentially, in each channel at another rate. The paper's short convolution is the
-    structure's (`conv`). scan: see `scan.ways`; each way has its share of the channels. causal: in reading
-    order alone.
+    q, k and v are linear maps of x. A network of sines computes h, one filter per channel, from the position;
+    it decays exponentially, at another rate in each channel. The paper's short convolution belongs to the
+    structure (`conv`). N log N in positions by the transform.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
+        causal: read in reading order only.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
-    places: Tensor
-    rates: Tensor
+    pos_emb: Tensor
+    deltas: Tensor
 
     def __init__(
         self, channels: int, size: tuple[int, ...], *, scan: Scan = "both", causal: bool = False
     ) -> None:
         super().__init__()
-        self.length, self.ways = prod(size), ways(scan, size, causal)
-        place = torch.arange(self.length, dtype=torch.get_default_dtype())[:, None] / self.length
-        turns = 2 * pi * torch.arange(1, BANDS + 1) * place
-        features = torch.cat([place, turns.cos(), turns.sin()], 1)
-        rates = -log(1e-2) / torch.linspace(FAST, SLOW, channels, dtype=place.dtype)
-        self.register_buffer("places", features, persistent=False)
-        self.register_buffer("rates", rates, persistent=False)
-        self.maps = nn.Linear(channels, 3 * channels)
-        self.first = nn.Linear(features.shape[1], WIDE)
-        self.second = nn.Linear(WIDE, WIDE)
-        self.last = nn.Linear(WIDE, channels, bias=False)
-        self.skip = nn.Parameter(torch.randn(channels))
-        self.out = nn.Linear(channels, channels)
+        self.length, self.directions = prod(size), scan_directions(scan, size, causal)
+        t = torch.arange(self.length, dtype=torch.get_default_dtype())[:, None] / self.length
+        angles = 2 * pi * torch.arange(1, BANDS + 1) * t
+        features = torch.cat([t, angles.cos(), angles.sin()], 1)
+        deltas = -log(1e-2) / torch.linspace(FAST_DECAY, SLOW_DECAY, channels, dtype=t.dtype)
+        self.register_buffer("pos_emb", features, persistent=False)
+        self.register_buffer("deltas", deltas, persistent=False)
+        self.in_proj = nn.Linear(channels, 3 * channels)
+        self.filter_in = nn.Linear(features.shape[1], FILTER_WIDTH)
+        self.filter_hidden = nn.Linear(FILTER_WIDTH, FILTER_WIDTH)
+        self.filter_out = nn.Linear(FILTER_WIDTH, channels, bias=False)
+        self.D = nn.Parameter(torch.randn(channels))
+        self.out_proj = nn.Linear(channels, channels)
 
-    def kernel(self) -> Tensor:
-        """Return what a position gets of each one before it, (channels, positions)."""
-        hidden = torch.sin(self.second(torch.sin(self.first(self.places))))
-        fades = torch.exp(-self.rates[:, None] * self.places[:, 0])
-        made: Tensor = self.last(hidden).mT * fades / self.length**0.5
-        return made
+    def compute_filter(self) -> Tensor:
+        """Return h, by how far back a position lies, (channels, positions)."""
+        hidden = torch.sin(self.filter_hidden(torch.sin(self.filter_in(self.pos_emb))))
+        window = torch.exp(-self.deltas[:, None] * self.pos_emb[:, 0])
+        h: Tensor = self.filter_out(hidden).mT * window / self.length**0.5
+        return h
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.maps(x.flatten(2).mT).mT.chunk(3, 1)
+        q, k, v = self.in_proj(x.flatten(2).mT).mT.chunk(3, 1)
         with torch.autocast(x.device.type, enabled=False):
-            rows = (k * v).to(self.skip.dtype)
-            read = (
-                scanned(partial(convolved, kernel=self.kernel()), (rows,), self.ways, x.shape[2:])
-                + self.skip[:, None] * rows
-            )
-        y: Tensor = self.out((q * read.to(q.dtype)).mT)
-        return y.mT.reshape_as(x)
+            kv = (k * v).to(self.D.dtype)
+            convolve = partial(fft_conv, kernel=self.compute_filter())
+            y = apply_scan(convolve, (kv,), self.directions, x.shape[2:]) + self.D[:, None] * kv
+        z: Tensor = self.out_proj((q * y.to(q.dtype)).mT)
+        return z.mT.reshape_as(x)

@@ -1,4 +1,4 @@
-"""Lambda + TT of Courtois et al. 2022 (section 5.3): the keys' learned matrix gives way to one computed."""
+"""Lambda + TT of Courtois et al. 2022 (section 5.3): the keys' matrix is computed instead of learned."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from probekit_plugins.layers.lambda_ import Lambda
 
 
 class LambdaTT(Lambda):
-    """Iterates the Lambda layer: a first pass summarises the map, a second compares it to the summaries.
+    """Iterate the Lambda layer: a first pass summarises the map, a second compares it to the summaries.
 
     S = softmax(K x) (V' x)^T, (keys x keys), Kbar = softmax(S K' x), both over positions and head by head;
-    y as in Lambda, which see for the parameters. V' and K' read what K does.
-    bias: whether K' has one. It cancels in the softmax, but the count of Table 3 has it, and Table 1's not.
+    y as in `Lambda`. V' and K' read the same input as K.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+        keys: of each head.
+        bias: whether K' has one. It cancels in the softmax, but the count of Table 3 includes it, and that
+            of Table 1 does not.
+        options: the other parameters of `Lambda`.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -27,17 +38,17 @@ class LambdaTT(Lambda):
         heads: PositiveInt = 1,
         keys: PositiveInt = 64,
         bias: bool = False,
-        **given: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(channels, size, heads=heads, keys=keys, **given)
+        super().__init__(channels, size, heads=heads, keys=keys, **options)
         self.summary = nn.Linear(self.key.in_features, heads * keys)
         self.compare = nn.Linear(self.key.in_features, heads * keys, bias=bias)
 
-    def attend(self, rows: Tensor) -> Tensor:
-        """Return the second pass's Kbar, as Lambda.attend returns the first's."""
-        summaries = self.summarise(super().attend(rows), rows, self.summary)
-        matrix = summaries @ self.split(self.compare.weight)  # S K': (batch, heads, keys, channels)
+    def normalize_keys(self, rows: Tensor) -> Tensor:
+        """Return the second pass's Kbar, as `Lambda.normalize_keys` returns the first's."""
+        summaries = self.compute_lambdas(super().normalize_keys(rows), rows, self.summary)
+        matrix = summaries @ self.split_heads(self.compare.weight)  # S K': (batch, heads, keys, channels)
         scores = torch.bmm(matrix.flatten(1, 2), rows.mT)
         if self.compare.bias is not None:
-            scores = scores + (summaries @ self.split(self.compare.bias).unsqueeze(-1)).flatten(1, 2)
+            scores = scores + (summaries @ self.split_heads(self.compare.bias).unsqueeze(-1)).flatten(1, 2)
         return scores.softmax(-1)

@@ -11,18 +11,25 @@ from torch import Tensor, nn
 from probekit_plugins.structures.blocks import Pointwise, convolution
 
 
-def odd(value: int) -> int:
-    """Refuse a kernel that has no middle."""
-    if value % 2 == 0:
+def check_odd(kernel: int) -> int:
+    """Return the side of a kernel; raises ValueError where it is even."""
+    if kernel % 2 == 0:
         raise ValueError("a kernel with a position in its middle is odd")
-    return value
+    return kernel
 
 
 class LargeKernel(nn.Module):
-    """A kernel a channel, then a linear map of channels: (batch, channels, *size) to the same shape.
+    """One large kernel per channel, then a linear map of channels; linear in positions.
 
-    Linear in positions; it sees (kernel - 1) / 2 positions each way, and nothing of what they hold decides
-    how they are weighed. kernel: positions a side, odd.
+    A position sees (kernel - 1) / 2 positions in each direction. The weights do not depend on the content.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        kernel: its side in positions, odd.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -30,12 +37,12 @@ class LargeKernel(nn.Module):
         channels: int,
         size: tuple[int, ...],
         *,
-        kernel: Annotated[PositiveInt, AfterValidator(odd)] = 31,
+        kernel: Annotated[PositiveInt, AfterValidator(check_odd)] = 31,
     ) -> None:
         super().__init__()
         self.depthwise = convolution(size, channels, channels, kernel, groups=channels)
-        self.out = Pointwise(channels, channels)
+        self.out_proj = Pointwise(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.out(self.depthwise(x))
+        y: Tensor = self.out_proj(self.depthwise(x))
         return y

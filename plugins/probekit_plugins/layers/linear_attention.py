@@ -12,20 +12,28 @@ from torch import Tensor
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
-from probekit_plugins.layers.decayed import decayed
+from probekit_plugins.layers.gated_sum import chunked_gated_sum
 
 
 class LinearAttention(Attention):
-    """y_n = O phi(q_n) sum_m phi(k_m) v_m / phi(q_n) sum_m phi(k_m), head by head.
+    """y_n = O phi(q_n) sum_m phi(k_m) v_m / phi(q_n) sum_m phi(k_m), head by head, linear in positions.
 
-    (batch, channels, *size) to the same shape, linear in positions. features: "elu", phi = elu + 1; "favor",
-    exp(w x - |x|^2 / 2) of x / d^(1/4) for `random` vectors w, orthogonal in blocks and drawn once, which
-    approximates softmax attention. heads: must divide channels. causal: the sums go up to each position.
-    encoding: as `Attention` has it; one that turns q and k does so before phi.
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+        features: "elu", phi = elu + 1; "favor", exp(w x - |x|^2 / 2) of x / d^(1/4), which approximates
+            softmax attention.
+        random: how many vectors w "favor" has. They are orthogonal in blocks, and drawn once.
+        causal: the sums go up to each position.
+        encoding: as in `Attention`; one that turns q and k does so before phi.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     hooks: frozenset[str] = frozenset({"mix", "turn"})
-    directions: Tensor
+    projection_matrix: Tensor
 
     def __init__(
         self,
@@ -38,38 +46,38 @@ class LinearAttention(Attention):
         causal: bool = False,
         encoding: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(channels, heads=heads, out=True, size=size, encoding=encoding)
+        super().__init__(channels, heads=heads, project_out=True, size=size, encoding=encoding)
         self.features, self.causal = features, causal
         if features == "favor":
-            self.register_buffer("directions", orthogonal(random, channels // heads))
+            self.register_buffer("projection_matrix", draw_orthogonal(random, channels // heads))
 
-    def phi(self, x: Tensor, among: tuple[int, ...]) -> Tensor:
-        """Return the features of x, all positive; what is largest `among` these axes is one at the most."""
+    def phi(self, x: Tensor, max_axes: tuple[int, ...]) -> Tensor:
+        """Return the features of x, all positive; "favor" scales the largest over `max_axes` to one."""
         if self.features == "elu":
             return functional.elu(x) + 1
         x = x * x.shape[-1] ** -0.25
-        powers = x @ self.directions.to(x.dtype).mT - x.square().sum(-1, keepdim=True) / 2
+        powers = x @ self.projection_matrix.to(x.dtype).mT - x.square().sum(-1, keepdim=True) / 2
         # a factor that queries share cancels; one of each key would not
-        return (powers - powers.detach().amax(among, keepdim=True)).exp()
+        return (powers - powers.detach().amax(max_axes, keepdim=True)).exp()
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values, weighed by the products of features."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values, weighted by the products of features."""
         q, k, v = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in parts)
         q, k = self.phi(q, (-1,)), self.phi(k, (-2, -1))
-        counted = torch.cat([v, torch.ones_like(v[..., :1])], -1)
-        sums = decayed(q, k, counted) if self.causal else q @ (k.mT @ counted)
-        # of vectors so long that all products vanish nothing is left
+        v_and_one = torch.cat([v, torch.ones_like(v[..., :1])], -1)
+        sums = chunked_gated_sum(q, k, v_and_one) if self.causal else q @ (k.mT @ v_and_one)
+        # where vectors are so long that all products vanish, the answer is zero
         y: Tensor = sums[..., :-1] / sums[..., -1:].clamp(min=torch.finfo(sums.dtype).tiny)
         z: Tensor = y.to(parts[0].dtype)
         return z
 
 
-def orthogonal(count: int, size: int) -> Tensor:
+def draw_orthogonal(count: int, size: int) -> Tensor:
     """Return random vectors (count, size), orthogonal in blocks of `size`, of the lengths of normal ones."""
     blocks = []
     for start in range(0, count, size):
-        drawn = torch.randn(size, size)
-        rows = drawn if drawn.is_meta else torch.linalg.qr(drawn)[0]
+        normal = torch.randn(size, size)
+        rows = normal if normal.is_meta else torch.linalg.qr(normal)[0]
         blocks.append(rows[: min(size, count - start)])
     lengths: Tensor = torch.randn(count, size).norm(dim=1, keepdim=True)
     return torch.cat(blocks) * lengths

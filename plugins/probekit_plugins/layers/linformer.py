@@ -16,10 +16,18 @@ from probekit_plugins.layers.attention import Attention
 class Linformer(Attention):
     """y = softmax(q (E k)^T / sqrt(d)) E v, head by head: E projects the positions to `rank` of them.
 
-    (batch, channels, *size) to the same shape. Time and memory are linear in positions. E, one matrix
-    (rank x positions) a head, is learned, and shared by keys, values and all the layers of a network that
-    have as many positions (the paper's layerwise sharing): it is found in `shared`, or put there.
-    rank: no more than the positions. heads: must divide channels.
+    Time and memory are linear in positions. E, one matrix (rank x positions) per head, is learned. Keys,
+    values and all layers of a network that have as many positions share it (the paper's layerwise sharing).
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        shared: what the layers of a network share; E is taken from here, or stored here.
+        rank: at most the number of positions.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -40,7 +48,7 @@ class Linformer(Attention):
             shared[key] = nn.Parameter(nn.init.uniform_(projection, -(positions**-0.5), positions**-0.5))
         self.projection: nn.Parameter = shared[key]
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the projected values, weighed by the softmax of the comparisons with the projected keys."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the projected values, weighted by the softmax of the scores with the projected keys."""
         q, k, v = parts
         return functional.scaled_dot_product_attention(q, self.projection @ k, self.projection @ v)

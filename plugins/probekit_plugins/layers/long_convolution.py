@@ -1,4 +1,4 @@
-"""A long convolution gives each position a share of every one up to it, by the Fourier transform."""
+"""Long convolutions, over all positions up to each, by the Fourier transform."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 
-def convolved(rows: Tensor, kernel: Tensor) -> Tensor:
-    """Return sums over l of kernel_l row_(n - l), (batch, channels, positions), N log N in positions.
+def fft_conv(rows: Tensor, kernel: Tensor) -> Tensor:
+    """Return sum over l of kernel_l row_(n - l), N log N in positions.
 
-    rows: (batch, channels, positions); kernel: (channels, positions), what a position gets of each before it.
+    Args:
+        rows: (batch, channels, positions).
+        kernel: by how far back a position lies, (channels, positions).
+
+    Returns:
+        The shape of rows.
     """
-    length = rows.shape[-1]  # twice as long a transform, so that the end does not come round to the start
-    waves = torch.fft.rfft(rows, 2 * length) * torch.fft.rfft(kernel, 2 * length)
-    y: Tensor = torch.fft.irfft(waves, 2 * length)[..., :length]
+    length = rows.shape[-1]  # the transform is twice as long, so that the end does not wrap to the start
+    spectrum = torch.fft.rfft(rows, 2 * length) * torch.fft.rfft(kernel, 2 * length)
+    y: Tensor = torch.fft.irfft(spectrum, 2 * length)[..., :length]
     return y

@@ -14,12 +14,21 @@ from probekit_plugins.layers.window import Window
 
 
 class LongShort(Window):
-    """Attention to the own window and to a few summaries of the whole map, under one softmax.
+    """Attention to the position's window and to a few summaries of the whole map, under one softmax.
 
-    (batch, channels, *size) to the same shape, linear in positions. A summary weighs all keys, and all
-    values, by a softmax over positions of a linear map of them; keys and values of either kind are normalised
-    apart, as their lengths differ. window: positions a side; the paper's windows overlap, these do not.
-    rank: summaries of a head. heads: four channels each at the least, as a norm leaves nothing of one.
+    A summary weights all keys, and all values, by a softmax over positions of a linear map of x. Keys and
+    values of the window and of the summaries have separate norms, as their lengths differ. The paper's
+    windows overlap, these do not. Linear in positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        window: its side in positions.
+        rank: summaries per head.
+        heads: of at least four channels each, as a norm leaves nothing of one.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -32,27 +41,29 @@ class LongShort(Window):
         heads: PositiveInt = 4,
     ) -> None:
         super().__init__(channels, size, window=window, heads=heads)
-        self.weigh = nn.Linear(channels, heads * rank, bias=False)
-        self.near = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
-        self.far = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
+        self.dynamic_proj = nn.Linear(channels, heads * rank, bias=False)
+        self.window_norms = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
+        self.summary_norms = nn.ModuleList(nn.LayerNorm(channels // heads) for _ in range(2))
 
     @classmethod
     def width_step(cls, *, heads: int | None = None, **_: Any) -> int:
-        """Return what the width must be a multiple of: four channels a head."""
+        """Return the number that the width must be a multiple of: four channels per head."""
         return 4 * super().width_step(heads=heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.laid(x)
-        _, k, v = made.reshape(len(x), 3, self.heads, -1, made[0, 0].numel()).mT.unbind(1)
-        logits: Tensor = self.weigh(x.flatten(2).mT)
+        projections = self.project_map(x)
+        _, k, v = projections.reshape(len(x), 3, self.heads, -1, projections[0, 0].numel()).mT.unbind(1)
+        logits: Tensor = self.dynamic_proj(x.flatten(2).mT)
         # (batch, heads, summaries, positions)
         weights = logits.mT.reshape(len(x), self.heads, -1, logits.shape[1]).softmax(3)
-        return self.windowed(made, self.far[0](weights @ k), self.far[1](weights @ v))
+        return self.attend_windows(
+            projections, self.summary_norms[0](weights @ k), self.summary_norms[1](weights @ v)
+        )
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values of a window and of the summaries, weighed by one softmax."""
-        q, k, v, mask, keys, values = parts
-        k = torch.cat([self.near[0](k), keys], 2)
-        v = torch.cat([self.near[1](v), values], 2)
-        mask = functional.pad(mask, (0, keys.shape[2]), value=True)
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values of a window and of the summaries, weighted by one softmax."""
+        q, k, v, mask, summary_keys, summary_values = parts
+        k = torch.cat([self.window_norms[0](k), summary_keys], 2)
+        v = torch.cat([self.window_norms[1](v), summary_values], 2)
+        mask = functional.pad(mask, (0, summary_keys.shape[2]), value=True)
         return functional.scaled_dot_product_attention(q, k, v, mask)

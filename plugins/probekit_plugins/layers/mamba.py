@@ -11,20 +11,29 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from probekit_plugins.layers.decayed import softplus_inverse
-from probekit_plugins.layers.scan import Scan, shares, ways
+from probekit_plugins.layers.gated_sum import softplus_inverse
+from probekit_plugins.layers.scan import Scan, scan_directions, split_evenly
 
 CHUNK = 32
 
 
 class Mamba(nn.Module):
-    """h <- exp(d A) h + d B x, y = C h + D x, channel by channel, each with its own A, linear in positions.
+    """h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, y_t = C_t h_t + D x_t, with an A for each channel.
 
-    (batch, channels, *size) to the same shape. x is SiLU of a linear map of what comes in; B and C, shared by
-    all channels, are linear maps of x, and the step d is softplus of one of rank channels / 16. y is gated by
-    SiLU of another map, and mapped. The paper's short convolution is the structure's (`conv`), and it is no
-    wider inside. A starts as -1 to -state, steps as 0.001 to 0.1. state: numbers of a channel's state. scan:
-    see `scan.ways`; each way has its share of the channels. causal: in reading order alone.
+    x is SiLU of a linear map of the input. B and C, shared by all channels, are linear maps of x, and dt is
+    softplus of one of rank channels / 16. y is gated by SiLU of another map of the input, then mapped. The
+    paper's short convolution belongs to the structure (`conv`), and the layer is no wider inside. A starts as
+    -1 to -state, dt as 0.001 to 0.1. Linear in positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        state: numbers in the state of a channel.
+        scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
+        causal: read in reading order only.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -37,77 +46,103 @@ class Mamba(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.state, self.ways = state, ways(scan, size, causal)
-        rank = max(1, channels // 16)
-        self.maps = nn.Linear(channels, 2 * channels)
-        self.reads = nn.Linear(channels, rank + 2 * state, bias=False)
-        self.widen = nn.Linear(rank, channels, bias=False)
-        self.steps = nn.Parameter(softplus_inverse(torch.empty(channels).uniform_(-6.9, -2.3).exp()))
-        self.rates = nn.Parameter(torch.arange(1.0, state + 1).log().repeat(channels, 1))
-        self.skip = nn.Parameter(torch.ones(channels))
-        self.out = nn.Linear(channels, channels)
+        self.state, self.directions = state, scan_directions(scan, size, causal)
+        dt_rank = max(1, channels // 16)
+        self.in_proj = nn.Linear(channels, 2 * channels)
+        self.x_proj = nn.Linear(channels, dt_rank + 2 * state, bias=False)
+        self.dt_proj = nn.Linear(dt_rank, channels, bias=False)
+        self.dt_bias = nn.Parameter(softplus_inverse(torch.empty(channels).uniform_(-6.9, -2.3).exp()))
+        self.A_log = nn.Parameter(torch.arange(1.0, state + 1).log().repeat(channels, 1))
+        self.D = nn.Parameter(torch.ones(channels))
+        self.out_proj = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        wide, gate = self.maps(x.flatten(2).mT).chunk(2, 2)
-        inner = functional.silu(wide)
-        narrow, *shared = self.reads(inner).split([self.widen.in_features, self.state, self.state], 2)
-        step = self.widen(narrow)
+        projected, gate = self.in_proj(x.flatten(2).mT).chunk(2, 2)
+        inner = functional.silu(projected)
+        low_rank, *bc = self.x_proj(inner).split([self.dt_proj.in_features, self.state, self.state], 2)
+        dt_logits = self.dt_proj(low_rank)
         with torch.autocast(x.device.type, enabled=False):
-            exact, size = self.rates.dtype, x.shape[2:]
-            values = inner.to(exact).mT  # (batch, channels, positions)
-            steps = -functional.logsigmoid(-(step.to(exact) + self.steps)).mT  # a softplus
-            b, c = (part.to(exact)[:, None] for part in shared)
-            found, heads = [], shares(len(self.rates), self.ways)
-            own = (steps, 1), (values, 1), (self.rates.exp(), 0)
-            split = (torch.split(part, heads, dim) for part, dim in own)
-            for way, some, given, rates in zip(self.ways, *split, strict=True):
-                read = (way.read(part, size) for part in (some, given, b, c))
-                found.append(way.restore(selected(rates, *read), size))
-            y = torch.cat(found, 1) + self.skip[:, None] * values
-        z: Tensor = self.out(y.mT.to(gate.dtype) * functional.silu(gate))
+            dtype, size = self.A_log.dtype, x.shape[2:]
+            u = inner.to(dtype).mT  # (batch, channels, positions)
+            dt = -functional.logsigmoid(-(dt_logits.to(dtype) + self.dt_bias)).mT  # a softplus
+            b, c = (part.to(dtype)[:, None] for part in bc)
+            outputs, widths = [], split_evenly(len(self.A_log), self.directions)
+            per_channel = (u, 1), (dt, 1), (-self.A_log.exp(), 0)
+            split = (torch.split(part, widths, dim) for part, dim in per_channel)
+            for direction, *parts, part_a in zip(self.directions, *split, strict=True):
+                u_read, dt_read, b_read, c_read = (direction.reorder(part, size) for part in (*parts, b, c))
+                y = selective_scan(u_read, dt_read, part_a, b_read, c_read)
+                outputs.append(direction.restore_order(y, size))
+            y = torch.cat(outputs, 1) + self.D[:, None] * u
+        z: Tensor = self.out_proj(y.mT.to(gate.dtype) * functional.silu(gate))
         return z.mT.reshape_as(x)
 
 
-def selected(rates: Tensor, steps: Tensor, values: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Return C h at each position, (batch, channels, positions).
-
-    rates: -A, (channels, state). steps, values: d and x, (batch, channels, positions). b, c: what all
-    channels are given and asked, (batch, 1, positions, state).
-    """
-    steps, values = (part.movedim(2, 0).contiguous() for part in (steps, values))
+def selective_scan(u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Return what `reference` returns, in chunks."""
+    dt, u = (part.movedim(2, 0).contiguous() for part in (dt, u))
     b, c = (part.movedim(2, 0) for part in (b, c))
-    left = (steps[..., None] * -rates).exp()
-    h: Tensor = Recurrence.apply(left, (steps * values)[..., None] * b)  # type: ignore[no-untyped-call]
+    decay = (dt[..., None] * a).exp()
+    h: Tensor = LinearRecurrence.apply(decay, (dt * u)[..., None] * b)  # type: ignore[no-untyped-call]
     return (h @ c.mT).squeeze(3).movedim(0, 2)
 
 
-class Recurrence(torch.autograd.Function):
-    """h_t = left_t h_(t-1) + taken_t from h = 0, number by number, along the first dimension of both."""
+def reference(u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """The selective state space, position by position (Gu and Dao 2023, algorithm 2).
+
+    h_t = exp(dt_t A) h_(t-1) + dt_t B_t u_t, y_t = C_t h_t, channel by channel.
+
+    Args:
+        u: the input, x in the paper.
+        dt: step sizes, positive.
+        a: A, negative.
+        b: B, what the state receives of the input, the same for all channels.
+        c: C, what the output receives of the state, the same for all channels.
+
+    Returns:
+        y at each position.
+
+    Shape:
+        - u, dt, y: (batch, channels, positions)
+        - a: (channels, state)
+        - b, c: (batch, 1, positions, state)
+    """
+    h = u.new_zeros(*u.shape[:2], a.shape[1])
+    outputs = []
+    for t in range(u.shape[2]):
+        decay = torch.einsum("bd,dn->bdn", dt[:, :, t], a).exp()
+        h = decay * h + torch.einsum("bd,bd,bn->bdn", dt[:, :, t], u[:, :, t], b[:, 0, t])
+        outputs.append(torch.einsum("bn,bdn->bd", c[:, 0, t], h))
+    return torch.stack(outputs, 2)
+
+
+class LinearRecurrence(torch.autograd.Function):
+    """h_t = decay_t h_(t-1) + inputs_t from h = 0, number by number, along the first dimension of both."""
 
     @staticmethod
-    def forward(ctx: Any, left: Tensor, taken: Tensor) -> Tensor:
-        h = recur(left, taken)
-        ctx.save_for_backward(left, h)
+    def forward(ctx: Any, decay: Tensor, inputs: Tensor) -> Tensor:
+        h = run_recurrence(decay, inputs)
+        ctx.save_for_backward(decay, h)
         return h
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        left, h = ctx.saved_tensors
-        # what a state changes it changes in all after it, by as much as is left of it there
-        back = recur(left.roll(-1, 0).flip(0), gradient.flip(0)).flip(0)
-        return back * functional.pad(h, (0, 0) * (h.ndim - 1) + (1, -1)), back
+        decay, h = ctx.saved_tensors
+        # a change of a state changes all states after it, by as much as the decay leaves of it
+        grad_h = run_recurrence(decay.roll(-1, 0).flip(0), gradient.flip(0)).flip(0)
+        return grad_h * functional.pad(h, (0, 0) * (h.ndim - 1) + (1, -1)), grad_h
 
 
-def recur(left: Tensor, taken: Tensor) -> Tensor:
-    """Return all h: of all chunks at once, each then given the state that the one before it ended with."""
-    short = -len(taken) % CHUNK
-    some, h = (functional.pad(part, (0, 0) * (part.ndim - 1) + (0, short)) for part in (left, taken))
-    some, h = (torch.unflatten(part, 0, (-1, CHUNK)) for part in (some, h if short else h.clone()))
-    for place in range(1, CHUNK):
-        h[:, place].addcmul_(some[:, place], h[:, place - 1])
-    passed = some.cumprod(1)
+def run_recurrence(decay: Tensor, inputs: Tensor) -> Tensor:
+    """Return all h: chunks are computed at once, then each receives the last state of the one before."""
+    missing = -len(inputs) % CHUNK
+    decay, h = (functional.pad(part, (0, 0) * (part.ndim - 1) + (0, missing)) for part in (decay, inputs))
+    decay, h = (torch.unflatten(part, 0, (-1, CHUNK)) for part in (decay, h if missing else h.clone()))
+    for position in range(1, CHUNK):
+        h[:, position].addcmul_(decay[:, position], h[:, position - 1])
+    total_decay = decay.cumprod(1)
     for chunk in range(1, len(h)):
-        h[chunk].addcmul_(passed[chunk], h[chunk - 1, -1])
-    found: Tensor = h.flatten(0, 1)[: len(taken)]
-    return found
+        h[chunk].addcmul_(total_decay[chunk], h[chunk - 1, -1])
+    states: Tensor = h.flatten(0, 1)[: len(inputs)]
+    return states

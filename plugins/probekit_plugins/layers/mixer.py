@@ -6,24 +6,29 @@ from math import prod
 
 from torch import Tensor, nn
 
-from probekit_plugins.layers.attention import refuse_dense
+from probekit_plugins.layers.attention import check_pair_limit
 
 
 class Mixer(nn.Module):
     """A perceptron over positions, four times wider inside, the same for every channel.
 
-    (batch, channels, *size) to the same shape. It has 8 N^2 + 5 N parameters for N positions: raises
-    UsageError beyond 4,096 positions.
+    It has 8 N^2 + 5 N parameters for N positions.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
+
+    Raises:
+        UsageError: the map has more than 4,096 positions.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        refuse_dense("mixer", size, 8, "parameters")
+        check_pair_limit("mixer", size, 8, "parameters")
         positions = prod(size)
-        self.perceptron = nn.Sequential(
+        self.token_mixing = nn.Sequential(
             nn.Linear(positions, 4 * positions), nn.GELU(), nn.Linear(4 * positions, positions)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.perceptron(x.flatten(2))
+        y: Tensor = self.token_mixing(x.flatten(2))
         return y.reshape_as(x)

@@ -7,21 +7,24 @@ from torch.nn import functional
 
 
 class NonLocal(nn.Module):
-    """y_n = O sum_m softmax_m(q_n k_m) v_m: (batch, channels, *size) to the same shape, quadratic in time.
+    """y_n = O sum_m softmax_m(q_n k_m) v_m, quadratic in time.
 
-    The embedded Gaussian: one head of half the channels, whose products are not divided by a root. Its skip
-    is the structure's. O starts at zero in the paper, so that the block adds nothing; here as other maps do,
-    as the structure scales what a layer adds.
+    The embedded Gaussian: one head of half the channels, whose products are not divided by a root. The skip
+    belongs to the structure. O starts at zero in the paper, so that the block adds nothing; here it starts as
+    other maps do, as the structure scales what a layer adds.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        inside = max(1, channels // 2)
-        self.maps = nn.Linear(channels, 3 * inside)
-        self.out = nn.Linear(inside, channels)
+        hidden_channels = max(1, channels // 2)
+        self.in_proj = nn.Linear(channels, 3 * hidden_channels)
+        self.out_proj = nn.Linear(hidden_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (part[:, None] for part in self.maps(x.flatten(2).mT).chunk(3, 2))
-        read = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
-        y: Tensor = self.out(read[:, 0])
+        q, k, v = (part[:, None] for part in self.in_proj(x.flatten(2).mT).chunk(3, 2))
+        values = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+        y: Tensor = self.out_proj(values[:, 0])
         return y.mT.reshape_as(x)

@@ -15,10 +15,19 @@ from probekit_plugins.layers.attention import Attention
 class Nystrom(Attention):
     """y = softmax(q k'^T) pinv(softmax(q' k'^T)) softmax(q' k^T) v, all scaled by 1 / sqrt(d), head by head.
 
-    (batch, channels, *size) to the same shape. Time and memory are linear in positions. The landmarks q', k'
-    are means over segments of positions in a row, all positions where there are no more than landmarks; two
-    neighbouring segments share a position where the landmarks do not divide the positions.
-    heads: must divide channels. iterations: of the pseudo-inverse, six in the paper.
+    The landmarks q', k' are means over segments of consecutive positions. They are all positions where there
+    are no more than landmarks. Where the landmarks do not divide the positions, two neighbouring segments
+    share a position. Time and memory are linear in positions.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        landmarks: how many.
+        heads: must divide the channels.
+        iterations: of the pseudo-inverse; six in the paper.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -34,25 +43,29 @@ class Nystrom(Attention):
         self.landmarks = min(landmarks, prod(size))
         self.iterations = iterations
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values as the landmarks pass them on."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values that reach each position through the landmarks."""
         q, k, v = parts
-        q_few, k_few = (functional.adaptive_avg_pool2d(each, (self.landmarks, None)) for each in (q, k))
+        q_landmarks, k_landmarks = (
+            functional.adaptive_avg_pool2d(part, (self.landmarks, None)) for part in (q, k)
+        )
         with torch.autocast(q.device.type, enabled=False):  # half precision would not converge
-            kind = torch.promote_types(q.dtype, torch.float32)
-            scores = q_few.to(kind) @ k_few.to(kind).mT * q.shape[-1] ** -0.5
+            dtype = torch.promote_types(q.dtype, torch.float32)
+            scores = q_landmarks.to(dtype) @ k_landmarks.to(dtype).mT * q.shape[-1] ** -0.5
             inverse = pseudo_inverse(scores.softmax(-1), self.iterations).to(v.dtype)
         # attention twice: the landmarks read the values, the positions read the landmarks
-        read = functional.scaled_dot_product_attention(q_few, k, v)
-        return functional.scaled_dot_product_attention(q, k_few, inverse @ read)
+        landmark_values = functional.scaled_dot_product_attention(q_landmarks, k, v)
+        return functional.scaled_dot_product_attention(q, k_landmarks, inverse @ landmark_values)
 
 
 def pseudo_inverse(matrix: Tensor, iterations: int) -> Tensor:
-    """Return the Moore-Penrose inverse of each matrix (..., n, n), iterated (ibid., section 3.2)."""
-    whole = matrix.sum(-1).amax(-1) * matrix.sum(-2).amax(-1)
-    inverse = matrix.mT / whole[..., None, None]
-    one = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    """Return the Moore-Penrose inverse of each matrix (..., n, n), iterated (Xiong et al., section 3.2)."""
+    bound = matrix.sum(-1).amax(-1) * matrix.sum(-2).amax(-1)
+    inverse = matrix.mT / bound[..., None, None]
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     for _ in range(iterations):
-        near = matrix @ inverse
-        inverse = inverse @ (13 * one - near @ (15 * one - near @ (7 * one - near))) / 4
+        product = matrix @ inverse
+        inverse = (
+            inverse @ (13 * identity - product @ (15 * identity - product @ (7 * identity - product))) / 4
+        )
     return inverse

@@ -7,15 +7,23 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit_plugins.layers.headed import Headed
+from probekit_plugins.layers.multi_head import MultiHead
 
 
-class Perceiver(Headed, nn.Module):
-    """z = Attention(latents, x); z += Attention(z, z); y = Attention(x, z): linear in positions.
+class Perceiver(MultiHead, nn.Module):
+    """z = Attention(latents, x); z += Attention(z, z); y = Attention(x, z); linear in positions.
 
-    (batch, channels, *size) to the same shape. `latents` learned vectors attend to all positions, then to
-    each other, and each position attends to them; the paper's perceptrons are left to the structure. heads:
-    must divide channels.
+    Learned latents attend to all positions, then to each other, and each position attends to them. The
+    paper's perceptrons belong to the structure.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        latents: how many.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -28,32 +36,36 @@ class Perceiver(Headed, nn.Module):
     ) -> None:
         super().__init__()
         self.latents = nn.Parameter(torch.randn(latents, channels) * 0.02)
-        self.read = Cross(channels, heads)
-        self.think = Cross(channels, heads)
-        self.write = Cross(channels, heads)
+        self.encode = CrossAttention(channels, heads)
+        self.process = CrossAttention(channels, heads)
+        self.decode = CrossAttention(channels, heads)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(2).mT
         latents = self.latents.expand(len(x), -1, -1)
-        latents = latents + self.read(latents, rows)
-        latents = latents + self.think(latents, latents)
-        y: Tensor = self.write(rows, latents)
+        latents = latents + self.encode(latents, rows)
+        latents = latents + self.process(latents, latents)
+        y: Tensor = self.decode(rows, latents)
         return y.mT.reshape_as(x)
 
 
-class Cross(nn.Module):
-    """Attention of some rows to others, (batch, rows, channels) and (batch, others, channels)."""
+class CrossAttention(nn.Module):
+    """Attention of queries to a context.
+
+    Shape:
+        (batch, queries, channels) and (batch, positions, channels) to (batch, queries, channels).
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.queries = nn.Linear(channels, channels)
-        self.maps = nn.Linear(channels, 2 * channels)
-        self.out = nn.Linear(channels, channels)
+        self.q_proj = nn.Linear(channels, channels)
+        self.kv_proj = nn.Linear(channels, 2 * channels)
+        self.out_proj = nn.Linear(channels, channels)
 
-    def forward(self, rows: Tensor, others: Tensor) -> Tensor:
-        q = self.queries(rows).unflatten(2, (self.heads, -1)).transpose(1, 2)
-        k, v = self.maps(others).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        read = functional.scaled_dot_product_attention(q, k, v)
-        y: Tensor = self.out(read.transpose(1, 2).flatten(2))
+    def forward(self, queries: Tensor, context: Tensor) -> Tensor:
+        q = self.q_proj(queries).unflatten(2, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv_proj(context).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        values = functional.scaled_dot_product_attention(q, k, v)
+        y: Tensor = self.out_proj(values.transpose(1, 2).flatten(2))
         return y

@@ -10,19 +10,26 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from probekit_plugins.layers.long_convolution import convolved
-from probekit_plugins.layers.scan import Scan, scanned, ways
+from probekit_plugins.layers.long_convolution import fft_conv
+from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 from probekit_plugins.structures.blocks import Pointwise
 
 
 class S4D(nn.Module):
-    """y = O GELU(K * x + D x), K_l = 2 Re sum_n C_n (exp(d A_n) - 1) / A_n exp(l d A_n), a kernel a channel.
+    """y = O GELU(K * x + D x), K_l = 2 Re sum_n C_n (exp(dt A_n) - 1) / A_n exp(l dt A_n).
 
-    (batch, channels, *size) to the same shape, positions in reading order, N log N in them by the transform.
-    The same kernel everywhere: it weighs positions by how far back they lie, never by what they hold. A
-    starts as -1/2 + i pi n ("S4D-Lin"), steps d as 0.001 to 0.1. state: numbers of a channel's state, in
-    conjugate pairs. scan: see `scan.ways`; each way has its share of the channels. causal: in reading order
-    alone.
+    One kernel per channel, the same everywhere: it weights positions by how far back they lie, never by their
+    content. A starts as -1/2 + i pi n ("S4D-Lin"), dt as 0.001 to 0.1. N log N in positions by the transform.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        state: numbers in the state of a channel, in conjugate pairs.
+        scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
+        causal: read in reading order only.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -35,34 +42,32 @@ class S4D(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.ways, pairs = ways(scan, size, causal), max(1, state // 2)
+        self.directions, pairs = scan_directions(scan, size, causal), max(1, state // 2)
         self.length = prod(size)
-        self.step = nn.Parameter(torch.empty(channels).uniform_(log(1e-3), log(1e-1)))
-        self.damping = nn.Parameter(torch.full((channels, pairs), 0.5).log())
-        self.turning = nn.Parameter((pi * torch.arange(pairs, dtype=self.step.dtype)).repeat(channels, 1))
-        self.read = nn.Parameter(torch.randn(channels, pairs, 2) * 0.5**0.5)
-        self.skip = nn.Parameter(torch.randn(channels))
-        self.out = Pointwise(channels, channels)
+        self.log_dt = nn.Parameter(torch.empty(channels).uniform_(log(1e-3), log(1e-1)))
+        self.log_A_real = nn.Parameter(torch.full((channels, pairs), 0.5).log())
+        self.A_imag = nn.Parameter((pi * torch.arange(pairs, dtype=self.log_dt.dtype)).repeat(channels, 1))
+        self.C = nn.Parameter(torch.randn(channels, pairs, 2) * 0.5**0.5)
+        self.D = nn.Parameter(torch.randn(channels))
+        self.out_proj = Pointwise(channels, channels)
 
-    def kernel(self) -> Tensor:
-        """Return what a position gets of each one before it, (channels, positions)."""
-        poles = torch.complex(-self.damping.exp(), self.turning)
-        moved = poles * self.step.exp()[:, None]
-        weights = torch.view_as_complex(self.read) * (moved.exp() - 1) / poles
-        # l is a multiple of a stride and a rest: exponentials of both are few, and K is a product of them
+    def compute_kernel(self) -> Tensor:
+        """Return K, by how far back a position lies, (channels, positions)."""
+        a = torch.complex(-self.log_A_real.exp(), self.A_imag)
+        dt_a = a * self.log_dt.exp()[:, None]
+        c = torch.view_as_complex(self.C) * (dt_a.exp() - 1) / a
+        # l is a multiple of a stride plus a rest: exponentials of both are few, and K is a product of them
         stride = ceil(self.length**0.5)
-        back = torch.arange(stride, device=moved.device)
-        near = (moved[..., None] * back).exp()
-        far = weights[..., None] * (moved[..., None] * stride * back).exp()  # (channels, pairs, stride)
-        kernel = torch.cat([far.real, -far.imag], 1).mT @ torch.cat([near.real, near.imag], 1)
+        steps = torch.arange(stride, device=dt_a.device)
+        fine = (dt_a[..., None] * steps).exp()
+        coarse = c[..., None] * (dt_a[..., None] * stride * steps).exp()  # (channels, pairs, stride)
+        kernel = torch.cat([coarse.real, -coarse.imag], 1).mT @ torch.cat([fine.real, fine.imag], 1)
         return 2 * kernel.flatten(1)[:, : self.length]
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            rows = x.flatten(2).to(self.skip.dtype)
-            y = (
-                scanned(partial(convolved, kernel=self.kernel()), (rows,), self.ways, x.shape[2:])
-                + self.skip[:, None] * rows
-            )
-        z: Tensor = self.out(nn.functional.gelu(y).to(x.dtype).view_as(x))
+            rows = x.flatten(2).to(self.D.dtype)
+            convolve = partial(fft_conv, kernel=self.compute_kernel())
+            y = apply_scan(convolve, (rows,), self.directions, x.shape[2:]) + self.D[:, None] * rows
+        z: Tensor = self.out_proj(nn.functional.gelu(y).to(x.dtype).view_as(x))
         return z

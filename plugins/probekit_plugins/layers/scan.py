@@ -1,5 +1,5 @@
-"""A scan is the order in which a layer that keeps a state reads the positions of a map (in 2-D "cross" as by
-Liu et al., "VMamba: Visual State Space Model", NeurIPS 2024)."""
+"""A scan is the order in which a layer with a state reads the positions of a map (in 2-D "cross" as by Liu et
+al., "VMamba: Visual State Space Model", NeurIPS 2024)."""
 
 from __future__ import annotations
 
@@ -15,64 +15,91 @@ Scan = Literal["raster", "both", "cross"]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """backwards: from the last position to the first; columns: down each column, not along each row."""
+class ScanDirection:
+    """One direction of reading.
+
+    Attributes:
+        backwards: from the last position to the first.
+        columns: down each column instead of along each row.
+    """
 
     backwards: bool = False
     columns: bool = False
 
-    def read(self, x: Tensor, size: tuple[int, ...]) -> Tensor:
-        """Return x (batch, k, positions, ...) with positions in the order that they are read in."""
+    def reorder(self, x: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Return x (batch, k, positions, ...) with positions in the order of this direction."""
         if self.columns:
             x = x.reshape(*x.shape[:2], *size, *x.shape[3:]).transpose(2, 3).flatten(2, 3)
         return x.flip(2) if self.backwards else x
 
-    def restore(self, x: Tensor, size: tuple[int, ...]) -> Tensor:
-        """Return what `read` was given."""
+    def restore_order(self, x: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Undo `reorder`."""
         x = x.flip(2) if self.backwards else x
         if not self.columns:
             return x
         return x.reshape(*x.shape[:2], *size[::-1], *x.shape[3:]).transpose(2, 3).flatten(2, 3)
 
 
-def ways(scan: Scan, size: tuple[int, ...], causal: bool = False) -> tuple[Way, ...]:
-    """Return the ways of a scan: one in reading order; that and back; and down the columns and back.
+def scan_directions(scan: Scan, size: tuple[int, ...], causal: bool = False) -> tuple[ScanDirection, ...]:
+    """Return the directions of a scan.
 
-    A causal layer reads in reading order alone; a map of one side has no columns.
+    Args:
+        scan: "raster", reading order; "both", that and backwards; "cross", also down the columns and back.
+            A 1-D map has no columns.
+        size: of the map.
+        causal: reading order only, whatever the scan.
     """
     if causal or scan == "raster":
-        return (Way(),)
+        return (ScanDirection(),)
     if scan == "both" or len(size) == 1:
-        return (Way(backwards=True), Way())
-    return (Way(backwards=True), Way(backwards=True, columns=True), Way(columns=True), Way())
+        return (ScanDirection(backwards=True), ScanDirection())
+    return (
+        ScanDirection(backwards=True),
+        ScanDirection(backwards=True, columns=True),
+        ScanDirection(columns=True),
+        ScanDirection(),
+    )
 
 
-def shares(count: int, several: tuple[Way, ...]) -> list[int]:
-    """Return how many of so many heads, or channels, read each way."""
-    ends = [count * number // len(several) for number in range(len(several) + 1)]
+def split_evenly(count: int, directions: tuple[ScanDirection, ...]) -> list[int]:
+    """Return how many of `count` heads, or channels, read in each direction."""
+    ends = [count * number // len(directions) for number in range(len(directions) + 1)]
     return [stop - start for start, stop in pairwise(ends)]
 
 
-def scanned(
-    run: Callable[..., Tensor], parts: tuple[Tensor, ...], several: tuple[Way, ...], size: tuple[int, ...]
+def apply_scan(
+    function: Callable[..., Tensor],
+    parts: tuple[Tensor, ...],
+    directions: tuple[ScanDirection, ...],
+    size: tuple[int, ...],
 ) -> Tensor:
-    """Run along each way with its share of the heads.
+    """Apply a causal function in each direction to its share of the heads.
 
-    run: from parts (batch, heads, positions, ...) to (batch, heads, positions, ...), a position of what comes
-    up to it; it is called once, with each head's positions in the order that the head reads them.
+    Args:
+        function: from parts to (batch, heads, positions, ...). It is called once, with each head's positions
+            in the order of the head's direction.
+        parts: (batch, heads, positions, ...) each.
+        directions: from `scan_directions`.
+        size: of the map.
+
+    Returns:
+        What the function returns, with positions in reading order.
     """
-    if several == (Way(),):
-        return run(*parts)
-    heads = shares(parts[0].shape[1], several)
-    given = (
+    if directions == (ScanDirection(),):
+        return function(*parts)
+    heads = split_evenly(parts[0].shape[1], directions)
+    ordered = (
         torch.cat(
             [
-                way.read(some, size)
-                for way, some in zip(several, torch.split_with_sizes(part, heads, 1), strict=True)
+                direction.reorder(share, size)
+                for direction, share in zip(directions, torch.split_with_sizes(part, heads, 1), strict=True)
             ],
             1,
         )
         for part in parts
     )
-    found = torch.split_with_sizes(run(*given), heads, 1)
-    return torch.cat([way.restore(some, size) for way, some in zip(several, found, strict=True)], 1)
+    outputs = torch.split_with_sizes(function(*ordered), heads, 1)
+    return torch.cat(
+        [direction.restore_order(share, size) for direction, share in zip(directions, outputs, strict=True)],
+        1,
+    )

@@ -7,16 +7,27 @@ from torch import Tensor, nn
 
 
 class SqueezeExcite(nn.Module):
-    """y = x * sigmoid(W2 ReLU(W1 mean_n x)): (batch, channels, *size) to the same shape, linear in positions.
+    """y = x * sigmoid(W2 ReLU(W1 mean_n x)), linear in positions.
 
-    The mean of all positions weighs the channels of each. ratio: W1 divides the channels by it.
+    The mean of all positions weights the channels of each.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        ratio: W1 divides the channels by it.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, ratio: PositiveInt = 4) -> None:
         super().__init__()
-        inside = max(1, channels // ratio)
+        hidden_channels = max(1, channels // ratio)
         self.gate = nn.Sequential(
-            nn.Linear(channels, inside), nn.ReLU(), nn.Linear(inside, channels), nn.Sigmoid()
+            nn.Linear(channels, hidden_channels),
+            nn.ReLU(),
+            nn.Linear(hidden_channels, channels),
+            nn.Sigmoid(),
         )
 
     def forward(self, x: Tensor) -> Tensor:

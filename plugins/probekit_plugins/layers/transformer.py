@@ -10,16 +10,27 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
-from probekit_plugins.layers.attention import Attention, refuse_dense
+from probekit_plugins.layers.attention import Attention, check_pair_limit
 
 
 class Transformer(Attention):
-    """y = O softmax(q k^T / sqrt(d)) v, head by head, d channels a head.
+    """y = O softmax(q k^T / sqrt(d)) v, head by head, d channels per head.
 
-    (batch, channels, *size) to the same shape. Memory is linear in positions, time quadratic, but for an
-    encoding's bias, which is one more number a head and pair: raises UsageError beyond 4,096 positions.
-    heads: must divide channels. causal: each position attends to those up to it, in reading order.
-    encoding: as `Attention` has it, with any of the hooks `mix`, `turn` and `bias`.
+    Time is quadratic in positions. Memory is linear, unless the encoding has a bias, which is one number for
+    each head and pair.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+        causal: each position attends to those up to it, in reading order.
+        encoding: as in `Attention`, with any of the hooks `mix`, `turn` and `bias`.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
+
+    Raises:
+        UsageError: the map has more than 4,096 positions.
     """
 
     hooks: frozenset[str] = frozenset({"mix", "turn", "bias"})
@@ -33,17 +44,17 @@ class Transformer(Attention):
         causal: bool = False,
         encoding: Callable[..., Any] | None = None,
     ) -> None:
-        refuse_dense("transformer", size, heads, "comparisons of two positions")
-        super().__init__(channels, heads=heads, out=True, size=size, encoding=encoding)
+        check_pair_limit("transformer", size, heads, "comparisons of two positions")
+        super().__init__(channels, heads=heads, project_out=True, size=size, encoding=encoding)
         self.causal = causal
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values of all positions, weighed by the softmax of the comparisons."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values of all positions, weighted by the softmax of the scores."""
         q, k, v = parts
         if not hasattr(self.encoding, "bias"):
             return functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         bias = self.encoding.bias().to(q.dtype)
         if self.causal:
-            later = torch.ones(bias.shape[1:], dtype=torch.bool, device=bias.device).triu(1)
-            bias = bias.masked_fill(later, float("-inf"))
+            causal_mask = torch.ones(bias.shape[1:], dtype=torch.bool, device=bias.device).triu(1)
+            bias = bias.masked_fill(causal_mask, float("-inf"))
         return functional.scaled_dot_product_attention(q, k, v, bias)

@@ -12,13 +12,21 @@ from probekit_plugins.layers.attention import Attention
 
 
 class Window(Attention):
-    """Dense attention within windows of `window` positions a side.
+    """Dense attention within windows; linear in positions.
 
-    (batch, channels, *size) to the same shape. Linear in positions; no position sees beyond its own window,
-    which at the border of a map is smaller. shifted: the windows are laid half a side further, as the paper
-    does in every second layer; what it masks of windows that wrap round are the smaller ones here. Its
-    relative bias is left out, as of all layers here: a position is told by an encoding or not at all. heads:
-    must divide channels.
+    No position sees beyond its own window, which may be smaller at the border of a map. The paper's relative
+    bias is left out, as in all layers here: an encoding tells positions, or nothing does.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        window: its side in positions.
+        shifted: shift the windows by half a side, as the paper does in every second layer. Where the paper
+            masks windows that wrap round, windows here are smaller.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(
@@ -30,55 +38,61 @@ class Window(Attention):
         shifted: bool = False,
         heads: PositiveInt = 8,
     ) -> None:
-        super().__init__(channels, heads=heads, out=True)
-        self.window, self.before = window, (window - window // 2) % window if shifted else 0
+        super().__init__(channels, heads=heads, project_out=True)
+        self.window, self.pad_before = window, (window - window // 2) % window if shifted else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.windowed(self.laid(x))
+        return self.attend_windows(self.project_map(x))
 
-    def laid(self, x: Tensor) -> Tensor:
-        """Return the maps of each position where it lies, (batch, maps * channels, *size)."""
-        return self.mapped(x).mT.reshape(len(x), -1, *x.shape[2:])
+    def project_map(self, x: Tensor) -> Tensor:
+        """Return the projections as a map, (batch, projections * channels, *size)."""
+        return self.project_inputs(x).mT.reshape(len(x), -1, *x.shape[2:])
 
-    def windowed(self, made: Tensor, *beside: Tensor) -> Tensor:
-        """Return what each position receives, (batch, channels, *size), of its window.
+    def attend_windows(self, projections: Tensor, *shared_parts: Tensor) -> Tensor:
+        """Attend within each window.
 
-        made: maps (batch, maps * channels, *size). beside: what every window of an item is given besides,
-        (batch, ...) each.
+        Args:
+            projections: (batch, projections * channels, *size).
+            shared_parts: what every window of an item also receives, (batch, ...) each.
+
+        Returns:
+            (batch, channels, *size).
         """
-        size, sides = made.shape[2:], []
+        size, counts = projections.shape[2:], []
         padding: list[int] = []
         for side in size:
-            after = -(side + self.before) % self.window
-            padding = [self.before, after, *padding]
-            sides.append((self.before + side + after) // self.window)
-        there = functional.pad(made.new_ones(1, 1, *size), padding)
-        rows = self.cut(functional.pad(made, padding), sides)
+            pad_after = -(side + self.pad_before) % self.window
+            padding = [self.pad_before, pad_after, *padding]
+            counts.append((self.pad_before + side + pad_after) // self.window)
+        inside = functional.pad(projections.new_ones(1, 1, *size), padding)
+        rows = self.partition_windows(functional.pad(projections, padding), counts)
         parts = rows.view(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = self.cut(there, sides)[:, :, 0].bool()
-        # who is not there asks too, and is cut off: it may see itself
-        mask = seen[:, None, None] | torch.eye(seen.shape[1], dtype=torch.bool, device=made.device)
-        each = (part.repeat_interleave(len(seen), 0) for part in beside)
-        y = self.attend(*parts, mask.repeat(len(made), 1, 1, 1), *each)
-        whole = self.whole(self.out(y.transpose(1, 2).flatten(2)), len(made), sides)
+        visible = self.partition_windows(inside, counts)[:, :, 0].bool()
+        # positions of the padding attend too, to themselves, and are cut off
+        identity = torch.eye(visible.shape[1], dtype=torch.bool, device=projections.device)
+        mask = visible[:, None, None] | identity
+        repeated = (part.repeat_interleave(len(visible), 0) for part in shared_parts)
+        y = self.attend_heads(*parts, mask.repeat(len(projections), 1, 1, 1), *repeated)
+        rows = self.out_proj(y.transpose(1, 2).flatten(2))
+        output = self.merge_windows(rows, len(projections), counts)
         for axis, side in enumerate(size, 2):
-            whole = whole.narrow(axis, self.before, side)
-        return whole
+            output = output.narrow(axis, self.pad_before, side)
+        return output
 
-    def cut(self, x: Tensor, sides: list[int]) -> Tensor:
-        """Return windows (batch * windows, positions, channels) of a map that they fill."""
-        apart = x.reshape(*x.shape[:2], *(length for side in sides for length in (side, self.window)))
-        order = (0, 2, 3, 1) if len(sides) == 1 else (0, 2, 4, 3, 5, 1)
-        return apart.permute(order).reshape(-1, self.window ** len(sides), x.shape[1])
+    def partition_windows(self, x: Tensor, counts: list[int]) -> Tensor:
+        """Return the windows (batch * windows, positions, channels) of a map, `counts` along each axis."""
+        split = x.reshape(*x.shape[:2], *(length for count in counts for length in (count, self.window)))
+        order = (0, 2, 3, 1) if len(counts) == 1 else (0, 2, 4, 3, 5, 1)
+        return split.permute(order).reshape(-1, self.window ** len(counts), x.shape[1])
 
-    def whole(self, rows: Tensor, batch: int, sides: list[int]) -> Tensor:
-        """Return the map of windows, the inverse of `cut`."""
-        cells = rows.view(batch, *sides, *(self.window,) * len(sides), -1)
-        order = (0, 3, 1, 2) if len(sides) == 1 else (0, 5, 1, 3, 2, 4)
-        size = [side * self.window for side in sides]
-        return cells.permute(order).reshape(batch, -1, *size)
+    def merge_windows(self, rows: Tensor, batch: int, counts: list[int]) -> Tensor:
+        """Undo `partition_windows`."""
+        split = rows.view(batch, *counts, *(self.window,) * len(counts), -1)
+        order = (0, 3, 1, 2) if len(counts) == 1 else (0, 5, 1, 3, 2, 4)
+        size = [count * self.window for count in counts]
+        return split.permute(order).reshape(batch, -1, *size)
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values of a window, weighed by the softmax of the comparisons."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values of a window, weighted by the softmax of the scores."""
         q, k, v, mask = parts
         return functional.scaled_dot_product_attention(q, k, v, mask)

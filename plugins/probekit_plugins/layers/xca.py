@@ -13,17 +13,25 @@ from probekit_plugins.layers.attention import Attention
 class XCA(Attention):
     """y = O v softmax(k^T q / tau), channels attending to channels, q and k of length one over positions.
 
-    (batch, channels, *size) to the same shape, linear in positions, which meet in the sums of k^T q alone. A
-    temperature tau a head is learned. heads: must divide channels.
+    A temperature tau is learned for each head. Positions meet only in the sums k^T q, so that it is linear in
+    them.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        heads: must divide the channels.
+
+    Shape:
+        (batch, channels, *size) to the same shape.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 4) -> None:
-        super().__init__(channels, heads=heads, out=True)
+        super().__init__(channels, heads=heads, project_out=True)
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
 
-    def attend(self, *parts: Tensor) -> Tensor:
-        """Return the values, each channel a mean of those that vary like it."""
+    def attend_heads(self, *parts: Tensor) -> Tensor:
+        """Return the values, each channel weighted by the softmax over channels."""
         q, k, v = parts
         q, k = functional.normalize(q, dim=-2), functional.normalize(k, dim=-2)
-        shares = ((q.mT @ k) * self.temperature).softmax(-1)
-        return v @ shares.mT
+        weights = ((q.mT @ k) * self.temperature).softmax(-1)
+        return v @ weights.mT

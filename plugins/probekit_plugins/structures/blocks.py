@@ -1,4 +1,4 @@
-"""Blocks are the parts structures are built of, for 1-D and 2-D maps (batch, channels, *size)."""
+"""Blocks are the parts of structures, for 1-D and 2-D maps (batch, channels, *size)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,31 @@ INTERPOLATION = {1: "linear", 2: "bilinear"}
 def convolution(
     size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: Any = 1, groups: int = 1
 ) -> nn.Conv1d | nn.Conv2d:
-    """Return a convolution with a bias for maps of this dimension; a stride of 1 keeps a side as it is.
+    """Return a convolution with a bias for maps of this dimension.
 
-    stride: one for all sides, or a tuple with one a side.
+    Args:
+        size: of the map.
+        inputs: channels.
+        outputs: channels.
+        side: of the kernel. An odd one with a stride of 1 keeps the size of the map.
+        stride: one number for all sides, or a tuple with one per side.
+        groups: of channels.
     """
     return CONVOLUTIONS[len(size)](inputs, outputs, side, stride=stride, padding=side // 2, groups=groups)
 
 
-def resized(x: Tensor, size: tuple[int, ...]) -> Tensor:
+def resize_map(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return maps (batch, channels, *any) at another size, by linear interpolation."""
     return functional.interpolate(x, size, mode=INTERPOLATION[len(size)])
 
 
 class Pointwise(nn.Linear):
-    """A 1x1 convolution of any dimension: (batch, inputs, *size) to (batch, outputs, *size).
+    """A 1x1 convolution of any dimension.
 
-    Where the channels lie last in memory, as it leaves them, it reads a map as it lies, without a copy.
+    Where the channels lie last in memory, as it leaves them, it reads a map without a copy.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,22 +60,22 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class LayerScale(nn.Module):
-    """One learned factor a channel, 0.1 at first (Touvron et al. 2021, "CaiT")."""
+    """One learned factor per channel, 0.1 at first (Touvron et al. 2021, "CaiT")."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.factor = nn.Parameter(torch.full((channels,), 0.1))
+        self.gamma = nn.Parameter(torch.full((channels,), 0.1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.factor.view(-1, *(1,) * (x.ndim - 2))
+        return x * self.gamma.view(-1, *(1,) * (x.ndim - 2))
 
 
-def append(x: Tensor, extra: Tensor | None) -> Tensor:
+def append_channels(x: Tensor, extra: Tensor | None) -> Tensor:
     """Return x (batch, channels, *size) with the channels of `extra` (e, *size) after its own."""
     return x if extra is None else torch.cat([x, extra.expand(len(x), *extra.shape)], 1)
 
 
-class Widening(nn.Sequential):
+class MLPBranch(nn.Sequential):
     """LS(conv1x1(GELU(conv1x1(LN x)))), four times wider inside; both convolutions also read `extra`."""
 
     def __init__(self, channels: int, extra: int = 0) -> None:
@@ -79,30 +88,40 @@ class Widening(nn.Sequential):
         )
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        for step in self:
-            x = step(append(x, extra) if isinstance(step, Pointwise) else x)
+        for module in self:
+            x = module(append_channels(x, extra) if isinstance(module, Pointwise) else x)
         return x
 
 
 class Bottleneck(nn.Module):
     """The inverted bottleneck: x + LS(conv1x1(GELU(conv1x1(LN x)))) (Courtois et al. 2022, section 4).
 
-    extra: how many channels, the same for every item, its convolutions read besides their own.
+    Args:
+        channels: of the map.
+        extra: how many channels, the same for every item, its convolutions also read.
     """
 
     def __init__(self, channels: int, extra: int = 0) -> None:
         super().__init__()
-        self.widening = Widening(channels, extra)
+        self.mlp = MLPBranch(channels, extra)
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        y: Tensor = self.widening(x, extra)
+        y: Tensor = self.mlp(x, extra)
         return x + y
 
 
 class Nonlocal(nn.Module):
-    """Hosts a layer: x + LS(layer(LN x)), or x + layer(x) without a norm; then an inverted bottleneck.
+    """A layer between norm and skip, then an inverted bottleneck.
 
-    The channels that the layer's encoding appends (CoordConv's) are appended in the bottleneck as well.
+    x + LS(layer(LN x)), or x + layer(x) without a norm. The channels that the layer's encoding appends
+    (CoordConv's) are appended in the bottleneck as well.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        layer: its builder.
+        shared: what the layers of a network share.
+        norm: whether there are LN and LS around the layer.
     """
 
     def __init__(
@@ -117,28 +136,28 @@ class Nonlocal(nn.Module):
         super().__init__()
         self.norm = ChannelNorm(channels) if norm else nn.Identity()
         self.layer = layer(channels, size, shared)
-        self.scale = LayerScale(channels) if norm else nn.Identity()
+        self.layer_scale = LayerScale(channels) if norm else nn.Identity()
         extra = self.extra()
         self.bottleneck = Bottleneck(channels, 0 if extra is None else len(extra))
 
     def extra(self) -> Tensor | None:
         """Return the channels (e, *size) that the layer's encoding appends, if any."""
-        find = getattr(self.layer, "extra", None)
-        return None if find is None else find()
+        extra = getattr(self.layer, "extra", None)
+        return None if extra is None else extra()
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bottleneck(x + self.scale(self.layer(self.norm(x))), self.extra())
+        y: Tensor = self.bottleneck(x + self.layer_scale(self.layer(self.norm(x))), self.extra())
         return y
 
 
 class ConvNeXt(nn.Module):
-    """The block of Liu et al., "A ConvNet for the 2020s", CVPR 2022: depthwise convolution, then widening."""
+    """The block of Liu et al., "A ConvNet for the 2020s", CVPR 2022: depthwise convolution, then the MLP."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.depthwise = convolution(size, channels, channels, 7, groups=channels)
-        self.widening = Widening(channels)
+        self.mlp = MLPBranch(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.widening(self.depthwise(x))
+        y: Tensor = self.mlp(self.depthwise(x))
         return x + y

@@ -14,19 +14,19 @@ from torch.nn import functional
 from probekit.interfaces import Shape
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.layers.lambda_ import Lambda
-from probekit_plugins.structures.blocks import Builder, ChannelNorm, Pointwise, resized
-from probekit_plugins.structures.unet import halved, strides
+from probekit_plugins.structures.blocks import Builder, ChannelNorm, Pointwise, resize_map
+from probekit_plugins.structures.unet import halve_size, list_strides
 
 HEADS, KEYS = 4, 16
 POOLS: dict[int, type[nn.MaxPool1d] | type[nn.MaxPool2d]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
 
 
-def local_lambda(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
-    """Build what the paper hosts: Bello's layer, of content and of places within a window."""
+def build_local_lambda(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
+    """Return the paper's layer: Bello's, with content and local positional lambdas."""
     return Lambda(channels, size, encoding=partial(Local, window=7), heads=HEADS, keys=KEYS)
 
 
-class Twice(nn.Module):
+class LayerPair(nn.Module):
     """A 1x1 convolution to the width, then twice GELU(LN(layer x)), where a U-Net has two convolutions."""
 
     def __init__(
@@ -45,34 +45,46 @@ class Twice(nn.Module):
 
 
 class LambdaUNet(nn.Module):
-    """A U-Net without convolutions: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """A U-Net without convolutions.
 
-    Each pair of convolutions of a U-Net (Ronneberger et al. 2015) is a pair of lambda layers, which see what
-    every position is and where those within a window of 7 are. Maxima go down, linear interpolation up, and
-    what comes from the descent is appended. The slices of a scan, which the paper's layers also look
-    through, are a map's second axis or none here. One width at every scale, and layer normalisation in the
-    place of the batch's, which would let items see each other.
-    width: channels. downs: as of `unet`. Raises UsageError where the size cannot be halved that often.
-    layer: builder (channels, size, shared) -> Module in the place of `lambda+local`.
+    Each pair of convolutions of a U-Net (Ronneberger et al. 2015) is a pair of lambda layers, which read the
+    content of all positions and the displacements within a window of 7. Max pooling goes down, linear
+    interpolation up, and the skip connections are appended. The slices of a scan, which the paper's layers
+    also read, are a map's second axis or none here. One width at every scale, and layer normalisation instead
+    of batch normalisation, which would let items see each other.
+
+    Args:
+        shape: of the probe.
+        width: channels.
+        layer: builder (channels, size, shared) -> Module instead of `lambda+local`.
+        downs: as in `unet`.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+
+    Raises:
+        UsageError: the size cannot be halved that often.
     """
 
     def __init__(
         self, shape: Shape, *, width: int, layer: Builder | None = None, downs: NonNegativeInt | None = None
     ) -> None:
         super().__init__()
-        sizes, shared = halved(shape.size, downs), dict[str, Any]()
-        hosted = layer or local_lambda
-        first = Twice(shape.inputs, width, shape.size, hosted, shared)
+        sizes, shared = halve_size(shape.size, downs), dict[str, Any]()
+        layer = layer or build_local_lambda
+        first = LayerPair(shape.inputs, width, shape.size, layer, shared)
         self.descent = nn.ModuleList(
-            [first, *(Twice(width, width, size, hosted, shared) for size in sizes[1:])]
+            [first, *(LayerPair(width, width, size, layer, shared) for size in sizes[1:])]
         )
-        self.pools = nn.ModuleList(POOLS[len(shape.size)](stride) for stride in strides(sizes))
-        self.ascent = nn.ModuleList(Twice(2 * width, width, size, hosted, shared) for size in sizes[-2::-1])
+        self.pools = nn.ModuleList(POOLS[len(shape.size)](stride) for stride in list_strides(sizes))
+        self.ascent = nn.ModuleList(
+            LayerPair(2 * width, width, size, layer, shared) for size in sizes[-2::-1]
+        )
         self.head = Pointwise(width, shape.outputs)
 
     @staticmethod
     def width_step(**_: Any) -> int:
-        """Return what the width must be a multiple of: the heads of the layer that it hosts by itself."""
+        """Return the number that the width must be a multiple of: the heads of the default layer."""
         return HEADS
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,6 +94,6 @@ class LambdaUNet(nn.Module):
         x = skips.pop()
         for stage in self.ascent:
             skip = skips.pop()
-            x = stage(torch.cat([resized(x, tuple(skip.shape[2:])), skip], 1))
+            x = stage(torch.cat([resize_map(x, tuple(skip.shape[2:])), skip], 1))
         y: Tensor = self.head(x)
         return y

@@ -14,17 +14,25 @@ from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Po
 
 
 class Plain(nn.Module):
-    """Layers in a row, at one scale: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """Layers in sequence, at one scale.
 
     conv1x1, `depth` times [x + LS(layer(LN x)), then an inverted bottleneck], conv1x1: only the layer moves
     anything between positions. The paper's appendix is not public; this is recovered from the parameter
     counts of Tables 2 and 3, and exact for all their rows.
-    width: channels inside. causal: nothing moves backwards: the layer is asked to be causal, which not each
-    can be. conv: positions of a depthwise convolution before each layer, 0 for none; a short one is known to
-    carry much of what sequence layers are praised for. norm: False leaves LN and LS around the layer out, as
-    Table 2 has it.
-    layer: builder (channels, size, shared) -> Module, called `depth` times with one dict `shared`; without it
-    the bottlenecks alone are left, a pointwise network.
+
+    Args:
+        shape: of the probe.
+        width: channels inside.
+        layer: builder (channels, size, shared) -> Module, called `depth` times with one dict `shared`.
+            Without it the network is pointwise: only the bottlenecks remain.
+        depth: how many layers.
+        norm: False leaves out LN and LS around the layer, as in Table 2.
+        causal: nothing moves backwards. The layer must have a parameter `causal`, which not all have.
+        conv: the side of a depthwise convolution before each layer, 0 for none. A short one contributes much
+            to the success of sequence layers.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
     """
 
     def __init__(
@@ -45,10 +53,10 @@ class Plain(nn.Module):
         self.network = nn.Sequential(
             Pointwise(shape.inputs, width),
             *(
-                part
+                block
                 for _ in range(depth)
-                for part in (
-                    *([Short(width, shape.size, conv, causal=causal)] if conv else []),
+                for block in (
+                    *([ShortConvolution(width, shape.size, conv, causal=causal)] if conv else []),
                     Bottleneck(width)
                     if layer is None
                     else Nonlocal(width, shape.size, layer, shared, norm=norm),
@@ -62,17 +70,22 @@ class Plain(nn.Module):
         return y
 
 
-class Short(nn.Module):
-    """A short convolution of each channel, added to it: x + depthwise(x), of `side` positions an axis.
+class ShortConvolution(nn.Module):
+    """A short convolution of each channel, added to it: x + depthwise(x).
 
-    causal: of the positions up to each, along the last axis and, in 2-D, in the rows above. Source: the short
-    convolutions of H3 (Fu et al. 2023) and of what came since.
+    Source: the short convolutions of H3 (Fu et al. 2023) and of later layers.
+
+    Args:
+        channels: of the map.
+        size: of the map.
+        side: of the kernel.
+        causal: only positions up to each, along the last axis and, in 2-D, in the rows above.
     """
 
     def __init__(self, channels: int, size: tuple[int, ...], side: int, *, causal: bool) -> None:
         super().__init__()
-        before = side - 1 if causal else (side - 1) // 2
-        self.padding = (before, side - 1 - before) * len(size)
+        pad_before = side - 1 if causal else (side - 1) // 2
+        self.padding = (pad_before, side - 1 - pad_before) * len(size)
         self.convolution = convolution(size, channels, channels, side, groups=channels)
         self.convolution.padding = (0,) * len(size)
 

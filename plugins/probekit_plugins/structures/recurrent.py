@@ -1,5 +1,5 @@
-"""A recurrent network that thinks for as long as it is told (Bansal et al., "End-to-end Algorithm Synthesis
-with Recurrent Networks: Extrapolation without Overthinking", NeurIPS 2022)."""
+"""A recurrent network with a chosen number of iterations (Bansal et al., "End-to-end Algorithm Synthesis with
+Recurrent Networks: Extrapolation without Overthinking", NeurIPS 2022)."""
 
 from __future__ import annotations
 
@@ -15,25 +15,33 @@ from probekit_plugins.structures.blocks import Builder, Nonlocal, convolution
 
 
 class Residual(nn.Module):
-    """x + two convolutions of three positions a side with a ReLU between, and a ReLU after all."""
+    """x + two convolutions of side 3 with a ReLU between, and a ReLU after all."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        self.first = convolution(size, channels, channels, 3)
-        self.second = convolution(size, channels, channels, 3)
+        self.conv1 = convolution(size, channels, channels, 3)
+        self.conv2 = convolution(size, channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(functional.relu(self.first(x))))
+        return functional.relu(x + self.conv2(functional.relu(self.conv1(x))))
 
 
 class Recurrent(nn.Module):
-    """One block, applied again and again: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """One block, applied repeatedly.
 
-    The block reads what it made last and the input, which it is shown each time ("recall"), by a convolution;
-    then two residual blocks of 3 x 3 convolutions follow. Reach grows by five positions each time, and no
-    weight with it. The paper's progressive loss is not part of it.
-    width: channels inside. iterations: how often. more: how many times more where it is not trained.
-    layer: builder (channels, size, shared) -> Module, hosted after the residual blocks.
+    A convolution of the block's last output and of the input ("recall") comes first; two residual blocks of
+    3 x 3 convolutions follow. Reach grows by five positions per iteration, the number of weights does not.
+    The paper's progressive loss is not part of it.
+
+    Args:
+        shape: of the probe.
+        width: channels inside.
+        layer: builder (channels, size, shared) -> Module, hosted after the residual blocks.
+        iterations: how often the block is applied.
+        more: how many times more in evaluation.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
     """
 
     def __init__(
@@ -51,7 +59,7 @@ class Recurrent(nn.Module):
         self.stem = convolution(shape.size, shape.inputs, width, 3)
         self.recall = convolution(shape.size, width + shape.inputs, width, 3)
         self.block = nn.Sequential(Residual(width, shape.size), Residual(width, shape.size))
-        self.beside = nn.Identity() if layer is None else Nonlocal(width, shape.size, layer, shared)
+        self.nonlocal_block = nn.Identity() if layer is None else Nonlocal(width, shape.size, layer, shared)
         self.head = nn.Sequential(
             convolution(shape.size, width, width, 3),
             nn.ReLU(),
@@ -61,6 +69,6 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         state = functional.relu(self.stem(x))
         for _ in range(self.iterations + (0 if self.training else self.more)):
-            state = self.beside(self.block(self.recall(torch.cat([state, x], 1))))
+            state = self.nonlocal_block(self.block(self.recall(torch.cat([state, x], 1))))
         y: Tensor = self.head(state)
         return y

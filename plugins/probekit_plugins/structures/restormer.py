@@ -17,80 +17,91 @@ from probekit_plugins.structures.blocks import (
     ChannelNorm,
     Pointwise,
     convolution,
-    resized,
+    resize_map,
 )
-from probekit_plugins.structures.unet import halved, strides
+from probekit_plugins.structures.unet import halve_size, list_strides
 
 HEADS = 4
 
 
-def channels_attend(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
-    """Build what the paper hosts: channels attend to channels."""
+def build_channel_attention(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
+    """Return the paper's layer: channels attend to channels."""
     return XCA(channels, size, heads=HEADS)
 
 
-class Gated(nn.Module):
-    """The paper's feed-forward network: O (GELU(a) * b), a and b depthwise convolutions of two maps of x."""
+class GatedFeedForward(nn.Module):
+    """O (GELU(a) * b), where a and b are depthwise convolutions of two maps of x (the paper's GDFN)."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        wide = 2 * round(2.66 * channels)
-        self.maps = Pointwise(channels, wide)
-        self.depthwise = convolution(size, wide, wide, 3, groups=wide)
-        self.out = Pointwise(wide // 2, channels)
+        hidden_channels = 2 * round(2.66 * channels)
+        self.project_in = Pointwise(channels, hidden_channels)
+        self.dwconv = convolution(size, hidden_channels, hidden_channels, 3, groups=hidden_channels)
+        self.project_out = Pointwise(hidden_channels // 2, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        a, b = self.depthwise(self.maps(x)).chunk(2, 1)
-        y: Tensor = self.out(functional.gelu(a) * b)
+        a, b = self.dwconv(self.project_in(x)).chunk(2, 1)
+        y: Tensor = self.project_out(functional.gelu(a) * b)
         return y
 
 
 class Block(nn.Module):
-    """x + layer(depthwise(LN x)), then x + gated(LN x)."""
+    """x + layer(depthwise(LN x)), then x + ffn(LN x)."""
 
     def __init__(self, channels: int, size: tuple[int, ...], layer: Builder, shared: dict[str, Any]) -> None:
         super().__init__()
-        self.first, self.second = ChannelNorm(channels), ChannelNorm(channels)
+        self.norm1, self.norm2 = ChannelNorm(channels), ChannelNorm(channels)
         self.depthwise = convolution(size, channels, channels, 3, groups=channels)
         self.layer = layer(channels, size, shared)
-        self.gated = Gated(channels, size)
+        self.ffn = GatedFeedForward(channels, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.layer(self.depthwise(self.first(x)))
-        y: Tensor = x + self.gated(self.second(x))
+        x = x + self.layer(self.depthwise(self.norm1(x)))
+        y: Tensor = x + self.ffn(self.norm2(x))
         return y
 
 
 class Restormer(nn.Module):
-    """A U of blocks whose channels attend: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """A U of blocks whose channels attend to channels.
 
-    One width at every scale and one block a stage, where the paper doubles the width and has four to eight;
-    its depthwise convolutions of q, k and v are one before the layer here, so that any layer can be hosted.
-    width: channels. downs: as of `unet`. Raises UsageError where the size cannot be halved that often.
-    layer: builder (channels, size, shared) -> Module in the place of `xca`.
+    One width at every scale and one block per stage, where the paper doubles the width and has four to eight.
+    The paper's depthwise convolutions of q, k and v are one before the layer here, so that any layer can be
+    hosted.
+
+    Args:
+        shape: of the probe.
+        width: channels.
+        layer: builder (channels, size, shared) -> Module instead of `xca`.
+        downs: as in `unet`.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+
+    Raises:
+        UsageError: the size cannot be halved that often.
     """
 
     def __init__(
         self, shape: Shape, *, width: int, layer: Builder | None = None, downs: NonNegativeInt | None = None
     ) -> None:
         super().__init__()
-        sizes, shared = halved(shape.size, downs), dict[str, Any]()
-        hosted = layer or channels_attend
+        sizes, shared = halve_size(shape.size, downs), dict[str, Any]()
+        layer = layer or build_channel_attention
         self.sizes = sizes
         self.stem = convolution(shape.size, shape.inputs, width, 3)
-        self.descent = nn.ModuleList(Block(width, size, hosted, shared) for size in sizes[:-1])
+        self.descent = nn.ModuleList(Block(width, size, layer, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(shape.size, width, width, 3, stride=stride) for stride in strides(sizes)
+            convolution(shape.size, width, width, 3, stride=stride) for stride in list_strides(sizes)
         )
-        self.middle = Block(width, sizes[-1], hosted, shared)
+        self.middle = Block(width, sizes[-1], layer, shared)
         self.ups = nn.ModuleList(convolution(shape.size, width, width, 3) for _ in sizes[:-1])
         self.merges = nn.ModuleList(Pointwise(2 * width, width) for _ in sizes[:-1])
-        self.ascent = nn.ModuleList(Block(width, size, hosted, shared) for size in sizes[-2::-1])
+        self.ascent = nn.ModuleList(Block(width, size, layer, shared) for size in sizes[-2::-1])
         self.head = convolution(shape.size, width, shape.outputs, 3)
 
     @staticmethod
     def width_step(**_: Any) -> int:
-        """Return what the width must be a multiple of: the heads of the attention that it hosts by itself."""
+        """Return the number that the width must be a multiple of: the heads of the default layer."""
         return HEADS
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,6 +114,6 @@ class Restormer(nn.Module):
         for size, up, merge, block in zip(
             self.sizes[-2::-1], self.ups, self.merges, self.ascent, strict=True
         ):
-            x = block(merge(torch.cat([up(resized(x, size)), skips.pop()], 1)))
+            x = block(merge(torch.cat([up(resize_map(x, size)), skips.pop()], 1)))
         y: Tensor = self.head(x)
         return y

@@ -1,4 +1,4 @@
-"""The U-Net of Courtois et al. 2022 (section 4): one width, local beside nonlocal modules."""
+"""The U-Net of Courtois et al. 2022 (section 4): one width, parallel local and nonlocal modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from probekit_plugins.structures.blocks import (
     Nonlocal,
     Pointwise,
     convolution,
-    resized,
+    resize_map,
 )
 
 SMALLEST = 4
@@ -33,15 +33,15 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         self.local = nn.Sequential(ConvNeXt(channels, size), Bottleneck(channels))
-        self.beside = nn.Identity() if layer is None else Nonlocal(channels, size, layer, shared)
+        self.nonlocal_branch = nn.Identity() if layer is None else Nonlocal(channels, size, layer, shared)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         local = self.local(x)
-        return torch.cat([local, self.beside(x)], 1), local
+        return torch.cat([local, self.nonlocal_branch(x)], 1), local
 
 
 class Up(nn.Module):
-    """Brings a map to `size` by linear interpolation and convolution, then merges the skip connection in."""
+    """Bring a map to `size` by linear interpolation and convolution, then merge the skip connection in."""
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
@@ -50,33 +50,42 @@ class Up(nn.Module):
         self.merge = Pointwise(2 * channels, channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.merge(torch.cat([self.convolution(resized(x, self.size)), skip], 1))
+        y: Tensor = self.merge(torch.cat([self.convolution(resize_map(x, self.size)), skip], 1))
         return y
 
 
 class UNet(nn.Module):
-    """A U-Net whose stages host a layer: (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+    """A U-Net whose stages host a layer.
 
     The paper's appendix is not public, so the skeleton is recovered from its parameter counts: exact for
     global average pooling and global context, up to 3.4 % off in the other rows of Table 1 (see its tests).
-    width: channels at every scale.
-    layer: builder (channels, size, shared) -> Module, called for each of the 2 * downs + 1 stages with one
-    dict `shared`; without it a stage's input takes the nonlocal module's place.
-    downs: how often the map is halved; by default until no side can be without falling below 4 (5 times at
-    128 x 128). A side that has come that far waits for the longer one: 16 x 128 ends at 4 x 4 as well.
-    Raises UsageError where the size cannot be halved that often.
+
+    Args:
+        shape: of the probe.
+        width: channels at every scale.
+        layer: builder (channels, size, shared) -> Module, called for each of the 2 * downs + 1 stages with
+            one dict `shared`. Without it a stage's input replaces the nonlocal module's output.
+        downs: how often the map is halved; by default until every side would fall below 4 (5 times at
+            128 x 128). A side that has come that far waits for the longer one: 16 x 128 ends at 4 x 4 as
+            well.
+
+    Shape:
+        (batch, inputs, *size) to (batch, outputs, *size), 1-D or 2-D.
+
+    Raises:
+        UsageError: the size cannot be halved that often.
     """
 
     def __init__(
         self, shape: Shape, *, width: int, layer: Builder | None = None, downs: NonNegativeInt | None = None
     ) -> None:
         super().__init__()
-        sizes = halved(shape.size, downs)
+        sizes = halve_size(shape.size, downs)
         shared: dict[str, Any] = {}
         self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
         self.descent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in strides(sizes)
+            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in list_strides(sizes)
         )
         self.middle = Stage(width, sizes[-1], layer, shared)
         self.ups = nn.ModuleList(Up(width, size) for size in sizes[-2::-1])
@@ -99,11 +108,13 @@ class UNet(nn.Module):
         return y
 
 
-def halved(size: tuple[int, ...], downs: int | None) -> list[tuple[int, ...]]:
+def halve_size(size: tuple[int, ...], downs: int | None) -> list[tuple[int, ...]]:
     """Return the sizes of a map halved `downs` times, by default while a side stays at 4 or above.
 
-    Each time the sides are halved that stay at 4 or above; where none would, all are. Raises UsageError where
-    a side that is to be halved is odd.
+    Each time the sides are halved that stay at 4 or above; where none would, all are.
+
+    Raises:
+        UsageError: a side that is to be halved is odd.
     """
     sizes = [size]
     while downs is None or len(sizes) - 1 != downs:
@@ -116,15 +127,16 @@ def halved(size: tuple[int, ...], downs: int | None) -> list[tuple[int, ...]]:
             possible = len(sizes) - 1
             raise UsageError(
                 f"unet{'' if downs is None else f'(downs={downs})'} on maps of {' x '.join(map(str, size))}",
-                f"no more than downs={possible} leaves whole sides",
+                f"more than downs={possible} would halve an odd side",
                 f"Type unet(downs={possible}).",
             )
         sizes.append(tuple(side // 2 if side in chosen else side for side in last))
     return sizes
 
 
-def strides(sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Return how each size is brought to the next."""
+def list_strides(sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the strides that lead from each size to the next."""
     return [
-        tuple(side // half for side, half in zip(one, other, strict=True)) for one, other in pairwise(sizes)
+        tuple(side // next_side for side, next_side in zip(size, next_size, strict=True))
+        for size, next_size in pairwise(sizes)
     ]

@@ -1,4 +1,4 @@
-"""Trainers: they change weights, and nothing else."""
+"""The built-in trainers. They change weights, and nothing else."""
 
 from probekit.components import Component
 from probekit.hookspecs import hookimpl
@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "trainer",
             "none",
             "probekit_plugins.trainers.untrained:Untrained",
-            "leaves a network as it was built, as for pretrained ones",
+            "does not train, for pretrained networks",
         ),
         Component(
             "trainer",
@@ -24,6 +24,6 @@ def probekit_components() -> list[Component]:
             "trainer",
             "fabric",
             "probekit_plugins.trainers.fabric:Fabric",
-            "supervised on several devices at once; pip install 'probekit-nn[fabric]'",
+            "supervised on more than one device; pip install 'probekit-nn[fabric]'",
         ),
     ]

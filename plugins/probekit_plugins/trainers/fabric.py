@@ -1,4 +1,4 @@
-"""The fabric trainer: one run on several devices, each taking its part of every batch."""
+"""The fabric trainer: one run on more than one device, each with its part of every batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probekit.errors import RunError, UsageError, reason
 from probekit.interfaces import Dataset, Probe, Row
 from probekit.steps import is_watched, report_step
 from probekit.stop import Stopped
-from probekit_plugins.trainers.message import NEXT, STATE, STEP, pack
+from probekit_plugins.trainers.message import NEXT, STATE, STEP, pack_value
 from probekit_plugins.trainers.ranks import Ranks
 from probekit_plugins.trainers.supervised import Supervised
 
@@ -24,13 +24,19 @@ from probekit_plugins.trainers.supervised import Supervised
 class Fabric(Supervised):
     """`supervised` in `devices` processes by lightning-fabric, whose gradients are averaged (DDP).
 
-    The batch is the recipe's, of which each process takes an equal part, so that the run is the same but for
-    the order in which numbers are added. precision: "32-true", or autocast to "bf16-mixed" or "16-mixed". All
-    else is `supervised`'s. Where there is CUDA each process has a device of its own, else gloo joins them on
-    the CPU. Generators of processes but the first are not kept in checkpoints. A process that dies or fails
-    ends the run, which says which one it was; a signal is for the run, not for one of its processes. Raises
-    UsageError where lightning-fabric is not installed, and in `fit` where the batch cannot be shared out;
-    RunError where a process fails.
+    Each process takes an equal part of the recipe's batch, so that only the order in which numbers are added
+    differs. With CUDA each process has its own device; without, gloo joins them on the CPU. Checkpoints store
+    the random generators of the first process only. A process that dies or fails ends the run with an error
+    that names it. A signal is for the run, not for one of its processes.
+
+    Args:
+        devices: processes.
+        precision: "32-true", or autocast to "bf16-mixed" or "16-mixed".
+        epochs: as in `Supervised`, and so all others.
+
+    Raises:
+        UsageError: lightning-fabric is not installed; in `fit`, the devices do not divide the batch.
+        RunError: in `fit`, a process fails.
     """
 
     def __init__(
@@ -70,7 +76,7 @@ class Fabric(Supervised):
         self.recipe, self.devices, self.precision = recipe, devices, precision
         self.model: nn.Module | None = None
         self.ranks: Ranks | None = None
-        self.last: dict[str, Any] = {}
+        self.last_state: dict[str, Any] = {}
 
     def fit(
         self,
@@ -85,17 +91,16 @@ class Fabric(Supervised):
         """Train, yielding the first process's rows."""
         size = min(self.batch, len(data))
         if size % self.devices:
-            asked = f"fabric(devices={self.devices}) with batches of {size}"
-            raise UsageError(
-                asked, "they cannot be shared out", f"Type batch={self.devices * -(-size // self.devices)}."
-            )
+            request = f"fabric(devices={self.devices}) with batches of {size}"
+            hint = f"Type batch={self.devices * -(-size // self.devices)}."
+            raise UsageError(request, "the devices do not divide the batch", hint)
         part = {
             "recipe": self.recipe,
             "devices": self.devices,
             "precision": self.precision,
             "flush": flushing(),
             "watched": is_watched(),
-            "port": free_port(),
+            "port": find_free_port(),
             "model": model,
             "probe": probe,
             "data": data,
@@ -103,7 +108,7 @@ class Fabric(Supervised):
             "state": state,
         }
         try:
-            packed = pack(part)
+            packed = pack_value(part)
         except Exception as error:
             raise RunError(
                 "sending a run to processes", f"it cannot be pickled ({reason(error)})", "Use supervised."
@@ -112,42 +117,44 @@ class Fabric(Supervised):
         ranks = Ranks(self.devices, packed)
         self.model, self.ranks = model, ranks
         try:
-            while (row := self.hear()) is not None:
+            while (row := self.receive_from_rank()) is not None:
                 yield row
-                ranks.tell(0, NEXT)
-            self.state_dict()  # what the caller asks for afterwards
-            ranks.close()
+                ranks.send_to_rank(0, NEXT)
+            self.state_dict()  # for the caller, who may want it afterwards
+            ranks.finish_ranks()
         except GeneratorExit:
-            with contextlib.suppress(RunError, Stopped):  # a rank may have died, a stop was raised already
+            with contextlib.suppress(RunError, Stopped):  # a rank may have died, a stop is raised already
                 self.state_dict()
             raise
         finally:
             self.ranks = None
-            ranks.kill()
+            ranks.kill_ranks()
 
-    def hear(self) -> Any:
-        """Return the next row or state that the first rank says; a step goes to who watches."""
+    def receive_from_rank(self) -> Any:
+        """Return the next row or state of the first rank, and report its steps to those who listen."""
         assert self.ranks is not None
         while True:
-            _, kind, said = self.ranks.hear()
+            _, kind, value = self.ranks.receive_next()
             if kind != STEP:
-                return said
+                return value
             if is_watched():
-                report_step(*said)
+                report_step(*value)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the first rank's state, having brought its weights into the model of this process; once it
-        has ended, its last."""
+        """Load the first rank's weights into this process's model, and return its state.
+
+        Once the rank has ended, its last state.
+        """
         if self.ranks is not None and self.model is not None:
-            self.ranks.tell(0, STATE)
-            weights, self.last = self.hear()
+            self.ranks.send_to_rank(0, STATE)
+            weights, self.last_state = self.receive_from_rank()
             self.model.load_state_dict(weights)
-        return self.last
+        return self.last_state
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+def find_free_port() -> int:
+    """Return a port of this machine that no process uses."""
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        port: int = probe_socket.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""A message between a training's processes is its kind and what it says, copied through a pipe."""
+"""Messages between the processes of a training: a kind and a value, copied through a pipe."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Gone(Exception):
     """The other end of a pipe is closed, or its process has ended."""
 
 
-def pack(value: Any) -> bytes:
-    """Return a value as bytes, its tensors copied: memory that is shared would change with its owner."""
+def pack_value(value: Any) -> bytes:
+    """Return a value as bytes, its tensors copied: shared memory would change with its owner."""
     import torch
 
     packed = io.BytesIO()
@@ -23,25 +23,25 @@ def pack(value: Any) -> bytes:
     return packed.getvalue()
 
 
-def unpack(packed: bytes) -> Any:
-    """Return the value that another process of this training packed."""
+def unpack_value(packed: bytes) -> Any:
+    """Return a value that another process of this training packed."""
     import torch
 
     return torch.load(io.BytesIO(packed), weights_only=False)
 
 
-def send(pipe: Connection, kind: str, packed: bytes | None = None) -> None:
-    """Send a message, what it says being packed; raises Gone where the other end is."""
+def send_message(pipe: Connection, kind: str, packed: bytes | None = None) -> None:
+    """Send a message with a packed value; raises Gone where the other end is gone."""
     try:
         pipe.send((kind, packed))
     except OSError as error:
         raise Gone from error
 
 
-def receive(pipe: Connection) -> tuple[str, Any]:
-    """Wait for a message; raises Gone where the other end is."""
+def receive_message(pipe: Connection) -> tuple[str, Any]:
+    """Wait for a message; raises Gone where the other end is gone."""
     try:
         kind, packed = pipe.recv()
     except (EOFError, OSError) as error:
         raise Gone from error
-    return kind, None if packed is None else unpack(packed)
+    return kind, None if packed is None else unpack_value(packed)

@@ -1,4 +1,4 @@
-"""Optimisers change weights along gradients: AdamW alone, or Muon on the hidden matrices beside it."""
+"""Optimisers change weights along gradients: AdamW, or Muon for hidden matrices and AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,22 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class Optimisers:
-    """One step for all weights of a network: AdamW, or Muon and AdamW, each at a rate of its own.
+    """One step for all weights of a network: AdamW, or Muon and AdamW, each with its own learning rate.
 
-    AdamW (Loshchilov and Hutter, ICLR 2019) decays weights of two or more dimensions alone. Muon (Jordan et
+    AdamW (Loshchilov and Hutter, ICLR 2019) decays only weights of two or more dimensions. Muon (Jordan et
     al. 2024, "Muon: An optimizer for hidden layers in neural networks") turns the momentum of a matrix into
     the nearest orthogonal one; its steps are scaled to the size of AdamW's, 0.2 sqrt(the longer side) (Liu et
-    al. 2025, "Muon is Scalable for LLM Training"). Which weights it is given `matrices` says; AdamW has the
-    rest. Raises UsageError where this torch has no Muon.
+    al. 2025, "Muon is Scalable for LLM Training").
+
+    Args:
+        weights: by name.
+        hidden: the names of Muon's weights (see `list_hidden_matrices`); AdamW has the rest.
+        lr: AdamW's highest rate.
+        matrix_lr: Muon's highest rate.
+        weight_decay: of both.
+
+    Raises:
+        UsageError: this torch has no Muon.
     """
 
     def __init__(
@@ -38,57 +47,59 @@ class Optimisers:
             {"params": [weight for weight in rest if weight.ndim <= 1], "weight_decay": 0.0},
         ]
         fused = not any(weight.is_complex() for weight in rest)  # the fused step refuses complex weights
-        self.own: list[tuple[torch.optim.Optimizer, float]] = [
+        self.optimisers_and_lrs: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, fused=fused), lr)
         ]
         self.hidden = [name for name in weights if name in hidden]
         self.names = {id(weight): name for name, weight in weights.items()}
         if self.hidden:
-            turned = [weights[name] for name in self.hidden]
-            self.own.append((muon.muon(turned, lr=matrix_lr, weight_decay=weight_decay), matrix_lr))
+            matrices = [weights[name] for name in self.hidden]
+            optimiser = muon.build_muon(matrices, lr=matrix_lr, weight_decay=weight_decay)
+            self.optimisers_and_lrs.append((optimiser, matrix_lr))
 
-    def step(self, share: float) -> None:
+    def step(self, lr_scale: float) -> None:
         """Take a step at this share of the highest rates."""
-        for optimiser, highest in self.own:
+        for optimiser, highest_lr in self.optimisers_and_lrs:
             for group in optimiser.param_groups:
-                group["lr"] = highest * share
-        adamw, *turning = self.own
-        adamw[0].step()
-        for optimiser, _ in turning:
-            muon.step(optimiser)
+                group["lr"] = highest_lr * lr_scale
+        (adamw, _), *muons = self.optimisers_and_lrs
+        adamw.step()
+        for optimiser, _ in muons:
+            muon.take_step(optimiser)
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """Return the moments that each optimiser keeps, by the name of the parameter."""
+        """Return the moments of each optimiser by the parameters' names."""
         return [
             {names[number]: moments for number, moments in optimiser.state_dict()["state"].items()}
-            for optimiser, names in self.named()
+            for optimiser, names in self.list_parameter_names()
         ]
 
     def load_state_dict(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from what state_dict gave, for weights of the same names."""
-        for (optimiser, names), kept in zip(self.named(), state, strict=True):
-            moments = {number: kept[name] for number, name in enumerate(names) if name in kept}
+        """Load what `state_dict` returned, for weights of the same names."""
+        for (optimiser, names), by_name in zip(self.list_parameter_names(), state, strict=True):
+            moments = {number: by_name[name] for number, name in enumerate(names) if name in by_name}
             optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
 
-    def named(self) -> list[tuple[torch.optim.Optimizer, list[str]]]:
-        """Return each optimiser with its parameters' names in the order in which it numbers them."""
+    def list_parameter_names(self) -> list[tuple[torch.optim.Optimizer, list[str]]]:
+        """Return each optimiser with its parameters' names in the order of its numbers."""
         return [
             (
                 optimiser,
                 [self.names[id(weight)] for group in optimiser.param_groups for weight in group["params"]],
             )
-            for optimiser, _ in self.own
+            for optimiser, _ in self.optimisers_and_lrs
         ]
 
 
-def matrices(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Return the names of the hidden matrices: weights of linear maps, as of `Pointwise`, but the head's.
+def list_hidden_matrices(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the hidden matrices: weights of linear maps, as of `Pointwise`, except the head's.
 
-    The head is the last linear map or convolution; its few rows are not to be made orthogonal. Kernels of
+    The head is the last linear map or convolution; its few rows should not become orthogonal. Kernels of
     convolutions stay with AdamW: a depthwise one is no matrix between channels, and with the others flattened
-    to a row an output a U-Net did no better on nonlocality in as many steps. So do tables of positions and
-    all that no linear map holds, and the whole of a network of convolutions alone.
+    to one row per output a U-Net did no better on nonlocality in as many steps. So do tables of positions and
+    all other weights outside linear maps, and all weights of a network that has only convolutions.
     """
-    found = [module.weight for module in model.modules() if isinstance(module, (nn.Linear, *CONVOLUTIONS))]
-    hidden = {id(weight) for weight in found if weight.ndim == 2 and weight is not found[-1]}
+    modules = [module for module in model.modules() if isinstance(module, (nn.Linear, *CONVOLUTIONS))]
+    candidates = [module.weight for module in modules]
+    hidden = {id(weight) for weight in candidates if weight.ndim == 2 and weight is not candidates[-1]}
     return [name for name, weight in weights.items() if id(weight) in hidden]

@@ -1,4 +1,4 @@
-"""A rank is one process of a training: it takes its part, works, and ends with its parent."""
+"""A rank is one process of a training: it takes its part, trains, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -15,52 +15,59 @@ from probekit.catalog.files import run_source
 from probekit.catalog.process import ending
 from probekit.errors import reason
 from probekit.stop import SIGNALS
-from probekit_plugins.trainers.message import FAILED, READY, Gone, pack, receive, send
+from probekit_plugins.trainers.message import (
+    FAILED,
+    READY,
+    Gone,
+    pack_value,
+    receive_message,
+    send_message,
+)
 
-LOOK = 1.0
-"""Seconds between two looks at who the parent is."""
+POLL_SECONDS = 1.0
+"""Seconds between two checks of who the parent is."""
 PR_SET_PDEATHSIG = 1
 
 
 def run_rank(number: int, pipe: Connection, tied: bool) -> None:
-    """Work as one process of a training, until the parent closes the pipe or is gone.
+    """Run one process of a training, until the parent closes the pipe or is gone.
 
-    What goes wrong is said through the pipe; the process then stays, so that its end breaks no connection of
-    another rank before the parent has heard of it.
+    A failure is sent through the pipe. The process then stays, so that its end breaks no connection of
+    another rank before the parent has received it.
 
     Args:
-        number: which rank this is.
-        pipe: to the parent, which sends what `part.train` is given.
+        number: of this rank.
+        pipe: to the parent, which sends the arguments of `train_rank`.
         tied: whether Linux may end this process with the thread that started it.
     """
     with ending():
         end_with_parent(tied)
         ignore_signals()
-        os.dup2(2, 1)  # what a plugin prints is no answer
+        os.dup2(2, 1)  # what a plugin prints is no output of the command
         with contextlib.suppress(Gone):
-            work(number, pipe)
+            train_and_report(number, pipe)
             while True:
-                receive(pipe)
+                receive_message(pipe)
 
 
-def work(number: int, pipe: Connection) -> None:
-    """Train, and say what fails."""
-    send(pipe, READY)
+def train_and_report(number: int, pipe: Connection) -> None:
+    """Train, and send a failure to the parent."""
+    send_message(pipe, READY)
     try:
-        for path, source in receive(pipe)[1]:
+        for path, source in receive_message(pipe)[1]:
             run_source(path, source)
-        from probekit_plugins.trainers.part import train
+        from probekit_plugins.trainers.rank_training import train_rank
 
-        train(number, pipe, **receive(pipe)[1])
+        train_rank(number, pipe, **receive_message(pipe)[1])
     except Gone:
         raise
-    except BaseException as error:  # an exit is said like an error
+    except BaseException as error:  # an exit is reported like an error
         traceback.print_exc()
-        send(pipe, FAILED, pack(reason(error)))
+        send_message(pipe, FAILED, pack_value(reason(error)))
 
 
 def end_with_parent(tied: bool) -> None:
-    """See to it that this process is killed when its parent ends, in whatever way."""
+    """Make sure that this process is killed when its parent ends, in whatever way."""
     parent = os.getppid()
     if tied and sys.platform == "linux":
         import ctypes
@@ -73,7 +80,7 @@ def follow_parent(parent: int) -> None:
     """Kill this process once its parent is gone."""
     started_by = multiprocessing.parent_process()
     sentinels = [] if started_by is None else [started_by.sentinel]
-    while os.getppid() == parent and not wait(sentinels, LOOK):
+    while os.getppid() == parent and not wait(sentinels, POLL_SECONDS):
         pass
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -81,6 +88,6 @@ def follow_parent(parent: int) -> None:
 def ignore_signals() -> None:
     """Leave signals to the parent: a terminal, or a queue, sends them to all processes at once."""
     signals = (signal.SIGINT, *SIGNALS)
-    for one in signals:
-        signal.signal(one, signal.SIG_IGN)
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

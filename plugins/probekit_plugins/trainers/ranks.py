@@ -1,4 +1,4 @@
-"""Ranks are the processes of one training: their parent starts them, hears them, and outlives none."""
+"""Ranks are the processes of one training: their parent starts them, receives from them, and ends them."""
 
 from __future__ import annotations
 
@@ -19,142 +19,154 @@ from probekit.catalog.files import list_sources
 from probekit.catalog.process import HANDLERS, HASH_SEED, THREADS, environment
 from probekit.errors import RunError
 from probekit.stop import SIGNALS, signal_name, stop
-from probekit_plugins.trainers.message import FAILED, FILES, PART, READY, Gone, pack, receive, send
+from probekit_plugins.trainers.message import (
+    FAILED,
+    FILES,
+    PART,
+    READY,
+    Gone,
+    pack_value,
+    receive_message,
+    send_message,
+)
 from probekit_plugins.trainers.rank import run_rank
 
-LOOK = 0.2
-"""Seconds between two looks at whether this process was asked to stop."""
-PATIENCE = 20.0
-"""Seconds that a stop waits for the next row, with which a checkpoint can be saved."""
-BLAME = 1.0
-"""Seconds in which a death is found that made another rank fail."""
-ASKED = "training on several devices"
+POLL_SECONDS = 0.2
+"""Seconds between two checks whether this process should stop."""
+STOP_SECONDS = 20.0
+"""Seconds that a stop waits for the next row, after which a checkpoint can be saved."""
+BLAME_SECONDS = 1.0
+"""Seconds to wait for the death of a rank that made another one fail."""
+REQUEST = "training on several devices"
 
 
 class Ranks:
     """The processes of one training, each with a pipe.
 
-    Whatever ends one of them, `hear` raises an error that names it and says how it ended. None of them takes
-    signals: this process is told, and ends them. They end when this process ends, in whatever way.
+    Whatever ends one of them, `receive_next` raises an error that names it and says how it ended. They ignore
+    signals: this process takes them, and ends the ranks. They end when this process ends, in whatever way.
 
     Args:
         count: how many.
-        part: what each is told to do, the arguments of `part.train`, packed.
+        part: the arguments of `train_rank`, packed.
 
     Raises:
-        RunError: one ended before it was given its part.
+        RunError: a rank ended before it received its part.
     """
 
     def __init__(self, count: int, part: bytes) -> None:
         self.processes: list[SpawnProcess] = []
         self.pipes: list[Connection] = []
-        self.began = False
-        self.asked: float | None = None
-        sources = pack(list_sources())
-        atexit.register(self.kill)  # before multiprocessing waits for them
+        self.has_begun = False
+        self.stop_time: float | None = None
+        sources = pack_value(list_sources())
+        atexit.register(self.kill_ranks)  # before multiprocessing waits for them
         try:
-            self.start(count)
+            self.start_processes(count)
             for _ in range(count):
-                number, kind, _ = self.hear()
+                number, kind, _ = self.receive_next()
                 assert kind == READY, kind
-                self.tell(number, FILES, sources)
-                self.tell(number, PART, part)
+                self.send_to_rank(number, FILES, sources)
+                self.send_to_rank(number, PART, part)
         except BaseException:
-            self.kill()
+            self.kill_ranks()
             raise
 
-    def start(self, count: int) -> None:
-        """Start the processes."""
+    def start_processes(self, count: int) -> None:
+        """Start the processes, each with a pipe."""
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # it would unblock the signals
         # Linux ends a process with the thread that started it: a thread may end before this process
         tied = threading.current_thread() is threading.main_thread()
-        with hashing_alike(), without_signals():
+        with fixed_hash_seed(), blocked_signals():
             for number in range(count):
-                here, there = context.Pipe()
-                process = context.Process(target=run_rank, args=(number, there, tied), name=f"rank {number}")
+                parent_pipe, rank_pipe = context.Pipe()
+                arguments = (number, rank_pipe, tied)
+                process = context.Process(target=run_rank, args=arguments, name=f"rank {number}")
                 self.processes.append(process)
-                self.pipes.append(here)
+                self.pipes.append(parent_pipe)
                 try:
                     process.start()
                 finally:
-                    there.close()
+                    rank_pipe.close()
 
-    def tell(self, number: int, kind: str, packed: bytes | None = None) -> None:
-        """Tell a rank something; raises RunError where it is gone."""
+    def send_to_rank(self, number: int, kind: str, packed: bytes | None = None) -> None:
+        """Send a message to a rank; raises RunError where it is gone."""
         try:
-            send(self.pipes[number], kind, packed)
+            send_message(self.pipes[number], kind, packed)
         except Gone:
-            self.blame(number)
+            self.blame_rank(number)
 
-    def hear(self) -> tuple[int, str, Any]:
-        """Return the next that a rank says: its number, of what kind it is, and what it says.
+    def receive_next(self) -> tuple[int, str, Any]:
+        """Return the next message of a rank: the rank's number, the kind, and the value.
 
         Raises:
             RunError: a rank failed or died.
-            Stopped: this process was asked to stop, and no row is to be had.
+            Stopped: this process should stop, and no row comes.
         """
         sentinels = [process.sentinel for process in self.processes]
-        while not (ready := wait([*self.pipes, *sentinels], LOOK)):
+        while not (ready := wait([*self.pipes, *sentinels], POLL_SECONDS)):
             self.heed_stop()
         for number, pipe in enumerate(self.pipes):
             if pipe in ready:
                 try:
-                    kind, said = receive(pipe)
+                    kind, value = receive_message(pipe)
                 except Gone:
-                    self.blame(number)
+                    self.blame_rank(number)
                 if kind == FAILED:
-                    self.blame(number, said)
-                self.began |= kind != READY
-                return number, kind, said
-        self.blame(sentinels.index(next(one for one in ready if one in sentinels)))
+                    self.blame_rank(number, value)
+                self.has_begun |= kind != READY
+                return number, kind, value
+        self.blame_rank(sentinels.index(next(handle for handle in ready if handle in sentinels)))
 
     def heed_stop(self) -> None:
-        """Raise Stopped where this process was asked to stop and nothing comes that can be saved."""
+        """Raise Stopped where this process should stop and no row comes after which a state can be saved."""
         if stop.asked is None:
-            self.asked = None
+            self.stop_time = None
             return
-        self.asked = self.asked or time.monotonic()
-        if not self.began or time.monotonic() - self.asked > PATIENCE:
+        self.stop_time = self.stop_time or time.monotonic()
+        if not self.has_begun or time.monotonic() - self.stop_time > STOP_SECONDS:
             stop.check()
 
-    def blame(self, number: int, said: str = "") -> NoReturn:
+    def blame_rank(self, number: int, message: str = "") -> NoReturn:
         """Raise an error that names the rank which failed first.
 
         Args:
-            number: the rank that was noticed.
-            said: what it says of its failure, "" where it said nothing.
+            number: the rank whose failure was noticed.
+            message: its own, "" where it sent none.
         """
         stop.check()
-        dead = {process.sentinel: rank for rank, process in enumerate(self.processes)}
-        # a rank that dies breaks the connections of others, which may be heard before
-        if found := [dead[one] for one in wait(list(dead), BLAME) if isinstance(one, int)]:
-            number, said = min(found), "" if number not in found else said
-        if said:
-            raise RunError(ASKED, f"rank {number}: {said}", "The same run with `supervised` may say more.")
+        ranks = {process.sentinel: rank for rank, process in enumerate(self.processes)}
+        # a rank that dies breaks the connections of others, whose failure may be noticed before
+        ended = [ranks[handle] for handle in wait(list(ranks), BLAME_SECONDS) if isinstance(handle, int)]
+        if ended:
+            number, message = min(ended), "" if number not in ended else message
+        if message:
+            hint = "The same run with `supervised` may say more."
+            raise RunError(REQUEST, f"rank {number}: {message}", hint)
         process = self.processes[number]
-        process.join(BLAME)
+        process.join(BLAME_SECONDS)
         code = process.exitcode
         if code is None:
-            found_how = "closed its pipe and goes on"
+            failure = "closed its pipe but still runs"
         elif code < 0:
-            found_how = f"was killed by {signal_name(-code)}"
+            failure = f"was killed by {signal_name(-code)}"
         else:
-            found_how = f"ended with exit code {code} before its work was done"
-        raise RunError(ASKED, f"rank {number} {found_how}", "The same command goes on from its checkpoint.")
+            failure = f"ended with exit code {code} before its work was done"
+        raise RunError(REQUEST, f"rank {number} {failure}", "The same command goes on from its checkpoint.")
 
-    def close(self) -> None:
-        """Let the ranks end, whose work is done, and end those that do not."""
+    def finish_ranks(self) -> None:
+        """Wait for the ranks to end, as their work is done, and kill those that do not."""
         for pipe in self.pipes:
             pipe.close()
-        until = time.monotonic() + THREADS + HANDLERS + BLAME
+        deadline = time.monotonic() + THREADS + HANDLERS + BLAME_SECONDS
         for process in self.processes:
-            process.join(max(0.0, until - time.monotonic()))
-        self.kill()
+            process.join(max(0.0, deadline - time.monotonic()))
+        self.kill_ranks()
 
-    def kill(self) -> None:
+    def kill_ranks(self) -> None:
         """End all ranks at once."""
-        atexit.unregister(self.kill)
+        atexit.unregister(self.kill_ranks)
         started = [process for process in self.processes if process.pid is not None]
         for process in started:
             process.kill()
@@ -165,24 +177,24 @@ class Ranks:
 
 
 @contextlib.contextmanager
-def hashing_alike() -> Iterator[None]:
-    """Give processes that are started meanwhile a fixed hash seed, where nobody chose one."""
-    before = os.environ.get(HASH_SEED)
+def fixed_hash_seed() -> Iterator[None]:
+    """Give processes that start in this block a fixed hash seed, unless the user chose one."""
+    previous = os.environ.get(HASH_SEED)
     os.environ[HASH_SEED] = environment()[HASH_SEED]
     try:
         yield
     finally:
-        if before is None:
+        if previous is None:
             del os.environ[HASH_SEED]
         else:
-            os.environ[HASH_SEED] = before
+            os.environ[HASH_SEED] = previous
 
 
 @contextlib.contextmanager
-def without_signals() -> Iterator[None]:
-    """Hold back signals from processes that are started meanwhile, until they ignore them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *SIGNALS))
+def blocked_signals() -> Iterator[None]:
+    """Block signals for processes that start in this block, until they ignore them."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *SIGNALS))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

@@ -1,4 +1,4 @@
-"""The trainer that trains nothing: for networks that come with their weights, and for what chance scores."""
+"""The trainer that does not train: for pretrained networks, and for the scores of chance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probekit.interfaces import Dataset, Probe, Row
 
 
 class Untrained:
-    """Leave a network as it was built."""
+    """Leave a network unchanged."""
 
     version = 1
     expected_failures: Mapping[str, str] = {
@@ -35,5 +35,5 @@ class Untrained:
         yield from ()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing, as nothing has to go on."""
+        """Return nothing, as there is nothing to go on from."""
         return {}

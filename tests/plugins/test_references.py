@@ -1,0 +1,115 @@
+"""Chunked layers and their references equal an independent loop over positions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+
+import direct
+import pytest
+import torch
+from formulas import scans
+from torch import Tensor, nn
+
+from probekit_plugins.encodings import local
+from probekit_plugins.layers import deltanet, gla, mamba, reformer, retention, ssd
+
+pytestmark = pytest.mark.usefixtures("double")
+LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
+
+
+def retain(q: Tensor, k: Tensor, v: Tensor, g: Tensor) -> Tensor:
+    return retention.reference(q, k, v, g[0, :, 0].exp())
+
+
+def scan_state(c: Tensor, b: Tensor, inputs: Tensor, g: Tensor) -> Tensor:
+    """Call the reference of SSD, which takes dt and A, with A = -1: then dt = -g."""
+    return ssd.reference(inputs / -g[..., None], -g, -torch.ones(g.shape[1]), b[:, 0], c[:, 0])
+
+
+Case = tuple[ModuleType, str, Callable[..., Tensor], Callable[..., nn.Module], Callable[..., Tensor]]
+CASES: dict[str, Case] = {
+    "gla": (gla, "chunked_gla", gla.reference, partial(gla.GatedLinearAttention, heads=2), scans.gla),
+    "deltanet": (
+        deltanet,
+        "chunked_delta_rule",
+        deltanet.reference,
+        partial(deltanet.DeltaNet, heads=2),
+        scans.deltanet,
+    ),
+    "deltanet-gated": (
+        deltanet,
+        "chunked_delta_rule",
+        deltanet.reference,
+        partial(deltanet.DeltaNet, heads=2, gated=True),
+        partial(scans.deltanet, gated=True),
+    ),
+    "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
+    "retention": (
+        retention,
+        "chunked_gated_sum",
+        retain,
+        partial(retention.Retention, heads=2),
+        scans.retention,
+    ),
+    "ssd": (ssd, "chunked_gated_sum", scan_state, partial(ssd.SSD, heads=2, state=3), scans.ssd),
+}
+"""By name: module, its fast function, the reference in its place, layer, independent loop."""
+
+
+@LENGTHS
+@pytest.mark.parametrize("name", CASES)
+def test_scan_layer_and_reference_equal_loop(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, function, reference, build, loop = CASES[name]
+    layer, x = build(4, (length,), causal=True), torch.randn(2, 4, length)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    weights = {**dict(layer.named_buffers()), **dict(layer.named_parameters())}
+    expected = torch.stack([loop(item, weights, (length,), scan="raster") for item in x])
+    torch.testing.assert_close(layer(x), expected)
+    monkeypatch.setattr(module, function, reference)
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize(("length", "bucket"), [(1, 4), (4, 4), (7, 3), (20, 5), (134, 2)])
+def test_reformer_and_reference_equal_loop(length: int, bucket: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = reformer.Reformer(4, (length,), heads=2, bucket=bucket, rounds=3), torch.randn(2, 4, length)
+    weights = {**dict(layer.named_buffers()), **dict(layer.named_parameters())}
+    loop = partial(direct.reformer, heads=2, bucket=bucket)
+    expected = torch.stack([loop(item, weights, (length,)) for item in x])
+    torch.testing.assert_close(layer(x), expected)
+
+    def attend_heads(q: Tensor, v: Tensor) -> Tensor:
+        items = [
+            [
+                reformer.reference(*parts, rotations, bucket)
+                for *parts, rotations in zip(q_item, v_item, layer.rotations, strict=True)
+            ]
+            for q_item, v_item in zip(q, v, strict=True)
+        ]
+        return torch.stack([torch.stack(heads) for heads in items])
+
+    monkeypatch.setattr(layer, "attend_heads", attend_heads)
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 4), (9, 10)])
+@pytest.mark.parametrize("window", [1, 3, 5])
+def test_local_and_reference_equal_loop(size: tuple[int, int], window: int) -> None:
+    encoding = local.Local(8, size, keys=3, heads=2, window=window)
+    q, v = torch.randn(2, 2, 3, *size), torch.randn(2, 2, 4, *size)
+    e, half = encoding.embedding, window // 2
+    expected = torch.zeros_like(v)
+    for y, x in itertools.product(range(size[0]), range(size[1])):
+        for head in range(2):
+            total = (q[:, head, :, y, x] @ encoding.bias)[:, None]
+            for i, j in itertools.product(range(window), range(window)):
+                row, column = y + i - half, x + j - half
+                if 0 <= row < size[0] and 0 <= column < size[1]:
+                    total = total + (q[:, head, :, y, x] @ e[:, i, j])[:, None] * v[:, head, :, row, column]
+            expected[:, head, :, y, x] = total.detach()
+    answer = encoding.position(lambda: q, q, lambda: v)
+    torch.testing.assert_close(answer, expected.flatten(1, 2))
+    torch.testing.assert_close(local.reference(q, v, e, encoding.bias), expected)
