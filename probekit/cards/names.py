@@ -12,9 +12,9 @@ from probekit.catalog.expression import resolve
 from probekit.catalog.grammar import Term, canonical, file_names, parse, parse_term
 from probekit.catalog.part import part
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
+from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.evidence.certify import Certificate
-from probekit.interfaces import Dataset, Probe, Published
+from probekit.interfaces import Probe, Published
 from probekit.plain import marked
 from probekit.plans import size
 from probekit.plans.plan import Plan, unpin
@@ -62,20 +62,6 @@ class Names:
         self.refuse_files(text)
         # if its file was edited, the edited one: its behaviour tells which runs may be counted
         return size.made(part("probe", parse_term(unpin(text)), self.registry), MAX_BYTES)
-
-    def test_items(self, text: str) -> Dataset:
-        """Return the test split of a stored run's probe.
-
-        Raises:
-            ProbekitError: The split cannot be drawn here.
-        """
-        probe, count = self.probe(text), dict(parse_term(text).params).get("test")
-        if isinstance(count, int):
-            size.held(text, {f"{count:,} test items": sum(size.of_items(probe.shape, count).values())})
-        try:
-            return probe.data("test", 0)
-        except Exception as error:
-            raise ProbekitError(text, f"its test items cannot be drawn ({reason(error)})") from error
 
     def _probe_text(self, typed: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None if it cannot be made."""

@@ -25,7 +25,7 @@ from probekit.cards.words import (
     width_note,
 )
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, StoreError, reason
+from probekit.errors import StoreError
 from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
 from probekit.pages.cost import costs
@@ -168,11 +168,7 @@ def make_section(card: Card, index: int, store: Store, names: Names) -> Section:
     # structures in grey are drawn first, below those with a colour
     stacked = sorted(cells, key=lambda cell: cell.structure in colours.by_structure)
     losses = read_losses(stacked, colours, store, notes)
-    try:
-        gallery = draw_gallery(column, names.probe(column.resolved), store, names)
-    except Exception as error:  # the probe's own code draws and judges the items
-        message = error.found if isinstance(error, ProbekitError) else reason(error)
-        gallery = Gallery(notes=[f"No cases are drawn: {message}."])
+    gallery = draw_gallery(column, store)
     notes = gallery.notes + notes
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
     difficulty = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from probekit.interfaces import Dataset, Metric, Probe
@@ -14,21 +15,23 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 HEADS = ("input", "truth", "prediction", "error")
+FIXED_ITEMS = 16
+"""First test items whose answers every run stores, so that pages show networks on the same ones."""
 
 
-def chosen(scores: Tensor, metric: Metric) -> list[tuple[str, int]]:
+def choose_extremes(scores: Tensor, better: str) -> list[tuple[str, int]]:
     """Choose the two worst items, the median item and the best item.
 
     Args:
         scores: One score per item, (items,); NaN where the metric does not apply.
-        metric: The metric that the scores belong to.
+        better: "higher" or "lower".
 
     Returns:
         Pairs (name, item index); fewer than four if there are fewer items. If the metric applies to no item,
         the first item.
     """
     scored_items = (~scores.isnan()).nonzero().flatten()
-    ranking = scores[scored_items].argsort(descending=metric.better == "lower", stable=True)
+    ranking = scores[scored_items].argsort(descending=better == "lower", stable=True)
     order: list[int] = scored_items[ranking].tolist() or [0]
     picks = {"best": len(order) - 1, "median": len(order) // 2, "second worst": 1, "worst": 0}
     names = {rank: name for name, rank in picks.items() if rank < len(order)}
@@ -48,13 +51,12 @@ def drawn(probe: Probe, outputs: Tensor, targets: Tensor) -> Tensor:
     return probe.answer(outputs) if hasattr(probe, "answer") else outputs
 
 
-def draw_cases(
-    title: str, model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device
-) -> bytes:
-    """Draw input, truth, prediction and error of the chosen test items.
+def answer_cases(
+    model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device
+) -> dict[str, Tensor]:
+    """Run a network on the first test items and on the chosen ones.
 
     Args:
-        title: Text above the picture.
         model: The trained network.
         probe: The probe; its first metric chooses the items.
         data: The test split.
@@ -62,18 +64,42 @@ def draw_cases(
         device: Where the network lives.
 
     Returns:
-        A PNG file.
+        `index`, (items,) int64; `inputs`, `targets` and `answers`, (items, channels, *size) float16, the
+        answers as they are drawn. They are for pictures; scores come from the outputs themselves.
     """
     import torch
 
-    metric = probe.metrics[0]
-    cases = chosen(scores, metric)
-    inputs, targets = batch(data, [index for _, index in cases])
-    with torch.no_grad():
-        outputs = drawn(probe, model(inputs.to(device).clone()).float().cpu(), targets)
-    labels = [f"{name}\n#{index}{format_item_score(float(scores[index]))}" for name, index in cases]
-    rows = [
-        Strip(label, (image, truth, output, output - truth))
-        for label, image, truth, output in zip(labels, inputs, targets, outputs, strict=True)
+    indices = list(range(min(FIXED_ITEMS, len(data))))
+    indices += [
+        index for _, index in choose_extremes(scores, probe.metrics[0].better) if index not in indices
     ]
+    inputs, targets = batch(data, indices)
+    with torch.no_grad():
+        answers = drawn(probe, model(inputs.to(device).clone()).float().cpu(), targets)
+    tensors = {"inputs": inputs, "targets": targets, "answers": answers}
+    limit = torch.finfo(torch.float16).max
+    halves = {name: values.clamp(-limit, limit).half().contiguous() for name, values in tensors.items()}
+    return {"index": torch.tensor(indices), **halves}
+
+
+def draw_cases(title: str, metric: Metric, cases: Mapping[str, Tensor], scores: Tensor) -> bytes:
+    """Draw input, truth, prediction and error of the chosen test items.
+
+    Args:
+        title: Text above the picture.
+        metric: The headline metric, which chooses the items.
+        cases: What `answer_cases` returns.
+        scores: Headline score of each test item, (items,).
+
+    Returns:
+        A PNG file.
+    """
+    positions = {index: position for position, index in enumerate(cases["index"].tolist())}
+    rows = []
+    for name, index in choose_extremes(scores, metric.better):
+        image, truth, answer = (
+            cases[part][positions[index]].float() for part in ("inputs", "targets", "answers")
+        )
+        label = f"{name}\n#{index}{format_item_score(float(scores[index]))}"
+        rows.append(Strip(label, (image, truth, answer, answer - truth)))
     return grid(f"{title}: {metric.name} of test items", HEADS, rows, frozenset({"error"}))

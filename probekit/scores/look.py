@@ -10,12 +10,12 @@ from probekit.errors import ProbekitError, StoreError, reason
 from probekit.interfaces import Dataset
 from probekit.plans.job import Job
 from probekit.scores.along import along
-from probekit.scores.cases import draw_cases
+from probekit.scores.cases import answer_cases, draw_cases
 from probekit.scores.flops import forward_flops
 from probekit.scores.measure import Measurement, equivariance, reach
 from probekit.stop import behind
 from probekit.storage.along import Along
-from probekit.storage.folder import CASES, MEASURED, Folder
+from probekit.storage.folder import CASES, ITEMS, MEASURED, Folder
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,9 @@ def looked_at(
     title = f"{plan.spec.structure} on {plan.spec.probe}, {plan.scale}, seed {plan.seed}"
 
     def write_cases() -> None:
-        picture = draw_cases(title, model, probe, test, scores, device)
+        cases = answer_cases(model, probe, test, scores, device)
+        diagnostics.files[ITEMS] = folder.write_tensors(ITEMS, cases)
+        picture = draw_cases(title, probe.metrics[0], cases, scores)
         diagnostics.files[CASES] = folder.write(CASES, picture)
 
     def add_measurement(measure: Callable[[], Measurement]) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 SCORES, MEASURED, CASES = "scores.safetensors", "measured.safetensors", "cases.png"
 ANSWERS, BEHAVIOUR = "answers.safetensors", "behaviour.json"
+ITEMS = "items.safetensors"
+"""Test items with the answers that pages draw."""
 SPEC, RESULT, LOG, CHECKPOINT = "spec.json", "result.json", "log.jsonl", "checkpoint.safetensors"
 OF_A_RUN = frozenset({SPEC, RESULT, LOG, CHECKPOINT})
 """A run's folder holds at least one of these."""

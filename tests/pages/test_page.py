@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from small import knowing, planned
 from stores import IMG, real
 from tabs import opened
+from torch import Tensor, nn
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
@@ -17,7 +19,7 @@ from probekit.errors import StoreError
 from probekit.pages.page import page
 from probekit.pages.plots import INK, curves, thinned
 from probekit.scores.pictures import COLOURS
-from probekit.storage.folder import CASES, WEIGHTS
+from probekit.storage.folder import CASES, ITEMS
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -91,29 +93,15 @@ def test_several_structures_are_drawn_on_the_same_cases(text: str) -> None:
     assert drawn.count("<img") == 2 + 2 * len(TEN)
 
 
-def test_a_network_that_answers_otherwise_than_when_scored_is_not_drawn(tmp_path: Path) -> None:
+def test_a_run_without_stored_answers_shows_its_picture(tmp_path: Path) -> None:
     store = real(tmp_path, ("unet",))
     folder = store.newest(planned(structure="unet", trainer="supervised"))
     assert folder is not None
     result = folder.read_result()
-    tensors, about = folder.read_tensors(WEIGHTS)
-    files = {
-        **result.files,
-        WEIGHTS: folder.write_tensors(WEIGHTS, {k: v + 0.3 for k, v in tensors.items()}, about),
-    }
+    files = {name: digest for name, digest in result.files.items() if name != ITEMS}
     folder.write_result(result.model_copy(update={"files": files}))
     text = page(make_card(store, registry()), store, registry())
-    assert "unet is not drawn: its outputs are not those that were scored." in text
-    assert "Prediction of unet" not in text
-
-
-def test_truncated_weights_leave_the_picture_of_when_it_was_scored(tmp_path: Path) -> None:
-    store = real(tmp_path, ("unet",))
-    folder = store.newest(planned(structure="unet", trainer="supervised"))
-    assert folder is not None
-    (folder.path / WEIGHTS).write_bytes(b"half")
-    text = page(make_card(store, registry()), store, registry())
-    assert "unet cannot be loaded again: weights.safetensors is truncated" in text
+    assert "No answers of unet are drawn: it was stored without items.safetensors." in text
     assert "As drawn when it was scored" in text
     card = make_card(store, registry())
     (folder.path / CASES).write_bytes(b"<svg onload=alert(1)>")
@@ -122,16 +110,46 @@ def test_truncated_weights_leave_the_picture_of_when_it_was_scored(tmp_path: Pat
         make_card(store, registry())
 
 
-def test_a_structure_that_is_not_installed_is_a_line(tmp_path: Path) -> None:
-    from torch import nn
+SPOILT: dict[str, Callable[[dict[str, Tensor]], dict[str, Tensor]]] = {
+    "no index": lambda tensors: {name: part for name, part in tensors.items() if name != "index"},
+    "an index beyond the items": lambda tensors: {**tensors, "index": tensors["index"] + 1000},
+    "fewer answers": lambda tensors: {**tensors, "answers": tensors["answers"][:3].contiguous()},
+    "inputs that are not finite": lambda tensors: {**tensors, "inputs": tensors["inputs"] / 0},
+}
 
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_spoilt_answers_are_a_note(name: str, tmp_path: Path) -> None:
+    store = real(tmp_path, ("unet",))
+    folder = store.newest(planned(structure="unet", trainer="supervised"))
+    assert folder is not None
+    result = folder.read_result()
+    tensors = SPOILT[name](dict(folder.read_tensors(ITEMS, result)[0]))
+    files = {**result.files, ITEMS: folder.write_tensors(ITEMS, tensors)}
+    folder.write_result(result.model_copy(update={"files": files}))
+    text = page(make_card(store, registry()), store, registry())
+    assert "No answers of unet are drawn: items.safetensors is not as probekit writes it." in text
+    assert "Prediction of unet" not in text
+
+
+def test_a_structure_that_is_not_installed_is_drawn(tmp_path: Path) -> None:
     def net(shape: Any, width: int) -> nn.Module:
         return nn.Conv2d(shape.inputs, shape.outputs, 1)
 
     real(tmp_path, ("net",), known=knowing("net", net))
     store = Store(tmp_path)
     text = page(make_card(store, registry()), store, registry())
-    assert "net cannot be loaded again: there is no such structure" in text
+    assert 'alt="Prediction of net on test item ' in text
+
+
+def test_a_page_builds_no_network(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = make_card(store, registry())
+
+    def refuse(*values: object, **options: object) -> None:
+        raise AssertionError("a page is made of a card and of files")
+
+    monkeypatch.setattr(nn.Module, "__init__", refuse)
+    assert 'alt="Prediction of unet on test item ' in page(card, store, registry())
 
 
 def test_plots_take_the_colours_of_the_page_and_ids_of_their_own() -> None:

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from torch import Tensor
 
 from probekit.interfaces import Metric, Probe
-from probekit.scores.cases import chosen, drawn
+from probekit.scores.cases import choose_extremes, drawn
 from probekit.scores.pictures import Strip, appearance, grid, isflat
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -33,7 +33,7 @@ NAN = float("nan")
 def test_the_cases_are_the_worst_the_median_and_the_best(
     metric: Metric, scores: list[float], picks: dict[str, int]
 ) -> None:
-    assert dict(chosen(torch.tensor(scores), metric)) == picks
+    assert dict(choose_extremes(torch.tensor(scores), metric.better)) == picks
 
 
 def panels(*size: int) -> tuple[Tensor, ...]:

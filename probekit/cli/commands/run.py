@@ -112,14 +112,12 @@ def run_probes(
         request = read_study(study)
         executor, timeout = executor or request.executor, timeout or request.timeout
     else:
-        request = (
-            Study.model_construct(  # unchecked: an error names what was typed
-                probes=require_names(probes, "PROBE", "nonlocality"),
-                structures=require_names(structures, "--structure", "--structure unet+lambda"),
-                scales=(scale or "quick",),
-                trainers=(trainer or "supervised",),
-                seeds=(seed or 0,) if seeds is None else seeds,
-            )
+        request = Study.model_construct(  # unchecked: an error names what was typed
+            probes=require_names(probes, "PROBE", "nonlocality"),
+            structures=require_names(structures, "--structure", "--structure unet+lambda"),
+            scales=(scale or "quick",),
+            trainers=(trainer or "supervised",),
+            seeds=(seed or 0,) if seeds is None else seeds,
         )
     if detach and tune:
         reason = "the learning rate is chosen in this process"
