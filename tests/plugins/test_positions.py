@@ -93,9 +93,9 @@ def test_attention_with_an_encoding_is_that_of_its_formula(
             at = torch.tensor([a / max(1, side - 1) for a, side in zip(place, size, strict=True)])
             phase = encoding.frequencies @ at
             features = torch.cat([phase.cos(), phase.sin()]) / math.sqrt(6)
-            hidden = encoding.map[0].weight @ features + encoding.map[0].bias
+            hidden = encoding.mlp[0].weight @ features + encoding.mlp[0].bias
             hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
-            columns.append(rows[:, n] + encoding.map[2].weight @ hidden + encoding.map[2].bias)
+            columns.append(rows[:, n] + encoding.mlp[2].weight @ hidden + encoding.mlp[2].bias)
         rows = torch.stack(columns, 1)
     q, k, v = per_position(layer.in_proj.weight, rows, layer.in_proj.bias).chunk(3)
     if isinstance(encoding, Rotary):
@@ -120,7 +120,7 @@ def test_linear_attention_is_turned_before_its_features() -> None:
     layer = LinearAttention(8, (4,), heads=2, encoding=Rotary)
     x = torch.randn(1, 8, 4)
     q, k, v = layer.in_proj(x.mT).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
-    by_hand = layer.attend(*layer.encoding.turn(q, k), v)
+    by_hand = layer.attend_heads(*layer.encoding.turn(q, k), v)
     torch.testing.assert_close(layer(x), layer.out_proj(by_hand.transpose(1, 2).flatten(2)).mT)
 
 

@@ -61,7 +61,7 @@ def test_a_picture_is_resized_and_normalised_as_the_model_asks_and_the_answer_br
 def test_an_estimate_of_a_larger_picture_is_merged_into_the_model_s_own(folder: Path) -> None:
     model, x = Pretrained(SHAPE, model=str(folder), detail=2).eval(), torch.rand(2, 3, 24, 32)
     with torch.no_grad():
-        own, larger = model.estimate(x, (32, 32)), model.estimate(x, (64, 64))
+        own, larger = model.estimate_depth(x, (32, 32)), model.estimate_depth(x, (64, 64))
         assert larger.shape[2:] == (128, 128) == tuple(2 * side for side in own.shape[2:])
         merged = guided_filter(functional.interpolate(own, (128, 128), mode="bilinear"), larger, 4)
         torch.testing.assert_close(model(x), functional.interpolate(merged, (24, 32), mode="bilinear"))

@@ -84,8 +84,8 @@ def test_patches_of_the_vision_transformer_come_back_where_they_were(size: tuple
     patch = torch.eye(2 ** len(size))
     with torch.no_grad():
         model.pos_embed.zero_()
-        model.embed.weight.copy_(patch.view_as(model.embed.weight))
-        model.embed.bias.zero_()  # type: ignore[union-attr]
+        model.patch_embed.weight.copy_(patch.view_as(model.patch_embed.weight))
+        model.patch_embed.bias.zero_()  # type: ignore[union-attr]
         model.head.weight.copy_(patch)
         model.head.bias.zero_()
     model.blocks = nn.Sequential()
@@ -94,7 +94,7 @@ def test_patches_of_the_vision_transformer_come_back_where_they_were(size: tuple
 
 
 def test_patches_that_do_not_fill_the_map_are_refused() -> None:
-    with pytest.raises(UsageError, match="each side is a multiple"):
+    with pytest.raises(UsageError, match="each side of the map must be a multiple"):
         ViT(Shape(1, 1, (9, 8)), width=8)
     assert ViT(Shape(1, 1, (9, 6)), width=8, patch=3)(torch.randn(1, 1, 9, 6)).shape == (1, 1, 9, 6)
 
@@ -116,7 +116,7 @@ def test_a_gate_of_restormer_is_the_product_of_two_maps() -> None:
     torch.manual_seed(0)
     gated, x = GatedFeedForward(4, (5, 6)), torch.randn(2, 4, 5, 6)
     wide = torch.einsum("oc,bchw->bohw", gated.project_in.weight, x) + gated.project_in.bias.view(-1, 1, 1)
-    maps = gated.depthwise(wide)
+    maps = gated.dwconv(wide)
     a, b = maps[:, :11], maps[:, 11:]
     product = a * (1 + torch.erf(a / 2**0.5)) / 2 * b
     expected = torch.einsum("oc,bchw->bohw", gated.project_out.weight, product)
