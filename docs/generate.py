@@ -1,7 +1,7 @@
-"""A page each of the probes, structures, layers and encodings is made from what `probekit show` says of them.
+"""A hook of mkdocs writes one page per component, from the output of `probekit show`.
 
-mkdocs calls `on_files` and `on_page_markdown` by name. What lies in `examples/` is put on the site too, so
-that links to it work here as they do in the repository.
+mkdocs calls `on_files` and `on_page_markdown` by name. The files in `examples/` become part of the site, too,
+so that links to them work as they do in the repository.
 """
 
 from __future__ import annotations
@@ -33,88 +33,91 @@ ITEMS = 4
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages, their pictures, and what lies in examples/."""
-    known = registry()
+    """Add the generated pages, their pictures, and the files in examples/."""
+    plugin_registry = registry()
     for kind in KINDS:
-        for component in sorted(known.components(kind), key=lambda one: one.name):
-            found = shown(known, component)
-            add(files, config, f"reference/{kind}/{component.name}.md", page(component, found))
+        for component in sorted(plugin_registry.components(kind), key=lambda item: item.name):
+            description = shown(plugin_registry, component)
+            text = write_component_page(component, description)
+            add_file(files, config, f"reference/{kind}/{component.name}.md", text)
             if kind == "probe":
-                add(files, config, f"reference/probe/{component.name}.png", drawn(component.name))
-    add(files, config, "reference/index.md", contents())
+                picture = draw_items(component.name)
+                add_file(files, config, f"reference/probe/{component.name}.png", picture)
+    add_file(files, config, "reference/index.md", write_reference_index())
     for path in sorted((ROOT / "examples").rglob("*")):
         if path.suffix in SHOWN and path.is_file():
             name = path.relative_to(ROOT).as_posix()
-            add(files, config, name.replace("README.md", "index.md"), path.read_bytes())
-    add(files, config, "examples/results/index.md", results())
+            add_file(files, config, name.replace("README.md", "index.md"), path.read_bytes())
+    add_file(files, config, "examples/results/index.md", write_results_index())
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Turn links to examples/, which are the repository's, into the site's."""
+    """Turn links to examples/ of the repository into links of the site."""
     return re.sub(
         r"\]\(\.\./examples/(probekit-[\w-]+)\)", r"](examples/\1/pyproject.toml)", markdown
     ).replace("](../examples/", "](examples/")
 
 
-def add(files: Files, config: MkDocsConfig, name: str, content: str | bytes) -> None:
-    """Add a file that lies nowhere."""
+def add_file(files: Files, config: MkDocsConfig, name: str, content: str | bytes) -> None:
+    """Add a generated file, which is not on disk."""
     if files.get_file_from_path(name) is None:
         files.append(File.generated(config, name, content=content))
 
 
-def page(component: Component, found: Shown) -> str:
+def write_component_page(component: Component, description: Shown) -> str:
     """Return the page of one component."""
-    return "\n".join(parts(component, found))
+    return "\n".join(list_sections(component, description))
 
 
-def parts(component: Component, found: Shown) -> Iterator[str]:
-    """Yield a page's parts: what it is, what it is made of, and of a probe what is known of it."""
+def list_sections(component: Component, description: Shown) -> Iterator[str]:
+    """Yield the sections of a page: description and tables; for a probe, also its certificates."""
     yield f"# {component.name}\n\n*{component.kind}*: {component.about}\n"
     if component.kind == "probe":
         yield f"![{ITEMS} items of the scale quick]({component.name}.png)\n"
-    yield f"{found.facts['source']}\n\n{found.doc}\n"
-    yield f"`{found.facts['address']}`, from {found.facts['distribution']}.\n"
-    for table in found.texts():
+    yield f"{description.facts['source']}\n\n{description.doc}\n"
+    yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
+    for table in description.texts():
         yield in_markdown([table]).replace("# ", "## ", 1)
     if component.kind == "probe":
-        for content in getattr(made(component.name), "certificates", {}).values():
-            yield in_markdown([certified(Certificate.model_validate(content))]).replace("# ", "## ", 1)
+        for content in getattr(make_probe(component.name), "certificates", {}).values():
+            table = certificate_table(Certificate.model_validate(content))
+            yield in_markdown([table]).replace("# ", "## ", 1)
 
 
-def certified(found: Certificate) -> Table:
+def certificate_table(certificate: Certificate) -> Table:
     """Return a certificate as a table."""
-    rows = tuple((check.name, HELD[check.holds], check.evidence) for check in found.checks)
-    held = "passed" if found.passed else "FAILED"
-    title = f"Certificate at {found.scale}, {found.items:,} items: {held}"
+    rows = tuple((check.name, HELD[check.holds], check.evidence) for check in certificate.checks)
+    outcome = "passed" if certificate.passed else "FAILED"
+    title = f"Certificate at {certificate.scale}, {certificate.items:,} items: {outcome}"
     return Table(title, ("check", "", "evidence"), rows)
 
 
-def made(name: str, scale: str = "smoke") -> Probe:
-    """Return a probe at a scale."""
+def make_probe(name: str, scale: str = "smoke") -> Probe:
+    """Make a probe at a scale."""
     return probe_at(name, scale, registry())
 
 
-def drawn(name: str) -> bytes:
-    """Draw items of a probe's test split at quick, PNG bytes."""
-    probe = made(name, "quick")
+def draw_items(name: str) -> bytes:
+    """Draw items of a probe's test split at quick, as PNG bytes."""
+    probe = make_probe(name, "quick")
     inputs, targets = batch(probe.data("test", 0), range(ITEMS))
     strips = [Strip(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]
     return grid(f"{name}, scale quick", ("input", "target"), strips)
 
 
-def contents() -> str:
-    """Return the list of all there is."""
+def write_reference_index() -> str:
+    """Return the list of all components."""
     lines = ["# Reference\n"]
     for kind in KINDS:
         lines.append(f"\n## {kind.capitalize()}s\n")
-        for one in sorted(registry().components(kind), key=lambda one: one.name):
-            lines.append(f"- [{one.name}]({kind}/{one.name}.md): {one.about}")
+        for component in sorted(registry().components(kind), key=lambda item: item.name):
+            lines.append(f"- [{component.name}]({kind}/{component.name}.md): {component.about}")
     return "\n".join(lines)
 
 
-def results() -> str:
-    """Return the list of the results that are kept in the repository."""
+def write_results_index() -> str:
+    """Return the list of the committed results."""
     paths = sorted((ROOT / "examples/results").glob("*.*"))
     lines = [f"- [{path.name}]({path.name})" for path in paths if path.suffix in SHOWN]
-    return "\n".join(["# Results\n", "Runs whose tables and pages are kept with the code.\n", *lines])
+    return "\n".join(["# Results\n", "Tables and pages of runs that are committed with the code.\n", *lines])
