@@ -92,7 +92,7 @@ def test_a_network_that_cannot_be_looked_at_is_scored_and_stored(
     assert set(outcome.result.files) >= {"weights.safetensors", "scores.safetensors", LOG}
 
 
-@pytest.mark.parametrize("step", ["picture", "forward_flops", "reach", "equivariance", "along"])
+@pytest.mark.parametrize("step", ["draw_cases", "forward_flops", "reach", "equivariance", "along"])
 def test_each_later_step_that_fails_leaves_its_place_empty_with_the_reason(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,7 +204,7 @@ ODD: dict[str, Any] = {
 def test_a_metric_that_gives_no_number_an_item_is_refused(values: Any) -> None:
     probe = Nonlocality(size=16, rectangles=3, gap=2, train=8, validation=8, test=8)
     probe.metrics = (Metric("odd", "lower", 0.0, values, "odd"),)
-    with pytest.raises(RunError, match="the metric odd: it gave"):
+    with pytest.raises(RunError, match="the metric odd: it returned"):
         score(lambda x: x[:, :1], probe, probe.data("test", 0), 8, CPU)
 
 
