@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "card": (".card:show_card", "Show which structure has which property."),
     "compare": (".compare:compare_structures", "Compare two structures by seed, test item and case."),
     "reproduce": (".reproduce:reproduce_tables", "Rerun tables of a paper and compare the numbers."),
-    "certify": (".certify:certify_probe", "Check that a probe is unambiguous, well-posed and focused."),
+    "certify": (".certify:show_certificates", "Check that a probe is unambiguous, well-posed and focused."),
     "data": (".data:export_data", "Plot items of a probe, or export a split to files."),
     "list": (".list:list_components", "List installed probes, structures, layers and so on."),
     "show": (".show:show_component", "Show one component: its parameters, scales and metrics."),

@@ -52,14 +52,14 @@ def hooks_are_methods_of_its_class(fixture: EncodingFixture) -> None:
     """Its class defines at least one hook as a method, and an installed layer supports its hooks."""
     if not [hook for hook in HOOKS if callable(getattr(fixture.part.target, hook, None))]:
         fail("it has no hook", f"Define at least one of the methods {', '.join(HOOKS)}.")
-    fixture.host  # noqa: B018  raises if no layer supports them
+    fixture.host_layer  # noqa: B018  raises if no layer supports them
 
 
 def changes_the_output(fixture: EncodingFixture) -> None:
     """It changes the output of a layer whose weights stay the same."""
     import torch
 
-    host, size = fixture.host, fixture.size
+    host, size = fixture.host_layer, fixture.size
     plain_layer = Expression(fixture.part, host).host(fixture.channels, size, {}).eval()
     encoded_layer = fixture.build(size).eval()
     inputs = fixture.draw_inputs(size)

@@ -108,7 +108,7 @@ class EncodingFixture(ModuleFixture):
     """An encoding, in the first installed layer that supports it."""
 
     @property
-    def host(self) -> Part:
+    def host_layer(self) -> Part:
         """The layer.
 
         Raises:
@@ -127,16 +127,16 @@ class EncodingFixture(ModuleFixture):
     @property
     def channels(self) -> int:
         """A number of channels that the layer and the encoding support."""
-        step = Expression(self.host, encoding=self.part).width_step
+        step = Expression(self.host_layer, encoding=self.part).width_step
         return step * -(-MIN_CHANNELS // step)
 
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer with the encoding."""
-        return Expression(self.part, self.host, self.part).host(self.channels, size, {})
+        return Expression(self.part, self.host_layer, self.part).host(self.channels, size, {})
 
     def own_parameters(self, module: Module) -> Mapping[str, Tensor]:
         """Return the parameters that the layer does not have without the encoding."""
-        layer = Expression(self.part, self.host).host(self.channels, self.size, {})
+        layer = Expression(self.part, self.host_layer).host(self.channels, self.size, {})
         layer_names = dict(layer.named_parameters()).keys()
         return {name: weight for name, weight in module.named_parameters() if name not in layer_names}
 

@@ -46,7 +46,7 @@ def select_probes(fixture: ModuleFixture) -> list[Probe]:
 
 def can_host(fixture: ModuleFixture, probe: Probe) -> bool:
     """Tell whether the probe's structure accepts the layer; a causal structure needs a causal layer."""
-    layer = fixture.host if isinstance(fixture, EncodingFixture) else fixture.part
+    layer = fixture.host_layer if isinstance(fixture, EncodingFixture) else fixture.part
     causal = resolve(probe.structure, probe.structure, fixture.registry).structure.params.get("causal")
     return not causal or not isinstance(fixture, LayerFixture | EncodingFixture) or layer.accepts("causal")
 
@@ -58,7 +58,7 @@ def insert_component(fixture: ModuleFixture, probe: Probe) -> Expression | None:
     structure = resolve(probe.structure, probe.structure, fixture.registry)
     if isinstance(fixture, LayerFixture):
         return replace(structure, layer=fixture.part)
-    return replace(structure, layer=fixture.host, encoding=fixture.part)
+    return replace(structure, layer=fixture.host_layer, encoding=fixture.part)
 
 
 def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe) -> None:

@@ -79,9 +79,9 @@ def show_card(
     ]
     card = make_card(run_store, registry(), structures or (), probes or (), scale, shlex.join(words))
     if html is not None:
-        write_file(html, render_page(card, run_store, structures, probes))
+        write_file(html, make_page(card, run_store, structures, probes))
     if md is not None:
-        write_file(md, render_markdown(card))
+        write_file(md, make_markdown(card))
     if as_json:
         print_json(card.model_dump(mode="json"))
     elif html is None and md is None:
@@ -95,14 +95,14 @@ def show_card(
         raise typer.Exit(1)
 
 
-def render_page(card: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
+def make_page(card: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
     """Return the card as HTML."""
     from probekit.pages.page import page
 
     return page(card, store, registry(), structures or (), probes or ())
 
 
-def render_markdown(card: Card) -> str:
+def make_markdown(card: Card) -> str:
     """Return the card as Markdown."""
     from probekit.cards.markdown import markdown
 

@@ -15,7 +15,7 @@ from probekit.cli.table import print_json
 STATUSES = {True: "holds", False: "FAILS", None: "-"}
 
 
-def certify_probe(
+def show_certificates(
     probe: Annotated[
         str,
         typer.Argument(
