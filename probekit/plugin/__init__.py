@@ -1,0 +1,1 @@
+"""What plugins may rely on: interfaces, declarations, controls, items, errors and helpers."""
