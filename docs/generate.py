@@ -14,17 +14,17 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from probekit.cards.markdown import in_markdown
-from probekit.cards.notes import HELD
+from probekit.cards.markdown import tables_to_markdown
+from probekit.cards.notes import CHECK_WORDS
 from probekit.cards.tables import Table
 from probekit.catalog.registry import registry
-from probekit.cli.commands.show import Shown, shown
-from probekit.components import Component
+from probekit.cli.commands.show import ComponentDescription, describe_component
 from probekit.evidence.certify import Certificate
-from probekit.interfaces import Probe
-from probekit.items import batch
-from probekit.plans.scale import probe_at
-from probekit.scores.pictures import Strip, grid
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.components import Component
+from probekit.plugin.interfaces import Probe
+from probekit.plugin.items import read_batch
+from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("probe", "structure", "layer", "encoding", "trainer")
@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     plugin_registry = registry()
     for kind in KINDS:
         for component in sorted(plugin_registry.components(kind), key=lambda item: item.name):
-            description = shown(plugin_registry, component)
+            description = describe_component(plugin_registry, component)
             text = write_component_page(component, description)
             add_file(files, config, f"reference/{kind}/{component.name}.md", text)
             if kind == "probe":
@@ -65,12 +65,12 @@ def add_file(files: Files, config: MkDocsConfig, name: str, content: str | bytes
         files.append(File.generated(config, name, content=content))
 
 
-def write_component_page(component: Component, description: Shown) -> str:
+def write_component_page(component: Component, description: ComponentDescription) -> str:
     """Return the page of one component."""
     return "\n".join(list_sections(component, description))
 
 
-def list_sections(component: Component, description: Shown) -> Iterator[str]:
+def list_sections(component: Component, description: ComponentDescription) -> Iterator[str]:
     """Yield the sections of a page: description and tables; for a probe, also its certificates."""
     yield f"# {component.name}\n\n*{component.kind}*: {component.about}\n"
     if component.kind == "probe":
@@ -78,16 +78,16 @@ def list_sections(component: Component, description: Shown) -> Iterator[str]:
     yield f"{description.facts['source']}\n\n{description.doc}\n"
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
     for table in description.texts():
-        yield in_markdown([table]).replace("# ", "## ", 1)
+        yield tables_to_markdown([table]).replace("# ", "## ", 1)
     if component.kind == "probe":
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))
-            yield in_markdown([table]).replace("# ", "## ", 1)
+            yield tables_to_markdown([table]).replace("# ", "## ", 1)
 
 
 def certificate_table(certificate: Certificate) -> Table:
     """Return a certificate as a table."""
-    rows = tuple((check.name, HELD[check.holds], check.evidence) for check in certificate.checks)
+    rows = tuple((check.name, CHECK_WORDS[check.holds], check.evidence) for check in certificate.checks)
     outcome = "passed" if certificate.passed else "FAILED"
     title = f"Certificate at {certificate.scale}, {certificate.items:,} items: {outcome}"
     return Table(title, ("check", "", "evidence"), rows)
@@ -95,15 +95,15 @@ def certificate_table(certificate: Certificate) -> Table:
 
 def make_probe(name: str, scale: str = "smoke") -> Probe:
     """Make a probe at a scale."""
-    return probe_at(name, scale, registry())
+    return make_probe_at(name, scale, registry())
 
 
 def draw_items(name: str) -> bytes:
     """Draw items of a probe's test split at quick, as PNG bytes."""
     probe = make_probe(name, "quick")
-    inputs, targets = batch(probe.data("test", 0), range(ITEMS))
-    strips = [Strip(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]
-    return grid(f"{name}, scale quick", ("input", "target"), strips)
+    inputs, targets = read_batch(probe.data("test", 0), range(ITEMS))
+    strips = [GridRow(f"#{i}", item) for i, item in enumerate(zip(inputs, targets, strict=True))]
+    return draw_grid(f"{name}, scale quick", ("input", "target"), strips)
 
 
 def write_reference_index() -> str:

@@ -27,7 +27,7 @@ def noise(store: Store) -> dict[str, dict[str, dict[str, Any]]]:
     """
     questions: dict[tuple[str, str], Numbers] = {}
     scores: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for _, result in store.results():
+    for _, result in store.read_results():
         if isinstance(result, Exception) or result.status != "done":
             continue
         plan = result.plan

@@ -24,14 +24,14 @@ import torch
 from torch import Tensor, nn
 
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.interfaces import Dataset, Probe
-from probekit.items import batches, materialised
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
-from probekit.runs.network import build
-from probekit.scores.score import closed_form
-from probekit_plugins.structures.blocks import convolution
+from probekit.plugin.components import Component
+from probekit.plugin.interfaces import Dataset, Probe
+from probekit.plugin.items import draw_split, iterate_batches
+from probekit.runs.network import build_network
+from probekit.scores.score import score_closed_form
+from probekit_plugins.structures.blocks import build_convolution
 
 ASKED = ("loss", "loss_foreground", "loss_far")
 GLANCES, GLANCED = 16, 256
@@ -47,7 +47,7 @@ class Depthwise(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        self.convolution = convolution(size, channels, channels, 7, groups=channels)
+        self.convolution = build_convolution(size, channels, channels, 7, groups=channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.convolution(x)
@@ -56,7 +56,9 @@ class Depthwise(nn.Module):
 
 KNOWN = registry().with_components(
     Component("layer", "depthwise", Depthwise, "7 x 7 kernels, one a channel"),
-    Component("structure", "window", "probekit_probes.nonlocality.controls:window", "the window control"),
+    Component(
+        "structure", "window", "probekit_probes.nonlocality.controls:build_image_window", "the window control"
+    ),
 )
 
 MUON = "epochs=1,optimiser=muon,lr=0.003,matrix_lr=0.02"
@@ -80,7 +82,7 @@ def errors(model: Any, probe: Probe, data: Dataset, count: int) -> dict[str, flo
     """Return the mean errors over the first `count` items."""
     sums: dict[str, tuple[float, int]] = {}
     with torch.inference_mode():
-        for _, inputs, targets in batches(data, count, 128):
+        for _, inputs, targets in iterate_batches(data, count, 128):
             output = model(inputs)
             for metric in probe.metrics:
                 if metric.name in ASKED:
@@ -105,14 +107,14 @@ def train(setting: str, structure: str, seed: int) -> dict[str, Any]:
     plan, probe = job.plan, job.probe
     split, held = probe.data("train", seed), probe.data("validation", seed)
     for data in (split, held):
-        for _ in materialised(data):
+        for _ in draw_split(data):
             pass
     controls = {
-        name: closed_form(control, probe, split, held, len(held))
+        name: score_closed_form(control, probe, split, held, len(held))
         for name, control in probe.controls().items()
         if hasattr(control, "fit")
     }
-    model = build(job.expression, probe.shape, plan, CPU)
+    model = build_network(job.expression, probe.shape, plan, CPU)
     trainer = job.trainer.make()
     curve, spent, wall, highest = [], 0.0, 0.0, 0.0
     began, clock = time.monotonic(), time.process_time()

@@ -18,14 +18,14 @@ from statistics import mean, stdev
 
 import torch
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
 from probekit.runs.engine import WEIGHTS
-from probekit.runs.network import build
+from probekit.runs.network import build_network
 from probekit.storage.folder import Folder
-from probekit_probes.nonlocality.metrics import in_pieces, parts
+from probekit_probes.nonlocality.metrics import is_in_pieces, split_error
 
 EDGES = (0.0, 0.01, 0.02, 0.04, 0.08, 1.0)
 CPU = torch.device("cpu")
@@ -34,9 +34,9 @@ CPU = torch.device("cpu")
 def rectangles(folder: Folder) -> tuple[str, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return a run's structure and, a number a test rectangle, error of its mean, variance, cut in pieces."""
     plan = folder.read_result().plan
-    probe = part("probe", parse_term(plan.probe), registry()).make()
-    expression = resolve(plan.structure, probe.structure, registry())
-    model = build(expression, probe.shape, plan, CPU)
+    probe = resolve_part("probe", parse_term(plan.probe), registry()).make()
+    expression = resolve_expression(plan.structure, probe.structure, registry())
+    model = build_network(expression, probe.shape, plan, CPU)
     model.load_state_dict(folder.read_tensors(WEIGHTS)[0])
     model.eval()
     data = probe.data("test", plan.seed)
@@ -45,9 +45,9 @@ def rectangles(folder: Folder) -> tuple[str, torch.Tensor, torch.Tensor, torch.T
         for start in range(0, len(data), 128):
             items = data.__getitems__(range(start, min(start + 128, len(data))))
             inputs, targets = (torch.stack(column) for column in zip(*items, strict=True))
-            wrong, spread, pixels = parts(model(inputs), targets, inputs)
+            wrong, spread, pixels = split_error(model(inputs), targets, inputs)
             shown = pixels > 0
-            found.append([wrong[shown].sqrt(), spread[shown], in_pieces(inputs)[shown]])
+            found.append([wrong[shown].sqrt(), spread[shown], is_in_pieces(inputs)[shown]])
     wrong, spread, cut = (torch.cat(column) for column in zip(*found, strict=True))
     asked = plan.spec.structure + (" (ambiguous)" if "ambiguous=true" in plan.probe else "")
     return asked, wrong, spread, cut

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from probekit.renamed import install_finder
+
 if TYPE_CHECKING:
     from probekit.api.evidence import card, certify, compare
     from probekit.api.load import load
     from probekit.api.results import Results, results
     from probekit.api.run import run
-    from probekit.auxiliary import auxiliary_loss, collect_auxiliary_losses
-    from probekit.components import Component
-    from probekit.controls import Constant
-    from probekit.declarations import Metric, Scale, Shape
-    from probekit.errors import ProbekitError, UsageError
-    from probekit.hookspecs import hookimpl
-    from probekit.items import Items
     from probekit.plans.data import data
+    from probekit.plugin.auxiliary import auxiliary_loss, collect_auxiliary_losses
+    from probekit.plugin.components import Component
+    from probekit.plugin.controls import Constant
+    from probekit.plugin.declarations import Metric, Scale, Shape
+    from probekit.plugin.errors import ProbekitError, UsageError
+    from probekit.plugin.hookspecs import hookimpl
+    from probekit.plugin.items import Items
     from probekit.storage.result import Result
 
 PUBLIC_NAMES = {
-    "Component": "probekit.components",
-    "Constant": "probekit.controls",
-    "Items": "probekit.items",
-    "Metric": "probekit.declarations",
-    "ProbekitError": "probekit.errors",
+    "Component": "probekit.plugin.components",
+    "Constant": "probekit.plugin.controls",
+    "Items": "probekit.plugin.items",
+    "Metric": "probekit.plugin.declarations",
+    "ProbekitError": "probekit.plugin.errors",
     "Result": "probekit.storage.result",
     "Results": "probekit.api.results",
-    "Scale": "probekit.declarations",
-    "Shape": "probekit.declarations",
-    "UsageError": "probekit.errors",
-    "auxiliary_loss": "probekit.auxiliary",
+    "Scale": "probekit.plugin.declarations",
+    "Shape": "probekit.plugin.declarations",
+    "UsageError": "probekit.plugin.errors",
+    "auxiliary_loss": "probekit.plugin.auxiliary",
     "card": "probekit.api.evidence",
     "certify": "probekit.api.evidence",
-    "collect_auxiliary_losses": "probekit.auxiliary",
+    "collect_auxiliary_losses": "probekit.plugin.auxiliary",
     "compare": "probekit.api.evidence",
     "data": "probekit.plans.data",
-    "hookimpl": "probekit.hookspecs",
+    "hookimpl": "probekit.plugin.hookspecs",
     "load": "probekit.api.load",
     "results": "probekit.api.results",
     "run": "probekit.api.run",
@@ -64,6 +66,9 @@ __all__ = [
     "results",
     "run",
 ]
+
+
+install_finder()
 
 
 def __getattr__(name: str) -> Any:

@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line; exit with 130 on Ctrl-C even while modules are being imported."""
     try:
-        from probekit.catalog.process import ending
+        from probekit.catalog.process import exit_promptly
 
-        with ending():
+        with exit_promptly():
             _run_command()
     except KeyboardInterrupt:
         print("probekit: stopped.", file=sys.stderr)
@@ -19,7 +19,7 @@ def main() -> None:
 
 def _run_command() -> None:
     try:
-        from probekit.catalog.guest import put_standard_library_first
+        from probekit.catalog.plugin_code import put_standard_library_first
 
         put_standard_library_first()
         from probekit.cli import main as run_cli
@@ -28,9 +28,9 @@ def _run_command() -> None:
     except SystemExit:
         raise
     except BaseException as error:
-        from probekit.stop import behind
+        from probekit.plugin.stop import find_interrupt
 
-        if (interrupt := behind(error)) is None:
+        if (interrupt := find_interrupt(error)) is None:
             raise
         print("probekit: stopped.", file=sys.stderr)
         sys.exit(getattr(interrupt, "code", 130))

@@ -15,24 +15,27 @@ def run_detached() -> int:
     """
     from contextlib import closing
 
-    from probekit.catalog.guest import put_standard_library_first
+    from probekit.catalog.plugin_code import put_standard_library_first
 
     put_standard_library_first()
     from probekit.catalog.registry import registry
+    from probekit.plugin.stop import REQUEUE, find_interrupt, stop
     from probekit.schedule.parallel import make_executor, read_ending, wait_for_workers
-    from probekit.stop import REQUEUE, behind, stop
 
     request = json.load(sys.stdin)
     executor, folders = make_executor(request["executor"], registry()), map(Path, request["folders"])
     statuses = []
     try:
-        with stop.heard(), closing(wait_for_workers(list(folders), executor, request["command"])) as endings:
+        with (
+            stop.handle_signals(),
+            closing(wait_for_workers(list(folders), executor, request["command"])) as endings,
+        ):
             for ending in endings:
                 status, _, message = read_ending(ending)
                 statuses.append(status)
                 print(f"{ending.folder.name}: {status} {message}".rstrip(), flush=True)
     except BaseException as error:
-        if behind(error) is None:
+        if find_interrupt(error) is None:
             raise
         print("stopped; all finished work is kept", flush=True)
         return REQUEUE
@@ -40,7 +43,7 @@ def run_detached() -> int:
 
 
 if __name__ == "__main__":
-    from probekit.catalog.process import ending
+    from probekit.catalog.process import exit_promptly
 
-    with ending():
+    with exit_promptly():
         sys.exit(run_detached())

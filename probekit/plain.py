@@ -24,12 +24,12 @@ LOOKALIKES = str.maketrans(
 WORD = re.compile(r"[^\s+(),='\"/:;\[\]{}<>|]+")
 
 
-def plain(text: str) -> str:
+def make_plain(text: str) -> str:
     """Return text as one line of printable characters."""
     return replace_unprintable(" ".join(text.split()))
 
 
-def lines(text: str) -> str:
+def make_plain_lines(text: str) -> str:
     """Return text of several lines in which all but line breaks and tabs is printable."""
     text = text.replace("\r\n", "\n")
     return "".join(char if char in "\n\t" else replace_unprintable(char) for char in text)
@@ -40,24 +40,24 @@ def replace_unprintable(text: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
-def as_cell(value: object) -> object:
+def escape_cell(value: object) -> object:
     """Return a CSV cell that no spreadsheet reads as a formula; numbers stay."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(value):
         return f"'{value}"
     return value
 
 
-def latin(text: str) -> str:
+def to_latin(text: str) -> str:
     """Replace letters of other scripts by the Latin letters that they look like."""
     return unicodedata.normalize("NFKC", text).translate(LOOKALIKES)
 
 
 def is_lookalike(word: str) -> bool:
     """Return whether a word looks like plain ASCII but is not: `l\u0430mbda` with a Cyrillic a."""
-    return not word.isascii() and latin(word).isascii()
+    return not word.isascii() and to_latin(word).isascii()
 
 
-def marked(text: str) -> str:
+def escape_lookalikes(text: str) -> str:
     """Spell out letters that only look like those of a name, as in `l\\u0430mbda`."""
     if text.isascii():
         return text
@@ -69,16 +69,18 @@ def escape_non_ascii(word: str) -> str:
     return "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in word)
 
 
-def disguise(word: str) -> str:
+def describe_lookalike(word: str) -> str:
     """Name the first character of a word that only looks like a Latin one; "" if there is none."""
     if not is_lookalike(word):
         return ""
     char = next(char for char in word if not char.isascii())
     name = unicodedata.name(char, "unnamed")
-    return f"{word} looks like {latin(word)}, but contains U+{ord(char):04X}, {name.lower()}"
+    return f"{word} looks like {to_latin(word)}, but contains U+{ord(char):04X}, {name.lower()}"
 
 
-def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
+def render_html_table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
+) -> str:
     """Return an HTML table with a title and notes, for notebooks; all its content is escaped."""
     head = "".join(f"<th>{escape_html(text)}</th>" for text in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape_html(text)}</td>' for text in row)}</tr>" for row in rows)
@@ -89,4 +91,4 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes
 
 def escape_html(text: str) -> str:
     """Return text as plain text in HTML."""
-    return html.escape(plain(text))
+    return html.escape(make_plain(text))

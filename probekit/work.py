@@ -37,34 +37,34 @@ def run_worker() -> int:
     parser.add_argument("--allow-code", action="store_true", help="run the Python files that the run names")
     args = parser.parse_args()
 
-    from probekit.catalog.guest import put_standard_library_first
+    from probekit.catalog.plugin_code import put_standard_library_first
 
     put_standard_library_first()
-    from probekit.catalog.denormals import start_threads
+    from probekit.catalog.denormals import start_torch_threads
     from probekit.catalog.registry import registry
-    from probekit.errors import ProbekitError
-    from probekit.executor import DONE, FAILED
-    from probekit.runs.work import work
+    from probekit.plugin.errors import ProbekitError
+    from probekit.plugin.executor import DONE, FAILED
+    from probekit.plugin.stop import REQUEUE, find_interrupt, stop
+    from probekit.runs.work import run_folder
     from probekit.schedule.cores import default_threads
-    from probekit.stop import REQUEUE, behind, stop
-    from probekit.storage.claim import SETTLED, Claimed
+    from probekit.storage.lock import SETTLED, RunLocked
 
     if args.tied:
         threading.Thread(target=stop_when_orphaned, daemon=True).start()
     options = args.device, args.timeout, args.allow_code
     try:
-        with stop.heard():
-            start_threads(args.threads or default_threads())
+        with stop.handle_signals():
+            start_torch_threads(args.threads or default_threads())
             try:
-                result = work(args.folder.absolute(), registry(), *options)
-            except Claimed as claim:  # another process may only be reading the run, or may be dead
-                patience = LOCK_WAIT if claim.lives else SETTLED
-                result = work(args.folder.absolute(), registry(), *options, patience)
-    except Claimed as error:
+                result = run_folder(args.folder.absolute(), registry(), *options)
+            except RunLocked as claim:  # another process may only be reading the run, or may be dead
+                patience = LOCK_WAIT if claim.is_alive else SETTLED
+                result = run_folder(args.folder.absolute(), registry(), *options, patience)
+    except RunLocked as error:
         print(f"probekit.work: {error}", file=sys.stderr)
         return REQUEUE
     except BaseException as error:
-        if (interrupt := behind(error)) is not None:
+        if (interrupt := find_interrupt(error)) is not None:
             print(f"probekit.work: it was stopped by {interrupt or 'Ctrl-C'}.", file=sys.stderr)
             return REQUEUE
         if not isinstance(error, ProbekitError):
@@ -77,8 +77,8 @@ def run_worker() -> int:
 
 
 if __name__ == "__main__":
-    from probekit.catalog.process import ending, restart_with_fixed_hashes
+    from probekit.catalog.process import exit_promptly, restart_with_fixed_hashes
 
     restart_with_fixed_hashes()
-    with ending():
+    with exit_promptly():
         sys.exit(run_worker())

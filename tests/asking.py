@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from probekit.catalog.registry import Registry, registry
-from probekit.components import Component
-from probekit.controls import Constant
-from probekit.interfaces import Metric, Scale, Shape, Split
-from probekit.items import Items
+from probekit.plugin.components import Component
+from probekit.plugin.controls import Constant
+from probekit.plugin.interfaces import Metric, Scale, Shape, Split
+from probekit.plugin.items import Items
 
 
 def item(size: int, split: Split, seed: int, index: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from conftest import environment
 from small import PROBE
 
-from probekit.stop import SIGNALS
+from probekit.plugin.stop import SIGNALS
 
 
 def words(structure: str, epochs: int) -> tuple[str, ...]:

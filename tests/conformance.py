@@ -8,7 +8,7 @@ from __future__ import annotations
 from probekit.authors.check import checks
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import registry
-from probekit.components import Kind
+from probekit.plugin.components import Kind
 
 SIGNS = {"holds": "holds", "does not apply": "-", "expected": "-", "fails": "FAILS"}
 KINDS: tuple[Kind, ...] = ("layer", "encoding", "structure")
@@ -24,11 +24,11 @@ def main() -> None:
         rows: dict[str, dict[str, str]] = {}
         why: dict[str, list[str]] = {}
         for component in known.components(kind):
-            owner = known.owner(component)
+            owner = known.find_plugin(component)
             if owner is None or owner.distribution != DISTRIBUTION or component.name == "pretrained":
                 continue
             for check in checks(kind, component.long_name):
-                found = check.find()
+                found = check.evaluate()
                 rows.setdefault(component.name, {})[check.name] = SIGNS[found.state]
                 if found.state != "holds":
                     why.setdefault(f"{check.name}: {found.reason}", []).append(component.name)

@@ -28,8 +28,8 @@ os.environ.setdefault(
 )  # small networks gain nothing by threads that wait for each other
 
 REGISTERS = """
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 @hookimpl
 def probekit_components():

@@ -9,8 +9,8 @@ import torch
 from small import job
 from torch import nn
 
-from probekit.interfaces import Dataset, Probe, Row
-from probekit.runs.network import build
+from probekit.plugin.interfaces import Dataset, Probe, Row
+from probekit.runs.network import build_network
 from probekit_plugins.trainers.supervised import Supervised
 
 CPU = torch.device("cpu")
@@ -23,7 +23,7 @@ def probe_and_data() -> tuple[Probe, Dataset]:
 
 def network() -> nn.Module:
     made = job(structure="unet(downs=1)+lambda")
-    return build(made.expression, made.probe.shape, made.plan, CPU)
+    return build_network(made.expression, made.probe.shape, made.plan, CPU)
 
 
 def fit(model: nn.Module, trainer: Supervised, state: Any = None) -> Iterator[Row]:

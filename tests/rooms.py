@@ -11,6 +11,7 @@ CORE = Path(__file__).parent.parent / "probekit"
 ROOT = "probekit"
 ROOMS = (
     ROOT,
+    "plugin",
     "catalog",
     "plans",
     "storage",

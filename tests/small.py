@@ -11,11 +11,11 @@ import typer
 
 from probekit.catalog.registry import Registry, registry
 from probekit.cli import app
-from probekit.components import Component
 from probekit.plans.job import Job, make_job
 from probekit.plans.plan import Plan
 from probekit.plans.spec import make_spec
-from probekit.runs.run import Outcome, carry_out
+from probekit.plugin.components import Component
+from probekit.runs.run import Outcome, run_job
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 
@@ -40,7 +40,7 @@ def job(known: Registry | None = None, **changes: Any) -> Job:
 
 def done(folder: Path, known: Registry | None = None, **changes: Any) -> Outcome:
     """Carry out the small run in a store."""
-    return carry_out(job(known, **changes), known or registry(), device="cpu", store=Store(folder))
+    return run_job(job(known, **changes), known or registry(), device="cpu", store=Store(folder))
 
 
 def knowing(name: str, structure: Callable[..., Any]) -> Registry:

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from probekit.plans.plan import Plan
+from probekit.storage.checksum import DIGEST, compute_checksum
 from probekit.storage.folder import RESULT, SPEC
-from probekit.storage.sealed import DIGEST, digest
 
 Place = tuple[str | int, ...]
 """The keys that lead to a value in JSON; one that ends in KEY means the last key itself."""
@@ -114,7 +114,7 @@ def unsealed(path: Path) -> dict[str, Any]:
 
 def write_sealed(path: Path, fields: dict[str, Any]) -> None:
     """Write JSON with its digest, whatever it holds: what no probekit writes, a stranger may."""
-    path.write_text(json.dumps({**fields, DIGEST: digest(fields)}))
+    path.write_text(json.dumps({**fields, DIGEST: compute_checksum(fields)}))
 
 
 def fill(result: dict[str, Any]) -> dict[str, Any]:

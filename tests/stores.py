@@ -12,10 +12,10 @@ from small import done, planned
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card, Cell
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.runs.question import observe_probe
+from probekit.plugin.components import Component
+from probekit.runs.fingerprint import observe_probe
 from probekit.storage.behaviour import Behaviour
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
@@ -51,9 +51,11 @@ def put(store: Store, structure: str, scores: Mapping[int, float | None], **aske
     for seed, loss in scores.items():
         spec = first.spec.model_copy(update={"seed": seed})
         plan = first.model_copy(update={"seed": seed, "spec": spec})
-        folder = store.new(plan)
+        folder = store.new_run(plan)
         known = Behaviour(
-            probe=observe_probe(Noisy, plan.probe, part("probe", parse_term(plan.probe), KNOWN).make())
+            probe=observe_probe(
+                Noisy, plan.probe, resolve_part("probe", parse_term(plan.probe), KNOWN).make()
+            )
             if plan.spec.probe.startswith("noisy")
             else {"data of test": plan.probe},
             structure={"structure": plan.structure},

@@ -12,8 +12,8 @@ from small import PROBE
 from torch import Tensor, nn
 
 import probekit
-from probekit.errors import RunError, StoreError, UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import RunError, StoreError, UsageError
+from probekit.plugin.interfaces import Shape
 from probekit.storage.folder import WEIGHTS
 from probekit_probes.nonlocality.probe import Nonlocality
 

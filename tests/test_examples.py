@@ -14,7 +14,7 @@ from test_scaffold import install
 
 from probekit.catalog.registry import Registry
 from probekit.check import checks
-from probekit.components import Kind
+from probekit.plugin.components import Kind
 
 EXAMPLES = ROOT / "examples"
 LENGTHS = {
@@ -68,7 +68,11 @@ def test_an_example_keeps_the_promises_of_its_kind(
     name: str, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(site))
-    found = [one.find() for one in checks(KINDS[name], name, known=Registry.load()) if one.name != "compiles"]
+    found = [
+        one.evaluate()
+        for one in checks(KINDS[name], name, registry=Registry.load())
+        if one.name != "compiles"
+    ]
     assert [one for one in found if one.state not in ("holds", "does not apply")] == []
     assert len([one for one in found if one.state == "holds"]) > 8
 

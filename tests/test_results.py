@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from probekit.cards.assemble import make_card
-from probekit.cards.markdown import markdown
+from probekit.cards.markdown import card_to_markdown
 from probekit.catalog.registry import registry
 from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Result
@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def runs(store: Store) -> dict[tuple[str, str], list[Result]]:
     """Return results by probe and structure, in the order of seeds."""
     found: dict[tuple[str, str], dict[int, Result]] = {}
-    for _, result in store.results():
+    for _, result in store.read_results():
         assert isinstance(result, Result), result
         spec = result.plan.spec
         found.setdefault((spec.probe, spec.structure), {})[spec.seed] = result
@@ -42,10 +42,10 @@ def runs(store: Store) -> dict[tuple[str, str], list[Result]]:
 
 
 def test_committed_runs_are_as_they_were_stored_but_for_their_weights(store: Store) -> None:
-    for folder, result in store.results():
+    for folder, result in store.read_results():
         assert isinstance(result, Result), result
         assert result.status == "done"
-        folder.check_files(result, but=WEIGHTS)
+        folder.check_files(result, skip=WEIGHTS)
 
 
 def test_rows_of_the_table_are_what_the_runs_scored(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_the_committed_card_is_of_three_seeds_of_five_layers_and_of_the_committe
     for column in card.columns:
         assert [cell.structure for cell in column.cells][: len(LAYERS)] == list(LAYERS)
         assert {len(cell.done) for cell in column.cells} == {3}
-    assert markdown(card) == (RESULTS / "five-layers.md").read_text(encoding="utf-8")
+    assert card_to_markdown(card) == (RESULTS / "five-layers.md").read_text(encoding="utf-8")
 
 
 def percents(column: list[float | None]) -> str:

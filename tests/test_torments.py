@@ -9,7 +9,7 @@ import pytest
 from torments import cards, crowd, disks, kills, merges, ranks, sizes, spoil, words
 from torments.report import Trial, bad, judged, table
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 
 TORMENTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished, "cards": cards.of_spoilt}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import stores
 
-from probekit.storage.care.merge import merged
 from probekit.storage.folder import Folder
+from probekit.storage.maintenance.merge import merge_stores
 from probekit.storage.store import Store
 
 
@@ -31,10 +31,10 @@ def lay(store: Path, structures: tuple[str, ...]) -> None:
 
 def fates(into: Path, other: Path) -> Counter[str]:
     """Merge a store into another; count what came of its runs."""
-    return Counter(fate for _, fate, _ in merged(Store(into), Store(other)))
+    return Counter(fate for _, fate, _ in merge_stores(Store(into), Store(other)))
 
 
 def only(store: Path) -> Folder:
     """Return the one folder of a store."""
-    (folder,) = Store(store).folders()
+    (folder,) = Store(store).list_folders()
     return folder

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
-from probekit.cards.contrast import Contrast, contrast
+from probekit.cards.contrast import Contrast, contrast_structures
 from probekit.catalog.registry import registry
 from probekit.cli.progress import Progress
 from probekit.evidence.certify import Certificate
-from probekit.evidence.certify import certify as run_certification
+from probekit.evidence.certify import certify_probe as run_certification
 from probekit.storage.store import Store
 
 Names = str | Sequence[str]
@@ -54,7 +54,7 @@ def compare(
         UsageError: the structures have no scored seed in common.
         StoreError: stored scores are corrupt.
     """
-    return contrast(Store(store), registry(), first, second, probe, scale)
+    return contrast_structures(Store(store), registry(), first, second, probe, scale)
 
 
 def certify(
@@ -90,7 +90,7 @@ def certify(
             items=items,
             focus=focus,
             device=device,
-            watch=progress.watch,
+            watch=progress.update,
         )
 
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.errors import RunError, StoreError, UsageError
-from probekit.interfaces import Probe
-from probekit.plans.stored import code_in, hold
-from probekit.runs import generators
-from probekit.runs.network import together, trained
-from probekit.runs.run import named
+from probekit.plans.stored_plan import check_code, list_code
+from probekit.plugin.errors import RunError, StoreError, UsageError
+from probekit.plugin.interfaces import Probe
+from probekit.runs import rng
+from probekit.runs.network import join_state, restore_network
+from probekit.runs.run import register_callable
 from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
@@ -51,20 +51,20 @@ def load(
     """
     folder, result = find_run(run, store)
     plan = result.plan
-    if files := code_in(plan):
+    if files := list_code(plan):
         if not allow_code:
             hint = "Read that code, then pass allow_code=True."
             raise UsageError(f"loading {folder.path}", f"it names code to run: {', '.join(files)}", hint)
-        hold(plan)
+        check_code(plan)
     if result.status != "done":
         raise RunError(f"loading {folder.path}", f"it failed: {result.error}", "Run it again.")
-    plugin_registry = registry() if structure is None else named(structure, registry())[1]
-    probe: Probe = part("probe", parse_term(plan.probe), plugin_registry).make()
-    weights = together(*folder.read_tensors(WEIGHTS, result))
-    expression = resolve(plan.structure, probe.structure, plugin_registry)
+    plugin_registry = registry() if structure is None else register_callable(structure, registry())[1]
+    probe: Probe = resolve_part("probe", parse_term(plan.probe), plugin_registry).make()
+    weights = join_state(*folder.read_tensors(WEIGHTS, result))
+    expression = resolve_expression(plan.structure, probe.structure, plugin_registry)
     try:
-        with generators.kept():
-            return trained(expression, probe.shape, plan, weights)
+        with rng.preserve_rng():
+            return restore_network(expression, probe.shape, plan, weights)
     except RuntimeError as error:
         problem = "the installed structure is not the one that was trained"
         problem = result.restored if "cannot be loaded" in result.restored else problem
@@ -79,7 +79,7 @@ def find_run(run: Result | str | Path, store: str | Path | None) -> tuple[Folder
     """
     root = Store(store)
     if isinstance(run, Result):
-        folders = (folder for folder in reversed(root.twins(run.plan)) if folder.is_done())
+        folders = (folder for folder in reversed(root.reruns(run.plan)) if folder.is_done())
         stored_runs = ((folder, folder.read_result()) for folder in folders)
         match = next((stored for stored in stored_runs if stored[1].weights == run.weights), None)
         if match is None:

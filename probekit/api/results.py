@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from probekit.errors import StoreError, UsageError
-from probekit.plain import table
+from probekit.plain import render_html_table
+from probekit.plugin.errors import StoreError, UsageError
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
@@ -48,7 +48,7 @@ class Results(Sequence[Result]):
     def _repr_html_(self) -> str:
         columns = dict(list(COLUMNS.items())[:PREVIEW_COLUMNS])
         rows = [[str(get(result)) for get in columns.values()] for result in self[:PREVIEW_ROWS]]
-        return table(repr(self), list(columns), rows)
+        return render_html_table(repr(self), list(columns), rows)
 
     def where(self, **fields: Any) -> Results:
         """Return the results whose fields have these values.
@@ -140,9 +140,9 @@ def results(*, store: str | Path | None = None) -> Results:
         The results. Runs that cannot be read are named in `left_out`.
     """
     readable, left_out = [], []
-    for folder, result in Store(store).results():
+    for folder, result in Store(store).read_results():
         if isinstance(result, StoreError):
-            left_out.append(f"{folder.path.name}: {result.found}")
+            left_out.append(f"{folder.path.name}: {result.problem}")
         else:
             readable.append(result)
     return Results(readable, left_out)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 from probekit.api.results import Results
 from probekit.catalog.registry import registry as installed_registry
 from probekit.cli.follow import follow_schedule
-from probekit.errors import RunError, UsageError
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
-from probekit.runs import generators
-from probekit.runs.run import named
+from probekit.plugin.errors import RunError, UsageError
+from probekit.runs import rng
+from probekit.runs.run import register_callable
 from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
 from probekit.storage.result import Result
@@ -131,7 +131,7 @@ def run(
         threads=threads,
     )
     fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
-    with generators.kept():
+    with rng.preserve_rng():
         planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
         report = follow_schedule(schedule, planned_jobs, registry)
     if report.interruption:
@@ -149,10 +149,10 @@ def plan_jobs(
     """Plan every structure on every probe; return the jobs and a registry that knows them all."""
     registry, jobs = installed_registry(), []
     for structure in structures:
-        expression, registry = named(structure, registry)
+        expression, registry = register_callable(structure, registry)
         for probe in probes:
             job = make_job(make_spec(probe=probe, structure=expression, **fields), registry)
-            jobs += [job.seeded(number) for number in seeds]
+            jobs += [job.with_seed(number) for number in seeds]
     return jobs, registry
 
 

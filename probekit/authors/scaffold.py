@@ -9,10 +9,10 @@ from pathlib import Path
 
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
-from probekit.components import NAME
-from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal
+from probekit.plugin.components import NAME_PATTERN
+from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean, explain_os_error
 
-ABOUT: Mapping[str, str] = {
+DESCRIPTIONS: Mapping[str, str] = {
     "layer": "every position receives the mean over all positions, transformed by an MLP",
     "structure": "a stack of convolutions, with a layer after each",
     "encoding": "a learned vector per position",
@@ -20,7 +20,7 @@ ABOUT: Mapping[str, str] = {
     "trainer": "stochastic gradient descent with momentum",
 }
 """By kind, what the template's component does."""
-RUN: Mapping[str, str] = {
+RUN_COMMANDS: Mapping[str, str] = {
     "layer": "probekit run nonlocality -s unet+{name} --scale smoke",
     "structure": "probekit run nonlocality -s {name}+lambda --scale smoke",
     "encoding": "probekit run nonlocality -s unet+lambda+{name} --scale smoke",
@@ -30,7 +30,7 @@ RUN: Mapping[str, str] = {
 """By kind, a command that runs the component."""
 
 
-def new(kind: str, name: str, into: Path, registry: Registry) -> Path:
+def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path:
     """Create the package probekit-NAME in a folder.
 
     Args:
@@ -46,14 +46,16 @@ def new(kind: str, name: str, into: Path, registry: Registry) -> Path:
         UsageError: the kind has no template, the name is invalid or taken, or the path exists.
         ProbekitError: the package cannot be written.
     """
-    if kind not in ABOUT:
-        raise UsageError(f"a new {kind}", "there is no template for this kind", did_you_mean(kind, ABOUT))
+    if kind not in DESCRIPTIONS:
+        raise UsageError(
+            f"a new {kind}", "there is no template for this kind", did_you_mean(kind, DESCRIPTIONS)
+        )
     class_name = "".join(word.capitalize() for word in name.split("-"))
-    if not NAME.fullmatch(name) or keyword.iskeyword(class_name):
+    if not NAME_PATTERN.fullmatch(name) or keyword.iskeyword(class_name):
         hint = "Names are lowercase words joined by hyphens, for example global-context."
         raise UsageError(f"a new {kind} called {name!r}", "this is not a valid name", hint)
     if kind in registry.kinds_of(name):
-        owner = registry.find(kind, name).plugin
+        owner = registry.find_component(kind, name).plugin
         raise UsageError(
             f"a new {kind} called {name}", f"plugin {owner} uses this name", "Choose another name."
         )
@@ -64,8 +66,8 @@ def new(kind: str, name: str, into: Path, registry: Registry) -> Path:
         "name": name,
         "package": package,
         "class": class_name,
-        "about": ABOUT[kind],
-        "run": RUN[kind].format(name=name),
+        "about": DESCRIPTIONS[kind],
+        "run": RUN_COMMANDS[kind].format(name=name),
         "version": importlib.metadata.version(DISTRIBUTION).rpartition(".")[0],
     }
     templates = {
@@ -84,7 +86,7 @@ def new(kind: str, name: str, into: Path, registry: Registry) -> Path:
         hint = "Choose another name, or another folder with --into DIR."
         raise UsageError(f"writing {folder}", "it already exists", hint) from None
     except OSError as error:
-        reason, hint = explain_refusal(error, "Choose another folder with --into DIR.")
+        reason, hint = explain_os_error(error, "Choose another folder with --into DIR.")
         raise ProbekitError(f"writing {folder}", reason, hint) from error
     return folder
 

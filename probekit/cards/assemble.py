@@ -6,25 +6,25 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Sequence
 
-from probekit.cards.beside import certificate_of, rejected_rates, stored_certificates
+from probekit.cards.aggregate import StoredRun, list_controls, make_cell, score_network_controls, score_of
 from probekit.cards.card import Card, Column
-from probekit.cards.cells import Stored, list_controls, make_cell, score_network_controls, score_of
-from probekit.cards.choose import newest_per_seed, select_one_code, select_one_probe
+from probekit.cards.certificates import certificate_of, rejected_rates, stored_certificates
+from probekit.cards.formatting import format_expression, narrow_width_cautions
 from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
-from probekit.cards.rebuild import rebuild
-from probekit.cards.words import narrow_width_cautions, written
+from probekit.cards.rerun_commands import list_rerun_commands
+from probekit.cards.select_runs import newest_per_seed, select_one_code, select_one_probe
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, StoreError, UsageError, reason
+from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
-from probekit.evidence.floor import find_ceiling, find_controls, find_floor
 from probekit.evidence.verdict import HAS, PARTLY
-from probekit.interfaces import Probe
-from probekit.plans.finite import finite
-from probekit.plans.noise import noises_now
-from probekit.storage.alike import asks_as
+from probekit.plans.finite import finite_or_none
+from probekit.plans.noise import reload_noises
+from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
+from probekit.plugin.interfaces import Probe
 from probekit.storage.behaviour import Numbers
+from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import WEIGHTS
 from probekit.storage.result import Result
 from probekit.storage.store import Store
@@ -66,14 +66,18 @@ def make_card(
     for _, stored_runs in sorted(questions.items()):
         counted = stored_runs
         try:
-            installed = observe_installed_probe(names, stored_runs[0].plan.question[0])
+            installed = observe_installed_probe(names, stored_runs[0].plan.column_key[0])
             counted = select_one_probe(stored_runs, installed, left_out)
             plan = counted[0].plan
             probe = names.probe(plan.probe)
             certificate = certificate_of(counted[0].result, certificates, names, left_out)
             columns.append(make_column(counted, probe, certificate, names, left_out, installed))
         except Exception as error:  # a plugin's code may raise anything about what a store holds
-            message = f"{error.asked}: {error.found}" if isinstance(error, ProbekitError) else reason(error)
+            message = (
+                f"{error.request}: {error.problem}"
+                if isinstance(error, ProbekitError)
+                else describe_error(error)
+            )
             left_out += [f"{run.folder.path.name}: {message}" for run in counted]
     columns = [column for column in columns if column.cells]
     missing = tuple(names.check_typed([run.plan for runs in questions.values() for run in runs]))
@@ -103,29 +107,29 @@ def make_card(
 
 def read_runs(
     store: Store, names: Names, scale: str | None, left_out: list[str]
-) -> dict[tuple[str, str, str], list[Stored]]:
+) -> dict[tuple[str, str, str], list[StoredRun]]:
     """Return the runs that belong on a card, by question: probe, version and scale."""
-    questions: dict[tuple[str, str, str], list[Stored]] = defaultdict(list)
+    questions: dict[tuple[str, str, str], list[StoredRun]] = defaultdict(list)
     rejected = frozenset(rejected_rates(store, left_out))
-    for folder, result in store.results():
+    for folder, result in store.read_results():
         if isinstance(result, StoreError):
-            left_out.append(f"{folder.path.name}: {result.found}")
+            left_out.append(f"{folder.path.name}: {result.problem}")
         elif not any(used.kind == "probe" for used in result.plan.components):
             left_out.append(f"{folder.path.name}: it names no probe")
         elif result.plan.identity in rejected:
             left_out.append(f"{folder.path.name}: --tune tried its learning rate and chose another")
         elif names.is_wanted(result.plan, scale):
             try:
-                folder.check_files(result, but=WEIGHTS)
+                folder.check_files(result, skip=WEIGHTS)
             except StoreError as error:
-                left_out.append(f"{folder.path.name}: {error.found}")
+                left_out.append(f"{folder.path.name}: {error.problem}")
             else:
-                questions[result.plan.question].append(Stored(result, folder))
+                questions[result.plan.column_key].append(StoredRun(result, folder))
     return questions
 
 
 def make_column(
-    runs: Sequence[Stored],
+    runs: Sequence[StoredRun],
     probe: Probe,
     certificate: Certificate | None,
     names: Names,
@@ -135,7 +139,7 @@ def make_column(
     """Return the column of runs that may be compared; installed: numbers of the installed probe."""
     plan = runs[0].plan
     headline = probe.metrics[0]
-    rows: dict[str, list[Stored]] = defaultdict(list)
+    rows: dict[str, list[StoredRun]] = defaultdict(list)
     for run, label in zip(runs, names.label_runs([run.plan for run in runs]), strict=True):
         rows[label].append(run)
     by_seed = {}
@@ -159,7 +163,7 @@ def make_column(
     scored = {label: seeds for label, seeds in scores.items() if seeds}
     ranks = rank_structures(scored, headline, noise, decides)
     thresholds = getattr(probe, "thresholds", (HAS, PARTLY))
-    published = names.published(plan, probe)
+    published = names.published_scores(plan, probe)
     cells = []
     for label, seeds in by_seed.items():
         cell = make_cell(label, seeds, probe, floors, thresholds, published, noise, decides)
@@ -168,14 +172,14 @@ def make_column(
     cautions = []
     if not first.behaviour.probe:
         cautions.append(UNKNOWN_CODE)
-    elif installed is not None and not asks_as(first, installed):
+    elif installed is not None and not matches_probe(first, installed):
         cautions.append(OTHER_SOURCE)
     cautions += bounds[headline.name].list_cautions(f"floor of the {headline.name}")
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
     budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
     about, scale_about = names.describe_probe(plan, probe)
-    typed = names.typed_probe(plan) or min((written(run.plan.spec.probe) for run in runs), key=len)
+    typed = names.typed_probe(plan) or min((format_expression(run.plan.spec.probe) for run in runs), key=len)
     control_scores = find_controls(done, headline.name)
     return Column(
         title=f"{typed}, {plan.scale}",
@@ -183,14 +187,14 @@ def make_column(
         about=about,
         probe=typed,
         resolved=plan.probe,
-        version=plan.question[1],
+        version=plan.column_key[1],
         scale=plan.scale,
         scale_about=scale_about,
         decides=decides,
         metric=headline.name,
         metric_about=headline.about,
         better=headline.better,
-        perfect=finite(headline.perfect),
+        perfect=finite_or_none(headline.perfect),
         floor=floors[headline.name],
         ceiling=ceiling.value,
         cautions=tuple(cautions),
@@ -201,22 +205,22 @@ def make_column(
         controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name])),
         certificate=certificate,
         cells=tuple(cells),
-        rebuild=tuple(rebuild([run.plan for run in counted])),
+        rebuild=tuple(list_rerun_commands([run.plan for run in counted])),
     )
 
 
 def current_noise(first: Result, done: Sequence[Result], probe: Probe, names: Names) -> float | None:
     """Return the noise between seeds in the headline metric, None if it was measured on another probe."""
     metric = probe.metrics[0].name
-    noises = (noise.get(metric) for noise in noises_now((result.plan for result in done), names.registry))
+    noises = (noise.get(metric) for noise in reload_noises((result.plan for result in done), names.registry))
     noise = next((value for value in noises if value is not None), None)
     scale = probe.scales.get(first.plan.scale)
-    if scale is not None and scale.noise_question and first.behaviour.probe:
-        return noise if asks_as(first, scale.noise_question) else None
+    if scale is not None and scale.noise_column_key and first.behaviour.probe:
+        return noise if matches_probe(first, scale.noise_column_key) else None
     return noise
 
 
-def column_of(runs: Sequence[Stored], store: Store, registry: Registry) -> Column:
+def make_column_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Column:
     """Return the column of runs of one probe, code and scale that were just made."""
     structures, probes = [run.plan.spec.structure for run in runs], [run.plan.spec.probe for run in runs]
     names = Names(registry, structures, probes)

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.significance import Difference
-from probekit.evidence.verdict import Verdict, said
-from probekit.plain import plain, table
+from probekit.evidence.verdict import Verdict, format_normalized
+from probekit.plain import make_plain, render_html_table
 from probekit.scores.interval import Interval
-from probekit.storage.along import Along
+from probekit.storage.difficulty_curve import DifficultyCurve
 from probekit.storage.result import Environment
 
 
@@ -105,7 +105,7 @@ class Cell(BaseModel):
     flops: int | None
     seconds: float | None
     measured: dict[str, float]
-    along: Along | None = None
+    along: DifficultyCurve | None = None
     runs: tuple[Run, ...]
 
     @property
@@ -124,7 +124,7 @@ class Cell(BaseModel):
         return next(iter(self.scores.values()))
 
 
-class Line(BaseModel):
+class ControlScore(BaseModel):
     """A control: its headline score, and that score normalised (0 or below, as the best is the floor)."""
 
     model_config = ConfigDict(frozen=True)
@@ -176,7 +176,7 @@ class Column(BaseModel):
     harder: str = ""
     tags: tuple[str, ...] = ()
     thresholds: tuple[float, float]
-    controls: tuple[Line, ...]
+    controls: tuple[ControlScore, ...]
     certificate: Certificate | None
     cells: tuple[Cell, ...]
     rebuild: tuple[str, ...]
@@ -214,7 +214,7 @@ class Card(BaseModel):
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
         titles = ", ".join(column.title for column in self.columns)
-        return plain(f"<Card: {', '.join(self.structures)} on {titles}>")
+        return make_plain(f"<Card: {', '.join(self.structures)} on {titles}>")
 
     __str__ = __repr__
 
@@ -224,7 +224,7 @@ class Card(BaseModel):
             [name, *(self.summarize_cell(column.cell(name)) for column in self.columns)]
             for name in self.structures
         ]
-        return table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
+        return render_html_table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
 
     def describe_structure(self, structure: str) -> str:
         """Return one sentence about a structure; properties with the same verdict share a clause."""
@@ -236,8 +236,8 @@ class Card(BaseModel):
             decided = cell.verdict.word not in ("undecided", "not measured")
             ends = ""
             if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
-                ends = f", {said(score.reach[0])} to {said(score.reach[1])}"
-            detail = f" ({said(score.place)}{ends})" if decided else f" at {column.scale}"
+                ends = f", {format_normalized(score.reach[0])} to {format_normalized(score.reach[1])}"
+            detail = f" ({format_normalized(score.place)}{ends})" if decided else f" at {column.scale}"
             clauses.setdefault(f"{cell.verdict.word}{detail}", []).append(column.property)
         parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
         return f"{structure}: {'; '.join(parts)}."
@@ -246,4 +246,4 @@ class Card(BaseModel):
         """Return a cell in one line: its normalised score and its verdict."""
         if cell is None:
             return "not measured"
-        return f"{said(cell.headline.place)}: {cell.verdict}"
+        return f"{format_normalized(cell.headline.place)}: {cell.verdict}"

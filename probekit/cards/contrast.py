@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
-from probekit.catalog.grammar import canonical
+from probekit.catalog.grammar import normalize_expression
 from probekit.catalog.registry import Registry
-from probekit.errors import StoreError, UsageError
 from probekit.evidence.compare import BEST, INSEPARABLE, rank_structures
-from probekit.evidence.significance import Difference, paired, paired_t
-from probekit.interfaces import Metric
-from probekit.plain import plain, table
-from probekit.plans.finite import LARGEST
+from probekit.evidence.significance import Difference, paired_difference, paired_t
+from probekit.plain import make_plain, render_html_table
+from probekit.plans.finite import MAX_MAGNITUDE
+from probekit.plugin.errors import StoreError, UsageError
+from probekit.plugin.interfaces import Metric
 from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store
 
@@ -77,7 +77,7 @@ class Contrast(BaseModel):
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
-        return plain(
+        return make_plain(
             f"<Contrast: {self.one} and {self.other} on {self.probe}, {self.scale}: {self.standing}>"
         )
 
@@ -86,12 +86,14 @@ class Contrast(BaseModel):
     def _repr_html_(self) -> str:
         rows = [[name, f"{mean:.4f}"] for name, mean in zip((self.one, self.other), self.means, strict=True)]
         solved = f"Solved by both {self.both}, by neither {self.neither} of {self.count} test items."
-        return table(
+        return render_html_table(
             f"{self.metric} on {self.probe}", ["structure", self.metric], rows, [self.standing, solved]
         )
 
 
-def contrast(store: Store, registry: Registry, first: str, second: str, probe: str, scale: str) -> Contrast:
+def contrast_structures(
+    store: Store, registry: Registry, first: str, second: str, probe: str, scale: str
+) -> Contrast:
     """Compare two structures from their stored runs.
 
     Args:
@@ -106,17 +108,17 @@ def contrast(store: Store, registry: Registry, first: str, second: str, probe: s
         UsageError: The structures share no scored seed of one version of the probe.
         StoreError: The scores of test items are not as they were stored.
     """
-    first, second, probe = map(canonical, (first, second, probe))
+    first, second, probe = map(normalize_expression, (first, second, probe))
     column, cells = shared_column(store, registry, first, second, probe, scale)
     scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
     seeds = sorted(set(scores[0]) & set(scores[1]))
     metric = Names(registry, (first, second), (probe,)).probe(column.resolved).metrics[0]
-    by_seed = paired(scores[0], scores[1], metric.bounds)
+    by_seed = paired_difference(scores[0], scores[1], metric.bounds)
     if by_seed is None:
         message = f"{first} has seeds {sorted(scores[0])}, {second} has {sorted(scores[1])}: none in common"
         raise UsageError(f"compare {first} {second}", message, "Run both with --seeds 3.")
     first_items, second_items = (mean_item_scores(store, cell, seeds, metric.name) for cell in cells)
-    valid = (first_items.abs() <= LARGEST) & (second_items.abs() <= LARGEST)
+    valid = (first_items.abs() <= MAX_MAGNITUDE) & (second_items.abs() <= MAX_MAGNITUDE)
     differences = (first_items - second_items)[valid].tolist()
     floor, solved = column.floor, column.perfect
     if floor is not None and solved is not None:

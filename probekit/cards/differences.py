@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from probekit.cards.contrast import Contrast
+from probekit.cards.formatting import NOTHING, format_margin, format_score
 from probekit.cards.tables import Table
-from probekit.cards.words import NOTHING, format_margin, number
 from probekit.evidence.significance import Difference
 
 MAX_CASES = 10
 """Most test items that are listed for one structure."""
 
 
-def tables(contrast: Contrast) -> Iterator[Table]:
+def contrast_tables(contrast: Contrast) -> Iterator[Table]:
     """Yield a table of the differences, then for each structure the items that only it solves."""
-    means = f"{contrast.one} {number(contrast.means[0])}, {contrast.other} {number(contrast.means[1])}"
+    first, second = map(format_score, contrast.means)
+    means = f"{contrast.one} {first}, {contrast.other} {second}"
     setting = f"{contrast.probe}, scale {contrast.scale} ({contrast.better} is better)"
     yield Table(
         f"{contrast.metric} on {setting}: {means}",
@@ -28,7 +29,10 @@ def tables(contrast: Contrast) -> Iterator[Table]:
         yield Table(
             f"solved by {name} alone: {len(cases):,} of {contrast.count:,}{shown}",
             ("test item", contrast.one, contrast.other),
-            tuple((str(case.item), number(case.one), number(case.other)) for case in cases[:MAX_CASES]),
+            tuple(
+                (str(case.item), format_score(case.one), format_score(case.other))
+                for case in cases[:MAX_CASES]
+            ),
         )
 
 
@@ -49,7 +53,7 @@ def format_short(value: float | None) -> str:
 def contrast_notes(contrast: Contrast) -> Iterator[str]:
     """Yield the comparison in words, and what readers need to know."""
     yield contrast.standing
-    yield f"Floor of the {contrast.metric}: {number(contrast.floor)}."
+    yield f"Floor of the {contrast.metric}: {format_score(contrast.floor)}."
     yield from contrast.cautions
     yield "The p-value is of the paired t-test. Over items it holds for these trained networks alone."
     yield "The effect size is the mean difference divided by the standard deviation of the differences."

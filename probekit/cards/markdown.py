@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from probekit.cards.card import Card
-from probekit.cards.tables import Table, tables
-from probekit.plain import plain
+from probekit.cards.tables import Table, card_tables
+from probekit.plain import make_plain
 
 
-def markdown(card: Card) -> str:
+def card_to_markdown(card: Card) -> str:
     """Return a card as Markdown."""
-    return in_markdown(tables(card))
+    return tables_to_markdown(card_tables(card))
 
 
-def in_markdown(tables: Iterable[Table]) -> str:
+def tables_to_markdown(tables: Iterable[Table]) -> str:
     """Return tables as Markdown; the title of the first is the document's."""
     sections = []
     for index, table in enumerate(tables):
@@ -34,5 +34,5 @@ def format_row(cells: Sequence[str]) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows literally."""
-    safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = make_plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|#~])", r"\\\1", safe)

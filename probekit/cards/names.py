@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from probekit.cards.card import Column
-from probekit.catalog.expression import resolve
-from probekit.catalog.grammar import Term, canonical, file_names, parse, parse_term
-from probekit.catalog.part import part
+from probekit.catalog.expression import resolve_expression
+from probekit.catalog.grammar import Term, list_files, normalize_expression, parse_expression, parse_term
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, UsageError, did_you_mean
 from probekit.evidence.certify import Certificate
-from probekit.interfaces import Probe, Published
-from probekit.plain import marked
-from probekit.plans import size
-from probekit.plans.plan import Plan, unpin
-from probekit.plans.scale import at_scale
+from probekit.plain import escape_lookalikes
+from probekit.plans import limits
+from probekit.plans.plan import Plan, strip_hashes
+from probekit.plans.scale import resolve_at_scale
 from probekit.plans.spec import RunSpec
+from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean
+from probekit.plugin.interfaces import Probe, Published
 
 CONTROL_PREFIX = "control-"
 """Prefix of the structures that `certify` makes of controls."""
@@ -43,8 +43,11 @@ class Names:
 
     def __init__(self, registry: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
         self.registry = registry
-        self.typed, self.probes = tuple(map(canonical, typed)), tuple(map(canonical, probes))
-        self.files = {name for text in (*typed, *probes) for name in file_names(text)}
+        self.typed, self.probes = (
+            tuple(map(normalize_expression, typed)),
+            tuple(map(normalize_expression, probes)),
+        )
+        self.files = {name for text in (*typed, *probes) for name in list_files(text)}
         self.probe = functools.cache(self._make_probe)
         self.probe_text = functools.cache(self._probe_text)
         self.structure_text = functools.cache(self._structure_text)
@@ -52,7 +55,7 @@ class Names:
 
     def refuse_files(self, text: str) -> None:
         """Raise ProbekitError if a stored text names a file that was not typed."""
-        for name in file_names(text):
+        for name in list_files(text):
             if name not in self.files:
                 message = f"it is made by {name}, and probekit runs no file that only a store names"
                 raise ProbekitError(text, message, f"Name {name} on the command line to run it.")
@@ -61,20 +64,22 @@ class Names:
         """Make the probe of a stored text."""
         self.refuse_files(text)
         # if its file was edited, the edited one: its behaviour tells which runs may be counted
-        return size.made(part("probe", parse_term(unpin(text)), self.registry), MAX_BYTES)
+        return limits.make_probe(
+            resolve_part("probe", parse_term(strip_hashes(text)), self.registry), MAX_BYTES
+        )
 
     def _probe_text(self, typed: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None if it cannot be made."""
         try:
             self.refuse_files(typed)
-            return at_scale(typed, scale, self.registry)[1].text
+            return resolve_at_scale(typed, scale, self.registry)[1].text
         except ProbekitError:
             return None
 
     def _structure_text(self, typed: str, host: str) -> str | None:
         """Return the canonical text of a structure, None if it cannot be made."""
         try:
-            return resolve(typed, host, self.registry).text
+            return resolve_expression(typed, host, self.registry).text
         except ProbekitError:
             return None
 
@@ -95,7 +100,7 @@ class Names:
             if text in matched:
                 continue
             yield text
-            for term in parse(text):
+            for term in parse_expression(text):
                 if not self.registry.kinds_of(term.name):
                     message = f"nothing called {term.name} is installed"
                     raise UsageError(f"a card of {text}", message, did_you_mean(term.name, installed))
@@ -110,13 +115,13 @@ class Names:
 
     def typed_probe(self, plan: Plan) -> str | None:
         """Return the typed text that means a run's probe, None without one."""
-        if (requested := canonical(plan.spec.probe)) in self.probes:
+        if (requested := normalize_expression(plan.spec.probe)) in self.probes:
             return requested
         return next((text for text in self.probes if self.probe_text(text, plan.scale) == plan.probe), None)
 
     def typed_structure(self, plan: Plan) -> str | None:
         """Return the typed text that means a run's structure, None without one."""
-        if (requested := canonical(plan.spec.structure)) in self.typed:
+        if (requested := normalize_expression(plan.spec.structure)) in self.typed:
             return requested
         for text in self.typed:
             try:
@@ -132,10 +137,10 @@ class Names:
 
         A setting is a structure, a width and a trainer. Its label is the shortest request for it.
         """
-        settings = [plan.setting for plan in plans]
+        settings = [plan.row_key for plan in plans]
         labels: dict[tuple[str, int | None, str], str] = {}
         for setting, plan in zip(settings, plans, strict=True):
-            label = self.typed_structure(plan) or canonical(plan.spec.structure)
+            label = self.typed_structure(plan) or normalize_expression(plan.spec.structure)
             label += describe_options(plan.spec)
             labels[setting] = min(labels.get(setting, label), label, key=len)
         by_label: dict[str, list[tuple[str, int | None, str]]] = defaultdict(list)
@@ -144,7 +149,7 @@ class Names:
         for label, sharing in by_label.items():
             for structure, width, trainer in sharing if len(sharing) > 1 else ():
                 labels[structure, width, trainer] = f"{label}, as {structure} of width {width}, {trainer}"
-        return [marked(labels[setting]) for setting in settings]
+        return [escape_lookalikes(labels[setting]) for setting in settings]
 
     def order_structures(self, columns: Iterable[Column]) -> dict[str, str]:
         """Return the descriptions of structures by label, in the order typed, then by name."""
@@ -160,20 +165,20 @@ class Names:
         """Return the lines about a structure's components."""
         try:
             self.refuse_files(structure)
-            parts = resolve(structure, structure, self.registry).parts
+            parts = resolve_expression(structure, structure, self.registry).parts
         except Exception:  # a plugin's code may raise anything
             return "not installed here"
         return "; ".join(p.component.about for p in parts if p.component.about)
 
     def describe_probe(self, plan: Plan, probe: Probe) -> tuple[str, str]:
         """Return the lines about a run's probe and about its scale."""
-        component = plan.asker
+        component = plan.probe_component
         scale = probe.scales.get(plan.scale)
         return self.about(component.kind, component.plugin, component.name), scale.about if scale else ""
 
     def probe_tags(self, plan: Plan) -> tuple[str, ...]:
         """Return what a run's probe needs, in words of theory."""
-        probe = plan.asker
+        probe = plan.probe_component
         for component in self.registry.components("probe"):
             if (component.plugin, component.name) == (probe.plugin, probe.name):
                 return component.tags
@@ -181,7 +186,7 @@ class Names:
 
     def is_certificate_of(self, certificate: Certificate, plan: Plan) -> bool:
         """Tell whether a certificate is for a run's probe, version and scale, whatever their code."""
-        return (str(certificate.version), certificate.scale) == plan.question[1:] and self.probe_text(
+        return (str(certificate.version), certificate.scale) == plan.column_key[1:] and self.probe_text(
             certificate.probe, certificate.scale
         ) == plan.probe
 
@@ -195,7 +200,7 @@ class Names:
         certificate = Certificate.model_validate(certificates[plan.scale])
         return certificate if self.is_certificate_of(certificate, plan) else None
 
-    def published(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
+    def published_scores(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
         """Return published scores by canonical structure and metric, at the paper's scale only."""
         rows: tuple[Published, ...] = getattr(probe, "published", ()) if plan.scale == PAPER else ()
         scores: dict[str, dict[str, float]] = {}
@@ -219,7 +224,7 @@ def is_control(plan: Plan) -> bool:
 
 def describe_options(spec: RunSpec) -> str:
     """Return the options of a request other than probe, structure, scale and seed, in brackets."""
-    trainer = canonical(spec.trainer)
+    trainer = normalize_expression(spec.trainer)
     options = [] if trainer == RunSpec.model_fields["trainer"].default else [trainer]
     options += [f"width {spec.width}"] if spec.width is not None else []
     options += [f"budget {spec.budget}"] if spec.budget is not None else []

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from probekit.cards.card import Cell, Column, Score
-from probekit.cards.words import (
-    between_seeds,
-    bounds,
-    exact,
+from probekit.cards.formatting import (
+    bound_notes,
+    format_exact,
     format_margin,
-    number,
-    solving,
-    spiked,
-    unscored,
+    format_score,
+    missing_score_note,
+    noise_note,
+    solved_meaning,
+    spike_caution,
 )
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import FITS
 
-HELD = {True: "holds", False: "FAILS", None: "for information"}
+CHECK_WORDS = {True: "holds", False: "FAILS", None: "for information"}
 """How a check of a certificate ended, in words."""
 
 
@@ -30,14 +30,15 @@ def column_notes(column: Column) -> Iterator[str]:
         return
     yield certificate_note(column.certificate)
     for check in column.certificate.checks:
-        yield f"{check.name} {HELD[check.holds]}: {check.evidence}."
+        yield f"{check.name} {CHECK_WORDS[check.holds]}: {check.evidence}."
 
 
 def reading_notes(column: Column) -> Iterator[str]:
     """Yield what readers of a column need to know."""
     yield (
-        f"{column.metric}: {column.metric_about}; {column.better} is better; floor {number(column.floor)}, "
-        f"perfect {exact(column.perfect)}; version {column.version} of the probe."
+        f"{column.metric}: {column.metric_about}; {column.better} is better; "
+        f"floor {format_score(column.floor)}, "
+        f"perfect {format_exact(column.perfect)}; version {column.version} of the probe."
     )
     if column.tags:
         yield f"The probe needs: {', '.join(column.tags)}."
@@ -48,16 +49,16 @@ def reading_notes(column: Column) -> Iterator[str]:
     )
     if column.harder:
         yield f"extrapolation: the same metric on {column.harder}. One or two seeds say little about it."
-    if meaning := solving([cell.along for cell in column.cells]):
+    if meaning := solved_meaning([cell.along for cell in column.cells]):
         yield f"solved: {meaning}."
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."
     yield from (describe_interval(cell.headline) for cell in distinct_intervals(column.cells))
     controls = {line.name: line.mean for line in column.controls}
-    yield from bounds(column.metric, controls, column.ceiling, column.perfect)
+    yield from bound_notes(column.metric, controls, column.ceiling, column.perfect)
     yield from column.cautions
-    yield between_seeds(column.metric, column.noise)
+    yield noise_note(column.metric, column.noise)
     for cell in column.cells:
         if (difference := cell.difference) is not None and difference.interval is not None:
             ends = format_margin(difference.interval.low, difference.interval.high)
@@ -68,7 +69,7 @@ def reading_notes(column: Column) -> Iterator[str]:
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)
         yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
-        yield from (spiked(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
+        yield from (spike_caution(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from missing_score_notes(cell, [column.metric])
 
 
@@ -77,7 +78,7 @@ def missing_score_notes(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:
     for run in cell.done:
         for metric in metrics:
             if metric in run.unscored:
-                yield unscored(cell.structure, run.seed, metric, run.unscored[metric])
+                yield missing_score_note(cell.structure, run.seed, metric, run.unscored[metric])
 
 
 def distinct_intervals(cells: Sequence[Cell]) -> list[Cell]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import stdev
 
+from probekit.cards.formatting import format_margin
 from probekit.cards.tables import Table
-from probekit.cards.words import format_margin
-from probekit.evidence.conclude import Conclusion
+from probekit.evidence.conclusions import Conclusion
 from probekit.evidence.reproduce import ReproducedRow, Reproduction
 
 
-def tables(reproduction: Reproduction) -> Iterator[Table]:
+def reproduction_tables(reproduction: Reproduction) -> Iterator[Table]:
     """Yield the published table next to our numbers, then the conclusions."""
     heads = ["row", "structure", "parameters", "ours"]
     for metric in reproduction.metrics:
@@ -55,7 +55,7 @@ def format_cells(row: ReproducedRow, metrics: tuple[str, ...]) -> tuple[str, ...
     cells = [row.name, row.structure, f"{row.published_parameters:,}"]
     cells.append(f"{row.parameters:,}")
     for metric in metrics:
-        published, ours = row.published.get(metric), row.mean(metric)
+        published, ours = row.published.get(metric), row.mean_score(metric)
         scores = list(row.found.get(metric, {}).values())
         spread = f" ± {100 * stdev(scores):.2f}" if len(scores) > 1 else ""
         cells.append("-" if published is None else f"{100 * published:.2f}")

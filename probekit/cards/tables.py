@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probekit.cards.card import Card, Cell, Column, Score
-from probekit.cards.notes import column_notes, missing_score_notes
-from probekit.cards.words import (
+from probekit.cards.formatting import (
     NOTHING,
-    aside,
-    duration,
-    exact,
+    budget_note,
+    format_duration,
+    format_exact,
     format_flops,
-    number,
-    percent,
-    solved,
-    solving,
+    format_percent,
+    format_score,
+    solved_limit,
+    solved_meaning,
     width_note,
 )
+from probekit.cards.notes import column_notes, missing_score_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def tables(card: Card) -> Iterator[Table]:
+def card_tables(card: Card) -> Iterator[Table]:
     """Yield a card's tables: structures by properties, then each column, then what was left out."""
     yield matrix_table(card)
     for column in card.columns:
@@ -72,7 +72,7 @@ def summarize_cell(column: Column, cell: Cell | None) -> str:
     if cell is None:
         return "not measured"
     parts = [
-        percent(cell.headline.place),
+        format_percent(cell.headline.place),
         cell.verdict.word,
         f"({cell.standing})" if cell.standing else "",
         count_failures(cell),
@@ -89,7 +89,7 @@ def headline_table(card: Card, column: Column) -> Table:
     """Return the headline scores of a column, one row per structure."""
     has_paper = any(cell.headline.published is not None for cell in column.cells)
     has_extrapolation = any(cell.headline.harder is not None for cell in column.cells)
-    has_limit = bool(solving([cell.along for cell in column.cells]))
+    has_limit = bool(solved_meaning([cell.along for cell in column.cells]))
     optional = {"extrapolation": has_extrapolation, "solved": has_limit, "paper": has_paper}
     extra = tuple(head for head, shown in optional.items() if shown)
     heads = ("structure", column.metric, "95 %", "normalised", "verdict", "vs best", *extra)
@@ -101,15 +101,15 @@ def headline_row(cell: Cell, extra: tuple[str, ...]) -> tuple[str, ...]:
     """Return a structure's row of the headline table; extra: heads of the optional columns shown."""
     score = cell.headline
     optional = {
-        "extrapolation": number(score.harder),
-        "solved": solved(cell.along),
-        "paper": number(score.published),
+        "extrapolation": format_score(score.harder),
+        "solved": solved_limit(cell.along),
+        "paper": format_score(score.published),
     }
     return (
         cell.structure,
-        number(score.mean),
+        format_score(score.mean),
         format_interval(score),
-        percent(score.place),
+        format_percent(score.place),
         cell.verdict.word,
         cell.standing,
         *(optional[head] for head in extra),
@@ -122,9 +122,9 @@ def cost_table(card: Card, column: Column) -> Table:
     rows = tuple(
         (
             cell.structure,
-            f"{cell.parameters:,}{aside(cell.budget_gap)}{width_note(cell.width, cell.width_wished)}",
+            f"{cell.parameters:,}{budget_note(cell.budget_gap)}{width_note(cell.width, cell.width_wished)}",
             format_flops(cell.flops),
-            duration(cell.seconds),
+            format_duration(cell.seconds),
             ", ".join(str(run.seed) for run in cell.done) or NOTHING,
             ", ".join(str(run.seed) for run in cell.failed) or NOTHING,
         )
@@ -140,14 +140,14 @@ def metrics_table(card: Card, column: Column) -> Table:
     rows = [
         (
             name,
-            number(first.floor),
-            exact(first.perfect),
-            *(placed(cell.scores.get(name)) for cell in cells),
+            format_score(first.floor),
+            format_exact(first.perfect),
+            *(format_mean_and_normalized(cell.scores.get(name)) for cell in cells),
         )
         for name, first in cells[0].scores.items()
     ]
     measured = sorted({name for cell in cells for name in cell.measured})
-    rows += [(name, "", "", *(number(cell.measured.get(name)) for cell in cells)) for name in measured]
+    rows += [(name, "", "", *(format_score(cell.measured.get(name)) for cell in cells)) for name in measured]
     heads = ("metric", "floor", "perfect", *(cell.structure for cell in cells))
     missing = {name for cell in cells for run in cell.done for name in run.unscored} - {column.metric}
     notes = tuple(text for cell in cells for text in missing_score_notes(cell, sorted(missing)))
@@ -161,11 +161,11 @@ def rerun_commands(card: Card) -> Iterator[str]:
     yield card.command
 
 
-def placed(score: Score | None) -> str:
+def format_mean_and_normalized(score: Score | None) -> str:
     """Return a mean, followed by the same normalised."""
     if score is None:
         return NOTHING
-    return number(score.mean) + ("" if score.place is None else f"  {percent(score.place)}")
+    return format_score(score.mean) + ("" if score.place is None else f"  {format_percent(score.place)}")
 
 
 def format_interval(score: Score) -> str:
@@ -173,7 +173,7 @@ def format_interval(score: Score) -> str:
     interval = score.interval
     if interval is None:
         return NOTHING
-    return f"{number(interval.low)} to {number(interval.high)}, {interval.over}"
+    return f"{format_score(interval.low)} to {format_score(interval.high)}, {interval.over}"
 
 
 def split_reason(line: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ GRAIN_SIZE = 1 << 15
 """The smallest number of elements that torch gives to a thread."""
 
 
-def start_threads(count: int) -> None:
+def start_torch_threads(count: int) -> None:
     """Start `count` of torch's threads with flushing on; only for a process that is probekit's own.
 
     Call it before all other work: threads that already run keep their setting.
@@ -22,20 +22,20 @@ def start_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
-    if not flushing():
+    if not is_flushing_denormals():
         torch.set_flush_denormal(True)
         keeps_denormals()  # starts the threads
         torch.set_flush_denormal(False)
 
 
-def flushable() -> bool:
+def can_flush_denormals() -> bool:
     """Return whether all of torch's threads flush denormals when this thread does.
 
     It starts missing threads with the current setting of this thread, so later code finds them as usual.
     """
     import torch
 
-    previous = flushing()
+    previous = is_flushing_denormals()
     keeps_denormals()  # starts the threads
     torch.set_flush_denormal(True)
     try:
@@ -45,11 +45,11 @@ def flushable() -> bool:
 
 
 @contextlib.contextmanager
-def flushed() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Flush denormals in the block, if all threads can."""
     import torch
 
-    previous, can_flush = flushing(), flushable()
+    previous, can_flush = is_flushing_denormals(), can_flush_denormals()
     torch.set_flush_denormal(can_flush)
     try:
         yield
@@ -57,7 +57,7 @@ def flushed() -> Iterator[None]:
         torch.set_flush_denormal(previous)
 
 
-def flushing() -> bool:
+def is_flushing_denormals() -> bool:
     """Return whether this thread flushes denormals; torch has a setter but no getter."""
     smallest_normal = sys.float_info.min
     return smallest_normal / 4 == 0.0

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from probekit.catalog.files import is_file
-from probekit.catalog.grammar import Term, parse, parse_term
-from probekit.catalog.part import Part, part
+from probekit.catalog.files import is_file_term
+from probekit.catalog.grammar import Term, parse_expression, parse_term
+from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
-from probekit.components import Kind
-from probekit.errors import ProbekitError, UsageError, reason
-from probekit.interfaces import Shape
+from probekit.plugin.components import Kind
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error
+from probekit.plugin.interfaces import Shape
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-HOOKS = ("extra", "mix", "turn", "bias", "position")
+ENCODING_HOOKS = ("extra", "mix", "turn", "bias", "position")
 TERM_KINDS: tuple[Kind, ...] = ("structure", "layer", "encoding")
 """The kinds of an expression's terms, from left to right."""
 
 
-def sides(target: object) -> tuple[int, int]:
+def get_side_limits(target: object) -> tuple[int, int]:
     """Return the number that sides must be multiples of, and their minimum, for a layer or structure."""
     multiple, minimum = getattr(target, "sizes", (1, 1))
     return int(multiple), int(minimum)
 
 
-def dimensions(target: object) -> tuple[int, ...]:
+def get_dimensions(target: object) -> tuple[int, ...]:
     """Return the numbers of dimensions, 1 or 2, that a layer or structure supports."""
     return tuple(getattr(target, "dims", (1, 2)))
 
@@ -60,7 +60,7 @@ class Expression:
     @property
     def takes_shape(self) -> bool:
         """Whether the structure's first argument is the shape: by its name, or because it is required."""
-        first = next(iter(self.structure.open.values()), None)
+        first = next(iter(self.structure.free_parameters.values()), None)
         if first is None or first.name in ("width", "layer"):
             return False
         is_positional = first.kind in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD)
@@ -80,7 +80,7 @@ class Expression:
                 steps.append(int(get_step(**expression_part.params)) if callable(get_step) else 1)
                 is_positive = steps[-1] >= 1
             except Exception as error:
-                raise width_step_error(expression_part, reason(error)) from error
+                raise width_step_error(expression_part, describe_error(error)) from error
             if not is_positive:
                 raise width_step_error(expression_part, f"it is {steps[-1]}")
         return lcm(*steps)
@@ -94,23 +94,23 @@ class Expression:
         self.check_size(self.structure, shape.size)
         host_arguments: dict[str, Any] = {"width": width} if self.has_width else {}
         if self.layer is not None:
-            host_arguments["layer"] = self.host
+            host_arguments["layer"] = self.build_layer
         network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **host_arguments)
         return network
 
     def check_size(self, expression_part: Part, size: tuple[int, ...]) -> None:
         """Raise UsageError if a part does not support this size."""
-        multiple, minimum = sides(expression_part.target)
+        multiple, minimum = get_side_limits(expression_part.target)
         request, name = f"structure {self.text!r}", expression_part.component.name
-        if len(size) not in dimensions(expression_part.target):
-            supported = " or ".join(f"{count}-D" for count in dimensions(expression_part.target))
+        if len(size) not in get_dimensions(expression_part.target):
+            supported = " or ".join(f"{count}-D" for count in get_dimensions(expression_part.target))
             problem = f"{name} takes {supported} maps, and these are {len(size)}-D"
             raise UsageError(request, problem, "Use another probe.")
         if any(side % multiple or side < minimum for side in size):
             problem = f"{name} takes sides that are multiples of {multiple}, at least {minimum}, not {size}"
             raise UsageError(request, problem, "Use another size of the probe.")
 
-    def host(
+    def build_layer(
         self, channels: int, size: tuple[int, ...], shared: dict[str, Any], *, causal: bool = False
     ) -> Module:
         """Build the layer for one place in the structure.
@@ -126,7 +126,7 @@ class Expression:
         assert self.layer is not None
         self.check_size(self.layer, size)
         if causal and not self.layer.accepts("causal"):
-            problem = f"{self.layer.shown} lets positions see later ones"
+            problem = f"{self.layer.display_name} lets positions see later ones"
             raise UsageError(
                 f"a causal {self.text}", problem, "Type causal=false in the structure, or another layer."
             )
@@ -142,11 +142,11 @@ class Expression:
 def width_step_error(expression_part: Part, problem: str) -> ProbekitError:
     """Return the error for a wrong `width_step`."""
     kind = expression_part.component.kind
-    hint = f"`probekit show {kind} {expression_part.shown}` lists its parameters."
+    hint = f"`probekit show {kind} {expression_part.display_name}` lists its parameters."
     return ProbekitError(f"the width step of {kind} {expression_part.text}", problem, hint)
 
 
-def resolve(text: str, host: str, registry: Registry) -> Expression:
+def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
     """Resolve the text of an expression.
 
     The first name can be that of a structure, or of a layer, which `host` then hosts. If it is both, the
@@ -161,7 +161,7 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
         UsageError: a name is unknown, the text is ambiguous, the structure hosts no layer, or the layer does
             not take the encoding.
     """
-    terms = parse(text)
+    terms = parse_expression(text)
     first_kinds = registry.kinds_of(terms[0].name)
     hosted = (parse_term(host), *terms) if "layer" in first_kinds else terms
     readings = [
@@ -188,7 +188,7 @@ def resolve(text: str, host: str, registry: Registry) -> Expression:
 def has_kinds(terms: Sequence[Term], first: Term, registry: Registry) -> bool:
     """Return whether each name has the kind of its position; a file fits anywhere except as typed first."""
     return len(terms) <= len(TERM_KINDS) and all(
-        kind in registry.kinds_of(term.name) or (is_file(term.name) and term is not first)
+        kind in registry.kinds_of(term.name) or (is_file_term(term.name) and term is not first)
         for kind, term in zip(TERM_KINDS, terms, strict=False)
     )
 
@@ -208,7 +208,7 @@ def make_expression(terms: Sequence[Term], registry: Registry) -> Expression:
         raise UsageError(
             request, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
         )
-    parts = (part(kind, term, registry) for kind, term in zip(TERM_KINDS, terms, strict=False))
+    parts = (resolve_part(kind, term, registry) for kind, term in zip(TERM_KINDS, terms, strict=False))
     expression = Expression(*parts)
     check_hosting(expression)
     return expression
@@ -222,13 +222,13 @@ def check_hosting(expression: Expression) -> None:
     if not structure.accepts("layer"):
         raise UsageError(
             f"structure {expression.text!r}",
-            f"{structure.shown} hosts no layer",
-            f"Type {structure.shown} alone.",
+            f"{structure.display_name} hosts no layer",
+            f"Type {structure.display_name} alone.",
         )
     if encoding is None:
         return
     layer_hooks = set(getattr(layer.target, "hooks", ()))
-    encoding_hooks = {hook for hook in HOOKS if hasattr(encoding.target, hook)}
+    encoding_hooks = {hook for hook in ENCODING_HOOKS if hasattr(encoding.target, hook)}
     if not encoding_hooks or encoding_hooks - layer_hooks:
         name, offered = layer.component.name, ", ".join(sorted(encoding_hooks)) or "none"
         abilities = (

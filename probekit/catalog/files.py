@@ -12,15 +12,22 @@ from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
-from probekit.catalog.guest import hosted
-from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean, explain_refusal, missing, reason
+from probekit.catalog.plugin_code import guard_plugin_code
+from probekit.plugin.components import Component, Kind
+from probekit.plugin.errors import (
+    ProbekitError,
+    UsageError,
+    describe_error,
+    did_you_mean,
+    explain_os_error,
+    suggest_install,
+)
 
-FILE = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
+FILE_TERM = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
 ANY_FILE_PATTERN = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
 """Also matches paths that need quotes: with spaces, brackets or `+`."""
-PREFIX = "probekit_file_"
-PLUGIN = "file"
+MODULE_PREFIX = "probekit_file_"
+FILE_PLUGIN = "file"
 """The plugin name of components from files."""
 
 
@@ -42,12 +49,12 @@ class BytesLoader(SourceLoader):
         return self.source
 
 
-def is_file(name: str) -> bool:
+def is_file_term(name: str) -> bool:
     """Return whether a name is a file term: from `./`, `../`, `/` or `~/` to `.py:Name`."""
     return ANY_FILE_PATTERN.fullmatch(name) is not None and name.isprintable()
 
 
-def in_file(kind: Kind, name: str) -> Component:
+def load_file_component(kind: Kind, name: str) -> Component:
     """Run the file of a term and return the named attribute as a component.
 
     Args:
@@ -68,15 +75,17 @@ def in_file(kind: Kind, name: str) -> Component:
         raise UsageError(f"{kind} {name!r}", f"{path} defines no {attribute}", did_you_mean(attribute, names))
     words = re.findall(r"[a-z]+[a-z0-9]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", attribute).lower())
     about = (inspect.getdoc(target) or f"from {path}").partition("\n")[0]
-    return Component(kind, "-".join(words) or kind, f"{module.__name__}:{attribute}", about, PLUGIN)
+    return Component(kind, "-".join(words) or kind, f"{module.__name__}:{attribute}", about, FILE_PLUGIN)
 
 
-def pinned(component: Component, name: str) -> str:
+def pin_file_name(component: Component, name: str) -> str:
     """Return the normalised name of a file term with the hash of the code that ran."""
-    return f"{usual(name)}@{str(component.target).partition(':')[0].removeprefix(PREFIX)}"
+    return (
+        f"{normalize_file_name(name)}@{str(component.target).partition(':')[0].removeprefix(MODULE_PREFIX)}"
+    )
 
 
-def usual(name: str) -> str:
+def normalize_file_name(name: str) -> str:
     """Return the name of a file term without its hash and with a normalised path.
 
     The path is relative to the working directory if the file is below it.
@@ -97,7 +106,7 @@ def read_source(path: str) -> tuple[bytes, str]:
     try:
         source = Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
-        problem, hint = explain_refusal(error, "A relative path starts at your working directory.")
+        problem, hint = explain_os_error(error, "A relative path starts at your working directory.")
         raise UsageError(f"the file {path}", problem, hint) from error
     return source, hash_source(source)
 
@@ -107,7 +116,7 @@ def hash_source(source: bytes) -> str:
     return hashlib.sha256(source).hexdigest()[:16]
 
 
-def digest_of(name: str) -> str:
+def hash_named_file(name: str) -> str:
     """Return the hash of a term's file as it is on disk now.
 
     Raises:
@@ -126,8 +135,8 @@ def open_file(path: str, pin: str = "") -> ModuleType:
     Raises:
         UsageError: the file cannot be read or has another hash.
     """
-    if pin and PREFIX + pin in sys.modules:  # an edit while runs wait does not change planned runs
-        return sys.modules[PREFIX + pin]
+    if pin and MODULE_PREFIX + pin in sys.modules:  # an edit while runs wait does not change planned runs
+        return sys.modules[MODULE_PREFIX + pin]
     path = os.path.expanduser(path)
     source, digest = read_source(path)
     if pin and digest != pin:
@@ -138,7 +147,9 @@ def open_file(path: str, pin: str = "") -> ModuleType:
 def list_sources() -> list[tuple[str, bytes]]:
     """Return path and content of each file that ran in this process, so that another process can run it."""
     loaders = [
-        getattr(module, "__loader__", None) for name, module in sys.modules.items() if name.startswith(PREFIX)
+        getattr(module, "__loader__", None)
+        for name, module in sys.modules.items()
+        if name.startswith(MODULE_PREFIX)
     ]
     return [(loader.path, loader.source) for loader in loaders if isinstance(loader, BytesLoader)]
 
@@ -153,7 +164,7 @@ def run_source(path: str, source: bytes) -> ModuleType:
     Raises:
         ProbekitError: the code raises an exception.
     """
-    name = PREFIX + hash_source(source)
+    name = MODULE_PREFIX + hash_source(source)
     if name in sys.modules:
         return sys.modules[name]
     loader = BytesLoader(str(Path(path).resolve()), source)
@@ -163,12 +174,16 @@ def run_source(path: str, source: bytes) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with hosted():
+        with guard_plugin_code():
             loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):
             raise
-        hint = missing(error) or "Fix the file. For several files, make a package with `probekit new`."
-        raise ProbekitError(f"the file {path}", f"it cannot be run ({reason(error)})", hint) from error
+        hint = (
+            suggest_install(error) or "Fix the file. For several files, make a package with `probekit new`."
+        )
+        raise ProbekitError(
+            f"the file {path}", f"it cannot be run ({describe_error(error)})", hint
+        ) from error
     return module

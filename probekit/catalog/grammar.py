@@ -8,14 +8,14 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from probekit.catalog.files import FILE, is_file, usual
-from probekit.components import NAME
-from probekit.errors import UsageError
-from probekit.interfaces import Value
+from probekit.catalog.files import FILE_TERM, is_file_term, normalize_file_name
 from probekit.plain import WORD as WORDS
-from probekit.plain import disguise, latin
+from probekit.plain import describe_lookalike, to_latin
+from probekit.plugin.components import NAME_PATTERN
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Value
 
-TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME.pattern}")
+TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME_PATTERN.pattern}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 BARE = re.compile(r"[A-Za-z0-9_+.-]+")
@@ -46,7 +46,7 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", tuple(sorted(self.params, key=lambda pair: pair[0])))
-        if not TERM_NAME.fullmatch(self.name) and not is_file(self.name):
+        if not TERM_NAME.fullmatch(self.name) and not is_file_term(self.name):
             raise UsageError(f"the name {self.name!r}", "names are lower-case words joined by hyphens")
         for key, value in self.params:
             if not KEY.fullmatch(key):
@@ -62,12 +62,16 @@ class Term:
                 )
 
     def __str__(self) -> str:
-        arguments = ",".join(f"{key}={write(value)}" for key, value in self.params)
-        name = self.name if FILE.fullmatch(self.name) or not is_file(self.name) else json.dumps(self.name)
+        arguments = ",".join(f"{key}={format_value(value)}" for key, value in self.params)
+        name = (
+            self.name
+            if FILE_TERM.fullmatch(self.name) or not is_file_term(self.name)
+            else json.dumps(self.name)
+        )
         return f"{name}({arguments})" if arguments else name
 
 
-def parse(text: str) -> tuple[Term, ...]:
+def parse_expression(text: str) -> tuple[Term, ...]:
     """Return the terms of `a(k=v)+b+c`, from left to right.
 
     Double-quoted text follows JSON; single-quoted text is literal.
@@ -84,26 +88,26 @@ def parse_term(text: str) -> Term:
     Raises:
         UsageError: the text has no term, or more than one.
     """
-    terms = parse(text)
+    terms = parse_expression(text)
     if len(terms) > 1:
-        raise UsageError(quoted(text), f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
+        raise UsageError(quote_excerpt(text), f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
     return terms[0]
 
 
-def canonical(text: str) -> str:
+def normalize_expression(text: str) -> str:
     """Return the canonical text of an expression; a text that is no expression stays as it is."""
     try:
-        return "+".join(map(str, parse(text)))
+        return "+".join(map(str, parse_expression(text)))
     except UsageError:
         return text
 
 
-def file_names(text: str) -> list[str]:
+def list_files(text: str) -> list[str]:
     """Return the normalised file terms in an expression, without their hashes."""
-    return [usual(term.name) for term in parse(text) if is_file(term.name)]
+    return [normalize_file_name(term.name) for term in parse_expression(text) if is_file_term(term.name)]
 
 
-def write(value: Value) -> str:
+def format_value(value: Value) -> str:
     """Return the canonical text of a value; it is quoted only if it would parse as another value."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
@@ -115,7 +119,7 @@ def write(value: Value) -> str:
     return json.dumps(value)
 
 
-def quoted(text: str) -> str:
+def quote_excerpt(text: str) -> str:
     """Return a text in quotes for a message, shortened if it is long."""
     literal = repr(text)
     return literal if len(literal) <= EXCERPT_LENGTH else f"{literal[:EXCERPT_LENGTH]}…"
@@ -131,7 +135,7 @@ class _Parser:
     def parse_terms(self) -> list[Term]:
         if len(self.text) > MAX_LENGTH:
             problem = f"it has {len(self.text):,} characters, more than {MAX_LENGTH:,}"
-            raise UsageError(f"the expression {quoted(self.text)}", problem, "Put the code in a file.")
+            raise UsageError(f"the expression {quote_excerpt(self.text)}", problem, "Put the code in a file.")
         if not self.text.strip():
             raise UsageError("an empty expression", "there is no name in it", "Try unet or unet+lambda.")
         terms = [self.parse_term()]
@@ -144,8 +148,8 @@ class _Parser:
     def parse_term(self) -> Term:
         start = self.position
         literal = self.match(QUOTED)
-        name = self.unquote(literal, start) if literal else self.match(FILE) or self.match(TERM_NAME)
-        if name is None or (literal and not is_file(name)):
+        name = self.unquote(literal, start) if literal else self.match(FILE_TERM) or self.match(TERM_NAME)
+        if name is None or (literal and not is_file_term(name)):
             self.position = start
             self.fail(
                 "a name was expected",
@@ -231,12 +235,14 @@ class _Parser:
 
     def fail(self, problem: str, hint: str) -> NoReturn:
         self.skip_space()
-        context = f"before {quoted(self.text[self.position :])}" if not self.is_at_end() else "at the end"
+        context = (
+            f"before {quote_excerpt(self.text[self.position :])}" if not self.is_at_end() else "at the end"
+        )
         for word in WORDS.finditer(self.text):
-            if word.start() <= self.position <= word.end() and (lookalike := disguise(word[0])):
-                problem, hint = lookalike, f"Type {latin(word[0])}."
+            if word.start() <= self.position <= word.end() and (lookalike := describe_lookalike(word[0])):
+                problem, hint = lookalike, f"Type {to_latin(word[0])}."
         raise UsageError(
-            f"the expression {quoted(self.text)}",
+            f"the expression {quote_excerpt(self.text)}",
             f"character {self.position + 1}, {context}: {problem}",
             hint,
         )

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from probekit.catalog.denormals import flushing
-from probekit.stop import SIGNALS
+from probekit.catalog.denormals import is_flushing_denormals
+from probekit.plugin.stop import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class ProcessSetting:
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """Restores settings that change within its block `of`.
+    """Restores settings that change within its block `guard`.
 
     It covers settings that another run could notice: torch's default dtype and device, gradient mode,
     autocast, anomaly mode, threads, precision, denormal numbers and deterministic, cudnn, attention and MHA
     flags; numpy's error state; working directory, environment variables, warnings filters, recursion limit,
     garbage collection and the handlers of stop signals. It does not cover random generators (see
-    probekit.runs.generators), import paths, which code may need again, and changes to other modules.
+    probekit.runs.rng), import paths, which code may need again, and changes to other modules.
 
     Args:
         put_back: the names of restored settings, by the activity that changed them.
@@ -43,7 +43,7 @@ class Isolation:
     put_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def of(self, activity: str) -> Iterator[None]:
+    def guard(self, activity: str) -> Iterator[None]:
         """Restore changed settings after the block, even if it raises.
 
         Args:
@@ -105,7 +105,7 @@ def list_settings() -> tuple[ProcessSetting, ...]:
         ProcessSetting(
             "matrix product precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
         ),
-        ProcessSetting("flushing of denormal numbers", flushing, torch.set_flush_denormal),
+        ProcessSetting("flushing of denormal numbers", is_flushing_denormals, torch.set_flush_denormal),
         ProcessSetting("deterministic algorithms", get_deterministic, set_deterministic),
         *(cudnn_setting(name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
         *(attention_setting(kind) for kind in ("flash", "mem_efficient", "math", "cudnn")),

@@ -14,11 +14,11 @@ CALL_INIT = (
 )
 KEEP_IDENTITY = "Write @dataclass(eq=False): two modules with equal fields are still two modules."
 ADD_HASH = "Write __hash__ = torch.nn.Module.__hash__ next to its __eq__."
-SAID = {"before Module.__init__() call": CALL_INIT, "unhashable type": KEEP_IDENTITY}
+FAULT_HINTS = {"before Module.__init__() call": CALL_INIT, "unhashable type": KEEP_IDENTITY}
 """Messages of torch and Python while such a module is built, and what to write."""
 
 
-def fault(built: Any) -> tuple[str, str] | None:
+def find_fault(built: Any) -> tuple[str, str] | None:
     """Return why torch cannot use a module or one of its submodules, and what to write; None if it can."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(built, torch.nn.Module):

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from probekit.catalog.files import PLUGIN, pinned
+from probekit.catalog.files import FILE_PLUGIN, pin_file_name
 from probekit.catalog.grammar import Term
-from probekit.catalog.guest import hosted
-from probekit.catalog.modules import SAID, fault
+from probekit.catalog.modules import FAULT_HINTS, find_fault
+from probekit.catalog.plugin_code import guard_plugin_code
 from probekit.catalog.registry import Registry
-from probekit.catalog.signature import HANDED, fill
-from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, missing, reason
-from probekit.interfaces import Value
+from probekit.catalog.signature import HOST_ARGUMENTS, fill_parameters
+from probekit.plugin.components import Component, Kind
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error, suggest_install
+from probekit.plugin.interfaces import Value
 
 REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "probe": ("property", "version", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
@@ -36,7 +36,7 @@ class Part:
         component: the component.
         name: its shortest name that is not ambiguous.
         target: the class or function.
-        params: all its parameters; `given` fills them in.
+        params: all its parameters; `with_params` fills them in.
     """
 
     component: Component
@@ -45,18 +45,23 @@ class Part:
     params: Mapping[str, Value] = field(default_factory=dict)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The name as users type it: that of a file without its hash."""
         return self.name.partition("@")[0]
 
-    def given(self, params: Mapping[str, Value]) -> Part:
+    def with_params(self, params: Mapping[str, Value]) -> Part:
         """Return the part with these parameters and defaults for the rest.
 
         Raises:
             UsageError: a parameter is unknown, missing or of another type.
         """
         kind = self.component.kind
-        return replace(self, params=fill(self.target, params, f"{kind} {self.shown!r}", HANDED[kind]))
+        return replace(
+            self,
+            params=fill_parameters(
+                self.target, params, f"{kind} {self.display_name!r}", HOST_ARGUMENTS[kind]
+            ),
+        )
 
     @property
     def text(self) -> str:
@@ -64,7 +69,7 @@ class Part:
         return str(Term(self.name, tuple(sorted(self.params.items()))))
 
     @property
-    def open(self) -> dict[str, inspect.Parameter]:
+    def free_parameters(self) -> dict[str, inspect.Parameter]:
         """The parameters of the target that are not bound, as by a partial."""
         bound = self.target.keywords if isinstance(self.target, functools.partial) else {}
         parameters = inspect.signature(self.target).parameters
@@ -72,7 +77,9 @@ class Part:
 
     def accepts(self, name: str) -> bool:
         """Return whether the target takes an argument of this name."""
-        return name in self.open or any(p.kind is p.VAR_KEYWORD for p in self.open.values())
+        return name in self.free_parameters or any(
+            p.kind is p.VAR_KEYWORD for p in self.free_parameters.values()
+        )
 
     def make(self, *args: Any, **kwargs: Any) -> Any:
         """Build the component: call the target with its parameters and the arguments of its host.
@@ -82,54 +89,60 @@ class Part:
             ProbekitError: the target raises, or builds an object of another kind; the error names the plugin.
         """
         kind, plugin = self.component.kind, self.component.plugin
-        request = f"{kind} {self.text}" + ("" if plugin == PLUGIN else f" of plugin {plugin}")
+        request = f"{kind} {self.text}" + ("" if plugin == FILE_PLUGIN else f" of plugin {plugin}")
         try:
-            with hosted():
+            with guard_plugin_code():
                 built = self.target(*args, **kwargs, **self.params)
         except (ProbekitError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            hint = missing(error) or f"`probekit show {kind} {self.shown}` lists its parameters."
+            hint = (
+                suggest_install(error) or f"`probekit show {kind} {self.display_name}` lists its parameters."
+            )
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "In its signature, put the parameters that users type after a `*`, with a default."
-            hint = next((advice for message, advice in SAID.items() if message in reason(error)), hint)
-            if isinstance(error, MemoryError) or any(word in reason(error).lower() for word in OUT_OF_SIZE):
+            hint = next(
+                (advice for message, advice in FAULT_HINTS.items() if message in describe_error(error)), hint
+            )
+            if isinstance(error, MemoryError) or any(
+                word in describe_error(error).lower() for word in OUT_OF_SIZE
+            ):
                 raise UsageError(
                     request, "its sizes are too large for any machine", "Choose smaller ones."
                 ) from error
-            problem = f"it could not be built ({reason(error)})"
+            problem = f"it could not be built ({describe_error(error)})"
             raise ProbekitError(request, problem, hint) from error
-        if problem_and_hint := fault(built):
+        if problem_and_hint := find_fault(built):
             raise ProbekitError(request, *problem_and_hint)
         missing_names = [name for name in REQUIRED_MEMBERS.get(kind, ()) if not hasattr(built, name)]
         if missing_names:
             problem = f"it built a {type(built).__name__}, which has no {', '.join(missing_names)}"
-            hint = f"probekit.interfaces describes what a {kind} needs."
+            hint = f"probekit.plugin.interfaces describes what a {kind} needs."
             raise ProbekitError(request, problem, hint)
         return built
 
 
-def find(kind: Kind, name: str, registry: Registry) -> Part:
+def find_part(kind: Kind, name: str, registry: Registry) -> Part:
     """Find a component and load its target.
 
     Raises:
         UsageError: the name is unknown or ambiguous.
         ProbekitError: the target cannot be loaded or called.
     """
-    component = registry.find(kind, name)
-    target = registry.target(component)
+    component = registry.find_component(kind, name)
+    target = registry.load_target(component)
     if not callable(target):
         raise ProbekitError(f"{kind} {name!r}", f"{component.target} is not callable", "Fix the plugin.")
-    if component.plugin == PLUGIN:
-        return Part(component, pinned(component, name), target)
+    if component.plugin == FILE_PLUGIN:
+        return Part(component, pin_file_name(component, name), target)
     namesakes = [c for c in registry.components(kind) if c.name == component.name]
     return Part(component, component.name if len(namesakes) == 1 else component.long_name, target)
 
 
-def part(kind: Kind, term: Term, registry: Registry) -> Part:
+def resolve_part(kind: Kind, term: Term, registry: Registry) -> Part:
     """Return the part of one term.
 
     Raises:
         UsageError: the name or one of its parameters is unknown.
     """
-    return find(kind, term.name, registry).given(dict(term.params))
+    return find_part(kind, term.name, registry).with_params(dict(term.params))

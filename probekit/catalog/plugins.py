@@ -14,9 +14,9 @@ from typing import Any
 
 import pluggy
 
-from probekit.catalog.guest import hidden, hosted
-from probekit.components import Component, Kind
-from probekit.errors import ProbekitError, UsageError, missing, reason
+from probekit.catalog.plugin_code import explain_name_clash, guard_plugin_code
+from probekit.plugin.components import Component, Kind
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error, suggest_install
 
 GROUP = "probekit"
 DISTRIBUTION = "probekit-nn"
@@ -64,9 +64,9 @@ def open_plugin(
     plugin = None
     components: list[Component] = []
     try:
-        if clash := hidden(entry.module):
+        if clash := explain_name_clash(entry.module):
             raise ProbekitError(f"the entry point {entry.value}", clash, "Give the module another name.")
-        with hosted():
+        with guard_plugin_code():
             plugin = entry.load()
             if (required := getattr(plugin, "requires_probekit", None)) is not None:
                 check_version(required)
@@ -77,16 +77,19 @@ def open_plugin(
             if not manager.get_hookcallers(plugin):
                 raise TypeError("it implements none of probekit's hooks; is @hookimpl missing?")
             components = _collect_components(
-                record.name, call_alone(manager, "probekit_components", plugin, {})
+                record.name, call_hook_of(manager, "probekit_components", plugin, {})
             )
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         if plugin is not None and manager.get_plugin(record.name) is plugin:
             manager.unregister(plugin)
-        problem, fix = reason(error), missing(error) or "`probekit plugins --trace` shows where."
+        problem, fix = (
+            describe_error(error),
+            suggest_install(error) or "`probekit plugins --trace` shows where.",
+        )
         if isinstance(error, ProbekitError):
-            problem, fix = f"{error.asked}: {error.found}", error.hint
+            problem, fix = f"{error.request}: {error.problem}", error.hint
         fix += f" PROBEKIT_SKIP={record.name} leaves it out."
         record = replace(record, error=problem, fix=fix, trace=traceback.format_exc())
     return replace(record, seconds=time.perf_counter() - start, components=len(components)), components
@@ -112,7 +115,7 @@ def _split_version(version: str) -> list[int]:
     return numbers
 
 
-def call_alone(manager: pluggy.PluginManager, hook: str, plugin: object, kwargs: Mapping[str, Any]) -> Any:
+def call_hook_of(manager: pluggy.PluginManager, hook: str, plugin: object, kwargs: Mapping[str, Any]) -> Any:
     """Call a hook of one plugin only; pluggy stops at the first plugin that raises."""
     excluded = [registered for registered in manager.get_plugins() if registered is not plugin]
     return manager.subset_hook_caller(hook, excluded)(**kwargs)
@@ -125,10 +128,10 @@ def _collect_components(plugin: str, results: list[Iterable[Component]]) -> list
         if not isinstance(component, Component):
             raise TypeError(f"probekit_components returned {component!r}, which is not a Component")
         components.append(replace(component, plugin=plugin))
-    return without_twins(components)
+    return check_unique(components)
 
 
-def without_twins(components: list[Component]) -> list[Component]:
+def check_unique(components: list[Component]) -> list[Component]:
     """Return the components unchanged; raise UsageError if two of one plugin share kind and name."""
     taken: set[tuple[Kind, str]] = set()
     for component in components:
@@ -143,7 +146,7 @@ def without_twins(components: list[Component]) -> list[Component]:
     return components
 
 
-def entry_points(complaints: list[str]) -> Iterator[importlib.metadata.EntryPoint]:
+def find_entry_points(complaints: list[str]) -> Iterator[importlib.metadata.EntryPoint]:
     """Yield the entry points of the group "probekit".
 
     Args:
@@ -164,12 +167,12 @@ def entry_points(complaints: list[str]) -> Iterator[importlib.metadata.EntryPoin
             yield from distribution.entry_points.select(group=GROUP)
         except Exception as error:
             complaints.append(
-                f"the entry points of distribution {name} cannot be read ({reason(error)}); "
+                f"the entry points of distribution {name} cannot be read ({describe_error(error)}); "
                 "if it has plugins, they are left out. Reinstall it."
             )
 
 
-def records(
+def make_records(
     entries: Sequence[importlib.metadata.EntryPoint], skip: Collection[str]
 ) -> tuple[list[PluginRecord], list[str]]:
     """Return a record of each entry point before it is opened, and the unknown names in `skip`.

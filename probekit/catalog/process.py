@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 HASH_SEED = "PYTHONHASHSEED"
 FIXED_SEED = "0"
-THREADS = 2.0
+THREAD_SECONDS = 2.0
 """Seconds that threads may run on after the work is done."""
-HANDLERS = 10.0
+HANDLER_SECONDS = 10.0
 """Seconds that exit handlers may take after that."""
 
 
-def environment(**changes: str) -> dict[str, str]:
+def make_child_environment(**changes: str) -> dict[str, str]:
     """Return the environment variables for a child process, with a fixed hash seed.
 
     Processes that share a hash seed iterate over sets of text in one order, so networks built from such a set
@@ -33,11 +33,11 @@ def environment(**changes: str) -> dict[str, str]:
 def restart_with_fixed_hashes() -> None:
     """Restart this program with a fixed hash seed, unless the user chose one."""
     if os.name == "posix" and not os.environ.get(HASH_SEED):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment())
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], make_child_environment())
 
 
 @contextlib.contextmanager
-def ending() -> Iterator[None]:
+def exit_promptly() -> Iterator[None]:
     """End the process with the block's exit code when its main thread ends, even if other threads run.
 
     Python itself waits for all threads that are not daemons. Here they have two seconds. Then the exit
@@ -71,7 +71,7 @@ def _watch_end(code: int) -> None:
 
     def end_softly() -> None:
         work_over.wait()
-        time.sleep(THREADS)
+        time.sleep(THREAD_SECONDS)
         if handlers_started.is_set():
             return
         try:
@@ -83,7 +83,7 @@ def _watch_end(code: int) -> None:
 
     def end_hard() -> None:
         work_over.wait()
-        time.sleep(THREADS + HANDLERS)
+        time.sleep(THREAD_SECONDS + HANDLER_SECONDS)
         os._exit(code)
 
     for target in (end_softly, end_hard):

@@ -36,7 +36,7 @@ class Range(NamedTuple):
         limits += [f"below {high}" if self.excludes_maximum else f"{high} or less"] if high else []
         return " and ".join(limits)
 
-    def holds(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         """Return whether a number is in the range."""
         above = self.minimum is None or (
             value > self.minimum if self.excludes_minimum else value >= self.minimum
@@ -46,12 +46,12 @@ class Range(NamedTuple):
         )
         return above and below
 
-    def ends(self) -> list[float]:
+    def included_ends(self) -> list[float]:
         """Return the ends that are in the range."""
         ends = ((self.minimum, self.excludes_minimum), (self.maximum, self.excludes_maximum))
         return [self._cast(end) for end, is_excluded in ends if end is not None and not is_excluded]
 
-    def beyond(self) -> list[float]:
+    def outside_neighbors(self) -> list[float]:
         """Return the nearest number outside of each end."""
         ends = ((self.minimum, self.excludes_minimum, -inf), (self.maximum, self.excludes_maximum, inf))
         return [
@@ -67,7 +67,7 @@ class Range(NamedTuple):
         return int(end) if self.is_integer else float(end)
 
 
-def range_of(annotation: Any) -> Range | None:
+def read_range(annotation: Any) -> Range | None:
     """Return the range of a type, as of `Annotated[int, Field(ge=1)]` or pydantic's `PositiveInt`.
 
     The range of `PositiveInt | None` is that of the number.

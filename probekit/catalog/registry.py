@@ -12,19 +12,19 @@ from typing import Any
 
 import pluggy
 
-from probekit import hookspecs
-from probekit.catalog.files import in_file, is_file
-from probekit.catalog.guest import hidden, hosted
+from probekit.catalog.files import is_file_term, load_file_component
+from probekit.catalog.plugin_code import explain_name_clash, guard_plugin_code
 from probekit.catalog.plugins import (
     PluginRecord,
-    call_alone,
-    entry_points,
+    call_hook_of,
+    check_unique,
+    find_entry_points,
+    make_records,
     open_plugin,
-    records,
-    without_twins,
 )
-from probekit.components import KINDS, Component, Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean, missing, reason
+from probekit.plugin import hookspecs
+from probekit.plugin.components import KINDS, Component, Kind
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean, suggest_install
 
 SLOW = 1.0
 """Seconds of opening from which a plugin counts as slow."""
@@ -65,8 +65,8 @@ class Registry:
         manager.add_hookspecs(hookspecs)
         complaints: list[str] = []
         components: list[Component] = []
-        entries = list(entry_points(complaints))
-        plugins, unknown = records(entries, skip)
+        entries = list(find_entry_points(complaints))
+        plugins, unknown = make_records(entries, skip)
         for index, entry in enumerate(entries):
             plugins[index], plugin_components = open_plugin(manager, entry, plugins[index])
             components += plugin_components
@@ -94,18 +94,18 @@ class Registry:
 
     def kinds_of(self, name: str) -> set[Kind]:
         """Return the kinds that are registered under a short or long name; a file term is a structure."""
-        if is_file(name):
+        if is_file_term(name):
             return {"structure"}
         return {c.kind for c in self._components if name in (c.name, c.long_name)}
 
-    def find(self, kind: Kind, name: str) -> Component:
+    def find_component(self, kind: Kind, name: str) -> Component:
         """Return the component of a kind by its short or long name; a file term runs its file.
 
         Raises:
             UsageError: the name is unknown, or two plugins register it.
         """
-        if is_file(name):
-            return in_file(kind, name)
+        if is_file_term(name):
+            return load_file_component(kind, name)
         matches = [c for c in self.components(kind) if name in (c.name, c.long_name)]
         if len(matches) == 1:
             return matches[0]
@@ -140,11 +140,11 @@ class Registry:
             if record.error or record.skipped
         ]
 
-    def owner(self, component: Component) -> PluginRecord | None:
+    def find_plugin(self, component: Component) -> PluginRecord | None:
         """Return the record of a component's plugin, None if it comes from Python code or a file."""
         return next((r for r in self.plugins if r.name == component.plugin and not r.error), None)
 
-    def target(self, component: Component) -> Any:
+    def load_target(self, component: Component) -> Any:
         """Import and return the class or function at a component's address.
 
         Raises:
@@ -154,18 +154,18 @@ class Registry:
             return component.target
         module, _, attribute = component.target.partition(":")
         try:
-            with hosted():
+            with guard_plugin_code():
                 return getattr(importlib.import_module(module), attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             absent = error.name if isinstance(error, ModuleNotFoundError) else None
             is_own_module = absent and f"{module}.".startswith(f"{absent}.")
-            clash = hidden(module)
+            clash = explain_name_clash(module)
             raise ProbekitError(
                 f"{component.kind} {component.name!r} of plugin {component.plugin}",
-                f"its address {component.target} cannot be imported ({reason(error)})",
-                ("" if is_own_module else missing(error))
+                f"its address {component.target} cannot be imported ({describe_error(error)})",
+                ("" if is_own_module else suggest_install(error))
                 or (f"Give the module another name: {clash}." if clash else "")
                 or f"Fix the plugin, or leave it out with PROBEKIT_SKIP={component.plugin}.",
             ) from error
@@ -180,25 +180,25 @@ class Registry:
         added += [new for c in components if (new := replace(c, plugin="python")) not in added]
         installed = [c for c in self._components if c.plugin != "python"]
         return Registry(
-            self._manager, self.plugins, without_twins(added) + installed, self.complaints, self._silenced
+            self._manager, self.plugins, check_unique(added) + installed, self.complaints, self._silenced
         )
 
-    def notify(self, hook: str, **kwargs: Any) -> None:
+    def notify_observers(self, hook: str, **kwargs: Any) -> None:
         """Call a hook of every observer; one that raises is silenced and named in `complaints`."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             if name in self._silenced:
                 continue
             try:
-                with hosted():
-                    call_alone(self._manager, hook, implementation.plugin, kwargs)
+                with guard_plugin_code():
+                    call_hook_of(self._manager, hook, implementation.plugin, kwargs)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 self._silenced.add(name)
                 self.complaints.append(
                     f"plugin {name} no longer observes runs, because its {hook} raised "
-                    f"{reason(error)}. PROBEKIT_SKIP={name} leaves it out."
+                    f"{describe_error(error)}. PROBEKIT_SKIP={name} leaves it out."
                 )
 
 

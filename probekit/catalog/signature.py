@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from probekit.catalog.grammar import write
-from probekit.catalog.ranges import Range, range_of
-from probekit.components import Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean
-from probekit.interfaces import Value
+from probekit.catalog.grammar import format_value
+from probekit.catalog.ranges import Range, read_range
+from probekit.plugin.components import Kind
+from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean
+from probekit.plugin.interfaces import Value
 
-HANDED: Mapping[Kind, frozenset[str]] = {
+HOST_ARGUMENTS: Mapping[Kind, frozenset[str]] = {
     "probe": frozenset(),
     "structure": frozenset({"shape", "width", "layer"}),
     "layer": frozenset({"channels", "size", "encoding", "shared", "causal"}),
@@ -47,7 +47,7 @@ class Parameter(NamedTuple):
     range: str = ""
 
 
-def fill(
+def fill_parameters(
     target: Callable[..., Any], values: Mapping[str, Value], label: str, skip: Collection[str]
 ) -> dict[str, Value]:
     """Return the values of all parameters of a class or function: those given, and defaults for the rest.
@@ -76,7 +76,7 @@ def fill(
         elif name not in skip and _takes_kwargs(target):
             filled[name] = value
         else:
-            request = f"{label} with {name}={write(value)}"
+            request = f"{label} with {name}={format_value(value)}"
             raise UsageError(request, "it has no such parameter", _suggest_names(name, target, skip))
     for name, parameter in parameters.items():
         if name in values:
@@ -88,9 +88,9 @@ def fill(
     return dict(sorted(filled.items()))
 
 
-def describe(target: Callable[..., Any], skip: Collection[str]) -> list[Parameter]:
+def describe_parameters(target: Callable[..., Any], skip: Collection[str]) -> list[Parameter]:
     """Return the parameters of a class or function, in the order of its signature."""
-    scope, limits = _get_scope(target), ranges(target, skip)
+    scope, limits = _get_scope(target), read_ranges(target, skip)
     return [
         Parameter(
             name,
@@ -105,13 +105,13 @@ def describe(target: Callable[..., Any], skip: Collection[str]) -> list[Paramete
 def _format_default(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return ""
-    return write(parameter.default) if _is_writable(parameter.default) else repr(parameter.default)
+    return format_value(parameter.default) if _is_writable(parameter.default) else repr(parameter.default)
 
 
-def ranges(target: Callable[..., Any], skip: Collection[str]) -> dict[str, Range]:
+def read_ranges(target: Callable[..., Any], skip: Collection[str]) -> dict[str, Range]:
     """Return the ranges of the parameters whose types state one, by name."""
     scope, parameters = _get_scope(target), _get_parameters(target, skip)
-    limits = {name: range_of(_get_annotation(parameter, scope)) for name, parameter in parameters.items()}
+    limits = {name: read_range(_get_annotation(parameter, scope)) for name, parameter in parameters.items()}
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
@@ -175,9 +175,9 @@ def _check_value(parameter: inspect.Parameter, scope: dict[str, Any], value: Val
     except ValidationError as error:
         details = error.errors(include_url=False)
         requirements = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in details)
-        limits = str(range_of(annotation) or "")
+        limits = str(read_range(annotation) or "")
         raise UsageError(
-            f"{label} with {parameter.name}={write(value)}",
+            f"{label} with {parameter.name}={format_value(value)}",
             f"{parameter.name} {' or '.join(requirements)}",
             f"Its type is {', '.join(filter(None, (_format_type(parameter, scope), limits)))}.",
         ) from None

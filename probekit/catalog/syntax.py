@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from probekit.catalog.files import PREFIX
+from probekit.catalog.files import MODULE_PREFIX
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -19,7 +19,7 @@ _trees: dict[str, tuple[ModuleSpec, ast.Module]] = {}
 """Syntax trees of loaded modules by name; later edits of the file do not affect this process."""
 
 
-def syntax_digest(target: Callable[..., object]) -> str:
+def hash_syntax(target: Callable[..., object]) -> str:
     """Return the hash of the code that defines a trainer's class.
 
     It covers the syntax trees of its module, of the modules of base classes that define `fit`, and of all
@@ -38,7 +38,7 @@ def syntax_digest(target: Callable[..., object]) -> str:
             continue
         if (tree := read_tree(name, path)) is None:
             return ""
-        digests[name] = tree_digest(tree)
+        digests[name] = hash_tree(tree)
         names += imported_names(tree, name, is_package=path.name == "__init__.py")
     return hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest()[:16] if digests else ""
 
@@ -53,7 +53,11 @@ def find_source(name: str, packages: set[str]) -> Path | None:
             return Path(file)
         if package == first:
             folders = [Path(path) for path in getattr(top, "__path__", ())]
-        elif package.startswith(PREFIX) and file is not None and not _is_installed(Path(file).parent / first):
+        elif (
+            package.startswith(MODULE_PREFIX)
+            and file is not None
+            and not _is_installed(Path(file).parent / first)
+        ):
             folders = [Path(file).parent / first]
         else:
             continue
@@ -109,7 +113,7 @@ def imported_names(tree: ast.Module, name: str, *, is_package: bool) -> tuple[st
 
 
 @functools.lru_cache(maxsize=1024)
-def tree_digest(tree: ast.Module) -> str:
+def hash_tree(tree: ast.Module) -> str:
     """Return the sha256 of a syntax tree without its docstrings, computed once for a tree."""
     return hashlib.sha256("\0".join(_serialize(tree)).encode("utf-8", "backslashreplace")).hexdigest()
 

@@ -16,9 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_output, say, set_quiet
-from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
-from probekit.stop import behind, stop
+from probekit.cli.messages import print_error, print_output, set_quiet
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
+from probekit.plugin.stop import find_interrupt, stop
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": (".run:run_probes", "Train structures on probes; store and report their scores."),
@@ -95,15 +95,15 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except BaseException as error:  # SystemExit too: a plugin must not end a command with success
-            if (interrupt := behind(error)) is not None:
-                say(f"stopped{f' by {interrupt}' if str(interrupt) else ''}.")
+            if (interrupt := find_interrupt(error)) is not None:
+                print_error(f"stopped{f' by {interrupt}' if str(interrupt) else ''}.")
                 raise typer.Exit(getattr(interrupt, "code", 130)) from None
             if ctx.params.get("debug"):
                 traceback.print_exc()
             elif isinstance(error, ProbekitError):
-                say(" ".join(str(error).split()))
+                print_error(" ".join(str(error).split()))
             else:
-                say(f"{reason(error)}. For the traceback, run `probekit --debug ...`.")
+                print_error(f"{describe_error(error)}. For the traceback, run `probekit --debug ...`.")
             raise typer.Exit(error.exit_code if isinstance(error, ProbekitError) else 1) from None
 
 
@@ -111,7 +111,7 @@ def _report_usage_error(error: Any, *command: str) -> typer.Exit:
     """Print a usage error of click as one line, and return the exception that ends the process."""
     message = error.format_message().rstrip(".")
     prefix = "".join(f"{name}: " for name in command)
-    say(f"{prefix}{message[:1].lower()}{message[1:]}. Type {' '.join(['probekit', *command])} -h.")
+    print_error(f"{prefix}{message[:1].lower()}{message[1:]}. Type {' '.join(['probekit', *command])} -h.")
     return typer.Exit(error.exit_code)
 
 
@@ -148,14 +148,14 @@ def main() -> None:
     """
     try:
         try:
-            with stop.heard():
+            with stop.handle_signals():
                 typer.main.get_command(app).main(prog_name="probekit")
         finally:
             sys.stdout.flush()
     except SystemExit as exit_error:  # a signal during parsing or --help ends here too
         interrupt = stop.raised
         if interrupt is not None and exit_error.code not in (0, None, interrupt.code):
-            say(f"stopped by {interrupt}.")
+            print_error(f"stopped by {interrupt}.")
             sys.exit(interrupt.code)
         raise
     except BrokenPipeError:  # the reader closed the pipe, as in `probekit list | head`
@@ -169,11 +169,11 @@ def _add_plugin_warnings(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(*args: Any, **kwargs: Any) -> None:
         for plugin in registry().set_aside:
-            say(f"plugin {plugin.name} failed to load ({plugin.error}). {plugin.fix}")
+            print_error(f"plugin {plugin.name} failed to load ({plugin.error}). {plugin.fix}")
         try:
             function(*args, **kwargs)
         finally:
             for complaint in registry().complaints:
-                say(complaint)
+                print_error(complaint)
 
     return command

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from probekit.cards.words import duration
-from probekit.errors import StoreError
+from probekit.cards.formatting import format_duration
+from probekit.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -19,7 +19,7 @@ def describe_estimate(jobs: Sequence[Job], store: Store) -> str:
     """Return a sentence: how many jobs are stored, and how long the others take if they run one by one."""
     stored_seconds: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     stored_plans = set()
-    for _, result in store.results():
+    for _, result in store.read_results():
         if not isinstance(result, StoreError) and result.status == "done":
             plan = result.plan
             stored_seconds[plan.probe, plan.structure, plan.trainer].append(result.seconds)
@@ -35,5 +35,7 @@ def describe_estimate(jobs: Sequence[Job], store: Store) -> str:
         else:
             unknown += 1
     aside = f", plus {unknown} of unknown duration" if unknown else ""
-    rest = f"; the others take about {duration(total)} of training one by one{aside}" if missing else ""
+    rest = (
+        f"; the others take about {format_duration(total)} of training one by one{aside}" if missing else ""
+    )
     return f"{len(jobs)} runs, {len(jobs) - len(missing)} stored{rest}."

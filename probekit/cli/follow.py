@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry, registry
-from probekit.cli.live import Ahead
-from probekit.cli.messages import near, note, say
+from probekit.cli.live import JobsDisplay
+from probekit.cli.messages import print_error, print_info, relative_path
 from probekit.cli.progress import Progress
-from probekit.errors import Interrupted
+from probekit.plugin.errors import Interrupted
 from probekit.schedule.cores import default_threads, use_threads
 from probekit.schedule.event import Event, Report, collect_report
 from probekit.schedule.parallel import make_executor
@@ -30,14 +30,14 @@ def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) 
     """
     with contextlib.ExitStack() as displays:
         progress = Progress(len(jobs))
-        events = schedule.run_all(jobs, plugins, progress.watch)
+        events = schedule.run_all(jobs, plugins, progress.update)
         report = collect_report(jobs, show_events(events, schedule, progress, len(jobs), displays))
     if report.interruption and has_queue(schedule, plugins):
-        note("What is in the queue stays there. `probekit status` shows how far it is.")
+        print_info("What is in the queue stays there. `probekit status` shows how far it is.")
     handed_over = {event.message: event for event in report.events if event.message and schedule.detach}
     for place in handed_over:
         count = sum(event.message == place for event in report.events)
-        note(f"{count} runs are left to {place}. `probekit status` shows how far they are.")
+        print_info(f"{count} runs are left to {place}. `probekit status` shows how far they are.")
     return report
 
 
@@ -60,7 +60,7 @@ def follow_tuning(schedule: Schedule, jobs: Sequence[Job]) -> list[Job]:
     except KeyboardInterrupt as interruption:
         raise make_interrupted(interruption) from None
     for choice in choices:
-        note(f"{choice.sentence()}.")
+        print_info(f"{choice.describe_choice()}.")
     return tuned
 
 
@@ -68,8 +68,8 @@ def show_events(
     events: Iterable[Event], schedule: Schedule, progress: Progress, runs: int, displays: contextlib.ExitStack
 ) -> Iterator[Event]:
     """Show each event and yield it: a bar for a run in this process, a table for those of workers."""
-    table = Ahead(runs)
-    active: Progress | Ahead | None = None
+    table = JobsDisplay(runs)
+    active: Progress | JobsDisplay | None = None
     for event in events:
         if event.status == "started" and active is None:
             active = progress if event.folder is None else table
@@ -78,7 +78,7 @@ def show_events(
             progress.skip()
             table.skip()
         elif event.status == "started" and event.folder is None:
-            progress.begin(event.job)
+            progress.start_job(event.job)
         elif event.status == "started" and event.folder is not None:
             table.add(event.folder.path, event.job)
         elif event.folder is not None and active is table:
@@ -91,28 +91,28 @@ def show_message(event: Event, schedule: Schedule) -> None:
     """Print what a user should know of an event."""
     name, result = event.job.name, event.result
     if event.status == "waiting":
-        note(f"{name}: another process trains it. This command waits for it after the other runs.")
+        print_info(f"{name}: another process trains it. This command waits for it after the other runs.")
     elif event.status == "failed" and result is not None and event.folder is not None:
-        say(f"{name} failed: {result.error} See {near(event.folder.path)}.")
+        print_error(f"{name} failed: {result.error} See {relative_path(event.folder.path)}.")
     elif event.status == "failed":
-        say(f"{name} failed: {event.message}")
+        print_error(f"{name} failed: {event.message}")
     elif event.status == "interrupted" and event.message:
-        say(f"{name}: {event.message} The same command goes on from its checkpoint.")
+        print_error(f"{name}: {event.message} The same command goes on from its checkpoint.")
     elif event.status == "stored" and result is not None and (changes := list_changes(result, schedule)):
-        note(f"{name} was stored in another environment: {changes}.")
+        print_info(f"{name} was stored in another environment: {changes}.")
 
 
 def list_changes(result: Result, schedule: Schedule) -> str:
     """Return in words how the environment of a stored result differs from this one."""
-    from probekit.errors import UsageError
-    from probekit.runs.machine import chosen_device, environment
+    from probekit.plugin.errors import UsageError
+    from probekit.runs.machine import choose_device, read_environment
 
     try:
-        device = chosen_device(schedule.device)
+        device = choose_device(schedule.device)
     except UsageError:  # a worker may have it
         return ""
     with use_threads(schedule.threads or default_threads()):
-        return "; ".join(environment(device).changes(result.environment.model_dump()))
+        return "; ".join(read_environment(device).describe_changes(result.environment.model_dump()))
 
 
 def make_interrupted(interruption: KeyboardInterrupt, variant: str = "") -> Interrupted:

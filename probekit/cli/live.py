@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards.words import duration
-from probekit.cli.messages import is_animation_disabled, make_console, note
+from probekit.cards.formatting import format_duration
+from probekit.cli.messages import is_animation_disabled, make_console, print_info
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -53,7 +53,7 @@ class LiveDisplay:
             self.screen.stop()
 
 
-class Ahead(LiveDisplay):
+class JobsDisplay(LiveDisplay):
     """Progress of jobs that workers carry out: how many have ended, and how far each one is.
 
     Args:
@@ -78,7 +78,7 @@ class Ahead(LiveDisplay):
         """Count a job that ended."""
         job = self.pending.pop(folder)
         self.ended += 1
-        note(f"[{self.stored + self.ended}/{self.total}] {job.name} has ended")
+        print_info(f"[{self.stored + self.ended}/{self.total}] {job.name} has ended")
 
     def make_table(self) -> Any:
         """Return a rich table of the running jobs."""
@@ -86,10 +86,12 @@ class Ahead(LiveDisplay):
 
         from probekit.storage.attempt import ATTEMPT, last_step
         from probekit.storage.folder import Folder
-        from probekit.storage.phase import pace
+        from probekit.storage.phase import estimate_remaining
 
         elapsed = time.monotonic() - self.start_time
-        estimate = f", about {duration(elapsed / self.ended * len(self.pending))} left" if self.ended else ""
+        estimate = (
+            f", about {format_duration(elapsed / self.ended * len(self.pending))} left" if self.ended else ""
+        )
         title = f"{self.stored + self.ended} of {self.total} runs have ended{estimate}"
         table = Table(title=title, title_justify="left", box=None)
         for head in ("run", "step", "time left"):
@@ -97,8 +99,8 @@ class Ahead(LiveDisplay):
         for path, job in [*self.pending.items()]:
             if (path / ATTEMPT).exists() and table.row_count < MAX_ROWS:
                 step, steps = last_step(Folder(path))
-                seconds_left = pace(Folder(path), step, steps)[1]
-                time_left = "" if seconds_left is None else duration(seconds_left)
+                seconds_left = estimate_remaining(Folder(path), step, steps)[1]
+                time_left = "" if seconds_left is None else format_duration(seconds_left)
                 name = f"{job.name}, seed {job.plan.seed}"
                 table.add_row(name, format_step(step, steps) or "starting", time_left)
         return table

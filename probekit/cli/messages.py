@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from probekit.errors import ProbekitError, explain_refusal
-from probekit.plain import lines
+from probekit.plain import make_plain_lines
+from probekit.plugin.errors import ProbekitError, explain_os_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,20 +23,20 @@ def set_quiet(quiet: bool) -> None:
     QUIET = quiet
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     """Print an error or a warning on stderr, red on a terminal."""
-    typer.secho(f"probekit: {lines(text)}", err=True, fg=typer.colors.RED)
+    typer.secho(f"probekit: {make_plain_lines(text)}", err=True, fg=typer.colors.RED)
 
 
-def note(text: str) -> None:
+def print_info(text: str) -> None:
     """Print information on stderr, unless --quiet hides it."""
     if not QUIET:
-        typer.echo(lines(text), err=True)
+        typer.echo(make_plain_lines(text), err=True)
 
 
 def print_output(text: str = "") -> None:
     """Print an answer on stdout."""
-    typer.echo(lines(text))
+    typer.echo(make_plain_lines(text))
 
 
 def make_console() -> Console:
@@ -52,7 +52,7 @@ def is_animation_disabled() -> bool:
     return QUIET or not (console.is_terminal or console.is_jupyter)
 
 
-def near(path: Path) -> Path:
+def relative_path(path: Path) -> Path:
     """Return a path relative to the working directory if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
@@ -69,7 +69,7 @@ def write_file(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        reason, hint = explain_refusal(error, "Free some disk space, or choose another path.")
+        reason, hint = explain_os_error(error, "Free some disk space, or choose another path.")
         raise ProbekitError(f"writing {path}", reason, hint) from error
     size = len(text.encode())
-    note(f"wrote {path}, {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}")
+    print_info(f"wrote {path}, {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}")

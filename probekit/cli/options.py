@@ -14,9 +14,9 @@ def parse_store(text: str) -> Path:
     Raises:
         UsageError: the text cannot be a path, for example because it is empty.
     """
-    from probekit.storage.root import checked_root
+    from probekit.storage.root import check_root
 
-    return checked_root(text)
+    return check_root(text)
 
 
 StoreOption = Annotated[

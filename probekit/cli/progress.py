@@ -6,10 +6,10 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards.words import aside, duration, width
-from probekit.cli.messages import is_animation_disabled, make_console, note
-from probekit.interfaces import Row
+from probekit.cards.formatting import budget_note, format_duration, format_width
+from probekit.cli.messages import is_animation_disabled, make_console, print_info
 from probekit.plans.spec import RunSpec
+from probekit.plugin.interfaces import Row
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -32,7 +32,7 @@ def describe_duration(job: Job) -> str:
     scale = job.probe.scales.get(job.plan.scale)
     if scale is None or scale.seconds is None or scale.seconds < LONG_SECONDS:
         return ""
-    return f", about {duration(scale.seconds)} on two cores"
+    return f", about {format_duration(scale.seconds)} on two cores"
 
 
 def describe_trainer(plan: Plan) -> str:
@@ -75,13 +75,14 @@ class Progress:
     ) -> None:
         self.bars.stop()
 
-    def begin(self, job: Job) -> None:
+    def start_job(self, job: Job) -> None:
         """Announce the next job."""
         self.started += 1
         plan = job.plan
-        note(
+        print_info(
             f"[{self.started}/{self.runs}] {job.name}{describe_trainer(plan)}: {plan.parameters:,} parameters"
-            f"{aside(plan.budget_gap)}, width {width(plan.width, plan.width_wished)}, scale {plan.scale}"
+            f"{budget_note(plan.budget_gap)}, width {format_width(plan.width, plan.width_wished)}, "
+            f"scale {plan.scale}"
             f"{describe_duration(job)}"
         )
         self.stage = ""
@@ -90,7 +91,7 @@ class Progress:
         """Count a run that was stored."""
         self.started += 1
 
-    def watch(self, stage: str, row: Row) -> None:
+    def update(self, stage: str, row: Row) -> None:
         """Show one progress event of a stage."""
         if self.bars.disable:
             return

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import is_animation_disabled, make_console, near, print_output, say
+from probekit.cli.messages import (
+    is_animation_disabled,
+    make_console,
+    print_error,
+    print_output,
+    relative_path,
+)
 from probekit.cli.options import DeviceOption
 from probekit.cli.table import print_json, print_table
-from probekit.errors import StoreError, UsageError
+from probekit.plugin.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store
@@ -48,13 +54,13 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
     """
     from rich.progress import track
 
-    from probekit.plans.stored import code_in
-    from probekit.runs.holds import Holding, check_run
-    from probekit.runs.machine import chosen_device
+    from probekit.plans.stored_plan import list_code
+    from probekit.runs.machine import choose_device
+    from probekit.runs.replay_check import ReplayStatus, check_run
 
-    device, rows = chosen_device(None), list[dict[str, str]]()
+    device, rows = choose_device(None), list[dict[str, str]]()
     runs = track(
-        list(store.results()),
+        list(store.read_results()),
         "replaying",
         console=make_console(),
         transient=True,
@@ -62,15 +68,15 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
     )
     for folder, result in runs:
         if isinstance(result, StoreError):
-            holding = Holding("unknown", result.found)
-        elif code_in(result.plan) and not allow_code:
-            holding = Holding("unknown", "it names Python files; read them, then add --allow-code")
+            holding = ReplayStatus("unknown", result.problem)
+        elif list_code(result.plan) and not allow_code:
+            holding = ReplayStatus("unknown", "it names Python files; read them, then add --allow-code")
         else:
             try:
                 holding = check_run(folder, result, registry(), device, everything)
             except StoreError as error:
-                holding = Holding("differs", error.found)
-        rows.append({"run": str(near(folder.path)), "state": holding.state, "why": holding.why})
+                holding = ReplayStatus("differs", error.problem)
+        rows.append({"run": str(relative_path(folder.path)), "state": holding.state, "why": holding.why})
     states = Counter(row["state"] for row in rows)
     if as_json:
         print_json(rows)
@@ -78,9 +84,11 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
         if listed := [row for row in rows if row["state"] not in ("holds", "pinned")]:
             print_table("", HEADS, [[row[head] for head in HEADS] for row in listed])
         counts = ", ".join(f"{states[state]} {text}" for state, text in COUNTED.items() if states[state])
-        print_output(f"{len(rows)} runs in {near(store.root)}: {counts or 'none'}.")
+        print_output(f"{len(rows)} runs in {relative_path(store.root)}: {counts or 'none'}.")
     if states["differs"]:
-        say("A run that gives a different result is not reused; the command that made it makes a new run.")
+        print_error(
+            "A run that gives a different result is not reused; the command that made it makes a new run."
+        )
         raise typer.Exit(1)
 
 
@@ -99,9 +107,9 @@ def explain_reuse(
 
     Example: probekit why probekit-runs/nonlocality-unet-lambda-quick-s0-0123456789ab
     """
-    from probekit.plans.stored import code_in
-    from probekit.runs.holds import check_run
-    from probekit.runs.machine import chosen_device
+    from probekit.plans.stored_plan import list_code
+    from probekit.runs.machine import choose_device
+    from probekit.runs.replay_check import check_run
     from probekit.storage.folder import RESULT, Folder
 
     folder = Folder(run.expanduser().absolute())
@@ -111,10 +119,10 @@ def explain_reuse(
         )
         raise UsageError(f"why {run}", reason, "`probekit runs` lists stored runs.")
     result = folder.read_result()
-    if (files := code_in(result.plan)) and not allow_code:
+    if (files := list_code(result.plan)) and not allow_code:
         reason = f"the run names Python files: {', '.join(files)}"
         raise UsageError(f"why {run}", reason, "Read these files, then add --allow-code.")
-    holding = check_run(folder, result, registry(), chosen_device(device), everything=False)
+    holding = check_run(folder, result, registry(), choose_device(device), everything=False)
     if as_json:
         print_json({"folder": str(run), "state": holding.state, "why": holding.why})
         return

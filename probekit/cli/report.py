@@ -7,33 +7,33 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from probekit.cards.assemble import column_of
+from probekit.cards.aggregate import StoredRun
+from probekit.cards.assemble import make_column_of_runs
 from probekit.cards.card import Cell, Column
-from probekit.cards.cells import Stored
-from probekit.cards.tables import placed
-from probekit.cards.words import (
-    aside,
-    bar,
-    between_seeds,
-    bounds,
-    duration,
-    exact,
-    number,
-    percent,
-    put_back,
-    solved,
-    solving,
-    spiked,
-    unscored,
-    width,
+from probekit.cards.formatting import (
+    bound_notes,
+    budget_note,
+    draw_bar,
+    format_duration,
+    format_exact,
+    format_percent,
+    format_score,
+    format_width,
+    missing_score_note,
+    noise_note,
+    restored_caution,
+    solved_limit,
+    solved_meaning,
+    spike_caution,
 )
-from probekit.catalog.grammar import write
+from probekit.cards.tables import format_mean_and_normalized
+from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
-from probekit.cli.messages import near, print_output
+from probekit.cli.messages import print_output, relative_path
 from probekit.cli.table import print_table
-from probekit.evidence.compare import standings
-from probekit.interfaces import Metric
+from probekit.evidence.compare import compare_results
+from probekit.plugin.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import CASES
 from probekit.storage.result import Result
@@ -44,7 +44,7 @@ LINE_WIDTH, MAX_METRICS, BAR_WIDTH = 80, 5, 12
 
 
 def print_outcomes(
-    outcomes: Sequence[Outcome], store: Store, everything: bool = False, known: Registry | None = None
+    outcomes: Sequence[Outcome], store: Store, everything: bool = False, registry: Registry | None = None
 ) -> None:
     """Print runs of one probe and scale: verdicts, a table of scores, and where the files are.
 
@@ -54,8 +54,8 @@ def print_outcomes(
         everything: show all metrics, the recipe and the baselines.
         known: the installed components; None loads them.
     """
-    stored_runs = [Stored(outcome.result, outcome.folder) for outcome in outcomes]
-    column = column_of(stored_runs, store, known or default_registry())
+    stored_runs = [StoredRun(outcome.result, outcome.folder) for outcome in outcomes]
+    column = make_column_of_runs(stored_runs, store, registry or default_registry())
     for cell in column.cells:
         print_wrapped(describe_cell(column, cell))
     print_output()
@@ -71,9 +71,9 @@ def print_outcomes(
     print_warnings([outcome.result for outcome in outcomes])
     if everything:
         baselines = {line.name: line.mean for line in column.controls}
-        for text in bounds(column.metric, baselines, column.ceiling, column.perfect):
+        for text in bound_notes(column.metric, baselines, column.ceiling, column.perfect):
             print_wrapped(text)
-        print_wrapped(between_seeds(column.metric, column.noise))
+        print_wrapped(noise_note(column.metric, column.noise))
     for outcome in outcomes if len(outcomes) == 1 else ():
         print_cost(outcome, everything)
 
@@ -85,12 +85,13 @@ def describe_cell(column: Column, cell: Cell) -> str:
     text = f"{cell.structure} on {column.probe}, scale {column.scale}, {seed_text}: {cell.verdict}."
     if score.mean is None:
         return text
-    text += f" {column.metric} {number(score.mean)}"
+    text += f" {column.metric} {format_score(score.mean)}"
     if (interval := score.interval) is not None:
-        text += f" ({number(interval.low)} to {number(interval.high)}, 95% interval over {interval.over})"
+        ends = f"{format_score(interval.low)} to {format_score(interval.high)}"
+        text += f" ({ends}, 95% interval over {interval.over})"
     if score.place is None:
         return f"{text}."
-    normalized = percent(score.place)
+    normalized = format_percent(score.place)
     if score.place >= 0:
         normalized += " of the way from the best baseline to perfect"
     return f"{text}: {normalized}."
@@ -109,20 +110,20 @@ def print_metrics(metrics: Sequence[Metric], column: Column, everything: bool) -
         rows.append(
             [
                 name,
-                number(score.mean),
-                number(score.train),
-                *([number(score.harder)] if extrapolates else []),
-                number(score.floor),
-                exact(score.perfect),
-                percent(normalized),
-                "" if normalized is None else bar(normalized, BAR_WIDTH),
+                format_score(score.mean),
+                format_score(score.train),
+                *([format_score(score.harder)] if extrapolates else []),
+                format_score(score.floor),
+                format_exact(score.perfect),
+                format_percent(normalized),
+                "" if normalized is None else draw_bar(normalized, BAR_WIDTH),
             ]
         )
     extra_head = ["extrapolation"] if extrapolates else []
     heads = ["metric", "test", "training", *extra_head, "floor", "perfect", "normalised", ""]
     print_table("", heads, rows)
-    if limit := solved(cell.along):
-        print_wrapped(f"Solved: {limit} ({solving([cell.along])}).")
+    if limit := solved_limit(cell.along):
+        print_wrapped(f"Solved: {limit} ({solved_meaning([cell.along])}).")
     if len(shown) < len(names):
         print_output(f"{len(names) - len(shown)} more metrics; --all shows them.")
 
@@ -137,14 +138,15 @@ def print_structures(column: Column) -> None:
             [
                 cell.structure,
                 str(len(cell.done)),
-                number(score.mean),
+                format_score(score.mean),
                 f"± {stdev(scores):.4f}" if len(scores) > 1 else "one seed",
-                percent(score.place),
+                format_percent(score.place),
                 f"{cell.parameters:,}",
-                duration(cell.seconds),
+                format_duration(cell.seconds),
             ]
         )
-    better = f"{column.better} is better; floor {number(column.floor)}, perfect {exact(column.perfect)}"
+    ends = f"floor {format_score(column.floor)}, perfect {format_exact(column.perfect)}"
+    better = f"{column.better} is better; {ends}"
     heads = ["structure", "seeds", column.metric, "std over seeds", "normalised", "parameters", "training"]
     print_table(f"{column.metric}: {better}", heads, rows)
 
@@ -158,9 +160,9 @@ def print_all_metrics(column: Column) -> None:
         [
             [
                 name,
-                number(score.floor),
-                exact(score.perfect),
-                *(placed(cell.scores.get(name)) for cell in column.cells),
+                format_score(score.floor),
+                format_exact(score.perfect),
+                *(format_mean_and_normalized(cell.scores.get(name)) for cell in column.cells),
             ]
             for name, score in first.scores.items()
         ],
@@ -175,31 +177,33 @@ def print_ranking(outcomes: Sequence[Outcome]) -> None:
     if scale is not None and not scale.decides:
         print_wrapped(f"Scale {plan.scale} is too small to rank structures.")
         return
-    ranking = standings(results, outcomes[0].job.probe.metrics[0])
+    ranking = compare_results(results, outcomes[0].job.probe.metrics[0])
     if ranking is None:
         print_wrapped("Structures are not ranked: that needs three seeds of each (--seeds 3).")
         return
     for standing in ranking:
-        print_wrapped(standing.sentence())
+        print_wrapped(standing.describe())
 
 
 def print_cost(outcome: Outcome, everything: bool) -> None:
     """Print what a run cost, and where its files are."""
     result, plan = outcome.result, outcome.result.plan
     flops = f"{result.flops / 1e6:,.0f} MFLOP" if result.flops is not None else "unknown FLOP"
-    width_text = width(plan.width, plan.width_wished)
+    width_text = format_width(plan.width, plan.width_wished)
     machine = f"{result.environment.device}, {result.environment.threads} threads"
-    training = f"{duration(result.seconds)} of training on {machine}"
+    training = f"{format_duration(result.seconds)} of training on {machine}"
     print_wrapped(f"{plan.parameters:,} parameters, width {width_text}, {flops} per item, {training}.")
     if everything:
-        recipe = ", ".join(f"{key} {write(value)}" for key, value in outcome.job.trainer.params.items())
+        recipe = ", ".join(
+            f"{key} {format_value(value)}" for key, value in outcome.job.trainer.params.items()
+        )
         print_wrapped(f"Recipe: {recipe}.")
         for name, value in result.measured.items():
-            print_output(f"Measured: {name} {number(value)}.")
+            print_output(f"Measured: {name} {format_score(value)}.")
     if outcome.stored:
         print_output("This result was stored earlier; --force runs it again.")
     cases = "; cases.png shows its worst and best test items" if CASES in result.files else ""
-    print_wrapped(f"{near(outcome.folder.path)} contains weights, log and scores{cases}.")
+    print_wrapped(f"{relative_path(outcome.folder.path)} contains weights, log and scores{cases}.")
 
 
 def print_wrapped(text: str) -> None:
@@ -212,14 +216,14 @@ def print_warnings(results: Sequence[Result]) -> None:
     for result in results:
         structure, seed = result.plan.spec.structure, result.plan.seed
         if result.spike is not None:
-            print_wrapped(spiked(structure, seed, result.spike))
+            print_wrapped(spike_caution(structure, seed, result.spike))
         if result.caution:
             print_wrapped(f"{structure}, seed {seed}: {result.caution}.")
         for activity, changes in result.put_back.items():
-            print_wrapped(put_back(structure, seed, activity, changes))
+            print_wrapped(restored_caution(structure, seed, activity, changes))
         for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
-                print_wrapped(unscored(structure, seed, name, why))
+                print_wrapped(missing_score_note(structure, seed, name, why))
 
 
 def print_runs(rows: Sequence[dict[str, Any]]) -> None:
@@ -234,8 +238,8 @@ def print_runs(rows: Sequence[dict[str, Any]]) -> None:
                 row["scale"],
                 str(row["seed"]),
                 row["status"],
-                f"{row['parameters']:,}" + aside(row["budget_gap"]),
-                width(row["width"], row["width_wished"]),
+                f"{row['parameters']:,}" + budget_note(row["budget_gap"]),
+                format_width(row["width"], row["width_wished"]),
                 "-" if row["seconds"] is None else f"{row['seconds']:.0f}",
                 row["folder"] or "-",
             ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from probekit.cli.messages import near
+from probekit.cli.messages import relative_path
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -36,5 +36,5 @@ def run_row(
         "width_wished": plan.width_wished,
         "budget_gap": plan.budget_gap,
         "seconds": result.seconds if result else None,
-        "folder": str(near(folder.path)) if folder else None,
+        "folder": str(relative_path(folder.path)) if folder else None,
     }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probekit.catalog.denormals import start_threads
+from probekit.catalog.denormals import start_torch_threads
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from probekit.schedule.cores import default_threads
 from probekit.schedule.parallel import make_executor
 from probekit.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
-    from probekit.stop import Limit
+    from probekit.plugin.stop import TimeLimit
     from probekit.storage.store import Store
 
 
@@ -22,7 +22,7 @@ def make_schedule(
     device: str | None = None,
     force: bool = False,
     timeout: float | None = None,
-    limit: Limit | None = None,
+    limit: TimeLimit | None = None,
     executor: str | None = None,
     jobs: str | None = None,
     threads: int | None = None,
@@ -43,7 +43,7 @@ def make_schedule(
     if limit is not None and (executor is not None or (count or 1) > 1):
         hint = "Leave one of them out; Ctrl-C stops a command, and the same command goes on."
         raise UsageError("--minutes with --executor or --jobs", "they exclude each other", hint)
-    start_threads(threads or default_threads())
+    start_torch_threads(threads or default_threads())
     return Schedule(store, device, force, timeout, limit, executor, count, threads, detach)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probekit.cli.messages import print_output, write_file
-from probekit.plain import plain
-from probekit.plans.finite import as_json, nulled
+from probekit.plain import make_plain
+from probekit.plans.finite import replace_nonfinite, to_json
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table
@@ -22,7 +22,7 @@ def print_tables(tables: Iterable[Table]) -> None:
     for table in tables:
         print_table(table.title, table.heads, table.rows)
         for text in table.notes:
-            print_output(wrap_note(plain(text)))
+            print_output(wrap_note(make_plain(text)))
         if table.notes:
             print_output()
 
@@ -37,12 +37,16 @@ def wrap_note(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; numbers that are not finite become null."""
-    print_output(as_json(nulled(value), indent=2))
+    print_output(to_json(replace_nonfinite(value), indent=2))
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; each cell becomes one line of plain text."""
-    title, heads, rows = plain(title), [*map(plain, heads)], [[*map(plain, row)] for row in rows]
+    title, heads, rows = (
+        make_plain(title),
+        [*map(make_plain, heads)],
+        [[*map(make_plain, row)] for row in rows],
+    )
     if sys.stdout.isatty():
         # importing rich takes 0.1 s, so pipes do without it
         from rich.box import SIMPLE_HEAD
@@ -76,10 +80,10 @@ def write_tables(title: str, about: str, tables: Sequence[Table], html: Path | N
         md: path of the Markdown file; None writes none.
     """
     if html is not None:
-        from probekit.pages.page import report
+        from probekit.pages.page import render_report
 
-        write_file(html, report(title, about, tables))
+        write_file(html, render_report(title, about, tables))
     if md is not None:
-        from probekit.cards.markdown import in_markdown
+        from probekit.cards.markdown import tables_to_markdown
 
-        write_file(md, in_markdown(tables))
+        write_file(md, tables_to_markdown(tables))

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict
 
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import find
+from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
-from probekit.components import Component
-from probekit.evidence.focus import HALF, LOWEST, ControlCheck, controls
+from probekit.evidence.focus import MAX_CLOSED_FORM_CONTROL, MAX_NETWORK_CONTROL, ControlCheck, judge_controls
 from probekit.evidence.item_checks import Check, check_items
-from probekit.interfaces import Metric
-from probekit.plain import plain, table
-from probekit.plans import size
+from probekit.plain import make_plain, render_html_table
+from probekit.plans import limits
 from probekit.plans.job import make_job
-from probekit.plans.scale import at_scale, probe_at
+from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.plans.spec import make_spec
-from probekit.runs.question import observe_probe
-from probekit.runs.run import carry_out
-from probekit.scores.score import closed_form
-from probekit.storage.alike import ELSEWHERE
-from probekit.storage.behaviour import Numbers, difference
+from probekit.plugin.components import Component
+from probekit.plugin.interfaces import Metric
+from probekit.runs.fingerprint import observe_probe
+from probekit.runs.run import run_job
+from probekit.scores.score import score_closed_form
+from probekit.storage.behaviour import Numbers, find_difference
+from probekit.storage.equivalence import LOOSE_TOLERANCE
 from probekit.storage.result import Result, Scores
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
-    from probekit.runs.sitting import Watch
+    from probekit.runs.session import ProgressListener
 
 CERTIFICATE = "certificate.json"
 
@@ -62,18 +62,20 @@ class Certificate(BaseModel):
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
-        return plain(f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>")
+        return make_plain(
+            f"<Certificate: {self.probe}, {self.scale}: {'passed' if self.passed else 'FAILED'}>"
+        )
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
         words = {True: "holds", False: "FAILS", None: "-"}
         rows = [[check.name, words[check.holds], check.evidence] for check in self.checks]
-        return table(repr(self), ["check", "", "evidence"], rows)
+        return render_html_table(repr(self), ["check", "", "evidence"], rows)
 
     def certifies(self, question: Numbers) -> bool:
         """Tell whether the certificate is for the probe that has these numbers."""
-        return bool(self.question) and not difference(self.question, question, ELSEWHERE)
+        return bool(self.question) and not find_difference(self.question, question, LOOSE_TOLERANCE)
 
     @property
     def passed(self) -> bool:
@@ -81,7 +83,7 @@ class Certificate(BaseModel):
         return all(check.holds is not False for check in self.checks)
 
 
-def certify(
+def certify_probe(
     text: str,
     scale: str,
     registry: Registry,
@@ -90,7 +92,7 @@ def certify(
     items: int = 10_000,
     focus: bool = True,
     device: str | None = None,
-    watch: Watch | None = None,
+    watch: ProgressListener | None = None,
 ) -> Certificate:
     """Check a probe at a scale and store the certificate, with a picture of the first item that fails.
 
@@ -110,11 +112,11 @@ def certify(
     """
     watch = watch or (lambda stage, row: None)
     term = parse_term(text)
-    has_length = find("probe", term.name, registry).accepts("train")
+    has_length = find_part("probe", term.name, registry).accepts("train")
     train_length = {"train": items} if has_length and "train" not in dict(term.params) else {}
-    _, source = at_scale(text, scale, registry, **train_length)
-    probe = size.made(source)
-    size.held(f"certifying {text}", size.of_data(source, probe))
+    _, source = resolve_at_scale(text, scale, registry, **train_length)
+    probe = limits.make_probe(source)
+    limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = check_items(probe, items, watch)
     networks: dict[str, Result] = {}
@@ -123,8 +125,8 @@ def certify(
         checks.append(check)
     else:
         checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
-    source = at_scale(text, scale, registry)[1]
-    folder = store.loose(f"certificate-{text}-{scale}")
+    source = resolve_at_scale(text, scale, registry)[1]
+    folder = store.aux_folder(f"certificate-{text}-{scale}")
     counterexample = ""
     if picture:
         folder.write("counterexample.png", picture)
@@ -145,7 +147,7 @@ def certify(
 
 
 def check_controls(
-    text: str, scale: str, registry: Registry, store: Store, device: str | None, watch: Watch
+    text: str, scale: str, registry: Registry, store: Store, device: str | None, watch: ProgressListener
 ) -> tuple[Check, dict[str, Result]]:
     """Fit the controls and check that none comes near a perfect score.
 
@@ -154,7 +156,7 @@ def check_controls(
     Returns:
         The check, and the results of the controls that are networks, by name.
     """
-    probe = probe_at(text, scale, registry)
+    probe = make_probe_at(text, scale, registry)
     train, test = probe.data("train", 0), probe.data("test", 0)
     name = getattr(probe, "focus", probe.metrics[0].name)
     metric: Metric = next(m for m in probe.metrics if m.name == name)
@@ -162,22 +164,22 @@ def check_controls(
     networks: dict[str, Result] = {}
     for title, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed[title] = closed_form(control, probe, train, test, len(test))[name]
+            closed[title] = score_closed_form(control, probe, train, test, len(test))[name]
             continue
         component = Component(
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
         )
         with_control = registry.with_components(component)
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
-        outcome = carry_out(job, with_control, device=device, store=store, watch=watch)
+        outcome = run_job(job, with_control, device=device, store=store, watch=watch)
         networks[title] = outcome.result
-    judged = controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
+    judged = judge_controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
     parts = [
         f"{group} at most {limit:.0%}: "
         + ", ".join(f"{title} {format_control(judged[title])}" for title in titles)
         for group, limit, titles in (
-            ("closed-form controls, from chance,", HALF, closed),
-            ("network controls, from the floor,", LOWEST, networks),
+            ("closed-form controls, from chance,", MAX_CLOSED_FORM_CONTROL, closed),
+            ("network controls, from the floor,", MAX_NETWORK_CONTROL, networks),
         )
         if titles
     ]
@@ -191,4 +193,6 @@ def check_controls(
 
 def format_control(control: ControlCheck) -> str:
     """Return a control's normalised score, followed by its score."""
-    return "-" if control.at is None else f"{control.at:z.0%} ({control.score:.3f})"
+    return (
+        "-" if control.normalized_score is None else f"{control.normalized_score:z.0%} ({control.score:.3f})"
+    )

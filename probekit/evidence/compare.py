@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.evidence.significance import Difference, SeedScores, claims, paired
-from probekit.interfaces import Metric
-from probekit.storage.alike import asks_alike, group_alike
+from probekit.evidence.significance import Difference, SeedScores, paired_difference, significant_pairs
+from probekit.plugin.interfaces import Metric
+from probekit.storage.equivalence import group_equivalent, has_same_probe
 from probekit.storage.result import Result
 
 INSEPARABLE = "not separable at this scale"
@@ -37,12 +37,12 @@ def rank_structures(
     if not order:
         return {}
     first, *rest = order
-    differs = claims(scores, noise)
+    differs = significant_pairs(scores, noise)
     words = {True: BEHIND, False: INSEPARABLE, None: UNKNOWN}
     standings_of_rest: dict[str, tuple[str, Difference | None]] = {
         name: (
             words[differs[frozenset((name, first))] if decides else None],
-            paired(scores[name], scores[first], metric.bounds),
+            paired_difference(scores[name], scores[first], metric.bounds),
         )
         for name in rest
     }
@@ -61,7 +61,7 @@ class Standing:
     better_than: tuple[str, ...]
     inseparable_from: tuple[str, ...]
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """Return the standing in words."""
         parts = [f"better than {', '.join(self.better_than)}"] if self.better_than else []
         if self.inseparable_from:
@@ -69,7 +69,7 @@ class Standing:
         return f"{self.structure}: {'; '.join(parts) or 'better than none of these'}"
 
 
-def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | None:
+def compare_results(results: Sequence[Result], metric: Metric) -> list[Standing] | None:
     """Compare the structures of results in one metric.
 
     Returns:
@@ -79,7 +79,7 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
     Raises:
         ValueError: The results are of different probes, versions, code or scales.
     """
-    if len(group_alike(results, asks_alike)) > 1:
+    if len(group_equivalent(results, has_same_probe)) > 1:
         raise ValueError("you cannot compare results of different probes, versions, code or scales")
     noises = {result.plan.noise.get(metric.name) for result in results}
     noise = noises.pop() if len(noises) == 1 else None
@@ -89,7 +89,7 @@ def standings(results: Sequence[Result], metric: Metric) -> list[Standing] | Non
         if score is not None:
             scores[result.plan.structure][result.plan.seed] = score
     titles = {result.plan.structure: result.plan.spec.structure for result in results}
-    differs = claims(scores, noise)
+    differs = significant_pairs(scores, noise)
     if not differs or None in differs.values():
         return None
     means = {name: mean(by_seed.values()) for name, by_seed in scores.items()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from probekit.interfaces import Metric
+from probekit.plugin.interfaces import Metric
 from probekit.scores.score import better_score
-from probekit.storage.result import place
+from probekit.storage.result import normalize_score
 
-LOWEST = 0.25
+MAX_NETWORK_CONTROL = 0.25
 """Greatest normalised score of a network without the property; the rest needs the property."""
-HALF = 0.5
+MAX_CLOSED_FORM_CONTROL = 0.5
 """Greatest share of the range from chance to perfect that the floor may take."""
 
 
@@ -19,20 +19,20 @@ HALF = 0.5
 class ControlCheck:
     """A control's score, its normalised score, and the greatest normalised score that is allowed.
 
-    `score` and `at` are None where the control has none.
+    `score` and `normalized_score` are None where the control has none.
     """
 
     score: float | None
-    at: float | None
-    most: float
+    normalized_score: float | None
+    limit: float
 
     @property
     def holds(self) -> bool:
         """Whether the normalised score is as low as it must be."""
-        return self.at is not None and self.at <= self.most
+        return self.normalized_score is not None and self.normalized_score <= self.limit
 
 
-def controls(
+def judge_controls(
     metric: Metric, closed: Mapping[str, float | None], networks: Mapping[str, float | None]
 ) -> dict[str, ControlCheck]:
     """Judge the controls of a probe.
@@ -53,12 +53,15 @@ def controls(
     weakest = max(scores, default=None) if metric.better == "lower" else min(scores, default=None)
     base = weakest if metric.chance is None else metric.chance
     return {
-        name: ControlCheck(score, reached(score, start, metric.perfect), limit)
-        for group, start, limit in ((closed, base, HALF), (networks, floor, LOWEST))
+        name: ControlCheck(score, normalize_control_score(score, start, metric.perfect), limit)
+        for group, start, limit in (
+            (closed, base, MAX_CLOSED_FORM_CONTROL),
+            (networks, floor, MAX_NETWORK_CONTROL),
+        )
         for name, score in group.items()
     }
 
 
-def reached(value: float | None, floor: float | None, perfect: float) -> float | None:
+def normalize_control_score(value: float | None, floor: float | None, perfect: float) -> float | None:
     """Return a control's normalised score; 1 if the floor is already perfect."""
-    return 1.0 if value is not None and floor == perfect else place(value, floor, perfect)
+    return 1.0 if value is not None and floor == perfect else normalize_score(value, floor, perfect)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.interfaces import Probe
-from probekit.items import batches
-from probekit.scores.pictures import Strip, grid
-from probekit.scores.score import BATCH, expected
+from probekit.plugin.interfaces import Probe
+from probekit.plugin.items import iterate_batches
+from probekit.scores.pictures import GridRow, draw_grid
+from probekit.scores.score import EVAL_BATCH_SIZE, mean_expected_score
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.runs.sitting import Watch
+    from probekit.runs.session import ProgressListener
 
 
 class Check(BaseModel):
@@ -28,7 +28,7 @@ class Check(BaseModel):
     evidence: str
 
 
-def check_items(probe: Probe, items: int, watch: Watch) -> tuple[list[Check], bytes]:
+def check_items(probe: Probe, items: int, watch: ProgressListener) -> tuple[list[Check], bytes]:
     """Check item by item that the label is unambiguous and that the oracle finds it.
 
     Three optional methods of a probe are used. `certified(inputs) -> {rule: (batch,) bool}` proves from an
@@ -55,7 +55,7 @@ def check_items(probe: Probe, items: int, watch: Watch) -> tuple[list[Check], by
     contents: dict[str, list[Tensor]] = {}
     errors = 0
     picture = b""
-    for indices, inputs, targets in batches(data, count, BATCH):
+    for indices, inputs, targets in iterate_batches(data, count, EVAL_BATCH_SIZE):
         answers = probe.oracle(inputs)
         wrong = (answers != targets).flatten(1).any(1)
         failed = wrong.clone()
@@ -76,7 +76,7 @@ def check_items(probe: Probe, items: int, watch: Watch) -> tuple[list[Check], by
         rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
         checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
     evidence = f"the oracle is exact on {count - errors:,} of {count:,}"
-    if (ceiling := expected(expected_scores)) is not None:
+    if (ceiling := mean_expected_score(expected_scores)) is not None:
         evidence += f"; the best possible solver expects {ceiling:.2%} in {probe.metrics[0].name}"
     checks.append(Check(name="well-posed", holds=errors == 0, evidence=evidence))
     if contents:
@@ -95,6 +95,6 @@ def describe_content(name: str, values: Tensor) -> str:
 
 def draw_counterexample(index: int, inputs: Tensor, target: Tensor, answer: Tensor) -> bytes:
     """Draw an item that failed, as a PNG."""
-    row = Strip(f"item {index}", (inputs, target, answer, answer - target))
+    row = GridRow(f"item {index}", (inputs, target, answer, answer - target))
     heads = ("input", "label", "oracle's answer", "difference")
-    return grid("A label that the input does not determine", heads, [row], frozenset({"difference"}))
+    return draw_grid("A label that the input does not determine", heads, [row], frozenset({"difference"}))

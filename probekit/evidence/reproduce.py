@@ -11,25 +11,25 @@ from statistics import mean
 from pydantic import BaseModel, ConfigDict
 
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.errors import UsageError, did_you_mean
-from probekit.evidence.conclude import Conclusion, Order, compare_order, judge_claim
-from probekit.interfaces import Claim, Metric, Published
+from probekit.evidence.conclusions import Conclusion, Order, compare_order, judge_claim
 from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
-from probekit.storage.alike import asks_alike, group_alike
+from probekit.plugin.errors import UsageError, did_you_mean
+from probekit.plugin.interfaces import Claim, Metric, Published
+from probekit.storage.equivalence import group_equivalent, has_same_probe
 from probekit.storage.result import Environment, Result
 
 PUBLISHED_SCALE = "paper"
 TRAIN = "train/"
 
-Place = tuple[str, int]
+RowSeed = tuple[str, int]
 """A row's name and a seed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PublishedTable:
     """A published table: its name, its probe's name, its rows and claims, and the probe's headline metric."""
 
     name: str
@@ -38,7 +38,7 @@ class Source:
     claims: tuple[Claim, ...]
     headline: Metric
 
-    def rank(self, row: str) -> float:
+    def rank_key(self, row: str) -> float:
         """Return a number that grows with how bad a row's published headline is; infinity without one."""
         scores = {published.name: published.scores.get(self.headline.name) for published in self.rows}
         score = scores[row]
@@ -72,7 +72,7 @@ class ReproducedRow(BaseModel):
     failed: tuple[int, ...]
     seconds: float | None
 
-    def mean(self, metric: str) -> float | None:
+    def mean_score(self, metric: str) -> float | None:
         """Return the mean over seeds, None if no seed was scored."""
         scores = self.found.get(metric, {})
         return mean(scores.values()) if scores else None
@@ -104,21 +104,21 @@ class Reproduction(BaseModel):
     environments: tuple[Environment, ...]
 
 
-def sources(registry: Registry, names: Sequence[str]) -> list[Source]:
+def find_published_tables(registry: Registry, names: Sequence[str]) -> list[PublishedTable]:
     """Return the published tables of these names, or all of them if no name is given.
 
     Raises:
         UsageError: No installed probe has a table of that name.
     """
-    tables: dict[str, Source] = {}
+    tables: dict[str, PublishedTable] = {}
     for component in registry.components("probe"):
-        probe = part("probe", Term(component.name), registry)
+        probe = resolve_part("probe", Term(component.name), registry)
         published: tuple[Published, ...] = getattr(probe.target, "published", ())
         claims: tuple[Claim, ...] = getattr(probe.target, "claims", ())
         headline = probe.make().metrics[0] if published else None
         for table in dict.fromkeys(row.table for row in published):
             assert headline is not None
-            tables[table] = Source(
+            tables[table] = PublishedTable(
                 table,
                 component.name,
                 tuple(row for row in published if row.table == table),
@@ -131,12 +131,12 @@ def sources(registry: Registry, names: Sequence[str]) -> list[Source]:
     return [tables[name] for name in (names or sorted(tables))]
 
 
-def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
+def make_row_specs(source: PublishedTable, scale: str, trainer: str) -> dict[str, RunSpec]:
     """Return what to run for seed 0, by row; at the published scale a row has its published width."""
     return {
         row.name: make_spec(
             probe=str(Term(source.probe, tuple(sorted(row.probe.items())))),
-            structure=row.instead.get(scale, row.structure),
+            structure=row.fallback.get(scale, row.structure),
             scale=scale,
             trainer=trainer,
             width=row.width if scale == PUBLISHED_SCALE else None,
@@ -145,8 +145,8 @@ def specs(source: Source, scale: str, trainer: str) -> dict[str, RunSpec]:
     }
 
 
-def reproduced(
-    source: Source, scale: str, plans: Mapping[Place, Plan], results: Mapping[Place, Result]
+def compare_with_published(
+    source: PublishedTable, scale: str, plans: Mapping[RowSeed, Plan], results: Mapping[RowSeed, Result]
 ) -> Reproduction:
     """Compare a published table with our results.
 
@@ -162,9 +162,9 @@ def reproduced(
     by_row: dict[str, list[Result]] = defaultdict(list)
     for (row, seed), result in results.items():
         by_row[row].append(result)
-        if result.plan.question[1:] != plans[row, seed].question[1:]:
+        if result.plan.column_key[1:] != plans[row, seed].column_key[1:]:
             raise ValueError("a result is of another version of the probe, or another scale, than its plan")
-    if any(len(group_alike(row, asks_alike)) > 1 for row in by_row.values()):
+    if any(len(group_equivalent(row, has_same_probe)) > 1 for row in by_row.values()):
         raise ValueError("the results of one row used different code of the probe")
     rows = tuple(gather_row(row, plans, results) for row in source.rows)
     noise = next((plan.noise for plan in plans.values() if plan.noise), {})
@@ -184,7 +184,9 @@ def reproduced(
     )
 
 
-def gather_row(row: Published, plans: Mapping[Place, Plan], results: Mapping[Place, Result]) -> ReproducedRow:
+def gather_row(
+    row: Published, plans: Mapping[RowSeed, Plan], results: Mapping[RowSeed, Result]
+) -> ReproducedRow:
     """Collect the seeds of one row."""
     by_seed = {seed: result for (name, seed), result in results.items() if name == row.name}
     all_scores: dict[str, dict[int, float]] = {}

@@ -9,10 +9,10 @@ from statistics import mean, stdev
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.scores.interval import OPEN, Bounds, Interval, Over, of_mean, quantile
-from probekit.scores.interval import apart as difference_of_bounds
+from probekit.scores.interval import OPEN, Bounds, Interval, Over, mean_interval, t_quantile
+from probekit.scores.interval import difference_bounds as difference_of_bounds
 
-FREEDOM = 4
+MIN_DEGREES_OF_FREEDOM = 4
 """The fewest degrees of freedom over which a scale's noise was pooled."""
 MIN_SEEDS = 3
 """The fewest seeds on which a claim may rest."""
@@ -46,7 +46,7 @@ class Difference(BaseModel):
     effect: float | None
 
 
-def paired(first: SeedScores, second: SeedScores, bounds: Bounds = OPEN) -> Difference | None:
+def paired_difference(first: SeedScores, second: SeedScores, bounds: Bounds = OPEN) -> Difference | None:
     """Compare two structures over the seeds that both have; None if they share none.
 
     Args:
@@ -66,7 +66,7 @@ def paired_t(differences: Sequence[float], bounds: Bounds = OPEN, over: Over = "
     return Difference(
         mean=mean(differences),
         seeds=len(differences),
-        interval=of_mean(differences, over, difference_of_bounds(bounds)),
+        interval=mean_interval(differences, over, difference_of_bounds(bounds)),
         p=p,
         effect=effect,
     )
@@ -81,7 +81,7 @@ def two_sided_p(t: float, freedom: int) -> float:
 
 def noise_margin(noise: float) -> float:
     """Return how far a score may be off by a scale's noise between seeds, at 95 %."""
-    return quantile(FREEDOM) * noise
+    return t_quantile(MIN_DEGREES_OF_FREEDOM) * noise
 
 
 def is_separable(first: SeedScores, second: SeedScores, noise: float) -> bool:
@@ -90,7 +90,7 @@ def is_separable(first: SeedScores, second: SeedScores, noise: float) -> bool:
     return difference > noise_margin(noise) * sqrt(1 / len(first) + 1 / len(second))
 
 
-def freedom_of(all_scores: Iterable[SeedScores], noise: float) -> int:
+def degrees_of_freedom(all_scores: Iterable[SeedScores], noise: float) -> int:
     """Return the degrees of freedom of a scale's noise, given the scores of all structures compared.
 
     Seeds that agree with the noise add their own degrees of freedom. Seeds that vary more come from other
@@ -102,11 +102,15 @@ def freedom_of(all_scores: Iterable[SeedScores], noise: float) -> int:
         degrees += len(scores) - 1
         squares += sum((score - average) ** 2 for score in scores.values())
     # 1.005: noise is stored with three digits
-    return max(FREEDOM, degrees) if squares <= degrees * (noise * 1.005) ** 2 else FREEDOM
+    return (
+        max(MIN_DEGREES_OF_FREEDOM, degrees)
+        if squares <= degrees * (noise * 1.005) ** 2
+        else MIN_DEGREES_OF_FREEDOM
+    )
 
 
 def p_value(
-    first: SeedScores, second: SeedScores, noise: float | None, freedom: int = FREEDOM
+    first: SeedScores, second: SeedScores, noise: float | None, freedom: int = MIN_DEGREES_OF_FREEDOM
 ) -> float | None:
     """Return the two-sided p-value of a difference of means.
 
@@ -130,8 +134,8 @@ def p_value(
         by_pairs = standard_error(first, second)
         if not (error := max(by_noise, by_pairs)):
             return float(not difference)
-        return two_sided_p(difference / error, freedom if by_noise >= by_pairs else FREEDOM)
-    pairs = paired(first, second)
+        return two_sided_p(difference / error, freedom if by_noise >= by_pairs else MIN_DEGREES_OF_FREEDOM)
+    pairs = paired_difference(first, second)
     if pairs is None or pairs.seeds < MIN_SEEDS:
         return None
     return pairs.p if pairs.p is not None else float(pairs.mean == 0)
@@ -147,7 +151,7 @@ def standard_error(first: SeedScores, second: SeedScores) -> float:
     return sqrt(squares / (len(differences) - 1) / len(differences))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for multiple comparisons (Holm 1979, Scand. J. Statist. 6)."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected, highest = [0.0] * len(p_values), 0.0
@@ -157,13 +161,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def claims(scores: Mapping[str, SeedScores], noise: float | None) -> dict[frozenset[str], bool | None]:
+def significant_pairs(
+    scores: Mapping[str, SeedScores], noise: float | None
+) -> dict[frozenset[str], bool | None]:
     """Tell for each pair of structures whether it differs, corrected for all pairs; None if undecidable."""
     pairs = [frozenset(pair) for pair in combinations(scores, 2)]
-    freedom = FREEDOM if noise is None else freedom_of(scores.values(), noise)
+    freedom = MIN_DEGREES_OF_FREEDOM if noise is None else degrees_of_freedom(scores.values(), noise)
     p_values = {
         frozenset((a, b)): p_value(scores[a], scores[b], noise, freedom) for a, b in combinations(scores, 2)
     }
     tested = [pair for pair in pairs if p_values[pair] is not None]
-    corrected = dict(zip(tested, holm([p_values[pair] or 0.0 for pair in tested]), strict=True))
+    corrected = dict(zip(tested, holm_correction([p_values[pair] or 0.0 for pair in tested]), strict=True))
     return {pair: corrected[pair] < ALPHA if pair in corrected else None for pair in pairs}

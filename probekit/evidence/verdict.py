@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.significance import FREEDOM, MIN_SEEDS
-from probekit.interfaces import Metric
-from probekit.scores.interval import Interval, clip_interval, quantile
-from probekit.storage.result import place
+from probekit.evidence.significance import MIN_DEGREES_OF_FREEDOM, MIN_SEEDS
+from probekit.plugin.interfaces import Metric
+from probekit.scores.interval import Interval, clip_interval, t_quantile
+from probekit.storage.result import normalize_score
 
 Word = Literal["has it", "partly", "fits, does not generalise", "did not fit", "undecided", "not measured"]
 HAS, PARTLY = 0.9, 0.25
@@ -73,7 +73,7 @@ class Evidence:
     seeds: int = 1
 
 
-def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -> Verdict:
+def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -> Verdict:
     """Return the verdict.
 
     Args:
@@ -102,14 +102,14 @@ def judge(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -
     if level == 1:
         return Verdict(word="partly", why=blown)
     training = evidence.training_score
-    clause = "no training score" if training is None else f"training score {said(training)}"
+    clause = "no training score" if training is None else f"training score {format_normalized(training)}"
     why = join_clauses(clause, blown)
     if training is None or training < FITS:
         return Verdict(word="did not fit", why=why)
     return Verdict(word="fits, does not generalise", why=why)
 
 
-def beside(verdict: Verdict, name: str, value: float | None) -> Verdict:
+def add_measurement(verdict: Verdict, name: str, value: float | None) -> Verdict:
     """Add a measurement of the same property to a verdict.
 
     Args:
@@ -132,7 +132,7 @@ def beside(verdict: Verdict, name: str, value: float | None) -> Verdict:
     return verdict.model_copy(update={"measured": text, "contradicted": contradicts})
 
 
-def reach(
+def normalized_interval(
     values: Sequence[float], over: Interval | None, metric: Metric, floor: float | None, noise: float | None
 ) -> tuple[float, float] | None:
     """Return the ends of an interval of the normalised score that includes the noise between seeds.
@@ -150,15 +150,18 @@ def reach(
     if len(values) >= MIN_SEEDS and over is not None:
         ends: tuple[float, float] = over.low, over.high
     elif values and noise is not None:
-        mean, margin = sum(values) / len(values), quantile(FREEDOM) * noise / sqrt(len(values))
+        mean, margin = (
+            sum(values) / len(values),
+            t_quantile(MIN_DEGREES_OF_FREEDOM) * noise / sqrt(len(values)),
+        )
         ends = clip_interval(mean - margin, mean + margin, metric.bounds)
     else:
         return None
-    normalized = [score for end in ends if (score := place(end, floor, metric.perfect)) is not None]
+    normalized = [score for end in ends if (score := normalize_score(end, floor, metric.perfect)) is not None]
     return (min(normalized), max(normalized)) if len(normalized) == len(ends) else None
 
 
-def said(at: float | None) -> str:
+def format_normalized(at: float | None) -> str:
     """Return a normalised score in per cent, or the words that it lies below the floor or is missing."""
     if at is None:
         return "no score"

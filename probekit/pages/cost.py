@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from probekit.cards.card import Cell, Column
-from probekit.pages.hues import Hues
+from probekit.pages.colours import ColumnColours
 from probekit.pages.plots import INK, RULE, plot_style, to_svg
 from probekit.pages.strip import HIGH, LOW
 from probekit.scores.pictures import new_figure
@@ -17,7 +17,7 @@ AXES: dict[str, Callable[[Cell], float | None]] = {
 }
 
 
-def costs(column: Column, numbers: dict[str, int], colours: Hues, salt: str) -> Iterator[str]:
+def draw_costs(column: Column, numbers: dict[str, int], colours: ColumnColours, salt: str) -> Iterator[str]:
     """Yield an SVG element per cost: normalised scores against it, each point numbered as its structure.
 
     Args:
@@ -30,15 +30,15 @@ def costs(column: Column, numbers: dict[str, int], colours: Hues, salt: str) -> 
     scored = [(cell, score) for cell, score in scores if score is not None]
     for name, cost_of in AXES.items():
         points = [
-            (numbers[cell.structure], colours.of(cell.structure), cost, score)
+            (numbers[cell.structure], colours.colour_of(cell.structure), cost, score)
             for cell, score in scored
             if (cost := cost_of(cell))
         ]
         if points:
-            yield scatter(points, name, f"{salt}{name}")
+            yield draw_scatter(points, name, f"{salt}{name}")
 
 
-def scatter(points: list[tuple[int, str, float, float]], name: str, salt: str) -> str:
+def draw_scatter(points: list[tuple[int, str, float, float]], name: str, salt: str) -> str:
     """Draw (number, colour, cost, score) as an SVG element; a score below the axis lies on its lower end."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 

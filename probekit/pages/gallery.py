@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from probekit.cards.card import Column
-from probekit.cards.words import number
-from probekit.errors import StoreError
-from probekit.pages.plots import Panel, deviation, panel, png_address
+from probekit.cards.formatting import format_score
+from probekit.pages.plots import Panel, png_address, render_error, render_panel
+from probekit.plugin.errors import StoreError
 from probekit.scores.cases import choose_extremes
 from probekit.storage.folder import CASES, ITEMS, SCORES, Folder
 from probekit.storage.store import Store
@@ -84,7 +84,7 @@ def draw_gallery(column: Column, store: Store) -> Gallery:
         try:
             runs.append(read_answers(cell.structure, folder, column.metric))
         except StoreError as error:
-            gallery.notes.append(f"No answers of {cell.structure} are drawn: {error.found}.")
+            gallery.notes.append(f"No answers of {cell.structure} are drawn: {error.problem}.")
             gallery.single[cell.structure] = stored_cases(cell.structure, folder)
     gallery.flat = any(run.inputs.ndim == FLAT for run in runs)
     common = choose_common(runs, column.better) if len(runs) > 1 else []
@@ -136,18 +136,18 @@ def make_case(title: str, index: int, runs: Sequence[Answers]) -> Case:
     low, high = float(first.targets.min()), float(first.targets.max())
     truth = first.targets[first.position[index]]
     panels = [
-        Panel(panel(first.inputs[first.position[index]]), "input", f"Input of test item {index}"),
-        Panel(panel(truth, low, high), "truth", f"Truth of test item {index}"),
+        Panel(render_panel(first.inputs[first.position[index]]), "input", f"Input of test item {index}"),
+        Panel(render_panel(truth, low, high), "truth", f"Truth of test item {index}"),
     ]
     is_single = len(runs) == 1
     for run in runs:
         answer = run.answers[run.position[index]]
-        score = f"{run.metric} {number(float(run.scores[index]))}"
+        score = f"{run.metric} {format_score(float(run.scores[index]))}"
         label = f"prediction, {score}" if is_single else f"{run.structure}, {score}"
         alt = f"Prediction of {run.structure} on test item {index}, {score}"
         error_alt = f"Error of {run.structure} on test item {index}"
-        panels.append(Panel(panel(answer, low, high), label, alt))
-        panels.append(Panel(deviation(answer - truth, high - low), "error", error_alt))
+        panels.append(Panel(render_panel(answer, low, high), label, alt))
+        panels.append(Panel(render_error(answer - truth, high - low), "error", error_alt))
     step = 1 if is_single else 2
     groups = (tuple(panels[start : start + step]) for start in range(0, len(panels), step))
     return Case(f"{title}, test item {index}", tuple(groups))

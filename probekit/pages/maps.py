@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from probekit.cards.card import Cell
-from probekit.errors import StoreError
 from probekit.evidence.verdict import EXACT
-from probekit.pages.plots import Panel, decades, heat
+from probekit.pages.plots import Panel, render_heatmap, render_log_heatmap
+from probekit.plugin.errors import StoreError
 from probekit.storage.folder import MEASURED, Folder
 from probekit.storage.store import Store
 
@@ -31,7 +31,7 @@ class Maps:
     panels: tuple[Panel, ...]
 
 
-def maps(cells: Sequence[Cell], store: Store, missing: list[str]) -> list[Maps]:
+def draw_maps(cells: Sequence[Cell], store: Store, missing: list[str]) -> list[Maps]:
     """Draw the measured maps of the first seed of each structure.
 
     Args:
@@ -49,7 +49,7 @@ def draw_receptive_fields(stored: Sequence[tuple[Cell, dict[str, Tensor]]]) -> M
     panels = [
         make_panel(
             cell,
-            heat(values, float(values.nan_to_num().max())),
+            render_heatmap(values, float(values.nan_to_num().max())),
             "Receptive field",
             format_number(cell.measured.get(RADIUS), "90 % of the influence within {:.1f} positions"),
         )
@@ -69,7 +69,9 @@ def draw_equivariance(stored: Sequence[tuple[Cell, dict[str, Tensor]]]) -> Maps:
             exact.append(cell.structure)
         elif (values := by_name.get(EQUIVARIANCE)) is not None:
             text = format_number(error, "error {:.2g} of the output's standard deviation")
-            panels.append(make_panel(cell, decades(values, EXACT, 1.0), "Equivariance error", text))
+            panels.append(
+                make_panel(cell, render_log_heatmap(values, EXACT, 1.0), "Equivariance error", text)
+            )
     note = (
         "How far the output of a moved input is from the moved output, by position, on a logarithmic scale: "
         "dark is at most a millionth of the output's standard deviation, light is all of it."
@@ -97,7 +99,7 @@ def read_maps(store: Store, cell: Cell, missing: list[str]) -> dict[str, Tensor]
         result = folder.read_result()
         by_name = folder.read_tensors(MEASURED, result)[0] if MEASURED in result.files else {}
     except StoreError as error:
-        missing.append(f"The measured maps of {cell.structure} are not drawn: {error.found}.")
+        missing.append(f"The measured maps of {cell.structure} are not drawn: {error.problem}.")
         return {}
     return {
         name: values

@@ -10,33 +10,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.card import Card, Cell, Column
-from probekit.cards.names import Names
-from probekit.cards.notes import HELD, certificate_note, reading_notes
-from probekit.cards.tables import Table, count_failures, metrics_table, rerun_commands
-from probekit.cards.words import (
+from probekit.cards.formatting import (
     NOTHING,
-    aside,
-    duration,
+    budget_note,
+    format_duration,
     format_flops,
-    number,
-    percent,
-    solved,
-    solving,
+    format_percent,
+    format_score,
+    solved_limit,
+    solved_meaning,
     width_note,
 )
+from probekit.cards.names import Names
+from probekit.cards.notes import CHECK_WORDS, certificate_note, reading_notes
+from probekit.cards.tables import Table, count_failures, metrics_table, rerun_commands
 from probekit.catalog.registry import Registry
-from probekit.errors import StoreError
 from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.verdict import Word
-from probekit.pages.cost import costs
+from probekit.pages.colours import ColumnColours, assign_colours, column_colours
+from probekit.pages.cost import draw_costs
 from probekit.pages.gallery import Gallery, draw_gallery
-from probekit.pages.hues import Hues, assign_colours, hues
-from probekit.pages.maps import Maps, maps
-from probekit.pages.plots import climbs, curves
-from probekit.pages.strip import Strip, across, strip
-from probekit.plain import plain
-from probekit.storage.curve import Points, logged
+from probekit.pages.maps import Maps, draw_maps
+from probekit.pages.plots import draw_difficulty_curves, draw_loss_curves
+from probekit.pages.strip import Strip, make_strip, x_percent
+from probekit.plain import make_plain
+from probekit.plugin.errors import StoreError
 from probekit.storage.folder import Folder
+from probekit.storage.loss_curve import LossPoints, read_losses
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Section:
     column: Column
     cells: tuple[Cell, ...]
     strips: dict[str, Strip | None]
-    colours: Hues
+    colours: ColumnColours
     loss_curves: Markup | None
     difficulty_curves: Markup | None
     costs: tuple[Markup, ...]
@@ -89,7 +89,7 @@ class Section:
     notes: list[str]
 
 
-def page(
+def render_page(
     card: Card, store: Store, registry: Registry, structures: Sequence[str] = (), probes: Sequence[str] = ()
 ) -> str:
     """Return a card as HTML, with pictures drawn from the store.
@@ -106,7 +106,7 @@ def page(
     return render_template("card", card=card, sections=sections)
 
 
-def report(title: str, about: str, texts: Iterable[Table]) -> str:
+def render_report(title: str, about: str, texts: Iterable[Table]) -> str:
     """Return tables as a page in the style of a card."""
     return render_template("report", title=title, about=about, tables=list(texts))
 
@@ -131,21 +131,21 @@ def make_templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {
-        "plain": plain,
-        "score": number,
-        "percent": percent,
+        "plain": make_plain,
+        "score": format_score,
+        "percent": format_percent,
         "flops": format_flops,
-        "duration": duration,
-        "budget": aside,
-        "solved": solved,
-        "x_percent": across,
+        "duration": format_duration,
+        "budget": budget_note,
+        "solved": solved_limit,
+        "x_percent": x_percent,
     }
     templates.globals |= {
         "MANY": MANY,
         "NOTHING": NOTHING,
         "NO_ORDER": UNKNOWN,
         "SIGNS": SIGNS,
-        "CHECK_WORDS": HELD,
+        "CHECK_WORDS": CHECK_WORDS,
         "assign_colours": assign_colours,
         "certificate_note": certificate_note,
         "count_failures": count_failures,
@@ -164,43 +164,47 @@ def make_section(card: Card, index: int, store: Store, names: Names) -> Section:
     column = card.columns[index]
     notes: list[str] = []
     cells = tuple(cell for name in card.structures if (cell := column.cell(name)) is not None)
-    colours = hues(list(card.structures), cells)
+    colours = column_colours(list(card.structures), cells)
     # structures in grey are drawn first, below those with a colour
     stacked = sorted(cells, key=lambda cell: cell.structure in colours.by_structure)
-    losses = read_losses(stacked, colours, store, notes)
+    losses = read_structure_losses(stacked, colours, store, notes)
     gallery = draw_gallery(column, store)
     notes = gallery.notes + notes
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
     difficulty = [
-        (colours.of(cell.structure), cell.along) for cell in stacked if cell.along and cell.along.points
+        (colours.colour_of(cell.structure), cell.along)
+        for cell in stacked
+        if cell.along and cell.along.points
     ]
     return Section(
         column=column,
         cells=cells,
-        strips={cell.structure: strip(column, cell) for cell in cells},
+        strips={cell.structure: make_strip(column, cell) for cell in cells},
         colours=colours,
-        loss_curves=Markup(curves(losses, f"curves{index}")) if losses else None,
-        difficulty_curves=Markup(climbs(difficulty, f"climbs{index}")) if difficulty else None,
-        costs=tuple(map(Markup, costs(column, numbers, colours, f"costs{index}"))),
+        loss_curves=Markup(draw_loss_curves(losses, f"curves{index}")) if losses else None,
+        difficulty_curves=Markup(draw_difficulty_curves(difficulty, f"climbs{index}"))
+        if difficulty
+        else None,
+        costs=tuple(map(Markup, draw_costs(column, numbers, colours, f"costs{index}"))),
         gallery=gallery,
-        maps=maps(column.cells, store, notes),
+        maps=draw_maps(column.cells, store, notes),
         has_paper=any(cell.headline.published is not None for cell in cells),
-        solved=solving([cell.along for cell in cells]),
+        solved=solved_meaning([cell.along for cell in cells]),
         notes=notes,
     )
 
 
-def read_losses(
-    cells: Iterable[Cell], colours: Hues, store: Store, notes: list[str]
-) -> list[tuple[str, Points]]:
+def read_structure_losses(
+    cells: Iterable[Cell], colours: ColumnColours, store: Store, notes: list[str]
+) -> list[tuple[str, LossPoints]]:
     """Return the logged losses of each run, with its structure's colour; notes: receives what is corrupt."""
-    losses: list[tuple[str, Points]] = []
+    losses: list[tuple[str, LossPoints]] = []
     for cell in cells:
         for run in cell.runs:
             folder = Folder(store.root / run.folder)
             try:
-                if points := logged(folder, folder.read_result()):
-                    losses.append((colours.of(cell.structure), points))
+                if points := read_losses(folder, folder.read_result()):
+                    losses.append((colours.colour_of(cell.structure), points))
             except StoreError as error:
-                notes.append(f"{run.folder}: {error.found}.")
+                notes.append(f"{run.folder}: {error.problem}.")
     return losses

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from probekit.plans.finite import LARGEST
-from probekit.scores.pictures import appearance, default_style, new_figure, stretch_bands
-from probekit.storage.along import Along, Point
-from probekit.storage.curve import Points
+from probekit.plans.finite import MAX_MAGNITUDE
+from probekit.scores.pictures import default_style, new_figure, stretch_bands, to_image
+from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
+from probekit.storage.loss_curve import LossPoints
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ class Panel:
     alt: str
 
 
-def curves(lines: Sequence[tuple[str, Points]], salt: str) -> str:
+def draw_loss_curves(lines: Sequence[tuple[str, LossPoints]], salt: str) -> str:
     """Draw loss curves.
 
     Args:
@@ -49,7 +49,7 @@ def curves(lines: Sequence[tuple[str, Points]], salt: str) -> str:
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    thinned_lines = [(colour, thinned(points)) for colour, points in lines]
+    thinned_lines = [(colour, thin_points(points)) for colour, points in lines]
     with plot_style(salt):
         figure = new_figure(4.6, 2.7)
         axes = figure.subplots()
@@ -68,7 +68,7 @@ def curves(lines: Sequence[tuple[str, Points]], salt: str) -> str:
         return to_svg(figure)
 
 
-def climbs(lines: Sequence[tuple[str, Along]], salt: str) -> str:
+def draw_difficulty_curves(lines: Sequence[tuple[str, DifficultyCurve]], salt: str) -> str:
     """Draw difficulty curves, one line per structure.
 
     Bands are 95 % intervals, drawn for a line whose colour no other line has. Dashed lines are the
@@ -106,7 +106,7 @@ def climbs(lines: Sequence[tuple[str, Along]], salt: str) -> str:
         return to_svg(figure)
 
 
-def bin_centres(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+def bin_centres(points: Sequence[CurveBin]) -> tuple[list[float], list[float]]:
     """Return the centres of bins, and the means in them."""
     return [(point.start + point.stop) / 2 for point in points], [point.mean for point in points]
 
@@ -130,9 +130,9 @@ def to_svg(figure: Figure) -> str:
     return inline_svg(buffer.getvalue())
 
 
-def thinned(points: Points) -> list[tuple[float, float]]:
+def thin_points(points: LossPoints) -> list[tuple[float, float]]:
     """Return at most 120 points, each the mean of a run of points, clipped to ±1e100."""
-    points = [(step, max(-LARGEST, min(loss, LARGEST))) for step, loss in points]
+    points = [(step, max(-MAX_MAGNITUDE, min(loss, MAX_MAGNITUDE))) for step, loss in points]
     size = -(-len(points) // MAX_POINTS)
     chunks = [points[start : start + size] for start in range(0, len(points), size)]
     return [tuple(sum(axis) / len(chunk) for axis in zip(*chunk, strict=True)) for chunk in chunks]
@@ -147,17 +147,17 @@ def inline_svg(text: str) -> str:
     return text.replace(INK, "currentColor").replace(RULE, "var(--rule)").strip()
 
 
-def panel(values: Tensor, low: float = 0.0, high: float = 1.0) -> str:
+def render_panel(values: Tensor, low: float = 0.0, high: float = 1.0) -> str:
     """Return a tensor (channels, *size) as a PNG data address, numbers in grey from low to high."""
     import numpy as np
 
-    image = appearance(values)
+    image = to_image(values)
     if image.shape[-1] == 1:
         image = (image[..., 0] - low) / ((high - low) or 1.0)
     return encode_levels((np.clip(np.nan_to_num(image), 0, 1) * 255).round().astype(np.uint8))
 
 
-def deviation(error: Tensor, most: float) -> str:
+def render_error(error: Tensor, most: float) -> str:
     """Return an error (channels, *size) as a PNG data address: blue below zero, white at zero, red above.
 
     Of several channels the greatest absolute error is drawn, in red.
@@ -167,7 +167,7 @@ def deviation(error: Tensor, most: float) -> str:
     return apply_colormap(values[0].numpy() * (0.45 / (most or 1.0)) + 0.5, "RdBu_r")
 
 
-def heat(field: Tensor, most: float) -> str:
+def render_heatmap(field: Tensor, most: float) -> str:
     """Return a map (*size) of numbers from 0 to `most` as a PNG data address: dark is 0, light is most."""
     import numpy as np
 
@@ -175,7 +175,7 @@ def heat(field: Tensor, most: float) -> str:
     return apply_colormap(np.sqrt(np.nan_to_num(np.clip(values, 0, None)) / (most or 1.0)), "magma")
 
 
-def decades(field: Tensor, low: float, high: float) -> str:
+def render_log_heatmap(field: Tensor, low: float, high: float) -> str:
     """Return a map (*size) on a logarithmic scale as a PNG data address: dark up to low, light from high."""
     import numpy as np
 

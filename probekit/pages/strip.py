@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probekit.cards.card import Cell, Column
-from probekit.cards.words import percent
-from probekit.storage.result import place
+from probekit.cards.formatting import format_percent
+from probekit.storage.result import normalize_score
 
 LOW, HIGH = -0.3, 1.05
 """Normalised scores at the ends of the axis; scores beyond are drawn as arrows."""
@@ -31,20 +31,20 @@ class Strip:
     label: str
 
 
-def across(score: float) -> str:
+def x_percent(score: float) -> str:
     """Return the position of a normalised score on the axis, in per cent of its length."""
     return f"{(max(LOW, min(score, HIGH)) - LOW) / (HIGH - LOW):.2%}"
 
 
-def strip(column: Column, cell: Cell) -> Strip | None:
+def make_strip(column: Column, cell: Cell) -> Strip | None:
     """Return a cell's strip, None without a normalised score."""
     score = cell.headline
     if score.place is None:
         return None
     ends = None if score.reach is None or score.reach[1] < LOW else score.reach
     return Strip(
-        tuple(Mark(kind, across(x), not LOW <= x <= HIGH) for kind, x in list_marks(column, cell)),
-        None if ends is None else (across(ends[0]), across(ends[1])),
+        tuple(Mark(kind, x_percent(x), not LOW <= x <= HIGH) for kind, x in list_marks(column, cell)),
+        None if ends is None else (x_percent(ends[0]), x_percent(ends[1])),
         ", ".join(describe_strip(column, cell)),
     )
 
@@ -54,9 +54,12 @@ def list_marks(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
     score = cell.headline
     for line in column.controls:
         yield "control", line.place
-    if column.ceiling != column.perfect and (ceiling := normalize_score(column, column.ceiling)) is not None:
+    if (
+        column.ceiling != column.perfect
+        and (ceiling := normalize_headline(column, column.ceiling)) is not None
+    ):
         yield "ceiling", ceiling
-    if (published := normalize_score(column, score.published)) is not None:
+    if (published := normalize_headline(column, score.published)) is not None:
         yield "published", published
     for run in cell.done:
         if run.trained is not None:
@@ -71,18 +74,18 @@ def list_marks(column: Column, cell: Cell) -> Iterator[tuple[str, float]]:
 def describe_strip(column: Column, cell: Cell) -> Iterator[str]:
     """Yield a strip's parts for those who do not see it."""
     score = cell.headline
-    yield f"Normalised score {percent(score.place)}"
+    yield f"Normalised score {format_percent(score.place)}"
     if score.reach is not None:
-        yield f"95 % interval {percent(score.reach[0])} to {percent(score.reach[1])}"
-    seeds = [f"{run.seed} {percent(run.place)}" for run in cell.done if run.place is not None]
+        yield f"95 % interval {format_percent(score.reach[0])} to {format_percent(score.reach[1])}"
+    seeds = [f"{run.seed} {format_percent(run.place)}" for run in cell.done if run.place is not None]
     yield f"seeds {', '.join(seeds)}"
-    yield f"training score {percent(score.trained)}"
+    yield f"training score {format_percent(score.trained)}"
     for line in column.controls:
-        yield f"baseline {line.name} {percent(line.place)}"
-    if (published := normalize_score(column, score.published)) is not None:
-        yield f"published {percent(published)}"
+        yield f"baseline {line.name} {format_percent(line.place)}"
+    if (published := normalize_headline(column, score.published)) is not None:
+        yield f"published {format_percent(published)}"
 
 
-def normalize_score(column: Column, value: float | None) -> float | None:
+def normalize_headline(column: Column, value: float | None) -> float | None:
     """Return a score of a column's headline metric, normalised."""
-    return None if column.perfect is None else place(value, column.floor, column.perfect)
+    return None if column.perfect is None else normalize_score(value, column.floor, column.perfect)

@@ -6,9 +6,9 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from probekit.catalog.expression import Expression
-from probekit.errors import ProbekitError, UsageError
-from probekit.interfaces import Probe, Scale, Shape
 from probekit.plans.spec import RunSpec
+from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.plugin.interfaces import Probe, Scale, Shape
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -20,7 +20,7 @@ MAX_ELEMENTS = 1 << 22
 """The largest tensor that is allocated only to count parameters."""
 
 
-def count(expression: Expression, shape: Shape, width: int | None) -> int:
+def count_parameters(expression: Expression, shape: Shape, width: int | None) -> int:
     """Return the number of parameters of a network, built as for training.
 
     A network with a tensor of more than 2^22 elements is built again on the meta device, without memory.
@@ -74,7 +74,7 @@ def build_bounded(expression: Expression, shape: Shape, width: int | None) -> Mo
         return expression.build(shape, width)
 
 
-def nearest(expression: Expression, shape: Shape, budget: int, *, typed: bool = False) -> int:
+def find_nearest_width(expression: Expression, shape: Shape, budget: int, *, typed: bool = False) -> int:
     """Return the allowed width whose parameter count is nearest to a budget.
 
     Counts rise with the width, so a bisection finds the two allowed widths around the budget.
@@ -93,7 +93,7 @@ def nearest(expression: Expression, shape: Shape, budget: int, *, typed: bool = 
 
     def count_at(steps: int) -> int:
         if steps not in counts:
-            counts[steps] = count(expression, shape, steps * step)
+            counts[steps] = count_parameters(expression, shape, steps * step)
         return counts[steps]
 
     high = 1
@@ -128,7 +128,7 @@ class Width(NamedTuple):
     budget: int | None = None
 
 
-def width_of(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> Width:
+def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> Width:
     """Return the typed width, or the one nearest to the budget or to the scale's suggestion.
 
     Raises:
@@ -143,23 +143,23 @@ def width_of(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) 
     budget = spec.budget or (None if spec.width else scale.budget)
     if budget is not None:
         typed = spec.budget is not None
-        return Width(nearest(expression, probe.shape, budget, typed=typed), budget=budget)
+        return Width(find_nearest_width(expression, probe.shape, budget, typed=typed), budget=budget)
     step = expression.width_step
     if spec.width is not None and spec.width % step:
         raise UsageError(
             f"{expression.text} of width {spec.width}",
             f"its terms need a multiple of {step}",
-            f"Type --width {admissible(spec.width, step)}.",
+            f"Type --width {round_width(spec.width, step)}.",
         )
     suggested = spec.width or scale.width
     if suggested is None:
         raise UsageError(
             f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width."
         )
-    width = admissible(suggested, step)
+    width = round_width(suggested, step)
     return Width(width, suggested if width != suggested else None)
 
 
-def admissible(width: int, step: int) -> int:
+def round_width(width: int, step: int) -> int:
     """Return the multiple of a step nearest to a width; of two equally near, the lower one."""
     return max(step, -(-(2 * width - step) // (2 * step)) * step)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.interfaces import Dataset, Split
-from probekit.plans.golden import split_of, splits_of
-from probekit.plans.scale import probe_at
+from probekit.plans.golden import list_splits, load_split
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Dataset, Split
 
 
 def data(
@@ -28,7 +28,7 @@ def data(
     Raises:
         UsageError: A name, scale, split or parameter is unknown.
     """
-    scaled_probe = probe_at(probe, scale, registry(), **params)
-    if split not in (names := splits_of(scaled_probe)):
+    scaled_probe = make_probe_at(probe, scale, registry(), **params)
+    if split not in (names := list_splits(scaled_probe)):
         raise UsageError(f"split {split!r}", "there is no such split", f"Type one of {', '.join(names)}.")
-    return split_of(scaled_probe, split, seed)
+    return load_split(scaled_probe, split, seed)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.catalog.part import Part
-from probekit.interfaces import Dataset, Probe, Scale, Split
-from probekit.items import batch
+from probekit.plugin.interfaces import Dataset, Probe, Scale, Split
+from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,23 +19,23 @@ HASHED_ITEMS = 8
 """How many items of each split are hashed."""
 
 
-def splits_of(probe: Probe) -> tuple[Split, ...]:
+def list_splits(probe: Probe) -> tuple[Split, ...]:
     """Return the names of a probe's splits."""
     return (*SPLITS, "harder") if getattr(probe, "harder", "") else SPLITS
 
 
-def split_of(probe: Probe, split: Split, seed: int) -> Dataset:
+def load_split(probe: Probe, split: Split, seed: int) -> Dataset:
     """Return one split of a probe."""
     dataset: Dataset = cast("Any", probe).data(split, seed)
     return dataset
 
 
-def smallest(scales: Mapping[str, Scale]) -> str:
+def smallest_scale(scales: Mapping[str, Scale]) -> str:
     """Return the name of the scale that checks use: smoke if there is one, else the first."""
     return "smoke" if "smoke" in scales else next(iter(scales))
 
 
-def broken(source: Part) -> tuple[str, str] | None:
+def check_golden(source: Part) -> tuple[str, str] | None:
     """Compare a probe's data with the golden hash of its version.
 
     What the user typed changes nothing: the data have the parameters of the smallest scale.
@@ -60,7 +60,7 @@ def broken(source: Part) -> tuple[str, str] | None:
 def _hash_once(target: Callable[..., Probe]) -> tuple[int, str]:
     """Return a probe's version and hash, once per process: a grid runs many seeds of one probe."""
     scales: Mapping[str, Scale] = target.scales  # type: ignore[attr-defined]
-    probe = target(**scales[smallest(scales)].parameters)
+    probe = target(**scales[smallest_scale(scales)].parameters)
     return probe.version, golden_hash(probe)
 
 
@@ -70,13 +70,13 @@ def golden_hash(probe: Probe) -> str:
 
 
 def _hash_splits(probe: Probe) -> Iterator[bytes]:
-    for split in splits_of(probe):
-        data = split_of(probe, split, 0)
-        for tensor in batch(data, range(min(HASHED_ITEMS, len(data)))):
-            yield from digests(tensor)
+    for split in list_splits(probe):
+        data = load_split(probe, split, 0)
+        for tensor in read_batch(data, range(min(HASHED_ITEMS, len(data)))):
+            yield from hash_items(tensor)
 
 
-def digests(tensor: Tensor) -> list[bytes]:
+def hash_items(tensor: Tensor) -> list[bytes]:
     """Return the sha256 of each item: type, shape and values in C order."""
     head = f"{tensor.dtype} {tuple(tensor.shape[1:])}".encode()
     return [hashlib.sha256(head + item.contiguous().numpy().tobytes()).digest() for item in tensor.cpu()]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from probekit.catalog.expression import Expression, resolve
-from probekit.catalog.files import PLUGIN
+from probekit.catalog.expression import Expression, resolve_expression
+from probekit.catalog.files import FILE_PLUGIN
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.catalog.releases import pinned_versions
-from probekit.interfaces import Probe
-from probekit.plans import size
-from probekit.plans.budget import count, width_of
-from probekit.plans.noise import noise_of
-from probekit.plans.origin import origin
-from probekit.plans.plan import Plan, Used
-from probekit.plans.scale import at_scale, trained
+from probekit.plans import limits
+from probekit.plans.budget import count_parameters, resolve_width
+from probekit.plans.noise import find_noise
+from probekit.plans.origin import record_origin
+from probekit.plans.plan import Plan, UsedComponent
+from probekit.plans.scale import resolve_at_scale, resolve_trainer
 from probekit.plans.spec import RunSpec
+from probekit.plugin.interfaces import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Job:
         spec = self.plan.spec
         return f"{spec.structure} on {spec.probe}, seed {spec.seed}"
 
-    def seeded(self, seed: int) -> Job:
+    def with_seed(self, seed: int) -> Job:
         """Return the same job with another seed."""
         spec = self.plan.spec.model_copy(update={"seed": seed})
         return replace(self, plan=self.plan.model_copy(update={"spec": spec, "seed": seed}))
@@ -64,13 +64,13 @@ class Job:
 
     def _list_checks(self) -> Iterator[str]:
         for used, part in zip(self.plan.components, self.parts, strict=True):
-            if used.plugin == PLUGIN or used.distribution not in ("", DISTRIBUTION):
-                origin_text = "" if used.plugin == PLUGIN else f" of plugin {used.plugin}"
-                check = f"`probekit check {used.kind} {part.shown}`"
+            if used.plugin == FILE_PLUGIN or used.distribution not in ("", DISTRIBUTION):
+                origin_text = "" if used.plugin == FILE_PLUGIN else f" of plugin {used.plugin}"
+                check = f"`probekit check {used.kind} {part.display_name}`"
                 yield f"{check} may tell what is wrong with that {used.kind}{origin_text}."
 
 
-def collect_pins(components: Iterable[Used]) -> dict[str, str]:
+def collect_pins(components: Iterable[UsedComponent]) -> dict[str, str]:
     """Return the versions that pin the components; empty if one of them is not from a release."""
     pins: dict[str, str] = {}
     for distribution in sorted({used.distribution for used in components}):
@@ -90,25 +90,25 @@ def make_job(spec: RunSpec, registry: Registry) -> Job:
         ProbekitError: A component cannot be made.
     """
     isolation = Isolation()
-    with isolation.of("planning"):
+    with isolation.guard("planning"):
         return replace(_resolve_spec(spec, registry), put_back=isolation.put_back)
 
 
 def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
-    scale, source = at_scale(spec.probe, spec.scale, registry)
-    trainer = trained(spec.trainer, scale, registry)
+    scale, source = resolve_at_scale(spec.probe, spec.scale, registry)
+    trainer = resolve_trainer(spec.trainer, scale, registry)
     trainer.make()
-    probe = size.made(source)
-    data = size.of_data(source, probe)
-    size.held(source.shown, data)
-    expression = resolve(spec.structure, probe.structure, registry)
-    width, suggested, budget = width_of(spec, scale, expression, probe)
-    parameters = count(expression, probe.shape, width)
-    size.held(
-        f"{expression.text} on {source.shown}",
-        {**data, **size.of_training(probe.shape, trainer, width, parameters)},
+    probe = limits.make_probe(source)
+    data = limits.estimate_data(source, probe)
+    limits.check_memory(source.display_name, data)
+    expression = resolve_expression(spec.structure, probe.structure, registry)
+    width, suggested, budget = resolve_width(spec, scale, expression, probe)
+    parameters = count_parameters(expression, probe.shape, width)
+    limits.check_memory(
+        f"{expression.text} on {source.display_name}",
+        {**data, **limits.estimate_training(probe.shape, trainer, width, parameters)},
     )
-    components = tuple(origin(part, registry) for part in (source, *expression.parts, trainer))
+    components = tuple(record_origin(part, registry) for part in (source, *expression.parts, trainer))
     plan = Plan(
         spec=spec,
         probe=source.text,
@@ -125,7 +125,7 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         outputs=probe.shape.outputs,
         size=probe.shape.size,
         components=components,
-        noise=noise_of(spec, scale, source, trainer, registry),
+        noise=find_noise(spec, scale, source, trainer, registry),
         pins=collect_pins(components),
     )
     return Job(plan, source, probe, expression, trainer)

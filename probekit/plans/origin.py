@@ -8,19 +8,19 @@ from pathlib import Path
 
 from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
-from probekit.catalog.syntax import syntax_digest
-from probekit.interfaces import Value
-from probekit.plans.plan import Used
+from probekit.catalog.syntax import hash_syntax
+from probekit.plans.plan import UsedComponent
+from probekit.plugin.interfaces import Value
 
 
-def origin(part: Part, registry: Registry) -> Used:
+def record_origin(part: Part, registry: Registry) -> UsedComponent:
     """Return where a component came from.
 
     Only a trainer's syntax is recorded: other code shows in a run's first steps and answers.
     """
-    component, record = part.component, registry.owner(part.component)
+    component, record = part.component, registry.find_plugin(part.component)
     version = getattr(part.target, "version", None)
-    return Used(
+    return UsedComponent(
         kind=component.kind,
         name=component.name,
         plugin=component.plugin,
@@ -28,7 +28,7 @@ def origin(part: Part, registry: Registry) -> Used:
         distribution_version=record.version if record else "",
         version=version if isinstance(version, int) else None,
         files=hash_files(part.params),
-        syntax=syntax_digest(part.target) if component.kind == "trainer" else "",
+        syntax=hash_syntax(part.target) if component.kind == "trainer" else "",
     )
 
 

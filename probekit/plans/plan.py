@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from probekit.plans.finite import finite_alone
+from probekit.plans.finite import drop_nonfinite
 from probekit.plans.spec import RunSpec
 
 ENGINE = 1
@@ -20,7 +20,7 @@ OWN_DISTRIBUTION = "probekit-nn"
 """Its version is not part of an identity: runs outlive an update if they replay under it."""
 
 
-class Used(BaseModel):
+class UsedComponent(BaseModel):
     """A component that a run uses, and where it came from.
 
     Attributes:
@@ -81,8 +81,8 @@ class Plan(BaseModel):
     inputs: int
     outputs: int
     size: tuple[int, ...]
-    components: tuple[Used, ...]
-    noise: Annotated[dict[str, float], AfterValidator(finite_alone)]
+    components: tuple[UsedComponent, ...]
+    noise: Annotated[dict[str, float], AfterValidator(drop_nonfinite)]
     pins: dict[str, str] = {}
 
     @property
@@ -90,7 +90,7 @@ class Plan(BaseModel):
         """The sha256 of the request in canonical form; a replay, not the hash, checks the code."""
         texts = ("probe", "structure", "trainer", "scale")
         fields = {
-            **{name: unpin(getattr(self, name)) for name in texts},
+            **{name: strip_hashes(getattr(self, name)) for name in texts},
             **self.model_dump(include={"seed", "width", "parameters"}),
             "engine": ENGINE,
             "components": [used.identity_fields for used in self.components],
@@ -100,30 +100,30 @@ class Plan(BaseModel):
     @property
     def folder(self) -> str:
         """The name of the run's folder: readable, then the first twelve digits of the identity."""
-        name = readable(f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}")
+        name = slugify(f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}")
         return f"{name}-{self.identity[:12]}"
 
     @property
-    def question(self) -> tuple[str, str, str]:
+    def column_key(self) -> tuple[str, str, str]:
         """The probe without hashes of files, its version, and the scale: one column of a table."""
-        return unpin(self.probe), str(self.asker.version), self.scale
+        return strip_hashes(self.probe), str(self.probe_component.version), self.scale
 
     @property
-    def setting(self) -> tuple[str, int | None, str]:
+    def row_key(self) -> tuple[str, int | None, str]:
         """Structure, width and trainer, without hashes of files: one row of a table."""
-        return unpin(self.structure), self.width, unpin(self.trainer)
+        return strip_hashes(self.structure), self.width, strip_hashes(self.trainer)
 
     @property
-    def asker(self) -> Used:
+    def probe_component(self) -> UsedComponent:
         """The probe among the components."""
         return next(used for used in self.components if used.kind == "probe")
 
 
-def unpin(text: str) -> str:
+def strip_hashes(text: str) -> str:
     """Return a text without the hashes of the files it names."""
     return PIN.sub(r"\1", text)
 
 
-def readable(text: str) -> str:
+def slugify(text: str) -> str:
     """Return a text as part of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]

@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import Part, find
+from probekit.catalog.part import Part, find_part
 from probekit.catalog.registry import Registry
-from probekit.errors import UsageError, did_you_mean
-from probekit.interfaces import Probe, Scale
-from probekit.plans.size import made
+from probekit.plans.limits import make_probe
+from probekit.plugin.errors import UsageError, did_you_mean
+from probekit.plugin.interfaces import Probe, Scale
 
 
 def find_scale(probe: Part, name: str) -> Scale:
     """Return a probe's scale by name; raises UsageError if it has no such scale."""
     scales: Mapping[str, Scale] = getattr(probe.target, "scales", {})
     if name not in scales:
-        request = f"scale {name!r} of probe {probe.shown!r}"
+        request = f"scale {name!r} of probe {probe.display_name!r}"
         raise UsageError(request, "there is no such scale", did_you_mean(name, scales))
     return scales[name]
 
 
-def at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[Scale, Part]:
+def resolve_at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[Scale, Part]:
     """Return a scale of a probe and the probe at it.
 
     Args:
@@ -32,24 +32,24 @@ def at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[S
         **params: Parameters that come on top of both.
     """
     term = parse_term(text)
-    part = find("probe", term.name, registry)
+    part = find_part("probe", term.name, registry)
     scale = find_scale(part, name)
-    return scale, part.given({**scale.parameters, **dict(term.params), **params})
+    return scale, part.with_params({**scale.parameters, **dict(term.params), **params})
 
 
-def probe_at(text: str, name: str, registry: Registry, **params: Any) -> Probe:
+def make_probe_at(text: str, name: str, registry: Registry, **params: Any) -> Probe:
     """Make a probe at one of its scales; arguments as for `resolve_at_scale`.
 
     Raises:
         UsageError: The probe's items are too large for this machine.
     """
-    return made(at_scale(text, name, registry, **params)[1])
+    return make_probe(resolve_at_scale(text, name, registry, **params)[1])
 
 
-def trained(text: str, scale: Scale, registry: Registry) -> Part:
+def resolve_trainer(text: str, scale: Scale, registry: Registry) -> Part:
     """Resolve the trainer; from the scale's recipe it takes the parameters that it has."""
     term = parse_term(text)
-    part = find("trainer", term.name, registry)
-    defaults = part.given({}).params
+    part = find_part("trainer", term.name, registry)
+    defaults = part.with_params({}).params
     recipe = {name: value for name, value in scale.recipe.items() if name in defaults}
-    return part.given({**recipe, **dict(term.params)})
+    return part.with_params({**recipe, **dict(term.params)})

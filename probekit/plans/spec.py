@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from probekit.catalog.grammar import canonical
-from probekit.errors import UsageError
+from probekit.catalog.grammar import normalize_expression
+from probekit.plugin.errors import UsageError
 
 TEXTS = ("probe", "structure", "trainer")
 """Fields that hold an expression."""
@@ -45,7 +45,9 @@ def make_spec(**fields: Any) -> RunSpec:
         UsageError: A field is unknown, missing or invalid.
     """
     texts = {
-        name: canonical(text) for name, text in fields.items() if name in TEXTS and isinstance(text, str)
+        name: normalize_expression(text)
+        for name, text in fields.items()
+        if name in TEXTS and isinstance(text, str)
     }
     try:
         return RunSpec(**{**fields, **texts})

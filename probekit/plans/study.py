@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from probekit.errors import UsageError, did_you_mean, explain_refusal
+from probekit.plugin.errors import UsageError, did_you_mean, explain_os_error
 
 MAX_BYTES = 1 << 20
 """The largest study file."""
@@ -43,7 +43,7 @@ class Study(BaseModel):
         return tuple(value) if isinstance(value, list) else value
 
     @property
-    def chosen(self) -> Sequence[int]:
+    def seed_list(self) -> Sequence[int]:
         """The seeds, in order."""
         return range(self.seeds) if isinstance(self.seeds, int) else self.seeds
 
@@ -55,7 +55,7 @@ def read_study(path: Path) -> Study:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(request, *explain_refusal(error, "Name a TOML file.")) from error
+        raise UsageError(request, *explain_os_error(error, "Name a TOML file.")) from error
     if len(content) > MAX_BYTES:
         raise UsageError(request, "it is larger than a megabyte", "Name a TOML file of a study.")
     try:

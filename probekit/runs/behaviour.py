@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from probekit.errors import StoreError
-from probekit.interfaces import Dataset
 from probekit.plans.job import Job
+from probekit.plugin.errors import StoreError
+from probekit.plugin.interfaces import Dataset
+from probekit.runs.fingerprint import answer_test_items, observe_probe
 from probekit.runs.first_steps import FirstSteps, observe_structure, observe_training
-from probekit.runs.machine import environment
-from probekit.runs.network import compare_answers, load_trained, unstored_state
-from probekit.runs.question import answer_test_items, observe_probe
-from probekit.storage.alike import CLOSE, ELSEWHERE
-from probekit.storage.behaviour import Behaviour, Numbers, difference
+from probekit.runs.machine import read_environment
+from probekit.runs.network import compare_answers, find_unstored_state, load_trained
+from probekit.storage.behaviour import Behaviour, Numbers, find_difference
+from probekit.storage.equivalence import LOOSE_TOLERANCE, TIGHT_TOLERANCE
 from probekit.storage.folder import ANSWERS, BEHAVIOUR, CHECKPOINT, Folder
 from probekit.storage.result import Environment
 
@@ -32,7 +32,7 @@ def observe_start(job: Job, folder: Folder, device: torch.device) -> None:
         return
     probe = observe_probe(job.source.target, job.plan.probe, job.probe)
     behaviour = Behaviour(probe=probe, structure=observe_structure(job, device))
-    write_behaviour(folder, behaviour, environment(device))
+    write_behaviour(folder, behaviour, read_environment(device))
 
 
 def write_training(folder: Folder, first: FirstSteps, current: Environment) -> None:
@@ -80,7 +80,7 @@ def store_answers(
     if not compare_answers(outputs, new_outputs, SAME):
         return ""
     metric = job.probe.metrics[0].name
-    names = ", ".join(unstored_state(model, reloaded))
+    names = ", ".join(find_unstored_state(model, reloaded))
     change = f"{scores[metric]} as trained, {new_scores[metric]} as loaded"
     return (
         f"the network keeps state that its state_dict does not hold{names and f' ({names})'}: "
@@ -90,12 +90,12 @@ def store_answers(
 
 def repeat_start(job: Job, behaviour: Behaviour, device: torch.device) -> str:
     """Repeat a run's first steps and return in words how they differ; "" if they do not."""
-    relative = CLOSE if device.type == "cpu" else ELSEWHERE
-    return difference(behaviour.training, observe_training(job, device), relative)
+    relative = TIGHT_TOLERANCE if device.type == "cpu" else LOOSE_TOLERANCE
+    return find_difference(behaviour.training, observe_training(job, device), relative)
 
 
 def observe_recipe(job: Job, behaviour: Behaviour, device: torch.device) -> Numbers:
     """Return the first steps from seed 0; empty for a trainer that reports no steps."""
     if not behaviour.reports_steps:
         return {}
-    return behaviour.training if job.plan.seed == 0 else observe_training(job.seeded(0), device)
+    return behaviour.training if job.plan.seed == 0 else observe_training(job.with_seed(0), device)

@@ -8,14 +8,16 @@ import traceback
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from probekit.catalog.denormals import flushed
+from probekit.catalog.denormals import flush_denormals
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.registry import Registry
-from probekit.catalog.syntax import syntax_digest
-from probekit.errors import ProbekitError, RunError, StoreError, reason
-from probekit.interfaces import Dataset, Trainer
+from probekit.catalog.syntax import hash_syntax
 from probekit.plans.job import Job
-from probekit.runs import generators
+from probekit.plugin.errors import ProbekitError, RunError, StoreError, describe_error
+from probekit.plugin.interfaces import Dataset, Trainer
+from probekit.plugin.steps import listen_to_steps
+from probekit.plugin.stop import TimeLimit, find_interrupt, stop
+from probekit.runs import rng
 from probekit.runs.behaviour import (
     observe_recipe,
     observe_start,
@@ -25,20 +27,24 @@ from probekit.runs.behaviour import (
     write_training,
 )
 from probekit.runs.first_steps import FirstSteps
-from probekit.runs.machine import environment
-from probekit.runs.network import apart, build, check, weights_hash
-from probekit.runs.room import sufficient
-from probekit.runs.sitting import Session, Watch
-from probekit.runs.splits import splits
-from probekit.scores.look import looked_at
-from probekit.scores.score import floors, intervals, means, score, unscored
-from probekit.steps import listen
-from probekit.stop import Limit, behind, stop
+from probekit.runs.machine import read_environment
+from probekit.runs.memory import check_training_memory
+from probekit.runs.network import build_network, check_network, hash_weights, split_state
+from probekit.runs.session import ProgressListener, Session
+from probekit.runs.splits import load_splits
+from probekit.scores.diagnostics import diagnose_network
+from probekit.scores.score import (
+    best_control_scores,
+    mean_scores,
+    missing_score_reasons,
+    score_intervals,
+    score_items,
+)
 from probekit.storage import checkpoint
-from probekit.storage.attempt import attempted
-from probekit.storage.checkpoint import Reached
-from probekit.storage.curve import logged, spike
+from probekit.storage.attempt import begin_attempt
+from probekit.storage.checkpoint import TrainingState
 from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, LOG, SCORES, WEIGHTS, Folder
+from probekit.storage.loss_curve import find_spike, read_losses
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
@@ -52,12 +58,12 @@ SHARE = 0.005
 """The largest share of the time that later checkpoints may take."""
 
 
-def perform(
+def execute_job(
     job: Job,
     folder: Folder,
     registry: Registry,
     device: torch.device,
-    watch: Watch | None = None,
+    watch: ProgressListener | None = None,
     timeout: float | None = None,
 ) -> Result:
     """Run a job in a folder, from its checkpoint if there is one, and store the result.
@@ -77,27 +83,27 @@ def perform(
         StoreError: The disk refuses.
         Stopped: A signal came; a checkpoint is saved.
     """
-    plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), Limit(timeout)
-    registry.notify("probekit_run_started", plan=plan)
+    plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), TimeLimit(timeout)
+    registry.notify_observers("probekit_run_started", plan=plan)
     try:
-        code = "".join(syntax_digest(part.target) for part in job.parts)
-        with attempted(folder, code) as attempt, limit.held():
+        code = "".join(hash_syntax(part.target) for part in job.parts)
+        with begin_attempt(folder, code) as attempt, limit.enforce():
             session = Session(attempt, isolation, limit, watch or (lambda stage, row: None))
             result = _execute(job, folder, registry, device, session)
     except (StoreError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a network that calls sys.exit fails only its own run
-        if (stopped := behind(error)) is not None:
+        if (stopped := find_interrupt(error)) is not None:
             raise stopped from None
         trace = traceback.format_exc().encode(errors="backslashreplace")
-        message = str(error) if isinstance(error, ProbekitError) else f"{reason(error)}."
+        message = str(error) if isinstance(error, ProbekitError) else f"{describe_error(error)}."
         files = {TRACE: folder.write(TRACE, trace)}
         if (folder.path / LOG).exists():
             files[LOG] = folder.sync_log()
         result = Result(
             plan=plan,
             status="failed",
-            environment=environment(device),
+            environment=read_environment(device),
             error=f"{message} {job.suggest_checks()}".strip(),
             files=files,
             behaviour=read_behaviour(folder),
@@ -107,78 +113,82 @@ def perform(
     if result.status == "done":
         folder.remove(CHECKPOINT)
         folder.remove(BEHAVIOUR)  # the result holds it
-    registry.notify("probekit_run_finished", result=result)
+    registry.notify_observers("probekit_run_finished", result=result)
     return result
 
 
 def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device, session: Session) -> Result:
     plan, probe, report = job.plan, job.probe, session.report
     with session.stage("drawing data"):
-        data = splits(job)
+        data = load_splits(job)
         data.draw_items(report)
-    train, validation, test, extra = data.train, data.validation, data.test, data.harder
+    train, validation, test, extra = data.train, data.validation, data.test, data.extrapolation
     with session.stage("building"):
-        model = build(job.expression, probe.shape, plan, device)
+        model = build_network(job.expression, probe.shape, plan, device)
     with session.stage("answering first"):
-        check(model, probe.shape, device)
-        sufficient(job, model, device)
+        check_network(model, probe.shape, device)
+        check_training_memory(job, model, device)
         observe_start(job, folder, device)
-    with session.stage("training"), flushed():
+    with session.stage("training"), flush_denormals():
         reached = train_model(job, folder, registry, model, train, device, session)
     model.eval()
     state = model.state_dict()
-    weights = weights_hash(state)
-    files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *apart(state))}
+    weights = hash_weights(state)
+    files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *split_state(state))}
     behaviour = read_behaviour(folder)
-    with session.stage("loading it again"), flushed():
+    with session.stage("loading it again"), flush_denormals():
         restored = store_answers(job, model, test, folder, files, device)
         unrepeatable = repeat_start(job, behaviour, device)
         behaviour = behaviour.model_copy(update={"recipe": observe_recipe(job, behaviour, device)})
     scored: dict[str, dict[str, Tensor]] = {}
-    with session.stage("scoring"), flushed():
+    with session.stage("scoring"), flush_denormals():
         counts = {"test": len(test), "train": min(len(test), len(train)), "validation": len(validation)}
         for name, split in (("test", test), ("train", train), ("validation", validation)):
             report("score", {"step": len(scored), "steps": 4})
-            scored[name] = score(model, probe, split, counts[name], device)
-        beyond = {} if extra is None else score(model, probe, extra, len(extra), device)
+            scored[name] = score_items(model, probe, split, counts[name], device)
+        beyond = {} if extra is None else score_items(model, probe, extra, len(extra), device)
     items = scored["test"]
     files[SCORES] = folder.write_tensors(SCORES, items)
     report("score", {"step": 3, "steps": 4})
-    metrics, training, within = means(items), means(scored["train"]), intervals(items, probe.metrics)
+    metrics, training, within = (
+        mean_scores(items),
+        mean_scores(scored["train"]),
+        score_intervals(items, probe.metrics),
+    )
     for metric in probe.metrics:
         on_test, on_train = metrics[metric.name], training[metric.name]
         if metric.gap:
             metrics[metric.gap] = None if on_test is None or on_train is None else on_test - on_train
     with session.stage("looking at it"):
         headline = items[probe.metrics[0].name]
-        diagnostics = looked_at(job, model, train, test, extra, headline, folder, device)
+        diagnostics = diagnose_network(job, model, train, test, extra, headline, folder, device)
     report("score", {"step": 4, "steps": 4})
     return Result(
         plan=plan,
         status="done",
         metrics=metrics,
         train=training,
-        validation=means(scored["validation"]),
-        harder=means(beyond),
+        validation=mean_scores(scored["validation"]),
+        harder=mean_scores(beyond),
         unscored={
             f"{'' if split == 'test' else f'{split}/'}{name}": why
             for split, values in scored.items()
-            for name, why in unscored(values).items()
+            for name, why in missing_score_reasons(values).items()
         },
         measured=diagnostics.measured,
         controls=data.controls,
-        floors=floors(probe, data.controls),
+        floors=best_control_scores(probe, data.controls),
         ceiling=data.ceiling,
         intervals={name: (interval.low, interval.high) for name, interval in within.items()},
         counts={name: interval.count for name, interval in within.items()},
-        spike=spike(logged(folder)),
+        spike=find_spike(read_losses(folder)),
         steps=reached.steps,
         seconds=reached.seconds,
         flops=diagnostics.flops,
         along=diagnostics.along,
         missing=diagnostics.missing,
         weights=weights,
-        environment=environment(device),
+        environment=read_environment(device),
         behaviour=behaviour,
         restored=restored,
         unrepeatable=unrepeatable,
@@ -194,7 +204,7 @@ def train_model(
     data: Dataset,
     device: torch.device,
     session: Session,
-) -> Reached:
+) -> TrainingState:
     """Train, or go on from the checkpoint; return the progress over all sessions.
 
     Raises:
@@ -203,23 +213,23 @@ def train_model(
     """
     plan = job.plan
     trainer: Trainer = job.trainer.make()
-    current = environment(device)
-    before = checkpoint.restore(folder, model, current)
+    current = read_environment(device)
+    before = checkpoint.restore_checkpoint(folder, model, current)
     if before.generators is not None:
-        generators.restore(before.generators)
+        rng.restore_rng(before.generators)
     steps, rows = before.steps, before.rows
     start = saved = time.monotonic()
     pause = FIRST
 
-    def save_progress() -> Reached:
+    def save_progress() -> TrainingState:
         seconds = before.seconds + time.monotonic() - start
-        reached = Reached(steps, rows, seconds, generators=generators.state())
-        checkpoint.save(folder, model, trainer, reached, current)
+        reached = TrainingState(steps, rows, seconds, generators=rng.get_rng_state())
+        checkpoint.save_checkpoint(folder, model, trainer, reached, current)
         return reached
 
     first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
     model.train()
-    with stop.later(), listen(first) if is_new else contextlib.nullcontext():
+    with stop.defer_signals(), listen_to_steps(first) if is_new else contextlib.nullcontext():
         for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
@@ -231,15 +241,15 @@ def train_model(
                 if first.complete and not is_recorded:
                     write_training(folder, first, current)
                     is_recorded = True
-            registry.notify("probekit_run_progress", plan=plan, row=row)
+            registry.notify_observers("probekit_run_progress", plan=plan, row=row)
             session.report("train", row)
             now = time.monotonic()
-            if stop.asked is not None or session.limit.over or now - saved > pause:
+            if stop.pending is not None or session.limit.is_over or now - saved > pause:
                 save_progress()
                 saved = time.monotonic()
                 pause = (saved - now) / SHARE
-                stop.check()
-                session.limit.check()
+                stop.raise_if_stopped()
+                session.limit.raise_if_over()
         if is_new and not is_recorded:
             write_training(folder, first, current)
         return save_progress()

@@ -7,13 +7,13 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
-from probekit.catalog.denormals import flushed
-from probekit.interfaces import Row
+from probekit.catalog.denormals import flush_denormals
 from probekit.plans.job import Job
-from probekit.runs import generators
-from probekit.runs.network import build, check
-from probekit.runs.question import answer, first_items, number
-from probekit.steps import FIRST, gradient_norms, listen, stop_listening
+from probekit.plugin.interfaces import Row
+from probekit.plugin.steps import FIRST_STEPS, gradient_norms, listen_to_steps, stop_listening
+from probekit.runs import rng
+from probekit.runs.fingerprint import compute_answers, finite_or_text, first_items
+from probekit.runs.network import build_network, check_network
 from probekit.storage.behaviour import Numbers
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FirstSteps:
         only: Whether to end the training with `StepsKnown` once they are known.
     """
 
-    def __init__(self, count: int = FIRST, *, only: bool = False) -> None:
+    def __init__(self, count: int = FIRST_STEPS, *, only: bool = False) -> None:
         self.count, self.only, self.steps, self.complete = count, only, 0, False
         self.numbers: Numbers = {}
         self.seconds = 0.0
@@ -42,17 +42,19 @@ class FirstSteps:
     def __call__(self, loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
         """Record a step."""
         self.steps += 1
-        self.numbers[f"loss of step {self.steps}"] = number(loss)
+        self.numbers[f"loss of step {self.steps}"] = finite_or_text(loss)
         if self.steps == 1:
             for kind, norms in (("gradient", gradients), ("buffer", buffers)):
-                self.numbers |= {f"{kind} of {name} at step 1": number(norm) for name, norm in norms.items()}
+                self.numbers |= {
+                    f"{kind} of {name} at step 1": finite_or_text(norm) for name, norm in norms.items()
+                }
         if self.steps == self.count:
             self._end_listening()
 
     def note_row(self, row: Row) -> None:
         """Record the first row, if no step was reported before it."""
         if not self.complete and not self.steps:
-            self.numbers |= {f"{name} of the first row": number(value) for name, value in row.items()}
+            self.numbers |= {f"{name} of the first row": finite_or_text(value) for name, value in row.items()}
             self._end_listening()
 
     def _end_listening(self) -> None:
@@ -62,16 +64,16 @@ class FirstSteps:
         stop_listening()
 
 
-def observe_training(job: Job, device: torch.device, count: int = FIRST) -> Numbers:
+def observe_training(job: Job, device: torch.device, count: int = FIRST_STEPS) -> Numbers:
     """Return the numbers of a run's first `count` steps, from a new network.
 
     Only the items that these steps need are drawn.
     """
     plan, trainer = job.plan, job.trainer.make()
     steps = FirstSteps(count, only=True)
-    with generators.kept(), flushed(), listen(steps):
-        model = build(job.expression, job.probe.shape, plan, device)
-        check(model, job.probe.shape, device)
+    with rng.preserve_rng(), flush_denormals(), listen_to_steps(steps):
+        model = build_network(job.expression, job.probe.shape, plan, device)
+        check_network(model, job.probe.shape, device)
         model.train()
         data = job.probe.data("train", plan.seed)
         rows = trainer.fit(model, job.probe, data, seed=plan.seed, device=device)
@@ -85,19 +87,24 @@ def observe_structure(job: Job, device: torch.device) -> Numbers:
     """Return the outputs and gradient norms of the network built from seed 0, whatever the run's seed."""
     probe = job.probe
     inputs, targets = (column.to(device) for column in first_items(probe, "test"))
-    with generators.kept():
+    with rng.preserve_rng():
         try:
-            model = build(job.expression, probe.shape, job.plan.model_copy(update={"seed": 0}), device)
-            check(model, probe.shape, device)
-            outputs = answer(model, probe, inputs).double().flatten(1).cpu()
+            model = build_network(
+                job.expression, probe.shape, job.plan.model_copy(update={"seed": 0}), device
+            )
+            check_network(model, probe.shape, device)
+            outputs = compute_answers(model, probe, inputs).double().flatten(1).cpu()
             model.train()
             probe.loss(model(inputs.clone()), targets).backward()  # type: ignore[no-untyped-call]
         except Exception as error:  # training fails too, and says why
             return {"structure": f"raises {type(error).__name__}"}
     return {
-        **{f"output {item}, norm": number(float(row.norm())) for item, row in enumerate(outputs)},
-        **{f"output {item}, projection": number(project_values(row)) for item, row in enumerate(outputs)},
-        **{f"gradient of {name}": number(norm) for name, norm in gradient_norms(model).items()},
+        **{f"output {item}, norm": finite_or_text(float(row.norm())) for item, row in enumerate(outputs)},
+        **{
+            f"output {item}, projection": finite_or_text(project_values(row))
+            for item, row in enumerate(outputs)
+        },
+        **{f"gradient of {name}": finite_or_text(norm) for name, norm in gradient_norms(model).items()},
     }
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from probekit.catalog.denormals import flushable
-from probekit.errors import UsageError
+from probekit.catalog.denormals import can_flush_denormals
+from probekit.plugin.errors import UsageError
 from probekit.storage.result import Environment
 
 if TYPE_CHECKING:
     import torch
 
 
-def chosen_device(name: str | None) -> torch.device:
+def choose_device(name: str | None) -> torch.device:
     """Return the device of that name; without a name cuda or mps if there is one, else cpu.
 
     Raises:
@@ -30,7 +30,7 @@ def chosen_device(name: str | None) -> torch.device:
     return torch.device(name or kind)
 
 
-def environment(device: torch.device) -> Environment:
+def read_environment(device: torch.device) -> Environment:
     """Return this machine's environment."""
     from importlib.metadata import version
 
@@ -42,6 +42,6 @@ def environment(device: torch.device) -> Environment:
         python=platform.python_version(),
         device=device.type,
         threads=torch.get_num_threads(),
-        denormals="flushed" if flushable() else "kept",
+        denormals="flushed" if can_flush_denormals() else "kept",
         machine=f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     )

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.expression import Expression
-from probekit.errors import RunError
-from probekit.interfaces import Shape
 from probekit.plans.job import Job
 from probekit.plans.plan import Plan
-from probekit.runs import generators
-from probekit.scores.score import held
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Shape
+from probekit.runs import rng
+from probekit.scores.score import check_shape
+from probekit.storage.checksum import copy_plain
 from probekit.storage.folder import WEIGHTS, Folder
 from probekit.storage.result import Result
-from probekit.storage.sealed import plain_tensor
-from probekit.storage.state import pack, unpack
+from probekit.storage.state import pack_state, unpack_state
 
 if TYPE_CHECKING:
     import torch
@@ -29,11 +29,11 @@ EXTRA = "extra"
 """The key of a network's state that is not tensors, in a file of weights."""
 
 
-def build(expression: Expression, shape: Shape, plan: Plan, device: torch.device) -> nn.Module:
+def build_network(expression: Expression, shape: Shape, plan: Plan, device: torch.device) -> nn.Module:
     """Build the plan's network from its seed on the device, 2-D convolutions in channels-last."""
     import torch
 
-    generators.seed(plan.seed)
+    rng.seed_rng(plan.seed)
     model = expression.build(shape, plan.width).to(device)
     if len(shape.size) == 2:
         for module in model.modules():  # Module.to would refuse a network with 5-D weights
@@ -42,7 +42,7 @@ def build(expression: Expression, shape: Shape, plan: Plan, device: torch.device
     return model
 
 
-def trained(
+def restore_network(
     expression: Expression,
     shape: Shape,
     plan: Plan,
@@ -52,7 +52,7 @@ def trained(
     """Return the plan's network with a stored state, in eval mode; on the CPU by default."""
     import torch
 
-    model = build(expression, shape, plan, device or torch.device("cpu"))
+    model = build_network(expression, shape, plan, device or torch.device("cpu"))
     model.load_state_dict(state)
     return model.eval()
 
@@ -70,8 +70,8 @@ def load_trained(job: Job, folder: Folder, result: Result | None, device: torch.
         StoreError: The weights are not as they were stored.
         RuntimeError: The new network has another state than the stored one.
     """
-    state = together(*folder.read_tensors(WEIGHTS, result))
-    return trained(job.expression, job.probe.shape, job.plan, state, device)
+    state = join_state(*folder.read_tensors(WEIGHTS, result))
+    return restore_network(job.expression, job.probe.shape, job.plan, state, device)
 
 
 def compare_answers(stored: Tensor, now: Tensor, relative: float) -> str:
@@ -93,7 +93,7 @@ def compare_answers(stored: Tensor, now: Tensor, relative: float) -> str:
     return f"an answer to test item {item}: {before:.4g} stored, {after:.4g} now"
 
 
-def check(model: nn.Module, shape: Shape, device: torch.device) -> None:
+def check_network(model: nn.Module, shape: Shape, device: torch.device) -> None:
     """Check a network before it is trained.
 
     Raises:
@@ -106,15 +106,15 @@ def check(model: nn.Module, shape: Shape, device: torch.device) -> None:
     model.eval()  # the zeros below must not move running means
     with torch.no_grad():
         output = model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32, device=device))
-    held(output, [(1, shape.outputs, *shape.size)])
-    hold_state(before, model, "its first forward")
+    check_shape(output, [(1, shape.outputs, *shape.size)])
+    check_state(before, model, "its first forward")
     trial = None
-    with generators.kept(), torch.no_grad(), contextlib.suppress(Exception):  # training reports failures
+    with rng.preserve_rng(), torch.no_grad(), contextlib.suppress(Exception):  # training reports failures
         duplicate = copy.deepcopy(model).train()
         duplicate(torch.zeros(2, shape.inputs, *shape.size, device=device))
         trial = duplicate
     if trial is not None:
-        hold_state(before, trial, "a forward in training")
+        check_state(before, trial, "a forward in training")
 
 
 def describe_state(model: nn.Module) -> dict[str, str]:
@@ -123,7 +123,7 @@ def describe_state(model: nn.Module) -> dict[str, str]:
 
     state = model.state_dict()
     try:
-        apart(state)
+        split_state(state)
     except TypeError as error:
         hint = "Let get_extra_state return tensors, text, numbers, and lists and dicts of these."
         raise RunError("storing the network's state", str(error), hint) from error
@@ -139,7 +139,7 @@ def describe_state(model: nn.Module) -> dict[str, str]:
     }
 
 
-def hold_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
+def check_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
     """Check that a network's state has the same entries, of the same shapes, as before.
 
     Args:
@@ -161,7 +161,7 @@ def hold_state(before: Mapping[str, str], model: nn.Module, doing: str) -> None:
         raise RunError("storing the network's state", f"{doing} {change}", hint)
 
 
-def unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
+def find_unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
     """Return the names of attributes and buffers that differ though the state_dicts are equal."""
     import torch
 
@@ -182,7 +182,7 @@ def unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
     return names
 
 
-def apart(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a network's state by name, and JSON with the rest of the state.
 
     Raises:
@@ -192,25 +192,25 @@ def apart(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     plain = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     rest = {name: value for name, value in state.items() if name not in plain}
-    tensors, packed = pack(rest, EXTRA)
+    tensors, packed = pack_state(rest, EXTRA)
     return {**plain, **tensors}, ({EXTRA: packed} if rest else {})
 
 
-def together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> dict[str, Any]:
+def join_state(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state that `split_state` took apart."""
     plain = {name: value for name, value in tensors.items() if not name.startswith(f"{EXTRA}/")}
-    return {**plain, **unpack(about.get(EXTRA, {}), tensors)}
+    return {**plain, **unpack_state(about.get(EXTRA, {}), tensors)}
 
 
-def weights_hash(state: Mapping[str, Any]) -> str:
+def hash_weights(state: Mapping[str, Any]) -> str:
     """Return the sha256 of the names, types and bytes of the weights, and of the rest of the state."""
     import torch
 
     sha256 = hashlib.sha256()
-    tensors, about = apart(state)
+    tensors, about = split_state(state)
     for name, tensor in sorted(tensors.items()):
         sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha256.update(plain_tensor(tensor).view(-1).view(torch.uint8).numpy().tobytes())
+        sha256.update(copy_plain(tensor).view(-1).view(torch.uint8).numpy().tobytes())
     if about:
         sha256.update(json.dumps(about, sort_keys=True).encode())
     return sha256.hexdigest()

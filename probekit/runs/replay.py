@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from probekit.catalog.isolation import Isolation
-from probekit.errors import ProbekitError, StoreError, reason
 from probekit.plans.job import Job
 from probekit.plans.plan import Plan
+from probekit.plugin.errors import ProbekitError, StoreError, describe_error
+from probekit.plugin.stop import find_interrupt
+from probekit.runs.fingerprint import answer_test_items, observe_probe
 from probekit.runs.first_steps import observe_structure, observe_training
-from probekit.runs.machine import environment
+from probekit.runs.machine import read_environment
 from probekit.runs.network import compare_answers, load_trained
-from probekit.runs.question import answer_test_items, observe_probe
-from probekit.stop import behind
-from probekit.storage.alike import pinned_alike, tolerance
-from probekit.storage.behaviour import Behaviour, Numbers, difference
+from probekit.storage.behaviour import Behaviour, Numbers, find_difference
+from probekit.storage.equivalence import choose_tolerance, has_same_pins
 from probekit.storage.folder import ANSWERS, BEHAVIOUR, CHECKPOINT, Folder
 from probekit.storage.result import Environment, Result
 
@@ -62,13 +62,13 @@ class Replay:
     @functools.cached_property
     def environment(self) -> Environment:
         """The environment of the replay."""
-        return environment(self.device)
+        return read_environment(self.device)
 
     def compare_run(self, folder: Folder, result: Result) -> str:
         """Return in words why a stored run would not come out the same now; "" if it would."""
         if result.unrepeatable:
             return f"it does not repeat itself ({result.unrepeatable})"
-        if pinned_alike(result.plan, self.job.plan):
+        if has_same_pins(result.plan, self.job.plan):
             return ""
         return self.compare_anew(folder, result)
 
@@ -86,7 +86,7 @@ class Replay:
         if not os.path.lexists(folder.path / CHECKPOINT):
             return ""
         plan = folder.read_spec()
-        if pinned_alike(plan, self.job.plan):
+        if has_same_pins(plan, self.job.plan):
             return ""
         try:
             fields = folder.read_json(BEHAVIOUR)
@@ -94,7 +94,7 @@ class Replay:
             origin = Environment.model_validate(fields["environment"])
         except (StoreError, ValidationError, KeyError) as error:
             folder.read_tensors(CHECKPOINT)  # a corrupt one raises, and nothing is run
-            return f"its first steps are not known ({reason(error)})"
+            return f"its first steps are not known ({describe_error(error)})"
         return self._compare_syntax(plan) or self._run_isolated(
             lambda: self._compare_start(behaviour, origin)
         )
@@ -106,39 +106,39 @@ class Replay:
         return ""
 
     def _compare_start(self, behaviour: Behaviour, origin: Environment) -> str:
-        relative = tolerance(origin, self.environment)
-        if differing := difference(behaviour.probe, self.probe, relative):
+        relative = choose_tolerance(origin, self.environment)
+        if differing := find_difference(behaviour.probe, self.probe, relative):
             return differing
         if not behaviour.reports_steps:
             # a row may not depend on the network
-            if differing := difference(behaviour.structure, self.structure, relative):
+            if differing := find_difference(behaviour.structure, self.structure, relative):
                 return differing
             if behaviour.seconds > MAX_WAIT:
                 return ""
-        return difference(behaviour.training, self.training, relative)
+        return find_difference(behaviour.training, self.training, relative)
 
     def _compare_answers(self, folder: Folder, result: Result) -> str:
         """Load the weights and compare their answers and scores with the stored ones."""
         if ANSWERS not in result.files:
             return ""
-        relative = tolerance(result.environment, self.environment)
+        relative = choose_tolerance(result.environment, self.environment)
         tensors, about = folder.read_tensors(ANSWERS, result)
         model = load_trained(self.job, folder, result, self.device)
         test = self.job.probe.data("test", 0)
         outputs, scores = answer_test_items(model, self.job.probe, test, self.device)
-        return compare_answers(tensors["outputs"], outputs, relative) or difference(
+        return compare_answers(tensors["outputs"], outputs, relative) or find_difference(
             about["scores"], scores, relative
         )
 
     def _run_isolated(self, compare: Callable[[], str]) -> str:
         """Return what a comparison finds, or why it failed."""
         try:
-            with Isolation().of("replaying"), redirect_stdout(stderr):
+            with Isolation().guard("replaying"), redirect_stdout(stderr):
                 return compare()
         except (StoreError, KeyboardInterrupt):
             raise
         except BaseException as error:  # a network that calls sys.exit must not end this process
-            if (stopped := behind(error)) is not None:
+            if (stopped := find_interrupt(error)) is not None:
                 raise stopped from None
-            message = error.found if isinstance(error, ProbekitError) else reason(error)
+            message = error.problem if isinstance(error, ProbekitError) else describe_error(error)
             return f"it cannot be replayed ({message})"

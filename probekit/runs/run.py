@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
-from probekit.components import Component
-from probekit.errors import StoreError, UsageError
-from probekit.interfaces import Row
 from probekit.plans.job import Job
-from probekit.runs.machine import chosen_device
+from probekit.plugin.components import Component
+from probekit.plugin.errors import StoreError, UsageError
+from probekit.plugin.interfaces import Row
+from probekit.runs.machine import choose_device
 from probekit.runs.replay import Replay
 from probekit.storage.attempt import last_step
-from probekit.storage.claim import Claimed
 from probekit.storage.folder import Folder
+from probekit.storage.lock import RunLocked
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from probekit.runs.sitting import Watch
+    from probekit.runs.session import ProgressListener
 
 LOGGER = logging.getLogger(__name__)
 
@@ -44,14 +44,14 @@ class Outcome:
     stored: bool
 
 
-def carry_out(
+def run_job(
     job: Job,
     registry: Registry,
     *,
     device: str | None = None,
     store: Store,
     force: bool = False,
-    watch: Watch | None = None,
+    watch: ProgressListener | None = None,
     patience: float | None = None,
     timeout: float | None = None,
     only: Folder | None = None,
@@ -76,14 +76,14 @@ def carry_out(
         RunLocked: Another process runs it for longer than `patience`.
         StoreError: The disk refuses, or a stored run was edited or truncated.
     """
-    from probekit.runs.engine import perform
+    from probekit.runs.engine import execute_job
 
-    torch_device = chosen_device(device)
+    torch_device = choose_device(device)
     report = watch or (lambda stage, row: None)
     replay, start = replay or Replay(job, torch_device), time.monotonic()
     while True:
         if force:
-            folder = store.new(job.plan)
+            folder = store.new_run(job.plan)
         elif isinstance(stored := find_or_open(job, store, replay, only), Outcome):
             return stored
         else:
@@ -92,13 +92,13 @@ def carry_out(
         def wait_for_lock(path: Path = folder.path) -> None:
             report("wait", read_progress(Folder(path)))
             if patience is not None and time.monotonic() - start > patience:
-                raise Claimed(path)
+                raise RunLocked(path)
 
-        with folder.claimed(None if patience == 0 else wait_for_lock):
+        with folder.hold_lock(None if patience == 0 else wait_for_lock):
             if force or is_open(folder, replay):
-                folder.hold_spec(job.plan)
+                folder.check_spec(job.plan)
                 with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not our output
-                    result = perform(job, folder, registry, torch_device, watch, timeout)
+                    result = execute_job(job, folder, registry, torch_device, watch, timeout)
                 return Outcome(job, result, folder, stored=False)
 
 
@@ -117,7 +117,7 @@ def find_or_open(job: Job, store: Store, replay: Replay, only: Folder | None = N
     while True:
         if (outcome := find_stored(job, store, replay, only)) is not None:
             return outcome
-        folder = only or store.newest_or_new(job.plan, replay.rejected)
+        folder = only or store.newest_or_new_run(job.plan, replay.rejected)
         if folder.path not in replay.rejected and is_open(folder, replay):
             return folder
         if only and only.path in replay.rejected:
@@ -138,7 +138,7 @@ def find_stored(job: Job, store: Store, replay: Replay, only: Folder | None = No
     Raises:
         StoreError: A run was edited or truncated.
     """
-    for folder in reversed([only] if only else store.twins(job.plan)):
+    for folder in reversed([only] if only else store.reruns(job.plan)):
         if folder.path in replay.rejected or (result := store.read_done(folder, job.plan)) is None:
             continue
         if reason := replay.compare_run(folder, result):
@@ -169,7 +169,7 @@ def read_progress(folder: Folder) -> Row:
     return {"step": step} if steps is None else {"step": step, "steps": steps}
 
 
-def named(structure: str | Callable[..., Module], registry: Registry) -> tuple[str, Registry]:
+def register_callable(structure: str | Callable[..., Module], registry: Registry) -> tuple[str, Registry]:
     """Return a structure's expression, and a registry that knows it.
 
     Args:

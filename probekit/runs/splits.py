@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from probekit.errors import RunError
-from probekit.interfaces import Dataset, Probe, Row
-from probekit.items import materialised
-from probekit.plans.golden import broken, split_of, splits_of
+from probekit.plans.golden import check_golden, list_splits, load_split
 from probekit.plans.job import Job
-from probekit.scores.score import ceiling, controls
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Dataset, Probe, Row
+from probekit.plugin.items import draw_split
+from probekit.scores.score import expected_ceiling, score_controls
 from probekit.storage.result import Scores
 
 CACHED_SPLITS = 3
@@ -21,7 +21,7 @@ class Splits:
     """A probe's splits, and the scores of its closed-form controls on them.
 
     Attributes:
-        harder: The extrapolation split; None if the probe has none.
+        extrapolation: The extrapolation split; None if the probe has none.
     """
 
     def __init__(self, probe: Probe, seed: int) -> None:
@@ -29,30 +29,30 @@ class Splits:
         self.train: Dataset = probe.data("train", seed)
         self.validation: Dataset = probe.data("validation", seed)
         self.test: Dataset = probe.data("test", seed)
-        has_extrapolation = "harder" in splits_of(probe)
-        self.harder: Dataset | None = split_of(probe, "harder", seed) if has_extrapolation else None
+        has_extrapolation = "harder" in list_splits(probe)
+        self.extrapolation: Dataset | None = load_split(probe, "harder", seed) if has_extrapolation else None
 
     @functools.cached_property
     def controls(self) -> dict[str, Scores]:
         """The closed-form controls' scores, fitted on first access."""
-        return controls(self.probe, self.train, self.test)
+        return score_controls(self.probe, self.train, self.test)
 
     @functools.cached_property
     def ceiling(self) -> float | None:
         """The expected score of an optimal solver on the test items, in the headline metric."""
-        return ceiling(self.probe, self.test, len(self.test))
+        return expected_ceiling(self.probe, self.test, len(self.test))
 
     def draw_items(self, report: Callable[[str, Row], None]) -> None:
         """Draw the items that have not been drawn, and report progress."""
-        for split in filter(None, (self.train, self.validation, self.test, self.harder)):
-            for count in materialised(split):
+        for split in filter(None, (self.train, self.validation, self.test, self.extrapolation)):
+            for count in draw_split(split):
                 report("prepare", {"step": count, "steps": len(split)})
 
 
 _cache: dict[tuple[object, str, int], Splits] = {}
 
 
-def splits(job: Job) -> Splits:
+def load_splits(job: Job) -> Splits:
     """Return the splits of a job's probe and seed; the oldest cached ones are dropped.
 
     Raises:
@@ -60,8 +60,8 @@ def splits(job: Job) -> Splits:
     """
     key = (job.source.target, job.plan.probe, job.plan.seed)
     if key not in _cache:
-        if (mismatch := broken(job.source)) is not None:
-            raise RunError(f"drawing the data of {job.source.shown}", *mismatch)
+        if (mismatch := check_golden(job.source)) is not None:
+            raise RunError(f"drawing the data of {job.source.display_name}", *mismatch)
         while len(_cache) >= CACHED_SPLITS:
             del _cache[next(iter(_cache))]
         _cache[key] = Splits(job.probe, job.plan.seed)

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
-from probekit.errors import RunError, UsageError
 from probekit.plans.job import Job, make_job
 from probekit.plans.spec import make_spec
+from probekit.plugin.errors import RunError, UsageError
 from probekit.storage.result import Result
 
 FACTORS = (0.333, 1.0, 3.0)
@@ -39,7 +39,7 @@ class Choice(BaseModel):
     trainer: str
     rejected: tuple[str, ...] = ()
 
-    def sentence(self) -> str:
+    def describe_choice(self) -> str:
         """Return the choice and the scores in one sentence."""
         scores = ", ".join(
             f"{rate:g}: {'failed' if score is None else f'{score:.4f}'}" for rate, score in self.tried.items()
@@ -48,7 +48,7 @@ class Choice(BaseModel):
         return f"{self.structure} on {self.probe}: {choice}"
 
 
-def candidates(job: Job, registry: Registry) -> list[Job]:
+def make_candidates(job: Job, registry: Registry) -> list[Job]:
     """Return the job with a third of its learning rate, with the rate itself, and with three times it.
 
     Raises:
@@ -72,12 +72,12 @@ def with_trainer(job: Job, trainer: str, registry: Registry) -> Job:
     return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), registry)
 
 
-def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
+def choose_rate(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
     """Choose the candidate with the best validation score; raises RunError if none was scored."""
     metric = jobs[0].probe.metrics[0]
     scores = {result.plan.identity: result.validation.get(metric.name) for result in results}
-    tried = {rate(job): scores.get(job.plan.identity) for job in jobs}
-    scored = {rate(job): job for job in jobs if tried[rate(job)] is not None}
+    tried = {read_rate(job): scores.get(job.plan.identity) for job in jobs}
+    scored = {read_rate(job): job for job in jobs if tried[read_rate(job)] is not None}
     spec = jobs[0].plan.spec
     if not scored:
         request = f"tuning {spec.structure} on {spec.probe}"
@@ -100,6 +100,6 @@ def choose(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
     )
 
 
-def rate(job: Job) -> float:
+def read_rate(job: Job) -> float:
     """Return a job's learning rate."""
     return float(job.trainer.params[RATE] or 0.0)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
-from probekit.errors import StoreError, UsageError
 from probekit.plans.job import make_job
-from probekit.plans.stored import changed, code_in, hold
-from probekit.runs.run import carry_out
+from probekit.plans.stored_plan import check_code, list_changes, list_code
+from probekit.plugin.errors import StoreError, UsageError
+from probekit.runs.run import run_job
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from probekit.storage.result import Result
 
 
-def work(
+def run_folder(
     path: Path,
     registry: Registry,
     device: str | None = None,
@@ -45,21 +45,21 @@ def work(
         Stopped: A signal came; a checkpoint is saved.
     """
     plan = Folder(path).read_spec()
-    if (files := code_in(plan)) and not allow_code:
+    if (files := list_code(plan)) and not allow_code:
         problem = f"it names code to run: {', '.join(files)}"
         raise UsageError(f"working at {path}", problem, "Read that code; then type --allow-code.")
-    hold(plan)
+    check_code(plan)
     job = make_job(plan.spec, registry)
     if job.plan.identity != plan.identity:
-        changes = ", ".join(changed(plan, job.plan)) or "what it depends on"
+        changes = ", ".join(list_changes(plan, job.plan)) or "what it depends on"
         raise StoreError(
             f"working at {path}", f"{changes} has changed since it was planned", "Plan it again."
         )
     store, folder = Store(path.parent), Folder(path)
-    if folder.path not in {rerun.path for rerun in store.twins(job.plan)}:
+    if folder.path not in {rerun.path for rerun in store.reruns(job.plan)}:
         problem = "its name is not that of its run"
         raise StoreError(f"working at {path}", problem, "Give the folder its old name.")
-    outcome = carry_out(
+    outcome = run_job(
         job, registry, device=device, store=store, patience=patience, timeout=timeout, only=folder
     )
     return outcome.result

@@ -35,11 +35,11 @@ def choose_jobs(runs: int, threads: int, device: str | None, seconds: float) -> 
         device: as typed; None for the fastest there is.
         seconds: what all of them take together, as far as it is known.
     """
-    from probekit.runs.machine import chosen_device
+    from probekit.runs.machine import choose_device
 
     if runs < 2 or seconds <= SHORT:
         return 1
-    chosen = chosen_device(device)
+    chosen = choose_device(device)
     if chosen.type == "cpu":
         return max(1, min(runs, count_cores() // threads))
     return min(runs, count_gpus(chosen.index))

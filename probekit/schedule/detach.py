@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probekit.catalog.process import environment
+from probekit.catalog.process import make_child_environment
 
 if TYPE_CHECKING:
-    from probekit.executor import Executor
+    from probekit.plugin.executor import Executor
 
 LOGS = ".detached"
 """The folder, in the store, for the logs of detached processes."""
@@ -45,7 +45,7 @@ def start_detached(executor: str, folders: list[Path], command: list[str]) -> tu
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=environment(),
+            env=make_child_environment(),
             start_new_session=True,
         )
     fields = {"executor": executor, "folders": [str(folder) for folder in folders], "command": command}

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from probekit.stop import stop
+from probekit.plugin.stop import stop
 
 if TYPE_CHECKING:
-    from probekit.errors import ProbekitError
     from probekit.plans.job import Job
+    from probekit.plugin.errors import ProbekitError
     from probekit.runs.run import Outcome
     from probekit.storage.folder import Folder
     from probekit.storage.result import Result
@@ -83,7 +83,7 @@ def collect_report(jobs: Sequence[Job], events: Iterable[Event]) -> Report:
                 last[event.job.plan.identity] = event
     except KeyboardInterrupt as interruption:
         report.interruption = interruption
-        stop.taken()
+        stop.acknowledge_stop()
     for job in jobs:
         event = last.get(job.plan.identity) or Event(job, "planned")
         report.events.append(replace(event, job=job))

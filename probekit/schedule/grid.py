@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, UsageError, reason
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
@@ -70,12 +70,12 @@ def plan_grid(
             errors.append(error)
         except BaseException as error:  # one structure's code, which is no reason to leave out the others
             hint = "`probekit check` may tell more; --debug shows where."
-            errors.append(ProbekitError(f"planning {structure} on {probe}", reason(error), hint))
+            errors.append(ProbekitError(f"planning {structure} on {probe}", describe_error(error), hint))
     if errors and not first_jobs:
         raise errors[0]
     jobs: dict[RunSpec, Job] = {}
     for probe, seed, structure in product(probes, seeds, structures):
         if (probe, structure) in first_jobs:
-            job = first_jobs[probe, structure].seeded(seed)
+            job = first_jobs[probe, structure].with_seed(seed)
             jobs.setdefault(job.plan.spec, job)
     return Grid(list(jobs.values()), errors)

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.errors import StoreError
-from probekit.executor import DONE, FAILED, Ended
-from probekit.plans.stored import code_in
+from probekit.plans.stored_plan import list_code
+from probekit.plugin.errors import StoreError
+from probekit.plugin.executor import DONE, FAILED, WorkerExit
+from probekit.plugin.stop import REQUEUE, describe_signal, stop
 from probekit.schedule.event import Event, Status
-from probekit.stop import REQUEUE, signal_name, stop
 from probekit.storage.folder import Folder
-from probekit.storage.phase import unfinished
+from probekit.storage.phase import find_unfinished
 
 if TYPE_CHECKING:
-    from probekit.executor import Executor
     from probekit.plans.job import Job
+    from probekit.plugin.executor import Executor
     from probekit.runs.replay import Replay
     from probekit.storage.result import Result
     from probekit.storage.store import Store
@@ -37,7 +37,7 @@ def make_executor(text: str, registry: Registry) -> Executor:
     Raises:
         UsageError: if there is no such executor, or it takes no such parameter.
     """
-    executor: Executor = part("executor", parse_term(text), registry).make()
+    executor: Executor = resolve_part("executor", parse_term(text), registry).make()
     return executor
 
 
@@ -50,8 +50,8 @@ def prepare_folders(jobs: Sequence[tuple[Job, Replay | None]], store: Store) -> 
     """
     folders = {}
     for job, replay in jobs:
-        folder = store.new(job.plan) if replay is None else find_folder(job, store, replay)
-        folder.hold_spec(job.plan)
+        folder = store.new_run(job.plan) if replay is None else find_folder(job, store, replay)
+        folder.check_spec(job.plan)
         folders[folder.path] = job
     return folders
 
@@ -73,7 +73,7 @@ def worker_command(
     command += ["--timeout", str(timeout)] if timeout is not None else []
     command += ["--threads", str(threads)] if threads is not None else []
     # the user typed these jobs here, so their code may run there
-    return command + (["--allow-code"] if any(code_in(job.plan) for job in jobs) else [])
+    return command + (["--allow-code"] if any(list_code(job.plan) for job in jobs) else [])
 
 
 def run_in_workers(
@@ -92,13 +92,13 @@ def run_in_workers(
             for ending in endings:
                 yield make_event(waiting_for.pop(ending.folder), ending)
     except KeyboardInterrupt:
-        stop.taken()
+        stop.acknowledge_stop()
         for path, job in waiting_for.items():
             yield Event(job, "interrupted", folder=Folder(path))
         raise
 
 
-def make_event(job: Job, ending: Ended) -> Event:
+def make_event(job: Job, ending: WorkerExit) -> Event:
     """Return the event of a job whose worker ended."""
     from probekit.runs.run import Outcome
 
@@ -108,22 +108,22 @@ def make_event(job: Job, ending: Ended) -> Event:
     return Event(job, status, outcome, folder, message)
 
 
-def read_ending(ending: Ended) -> tuple[Status, Result | None, str]:
+def read_ending(ending: WorkerExit) -> tuple[Status, Result | None, str]:
     """Return the status, the result and the message of a run whose worker ended, as its folder holds them."""
     if ending.code not in (DONE, FAILED):
         is_saved = ending.code == REQUEUE
-        reason = ending.said if is_saved else f"it was killed by {signal_name(-ending.code)}."
+        reason = ending.message if is_saved else f"it was killed by {describe_signal(-ending.code)}."
         return "interrupted", None, reason
     try:
         result = Folder(ending.folder).read_result()
     except StoreError as error:
-        return "failed", None, ending.said or error.found
+        return "failed", None, ending.message or error.problem
     return result.status, result, result.error
 
 
 def wait_for_workers(
     folders: Collection[Path], executor: Executor, command: list[str]
-) -> Generator[Ended, None, None]:
+) -> Generator[WorkerExit, None, None]:
     """Yield each worker as it ends; a run that another process trains is waited for."""
     remaining = list(folders)
     while remaining:
@@ -138,7 +138,7 @@ def wait_for_workers(
             time.sleep(PAUSE)
 
 
-def redirect_prints(endings: Iterator[Ended]) -> Generator[Ended, None, None]:
+def redirect_prints(endings: Iterator[WorkerExit]) -> Generator[WorkerExit, None, None]:
     """Yield what an executor yields; what it, or a library under it, prints goes to stderr."""
     with contextlib.closing(as_generator(endings)) as generator:
         while True:
@@ -149,12 +149,12 @@ def redirect_prints(endings: Iterator[Ended]) -> Generator[Ended, None, None]:
             yield ending
 
 
-def as_generator(endings: Iterator[Ended]) -> Generator[Ended, None, None]:
+def as_generator(endings: Iterator[WorkerExit]) -> Generator[WorkerExit, None, None]:
     """Return an iterator as a generator, which ends the executor's workers when it is closed."""
     yield from endings
 
 
 def is_running(folder: Path) -> bool:
     """Return whether a process trains a run."""
-    phase = unfinished(Folder(folder))
+    phase = find_unfinished(Folder(folder))
     return phase is not None and phase.name == "running"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError, UsageError
-from probekit.runs.machine import chosen_device
+from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.runs.machine import choose_device
 from probekit.runs.replay import Replay
 from probekit.runs.run import find_stored
 from probekit.schedule.cores import choose_jobs, default_threads, use_threads
@@ -20,9 +20,9 @@ from probekit.storage.folder import Folder
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
+    from probekit.plugin.stop import TimeLimit
     from probekit.runs.run import Outcome
-    from probekit.runs.sitting import Watch
-    from probekit.stop import Limit
+    from probekit.runs.session import ProgressListener
     from probekit.storage.store import Store
 
 
@@ -46,13 +46,15 @@ class Schedule:
     device: str | None = None
     force: bool = False
     timeout: float | None = None
-    limit: Limit | None = None
+    limit: TimeLimit | None = None
     executor: str | None = None
     jobs: int | None = None
     threads: int | None = None
     detach: bool = False
 
-    def run_all(self, jobs: Sequence[Job], registry: Registry, watch: Watch | None = None) -> Iterator[Event]:
+    def run_all(
+        self, jobs: Sequence[Job], registry: Registry, watch: ProgressListener | None = None
+    ) -> Iterator[Event]:
         """Carry out jobs and yield what happens, each plan once.
 
         Args:
@@ -71,7 +73,7 @@ class Schedule:
             try:
                 outcome = None if replay is None else self.find_stored(job, replay)
             except ProbekitError as error:
-                yield Event(job, "failed", None, self.store.newest(job.plan), str(error), error)
+                yield Event(job, "failed", None, self.store.newest_run(job.plan), str(error), error)
                 continue
             if outcome is None:
                 missing.append((job, replay))
@@ -120,11 +122,11 @@ class Schedule:
     def make_replay(self, job: Job) -> Replay:
         """Return a replay of a job, where its runs are going to be carried out as far as that is known."""
         try:
-            return Replay(job, chosen_device(self.device))
+            return Replay(job, choose_device(self.device))
         except UsageError:
             if self.executor is None:
                 raise
-            return Replay(job, chosen_device(None))  # the workers may have the device that was typed
+            return Replay(job, choose_device(None))  # the workers may have the device that was typed
 
     def find_stored(self, job: Job, replay: Replay) -> Outcome | None:
         """Return the stored run of a job that would come out the same now; None where there is none."""

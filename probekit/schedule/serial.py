@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError
+from probekit.plugin.errors import ProbekitError
+from probekit.plugin.stop import TimeLimit, stop
 from probekit.schedule.cores import use_threads
 from probekit.schedule.event import Event
-from probekit.stop import Limit, stop
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job
     from probekit.runs.replay import Replay
-    from probekit.runs.sitting import Watch
+    from probekit.runs.session import ProgressListener
     from probekit.storage.store import Store
 
 
@@ -27,8 +27,8 @@ def run_serially(
     threads: int,
     device: str | None = None,
     timeout: float | None = None,
-    limit: Limit | None = None,
-    watch: Watch | None = None,
+    limit: TimeLimit | None = None,
+    watch: ProgressListener | None = None,
 ) -> Iterator[Event]:
     """Carry out jobs of different plans, and yield what happens.
 
@@ -47,21 +47,21 @@ def run_serially(
     Raises:
         KeyboardInterrupt: after the event of each job, where Ctrl-C or a signal came.
     """
-    from probekit.runs.run import carry_out
-    from probekit.storage.claim import Claimed
+    from probekit.runs.run import run_job
+    from probekit.storage.lock import RunLocked
 
     queue = deque((job, replay, False) for job, replay in jobs)
     interruption: KeyboardInterrupt | None = None
     while queue:
         job, replay, is_waiting = queue.popleft()
-        if interruption or (limit is not None and limit.over):
+        if interruption or (limit is not None and limit.is_over):
             yield Event(job, "planned")
             continue
         if not is_waiting:
             yield Event(job, "started")
         try:
             with use_threads(threads):
-                outcome = carry_out(
+                outcome = run_job(
                     job,
                     registry,
                     device=device,
@@ -70,22 +70,22 @@ def run_serially(
                     replay=replay,
                     watch=watch,
                     patience=None if is_waiting else 0,
-                    timeout=timeout if limit is None else limit.left(timeout),
+                    timeout=timeout if limit is None else limit.remaining_seconds(timeout),
                 )
-        except Claimed:
+        except RunLocked:
             queue.append((job, replay, True))
             yield Event(job, "waiting")
             continue
         except KeyboardInterrupt as error:
             interruption = error
-            stop.taken()
-            yield Event(job, "interrupted", folder=store.newest(job.plan))
+            stop.acknowledge_stop()
+            yield Event(job, "interrupted", folder=store.newest_run(job.plan))
             continue
         except ProbekitError as error:
-            yield Event(job, "failed", None, store.newest(job.plan), str(error), error)
+            yield Event(job, "failed", None, store.newest_run(job.plan), str(error), error)
             continue
         status = "stored" if outcome.stored else outcome.result.status
-        if status == "failed" and limit is not None and limit.over:
+        if status == "failed" and limit is not None and limit.is_over:
             yield Event(job, "planned", folder=outcome.folder)
         else:
             yield Event(job, status, outcome, outcome.folder)

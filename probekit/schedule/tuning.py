@@ -34,23 +34,23 @@ def tune_rates(
         RunError: if no rate could be scored.
         UsageError: if the trainer has no learning rate.
     """
-    from probekit.plans.plan import readable
-    from probekit.runs.tune import CHOICE, candidates, choose, with_trainer
+    from probekit.plans.plan import slugify
+    from probekit.runs.tune import CHOICE, choose_rate, make_candidates, with_trainer
 
     groups: dict[RunSpec, list[Job]] = defaultdict(list)
     for job in jobs:
         groups[job.plan.spec.model_copy(update={"seed": 0})].append(job)
     tuned_jobs, choices = [], []
     for group in groups.values():
-        trials = candidates(group[0], registry)
+        trials = make_candidates(group[0], registry)
         report = run(trials)
         if report.interruption:
             raise report.interruption
-        choice = choose(trials, [outcome.result for outcome in report.outcomes])
+        choice = choose_rate(trials, [outcome.result for outcome in report.outcomes])
         plan = group[0].plan
-        name = readable(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
-        store.loose(f"{name}-{plan.identity[:12]}").write_json(CHOICE, choice.model_dump(mode="json"))
+        name = slugify(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
+        store.aux_folder(f"{name}-{plan.identity[:12]}").write_json(CHOICE, choice.model_dump(mode="json"))
         first = with_trainer(group[0], choice.trainer, registry)
-        tuned_jobs += [first.seeded(job.plan.seed) for job in group]
+        tuned_jobs += [first.with_seed(job.plan.seed) for job in group]
         choices.append(choice)
     return tuned_jobs, choices

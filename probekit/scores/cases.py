@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from probekit.interfaces import Dataset, Metric, Probe
-from probekit.items import batch
-from probekit.plans.finite import finite
-from probekit.scores.pictures import Strip, grid
+from probekit.plans.finite import finite_or_none
+from probekit.plugin.interfaces import Dataset, Metric, Probe
+from probekit.plugin.items import read_batch
+from probekit.scores.pictures import GridRow, draw_grid
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -40,10 +40,10 @@ def choose_extremes(scores: Tensor, better: str) -> list[tuple[str, int]]:
 
 def format_item_score(score: float) -> str:
     """Return an item's score for the label of its row, "" if there is none."""
-    return "" if finite(score) is None else f": {score:.4f}"
+    return "" if finite_or_none(score) is None else f": {score:.4f}"
 
 
-def drawn(probe: Probe, outputs: Tensor, targets: Tensor) -> Tensor:
+def convert_for_display(probe: Probe, outputs: Tensor, targets: Tensor) -> Tensor:
     """Convert outputs to what a picture shows: by the probe's `drawn` or `answer`, if it has one."""
     if hasattr(probe, "drawn"):
         display: Tensor = probe.drawn(outputs, targets)
@@ -73,9 +73,9 @@ def answer_cases(
     indices += [
         index for _, index in choose_extremes(scores, probe.metrics[0].better) if index not in indices
     ]
-    inputs, targets = batch(data, indices)
+    inputs, targets = read_batch(data, indices)
     with torch.no_grad():
-        answers = drawn(probe, model(inputs.to(device).clone()).float().cpu(), targets)
+        answers = convert_for_display(probe, model(inputs.to(device).clone()).float().cpu(), targets)
     tensors = {"inputs": inputs, "targets": targets, "answers": answers}
     limit = torch.finfo(torch.float16).max
     halves = {name: values.clamp(-limit, limit).half().contiguous() for name, values in tensors.items()}
@@ -101,5 +101,5 @@ def draw_cases(title: str, metric: Metric, cases: Mapping[str, Tensor], scores: 
             cases[part][positions[index]].float() for part in ("inputs", "targets", "answers")
         )
         label = f"{name}\n#{index}{format_item_score(float(scores[index]))}"
-        rows.append(Strip(label, (image, truth, answer, answer - truth)))
-    return grid(f"{title}: {metric.name} of test items", HEADS, rows, frozenset({"error"}))
+        rows.append(GridRow(label, (image, truth, answer, answer - truth)))
+    return draw_grid(f"{title}: {metric.name} of test items", HEADS, rows, frozenset({"error"}))

@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
-from probekit.errors import RunError, reason
-from probekit.interfaces import Shape
+from probekit.plugin.errors import RunError, describe_error
+from probekit.plugin.interfaces import Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ OPAQUE = ("rnn", "lstm", "gru", "_native_multi_head", "_transformer_encoder", "t
 """Parts of the names of torch operations that multiply inside, by weights or by each other."""
 
 
-def forward_flops(model: nn.Module, shape: Shape) -> int:
+def count_forward_flops(model: nn.Module, shape: Shape) -> int:
     """Count the floating-point operations of one item's forward pass; a multiply-add counts as two.
 
     Counts matrix products (also as einsum, or as a broadcast product larger than both factors), convolutions,
@@ -44,7 +44,7 @@ def forward_flops(model: nn.Module, shape: Shape) -> int:
         with torch.no_grad(), frozen_parameters(model), unfused_kernels(), watch, counter:
             model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32))
     except Exception as error:
-        raise RunError("counting its operations on the CPU", reason(error)) from error
+        raise RunError("counting its operations on the CPU", describe_error(error)) from error
     finally:
         model.train(was_training)
     if unknown:

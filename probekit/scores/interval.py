@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.plans.finite import finite
+from probekit.plans.finite import finite_or_none
 
 CONFIDENCE = 0.95
 Over = Literal["seeds", "items"]
@@ -37,7 +37,7 @@ class Interval(BaseModel):
     count: int
 
 
-def of_mean(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Interval | None:
+def mean_interval(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Interval | None:
     """Return the interval of a mean by Student's t, clipped to the bounds of the values.
 
     The true mean lies within the bounds, so clipping does not change how often the interval covers it.
@@ -51,9 +51,9 @@ def of_mean(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Inter
         The interval, or None for fewer than two values or for an infinite one.
     """
     sample = [value for value in values if not isnan(value)]
-    if len(sample) < 2 or any(finite(value) is None for value in sample):
+    if len(sample) < 2 or any(finite_or_none(value) is None for value in sample):
         return None
-    mean, margin = fmean(sample), quantile(len(sample) - 1) * stdev(sample) / sqrt(len(sample))
+    mean, margin = fmean(sample), t_quantile(len(sample) - 1) * stdev(sample) / sqrt(len(sample))
     low, high = clip_interval(mean - margin, mean + margin, bounds)
     return Interval(low=low, high=high, over=over, count=len(sample))
 
@@ -65,14 +65,14 @@ def clip_interval(low: float, high: float, bounds: Bounds) -> tuple[float, float
     return ends if ends[0] <= ends[1] else (low, high)
 
 
-def apart(bounds: Bounds) -> Bounds:
+def difference_bounds(bounds: Bounds) -> Bounds:
     """Return the bounds of the difference of two values that both lie within `bounds`."""
     least, greatest = bounds
     return OPEN if least is None or greatest is None else (least - greatest, greatest - least)
 
 
 @functools.cache
-def quantile(freedom: int) -> float:
+def t_quantile(freedom: int) -> float:
     """Return the two-sided 95 % quantile of Student's t with `freedom` degrees of freedom."""
     from scipy.special import stdtrit
 

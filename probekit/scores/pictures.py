@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from probekit.plain import plain
+from probekit.plain import make_plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,15 +37,15 @@ DPI = 130
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class GridRow:
     """One row of a picture: its label, and one tensor (channels, *size) per column."""
 
     label: str
     panels: tuple[Tensor, ...]
 
 
-def grid(
-    title: str, heads: Sequence[str], rows: Sequence[Strip], signed: frozenset[str] = frozenset()
+def draw_grid(
+    title: str, heads: Sequence[str], rows: Sequence[GridRow], signed: frozenset[str] = frozenset()
 ) -> bytes:
     """Draw rows of panels as one picture.
 
@@ -64,11 +64,13 @@ def grid(
         return encode_png(arrange_panels(title, heads, rows, signed))
 
 
-def arrange_panels(title: str, heads: Sequence[str], rows: Sequence[Strip], signed: frozenset[str]) -> Figure:
+def arrange_panels(
+    title: str, heads: Sequence[str], rows: Sequence[GridRow], signed: frozenset[str]
+) -> Figure:
     """Return the figure of a grid: one axes in inches, as one per panel takes many times longer to draw."""
-    is_flat = all(isflat(panel) for row in rows for panel in row.panels)
+    is_flat = all(is_flat(panel) for row in rows for panel in row.panels)
     cell_width, cell_height = (2 * INCH, INCH / 3) if is_flat else (INCH, INCH)
-    lines = textwrap.wrap(plain(title), int(10 * (LABEL + len(heads) * cell_width))) or [""]
+    lines = textwrap.wrap(make_plain(title), int(10 * (LABEL + len(heads) * cell_width))) or [""]
     top = LINE * (len(lines) + 1.6)
     widths = [cell_width + GAP + (RANGE if head in signed else 0.0) for head in heads]
     lefts = [LABEL + sum(widths[:column]) for column in range(len(heads))]
@@ -80,11 +82,13 @@ def arrange_panels(title: str, heads: Sequence[str], rows: Sequence[Strip], sign
     axes.set_autoscale_on(False)
     axes.text(figure.get_figwidth() / 2, LINE / 2, "\n".join(lines), ha="center", va="top", fontsize=12)
     for left_x, head in zip(lefts, heads, strict=True):
-        axes.text(left_x + cell_width / 2, top - LINE / 4, plain(head), ha="center", va="bottom", fontsize=12)
+        axes.text(
+            left_x + cell_width / 2, top - LINE / 4, make_plain(head), ha="center", va="bottom", fontsize=12
+        )
     limits = shared_limits(rows, heads, signed)
     for number, row in enumerate(rows):
         y = top + number * (cell_height + GAP)
-        label = "\n".join(textwrap.wrap(plain(row.label), 14))
+        label = "\n".join(textwrap.wrap(make_plain(row.label), 14))
         axes.text(LABEL - GAP, y + cell_height / 2, label, ha="right", va="center", fontsize=11)
         for left_x, head, panel in zip(lefts, heads, row.panels, strict=True):
             box = (left_x, y, cell_width, cell_height)
@@ -92,7 +96,9 @@ def arrange_panels(title: str, heads: Sequence[str], rows: Sequence[Strip], sign
     return figure
 
 
-def shared_limits(rows: Sequence[Strip], heads: Sequence[str], signed: frozenset[str]) -> tuple[float, float]:
+def shared_limits(
+    rows: Sequence[GridRow], heads: Sequence[str], signed: frozenset[str]
+) -> tuple[float, float]:
     """Return the least and the greatest number of all panels that are drawn in greys."""
     panels = [(head, panel) for row in rows for head, panel in zip(heads, row.panels, strict=True)]
     greys = [panel for head, panel in panels if head not in signed and panel.shape[0] != 3]
@@ -111,11 +117,11 @@ def draw_panel(
     """
     if limits is None:
         values = panel.detach().cpu().float()
-        image = appearance(values.gather(0, values.abs().argmax(0, keepdim=True)))
+        image = to_image(values.gather(0, values.abs().argmax(0, keepdim=True)))
         limit = max(float(abs(image).max()), 1e-6)
         style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     else:
-        image = appearance(panel)
+        image = to_image(panel)
         style = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]} if image.shape[-1] == 1 else {}
     left_x, top, width, height = box
     pixel = min(width / image.shape[1], height / image.shape[0])
@@ -133,7 +139,7 @@ def draw_panel(
         axes.text(extent[1] + GAP / 2, y, f"±{limit:.2g}", ha="left", va="center", fontsize=10)
 
 
-def appearance(values: Tensor) -> NDArray[Any]:
+def to_image(values: Tensor) -> NDArray[Any]:
     """Convert a tensor to an image.
 
     Three channels are RGB. One-hot channels are classes, with a colour each. A 1-D tensor is drawn as bands:
@@ -192,7 +198,7 @@ def stretch_flat(image: NDArray[Any]) -> NDArray[Any]:
     return image.repeat(max(1, image.shape[1] // (FLAT_RATIO * image.shape[0])), axis=0)
 
 
-def isflat(panel: Tensor) -> bool:
+def is_flat(panel: Tensor) -> bool:
     """Tell whether the image of a tensor (channels, *size) is much wider than high."""
     return panel.ndim == 2 or (panel.ndim == 3 and panel.shape[2] >= FLAT_RATIO * panel.shape[1])
 

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, cast
 
-from probekit.errors import RunError
-from probekit.interfaces import Control, Dataset, Metric, Probe
-from probekit.items import batches
-from probekit.plans.finite import LARGEST, finite
-from probekit.scores.interval import OPEN, Interval, of_mean
+from probekit.plans.finite import MAX_MAGNITUDE, finite_or_none
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Control, Dataset, Metric, Probe
+from probekit.plugin.items import iterate_batches
+from probekit.scores.interval import OPEN, Interval, mean_interval
 from probekit.storage.result import Scores
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-BATCH = 256
+EVAL_BATCH_SIZE = 256
 POSITIONS = 1 << 17
 """Limits of an evaluation batch, so that scoring needs little more memory than training."""
 
 
-def score(
+def score_items(
     model: Callable[[Tensor], Tensor], probe: Probe, data: Dataset, count: int, device: torch.device
 ) -> dict[str, Tensor]:
     """Score the first `count` items of a split.
@@ -46,21 +46,21 @@ def score(
 
     scores: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
     with torch.no_grad():  # not inference mode: a tensor that a layer caches may need gradients later
-        for indices, *columns in batches(data, count, sitting(probe.shape.size)):
+        for indices, *columns in iterate_batches(data, count, eval_batch_size(probe.shape.size)):
             inputs, targets = (column.to(device) for column in columns)
             allowed = [(len(inputs), probe.shape.outputs, *probe.shape.size)]
             if not isinstance(model, torch.nn.Module):
                 allowed.append(tuple(targets.shape))
             # on a copy, because a network may write into its input
-            output = held(model(inputs.clone()), allowed).float()
+            output = check_shape(model(inputs.clone()), allowed).float()
             if not bool(output.isfinite().all()):
                 raise RunError("scoring", f"an output for items {indices[0]} to {indices[-1]} is not finite")
             for metric in probe.metrics:
-                scores[metric.name].append(valued(metric, output, targets, inputs))
+                scores[metric.name].append(evaluate_metric(metric, output, targets, inputs))
     return {name: torch.cat(chunks) for name, chunks in scores.items()}
 
 
-def held(output: object, allowed: Sequence[tuple[int, ...]]) -> Tensor:
+def check_shape(output: object, allowed: Sequence[tuple[int, ...]]) -> Tensor:
     """Return an output whose shape is one of `allowed`.
 
     Raises:
@@ -74,7 +74,7 @@ def held(output: object, allowed: Sequence[tuple[int, ...]]) -> Tensor:
     return cast("Tensor", output)
 
 
-def valued(metric: Metric, output: Tensor, targets: Tensor, inputs: Tensor) -> Tensor:
+def evaluate_metric(metric: Metric, output: Tensor, targets: Tensor, inputs: Tensor) -> Tensor:
     """Return a metric's score of each item, (batch,) on the CPU.
 
     Raises:
@@ -90,21 +90,21 @@ def valued(metric: Metric, output: Tensor, targets: Tensor, inputs: Tensor) -> T
     return values.cpu()
 
 
-def sitting(size: Sequence[int]) -> int:
+def eval_batch_size(size: Sequence[int]) -> int:
     """Return how many items of a size go into one evaluation batch."""
-    return max(1, min(BATCH, POSITIONS // prod(size)))
+    return max(1, min(EVAL_BATCH_SIZE, POSITIONS // prod(size)))
 
 
-def means(items: Mapping[str, Tensor]) -> Scores:
+def mean_scores(items: Mapping[str, Tensor]) -> Scores:
     """Return each metric's mean over the items it applies to; None where `unscored` gives a reason."""
-    reasons = unscored(items)
+    reasons = missing_score_reasons(items)
     return {
-        name: None if name in reasons else finite(float(values.double().nanmean()))
+        name: None if name in reasons else finite_or_none(float(values.double().nanmean()))
         for name, values in items.items()
     }
 
 
-def unscored(items: Mapping[str, Tensor]) -> dict[str, str]:
+def missing_score_reasons(items: Mapping[str, Tensor]) -> dict[str, str]:
     """Return by metric why it has no mean: it applies to no item, or is not finite for one.
 
     A score beyond 1e100 counts as not finite, because its square would not be.
@@ -112,42 +112,42 @@ def unscored(items: Mapping[str, Tensor]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for name, values in items.items():
         scores = values.double()[~values.isnan()]
-        if infinite := int((~(scores.abs() <= LARGEST)).sum()):
+        if infinite := int((~(scores.abs() <= MAX_MAGNITUDE)).sum()):
             reasons[name] = f"it is not finite for {infinite:,} of {len(values):,} items"
         elif not len(scores):
             reasons[name] = f"it applies to none of {len(values):,} items"
     return reasons
 
 
-def intervals(items: Mapping[str, Tensor], metrics: Sequence[Metric]) -> dict[str, Interval]:
+def score_intervals(items: Mapping[str, Tensor], metrics: Sequence[Metric]) -> dict[str, Interval]:
     """Return the interval of each mean over the items its metric applies to, if there are at least two."""
     bounds = {metric.name: metric.bounds for metric in metrics}
     by_metric = {
-        name: of_mean(values.double().tolist(), "items", bounds.get(name, OPEN))
+        name: mean_interval(values.double().tolist(), "items", bounds.get(name, OPEN))
         for name, values in items.items()
     }
     return {name: interval for name, interval in by_metric.items() if interval is not None}
 
 
-def closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:
+def score_closed_form(control: object, probe: Probe, train: Dataset, test: Dataset, count: int) -> Scores:
     """Fit a closed-form control and return its means over the first `count` test items."""
     import torch
 
     fitted = cast("Control", control)
     fitted.fit(train)
-    return means(score(fitted, probe, test, count, torch.device("cpu")))
+    return mean_scores(score_items(fitted, probe, test, count, torch.device("cpu")))
 
 
-def controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
+def score_controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
     """Fit each closed-form control on the training split and return its test scores, by name."""
     return {
-        name: closed_form(control, probe, train, test, len(test))
+        name: score_closed_form(control, probe, train, test, len(test))
         for name, control in probe.controls().items()
         if hasattr(control, "fit")
     }
 
 
-def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
+def best_control_scores(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
     """Return the best score of the closed-form controls, by metric."""
     best: Scores = {}
     for scores in controls.values():
@@ -156,20 +156,22 @@ def floors(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
     return best
 
 
-def ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
+def expected_ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
     """Return the headline score that the best possible solver expects on the first `count` items.
 
     None for a probe without `ceiling(inputs) -> (batch,)`: its inputs determine their targets.
     """
     expect: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
-    return expected([expect(inputs) for _, inputs, _ in batches(data, count, BATCH)] if expect else [])
+    return mean_expected_score(
+        [expect(inputs) for _, inputs, _ in iterate_batches(data, count, EVAL_BATCH_SIZE)] if expect else []
+    )
 
 
-def expected(best: Sequence[Tensor]) -> float | None:
+def mean_expected_score(best: Sequence[Tensor]) -> float | None:
     """Return the mean of expected scores, given as batches (batch,); None without batches."""
     import torch
 
-    return means({"": torch.cat(list(best))})[""] if best else None
+    return mean_scores({"": torch.cat(list(best))})[""] if best else None
 
 
 def better_score(metric: Metric, first: float | None, second: float | None) -> float | None:

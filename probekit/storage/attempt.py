@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probekit.errors import RunError, StoreError
+from probekit.plugin.errors import RunError, StoreError
 from probekit.storage import disk
 from probekit.storage.folder import LOG, Folder
 
@@ -53,7 +53,7 @@ def queue_job() -> str:
 def last_step(folder: Folder) -> tuple[int, int | None]:
     """Return the step of a log's last whole row and the total number of steps; 0 and None without one."""
     try:
-        lines = disk.tail(folder.path / LOG, TAIL_BYTES).splitlines()
+        lines = disk.read_tail(folder.path / LOG, TAIL_BYTES).splitlines()
     except StoreError:
         return 0, None
     for line in reversed(lines):
@@ -66,7 +66,7 @@ def last_step(folder: Folder) -> tuple[int, int | None]:
 
 
 @contextlib.contextmanager
-def attempted(folder: Folder, code: str) -> Iterator[Attempt]:
+def begin_attempt(folder: Folder, code: str) -> Iterator[Attempt]:
     """Begin an attempt.
 
     Ctrl-C, a handled signal and any exception do not count as deaths; a kill that cannot be handled does.
@@ -89,7 +89,7 @@ def attempted(folder: Folder, code: str) -> Iterator[Attempt]:
         yield Attempt(folder, code, stage, deaths)
     finally:
         if deaths < MAX_DEATHS:
-            disk.remove(folder.path / ATTEMPT)
+            disk.remove_file(folder.path / ATTEMPT)
 
 
 def read_death(folder: Folder, code: str) -> tuple[str, int]:

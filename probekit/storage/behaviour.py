@@ -40,7 +40,7 @@ class Behaviour(BaseModel):
         return any(name.startswith("loss of step") for name in self.training)
 
 
-def difference(stored: Numbers, now: Numbers, relative: float) -> str:
+def find_difference(stored: Numbers, now: Numbers, relative: float) -> str:
     """Return in words the first number that differs, as "loss of step 1: 0.0412 stored, 0.0377 now".
 
     A number that one side lacks differs. Numbers of one kind, named by their first word, are as exact as

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from probekit.errors import StoreError, reason
-from probekit.interfaces import Trainer
-from probekit.storage.disk import ANEW
+from probekit.plugin.errors import StoreError, describe_error
+from probekit.plugin.interfaces import Trainer
+from probekit.storage.disk import FORCE_HINT
 from probekit.storage.folder import CHECKPOINT, LOG, Folder
 from probekit.storage.result import Environment
-from probekit.storage.state import pack, unpack
+from probekit.storage.state import pack_state, unpack_state
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class TrainingState:
     """A run's progress.
 
     Attributes:
@@ -37,14 +37,14 @@ class Reached:
     generators: Mapping[str, Any] | None = None
 
 
-def save(
-    folder: Folder, model: nn.Module, trainer: Trainer, reached: Reached, environment: Environment
+def save_checkpoint(
+    folder: Folder, model: nn.Module, trainer: Trainer, reached: TrainingState, environment: Environment
 ) -> None:
     """Write a checkpoint; raises StoreError if the disk refuses."""
     # the trainer first: one that trains elsewhere brings the weights here then
-    moments, trainer_state = pack(trainer.state_dict(), "trainer")
-    weights, model_state = pack(dict(model.state_dict()), "model")
-    rng_tensors, rng_state = pack(reached.generators, "generators")
+    moments, trainer_state = pack_state(trainer.state_dict(), "trainer")
+    weights, model_state = pack_state(dict(model.state_dict()), "model")
+    rng_tensors, rng_state = pack_state(reached.generators, "generators")
     about = {
         "model": model_state,
         "trainer": trainer_state,
@@ -58,7 +58,7 @@ def save(
     folder.write_tensors(CHECKPOINT, {**weights, **moments, **rng_tensors}, about)
 
 
-def restore(folder: Folder, model: nn.Module, environment: Environment) -> Reached:
+def restore_checkpoint(folder: Folder, model: nn.Module, environment: Environment) -> TrainingState:
     """Load the folder's checkpoint into the model and cut the log to it; start afresh without one.
 
     Raises:
@@ -68,23 +68,23 @@ def restore(folder: Folder, model: nn.Module, environment: Environment) -> Reach
     path = folder.path / CHECKPOINT
     if not os.path.lexists(path):
         folder.write(LOG, b"")
-        return Reached()
+        return TrainingState()
     tensors, about = folder.read_tensors(CHECKPOINT)
     try:
-        changes = environment.changes(about["environment"])
-        trainer, weights = unpack(about["trainer"], tensors), unpack(about["model"], tensors)
+        changes = environment.describe_changes(about["environment"])
+        trainer, weights = unpack_state(about["trainer"], tensors), unpack_state(about["model"], tensors)
         log_hash = str(about["log"])
-        generators = unpack(about["generators"], tensors)
-        reached = Reached(about["steps"], about["rows"], about["seconds"], trainer, generators)
+        generators = unpack_state(about["generators"], tensors)
+        reached = TrainingState(about["steps"], about["rows"], about["seconds"], trainer, generators)
     except (KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"reading {path}", f"it is not a checkpoint ({error!r})", ANEW) from error
+        raise StoreError(f"reading {path}", f"it is not a checkpoint ({error!r})", FORCE_HINT) from error
     if changes:
         problem = f"it was begun in another environment ({'; '.join(changes)})"
-        raise StoreError(f"going on in {folder.path}", problem, f"Go on there. {ANEW}")
+        raise StoreError(f"going on in {folder.path}", problem, f"Go on there. {FORCE_HINT}")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        problem = f"the weights of its checkpoint do not fit the network ({reason(error)})"
-        raise StoreError(f"going on in {folder.path}", problem, ANEW) from error
+        problem = f"the weights of its checkpoint do not fit the network ({describe_error(error)})"
+        raise StoreError(f"going on in {folder.path}", problem, FORCE_HINT) from error
     folder.cut_log(reached.rows, log_hash)
     return reached

@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from probekit.errors import StoreError, explain_refusal
+from probekit.plugin.errors import StoreError, explain_os_error
 
-ANEW = "Type --force to start a new run; nothing is deleted."
-ROOM = "Free disk space, or name another folder with --store DIR; then type the same command again."
+FORCE_HINT = "Type --force to start a new run; nothing is deleted."
+SPACE_HINT = "Free disk space, or name another folder with --store DIR; then type the same command again."
 # follow no link, and do not wait for the other end of a pipe
-SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
+SAFE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS
 NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES})
 """Errors of disks that cannot sync folders, and of folders that may not be read."""
 
 
-def read(path: Path, most: int) -> bytes:
+def read_file(path: Path, most: int) -> bytes:
     """Return a file's content.
 
     Args:
@@ -36,16 +36,16 @@ def read(path: Path, most: int) -> bytes:
     """
     with _open_regular(path) as (file, size):
         if size > most:
-            raise StoreError(f"reading {path}", f"it has {size:,} bytes, more than {most:,}", ANEW)
+            raise StoreError(f"reading {path}", f"it has {size:,} bytes, more than {most:,}", FORCE_HINT)
         content = file.read(size + 1)  # read() reserves the whole size that is asked for
         if len(content) > size:
             content += file.read(most + 1 - len(content))
     if len(content) > most:
-        raise StoreError(f"reading {path}", f"it grew beyond {most:,} bytes while it was read", ANEW)
+        raise StoreError(f"reading {path}", f"it grew beyond {most:,} bytes while it was read", FORCE_HINT)
     return content
 
 
-def tail(path: Path, most: int) -> bytes:
+def read_tail(path: Path, most: int) -> bytes:
     """Return at most `most` bytes from a file's end; raises as `read_file`, but not for a large file."""
     with _open_regular(path) as (file, size):
         file.seek(max(0, size - most))
@@ -57,19 +57,19 @@ def _open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file for reading; yields the file and its size."""
     request = f"reading {path}"
     try:
-        with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
+        with open(os.open(path, os.O_RDONLY | SAFE_FLAGS), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise StoreError(request, "it is not a regular file", ANEW)
+                raise StoreError(request, "it is not a regular file", FORCE_HINT)
             yield file, status.st_size
     except (OSError, MemoryError) as error:
-        problem, hint = explain_refusal(error, ANEW, path)
+        problem, hint = explain_os_error(error, FORCE_HINT, path)
         if os.path.islink(path):
             problem = "it is a link, and probekit does not follow links"
         raise StoreError(request, problem, hint) from error
 
 
-def write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; raises StoreError if the disk refuses.
 
     The draft's name is random and the file must be new, so that nobody can plant a link there.
@@ -84,43 +84,43 @@ def write(path: Path, content: bytes) -> None:
     except (OSError, MemoryError) as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise refused(path, error) from error
+        raise explain_write_error(path, error) from error
     sync_folder(path.parent)
 
 
-def fresh(path: Path) -> BinaryIO:
+def create_file(path: Path) -> BinaryIO:
     """Replace a file by a new one, open for writing; raises StoreError if the disk refuses."""
     try:
         path.unlink(missing_ok=True)
         return open(os.open(path, CREATE_FLAGS, 0o666), "wb")
     except (OSError, MemoryError) as error:
-        raise refused(path, error) from error
+        raise explain_write_error(path, error) from error
 
 
-def append(path: Path, content: bytes) -> None:
+def append_bytes(path: Path, content: bytes) -> None:
     """Append to a file; raises StoreError if the disk refuses or the path is a link or a pipe."""
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE, 0o666), "ab") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFE_FLAGS, 0o666), "ab") as file:
             file.write(content)
     except (OSError, MemoryError) as error:
-        raise refused(path, error) from error
+        raise explain_write_error(path, error) from error
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Remove a file if it exists; raises StoreError if the disk refuses."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"removing {path}", *explain_refusal(error, ROOM, path)) from error
+        raise StoreError(f"removing {path}", *explain_os_error(error, SPACE_HINT, path)) from error
 
 
-def sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
     """Flush a file to disk, so that it survives a power loss; raises StoreError if the disk refuses."""
     try:
-        with open(os.open(path, os.O_RDONLY | SAFE), "rb") as file:
+        with open(os.open(path, os.O_RDONLY | SAFE_FLAGS), "rb") as file:
             os.fsync(file.fileno())
     except (OSError, MemoryError) as error:
-        raise refused(path, error) from error
+        raise explain_write_error(path, error) from error
 
 
 def sync_folder(path: Path) -> None:
@@ -137,10 +137,10 @@ def sync_folder(path: Path) -> None:
             os.close(descriptor)
     except OSError as error:
         if error.errno not in NO_SYNC:
-            raise refused(path, error) from error
+            raise explain_write_error(path, error) from error
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """Copy a regular file with its times to a new path, so that the copy survives a power loss.
 
     Raises:
@@ -155,9 +155,9 @@ def copy(source: Path, target: Path) -> None:
                 os.utime(duplicate.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
                 os.fsync(duplicate.fileno())
         except (OSError, MemoryError) as error:
-            raise refused(target, error) from error
+            raise explain_write_error(target, error) from error
 
 
-def refused(path: Path, error: BaseException) -> StoreError:
+def explain_write_error(path: Path, error: BaseException) -> StoreError:
     """Return the error that explains why a file or folder could not be written."""
-    return StoreError(f"writing {path}", *explain_refusal(error, ROOM, path))
+    return StoreError(f"writing {path}", *explain_os_error(error, SPACE_HINT, path))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from probekit.errors import StoreError
 from probekit.plans.plan import Plan
+from probekit.plugin.errors import StoreError
 from probekit.storage.attempt import ATTEMPT, last_step
-from probekit.storage.claim import Claimed
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, Folder
+from probekit.storage.lock import RunLocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,19 @@ class Phase:
             checkpoint and ended; "lost": a process died. The last two go on from their checkpoint.
         step: Steps done.
         steps: Steps in total, if known.
-        by: The process that runs it, and its job in a queue.
-        left: Seconds until a running one is done, if that can be estimated.
+        owner: The process that runs it, and its job in a queue.
+        seconds_left: Seconds until a running one is done, if that can be estimated.
     """
 
     plan: Plan
     name: Literal["queued", "running", "preempted", "lost"]
     step: int = 0
     steps: int | None = None
-    by: str = ""
-    left: float | None = None
+    owner: str = ""
+    seconds_left: float | None = None
 
 
-def phase(folder: Folder) -> Phase:
+def read_phase(folder: Folder) -> Phase:
     """Return a folder's phase; takes its lock for an instant to learn whether another process holds it.
 
     Raises:
@@ -43,18 +43,18 @@ def phase(folder: Folder) -> Phase:
     plan = folder.read_spec()
     step, steps = last_step(folder)
     try:
-        with folder.claimed():
+        with folder.hold_lock():
             if (folder.path / ATTEMPT).exists():
                 return Phase(plan, "lost", step, steps)
             has_checkpoint = (folder.path / CHECKPOINT).exists()
-    except Claimed as error:
-        job, seconds_left = pace(folder, step, steps)
-        owner = ", ".join(filter(None, (error.by, job)))
+    except RunLocked as error:
+        job, seconds_left = estimate_remaining(folder, step, steps)
+        owner = ", ".join(filter(None, (error.owner, job)))
         return Phase(plan, "running", step, steps, owner, seconds_left)
     return Phase(plan, "preempted" if has_checkpoint else "queued", step, steps)
 
 
-def pace(folder: Folder, step: int, steps: int | None) -> tuple[str, float | None]:
+def estimate_remaining(folder: Folder, step: int, steps: int | None) -> tuple[str, float | None]:
     """Return the queue's job of a session and its remaining seconds, from the growth of its log.
 
     The seconds are None if they cannot be estimated.
@@ -70,11 +70,11 @@ def pace(folder: Folder, step: int, steps: int | None) -> tuple[str, float | Non
     return job, (steps - step) * seconds / done
 
 
-def unfinished(folder: Folder) -> Phase | None:
+def find_unfinished(folder: Folder) -> Phase | None:
     """Return the phase of a run without a result; None if there is one or the plan cannot be read."""
     if (folder.path / RESULT).exists():
         return None
     try:
-        return phase(folder)
+        return read_phase(folder)
     except StoreError:
         return None

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FiniteFloat
 
-from probekit.plain import marked, plain, table
-from probekit.plans.finite import finite, finite_alone
+from probekit.plain import escape_lookalikes, make_plain, render_html_table
+from probekit.plans.finite import drop_nonfinite, finite_or_none
 from probekit.plans.plan import Plan
-from probekit.storage.along import Along
 from probekit.storage.behaviour import Behaviour
+from probekit.storage.difficulty_curve import DifficultyCurve
 
-Number = Annotated[float | None, AfterValidator(finite)]
+Number = Annotated[float | None, AfterValidator(finite_or_none)]
 """None if it is not finite, whoever wrote it."""
 Scores = dict[str, Number]
 Intervals = dict[str, tuple[float, float]]
@@ -38,7 +38,7 @@ class Environment(BaseModel):
     denormals: Literal["kept", "flushed"] = "kept"
     machine: str = ""
 
-    def changes(self, was: Mapping[str, Any]) -> list[str]:
+    def describe_changes(self, was: Mapping[str, Any]) -> list[str]:
         """Return in words how this environment differs from an earlier one's fields.
 
         The kind of processor is left out: a run may go on on another.
@@ -54,7 +54,7 @@ class Environment(BaseModel):
 
 def drop_nonfinite_intervals(intervals: Intervals) -> Intervals:
     """Return the intervals that have two finite ends."""
-    return {name: ends for name, ends in intervals.items() if None not in map(finite, ends)}
+    return {name: ends for name, ends in intervals.items() if None not in map(finite_or_none, ends)}
 
 
 class Result(BaseModel):
@@ -107,7 +107,7 @@ class Result(BaseModel):
     ceiling: Number = None
     intervals: Annotated[Intervals, AfterValidator(drop_nonfinite_intervals)] = {}
     counts: dict[str, int] = {}
-    measured: Annotated[dict[str, float], AfterValidator(finite_alone)] = {}
+    measured: Annotated[dict[str, float], AfterValidator(drop_nonfinite)] = {}
     steps: int = 0
     seconds: FiniteFloat = 0.0
     flops: int | None = None
@@ -115,7 +115,7 @@ class Result(BaseModel):
     environment: Environment
     missing: dict[str, str] = {}
     put_back: dict[str, tuple[str, ...]] = {}
-    along: Along | None = None
+    along: DifficultyCurve | None = None
     error: str = ""
     behaviour: Behaviour = Behaviour()
     restored: str = ""
@@ -129,7 +129,7 @@ class Result(BaseModel):
         scores = [f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None]
         outcome = "".join(scores[:1]) if self.status == "done" else self.error[:80]
         request = f"{spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}"
-        return plain(f"<Result: {marked(request)}: {outcome}>")
+        return make_plain(f"<Result: {escape_lookalikes(request)}: {outcome}>")
 
     __str__ = __repr__
 
@@ -140,7 +140,7 @@ class Result(BaseModel):
             for name in self.metrics
         ]
         notes = [self.error] if self.error else []
-        return table(repr(self), ["metric", "test", "training", "floor"], rows, notes)
+        return render_html_table(repr(self), ["metric", "test", "training", "floor"], rows, notes)
 
     @property
     def caution(self) -> str:
@@ -148,13 +148,13 @@ class Result(BaseModel):
         repeats = f"it does not repeat itself ({self.unrepeatable})" if self.unrepeatable else ""
         return "; ".join(filter(None, (self.restored, repeats)))
 
-    def place(self, metric: str, perfect: float) -> float | None:
+    def normalized_score(self, metric: str, perfect: float) -> float | None:
         """Return a metric's normalised score, from floor (0) to perfect (1); None if that is undefined."""
-        return place(self.metrics.get(metric), self.floors.get(metric), perfect)
+        return normalize_score(self.metrics.get(metric), self.floors.get(metric), perfect)
 
 
-def place(value: float | None, floor: float | None, perfect: float) -> float | None:
+def normalize_score(value: float | None, floor: float | None, perfect: float) -> float | None:
     """Return a score normalised from floor (0) to perfect (1); None if that is undefined."""
-    if value is None or floor is None or floor == perfect or finite(perfect) is None:
+    if value is None or floor is None or floor == perfect or finite_or_none(perfect) is None:
         return None
-    return finite((value - floor) / (perfect - floor))
+    return finite_or_none((value - floor) / (perfect - floor))

@@ -12,14 +12,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from probekit.errors import StoreError, UsageError, explain_refusal
 from probekit.plans.plan import Plan
+from probekit.plugin.errors import StoreError, UsageError, explain_os_error
 from probekit.storage import disk
 
 MERGING, TRASH = ".merging", ".trash-"
 """The folder of runs that are being copied into a root, and the prefix of folders that are being removed."""
-UNREMOVED = "Type `probekit store verify`, and check who may write there."
-ELSEWHERE = "Name another folder with --store DIR."
+REMOVAL_HINT = "Type `probekit store verify`, and check who may write there."
+STORE_HINT = "Name another folder with --store DIR."
 OLD_NAME = re.compile(r"-([0-9a-f]{12})(?:-\d+)?$")
 """How a folder's name ends in probekit 0.1."""
 
@@ -29,7 +29,7 @@ def is_listed(name: str) -> bool:
     return not name.startswith(".")
 
 
-def listed(root: Path) -> list[str]:
+def list_names(root: Path) -> list[str]:
     """Return the names in a root that may be runs, in order; none if there is no root.
 
     Raises:
@@ -40,10 +40,10 @@ def listed(root: Path) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise refused(root, error) from error
+        raise explain_root_error(root, error) from error
 
 
-def checked_root(root: Path | str) -> Path:
+def check_root(root: Path | str) -> Path:
     """Return the path of a store that the user named.
 
     Raises:
@@ -56,16 +56,16 @@ def checked_root(root: Path | str) -> Path:
     return Path(root)
 
 
-def place_in_store(name: str, plan: Plan) -> int | None:
+def find_rerun_number(name: str, plan: Plan) -> int | None:
     """Return a folder's number among its plan's reruns, from 0; None if it is of another plan.
 
     Folders of probekit 0.1 end in digits that were computed differently; any are accepted.
     """
     old = any(used.source for used in plan.components) and OLD_NAME.search(name)
-    return place_of(name, old.group(1) if old else plan.identity[:12])
+    return parse_rerun_number(name, old.group(1) if old else plan.identity[:12])
 
 
-def place_of(name: str, ending: str) -> int | None:
+def parse_rerun_number(name: str, ending: str) -> int | None:
     """Return a folder's number among its plan's reruns, from 0; None if it is of another plan.
 
     Args:
@@ -80,7 +80,7 @@ def place_of(name: str, ending: str) -> int | None:
 
 
 @contextlib.contextmanager
-def hold_root(root: Path) -> Iterator[None]:
+def lock_root(root: Path) -> Iterator[None]:
     """Lock a root while a folder in it is looked up and made, which takes no time.
 
     Some network disks cannot lock folders; there, nothing is locked.
@@ -91,7 +91,7 @@ def hold_root(root: Path) -> Iterator[None]:
     try:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise refused(root, error) from error
+        raise explain_root_error(root, error) from error
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -100,17 +100,17 @@ def hold_root(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def refused(root: Path, error: OSError) -> StoreError:
+def explain_root_error(root: Path, error: OSError) -> StoreError:
     """Return the error that explains why a root cannot be read or written."""
-    problem, hint = explain_refusal(error, ELSEWHERE)
+    problem, hint = explain_os_error(error, STORE_HINT)
     if os.path.isfile(root):
         problem = "there is a file of that name"
     elif error.errno == errno.ENAMETOOLONG:
-        hint = f"{hint} {ELSEWHERE}"
+        hint = f"{hint} {STORE_HINT}"
     return StoreError(f"keeping runs in {root}", problem, hint)
 
 
-def discard(path: Path, root: Path) -> None:
+def discard_folder(path: Path, root: Path) -> None:
     """Remove a folder of a root; it is renamed first, so that an interruption leaves no half a run.
 
     Another process may remove the same folder at the same time. Nothing is created: the disk may be full.
@@ -124,12 +124,12 @@ def discard(path: Path, root: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"removing {path}", *explain_refusal(error, UNREMOVED)) from error
+        raise StoreError(f"removing {path}", *explain_os_error(error, REMOVAL_HINT)) from error
     disk.sync_folder(root)
     remove_tree(trash)
 
 
-def trash_of(root: Path) -> list[Path]:
+def list_trash(root: Path) -> list[Path]:
     """Return the folders in a root whose removal was interrupted or is under way."""
     return sorted(root.glob(f"{TRASH}*"))
 
@@ -149,4 +149,4 @@ def remove_tree(path: Path) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise StoreError(f"removing {path}", *explain_refusal(error, UNREMOVED)) from error
+            raise StoreError(f"removing {path}", *explain_os_error(error, REMOVAL_HINT)) from error

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TENSOR, STRIDE, FLOAT = "$tensor", "$stride", "$float"
 
 
-def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
+def pack_state(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
     """Return a state's tensors by path, and the rest as JSON that refers to them by path and stride.
 
     Strides are part of a state: an optimiser's moments must lie in memory as the weights do, and files
@@ -45,7 +45,7 @@ def pack(state: Any, prefix: str) -> tuple[dict[str, Tensor], Any]:
     return tensors, pack_value(state, prefix)
 
 
-def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
+def unpack_state(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
     """Return the state that `pack_state` flattened, tuples as lists; raises KeyError for a missing tensor."""
     import torch
 
@@ -55,7 +55,7 @@ def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
             return torch.empty_strided(tensor.shape, packed[STRIDE], dtype=tensor.dtype).copy_(tensor)
         if set(packed) == {FLOAT}:
             return float(packed[FLOAT])
-        return {key: unpack(inner, tensors) for key, inner in packed.items()}
+        return {key: unpack_state(inner, tensors) for key, inner in packed.items()}
     if isinstance(packed, list):
-        return [unpack(inner, tensors) for inner in packed]
+        return [unpack_state(inner, tensors) for inner in packed]
     return packed

@@ -13,14 +13,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from probekit.interfaces import Scale
+from probekit.plugin.interfaces import Scale
 
 Noise = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By probe and scale: `noise`, the standard deviations by metric, and `question`, the numbers that identify
 the probe they were measured on."""
 
 
-def read(text: str) -> Noise:
+def parse_noise(text: str) -> Noise:
     """Parse measured noise from JSON.
 
     Raises:
@@ -35,7 +35,7 @@ def read(text: str) -> Noise:
     return measurements
 
 
-MEASURED = read(Path(__file__).with_name("noise.json").read_text(encoding="utf-8"))
+MEASURED = parse_noise(Path(__file__).with_name("noise.json").read_text(encoding="utf-8"))
 
 
 def attach_noise(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]:
@@ -46,6 +46,6 @@ def attach_noise(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]
     for name, scale in scales.items():
         measurement = measurements.get(name, unmeasured)
         scales_with_noise[name] = replace(
-            scale, noise=measurement["noise"], noise_question=measurement["question"]
+            scale, noise=measurement["noise"], noise_column_key=measurement["question"]
         )
     return scales_with_noise

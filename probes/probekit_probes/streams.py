@@ -20,7 +20,7 @@ def mix_words(values: Words) -> Words:
         return mixed
 
 
-def key(*parts: int | NDArray[np.int64] | Words) -> Words:
+def derive_keys(*parts: int | NDArray[np.int64] | Words) -> Words:
     """Fold integers, or arrays of integers that broadcast, into keys; the order of the parts counts."""
     folded = np.zeros((), np.uint64)
     with np.errstate(over="ignore"):
@@ -30,7 +30,7 @@ def key(*parts: int | NDArray[np.int64] | Words) -> Words:
     return folded
 
 
-def words(keys: Words, count: int, start: int = 0) -> Words:
+def draw_words(keys: Words, count: int, start: int = 0) -> Words:
     """Draw `count` words of each stream, starting at word number `start`.
 
     Returns:
@@ -40,12 +40,12 @@ def words(keys: Words, count: int, start: int = 0) -> Words:
         return mix_words(keys[..., None] + GOLDEN * np.arange(start + 1, start + count + 1, dtype=np.uint64))
 
 
-def below(values: Words, bound: int) -> NDArray[np.int64]:
+def to_integers(values: Words, bound: int) -> NDArray[np.int64]:
     """Turn words into integers in [0, bound), uniform up to bound / 2^32."""
     return ((values >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)).astype(np.int64)
 
 
-def uniform(keys: Words, count: int) -> NDArray[np.float64]:
+def draw_uniform(keys: Words, count: int) -> NDArray[np.float64]:
     """Draw the first `count` numbers of each stream, (*keys.shape, count) float64 in [0, 1)."""
-    numbers: NDArray[np.float64] = (words(keys, count) >> np.uint64(11)) * np.float64(2.0**-53)
+    numbers: NDArray[np.float64] = (draw_words(keys, count) >> np.uint64(11)) * np.float64(2.0**-53)
     return numbers

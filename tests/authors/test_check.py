@@ -56,10 +56,10 @@ from sinners.structures import Encoding, Hookless, Lonely, Rigid, Silent, Struct
 from sinners.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
 from small import call
 
-from probekit.authors.check import PROMISES, CheckFailed, Finding, checks
+from probekit.authors.check import CHECKS_BY_KIND, CheckFailed, Finding, checks
 from probekit.catalog.registry import Registry, registry
-from probekit.components import Component, Kind
-from probekit.errors import UsageError
+from probekit.plugin.components import Component, Kind
+from probekit.plugin.errors import UsageError
 
 SINNERS: dict[tuple[Kind, str], Any] = {
     ("layer", "keeps-shape-and-dtype-in-1d"): Planar,
@@ -114,8 +114,8 @@ def looked_at(kind: Kind, target: Any, check: str | None = None, **given: Any) -
     """Return what the checks, or one of them, find of a component given from Python."""
     known = registry().with_components(Component(kind, "mine", target, ""))
     return {
-        one.name: one.find()
-        for one in checks(kind, "mine", known=known, **given)
+        one.name: one.evaluate()
+        for one in checks(kind, "mine", registry=known, **given)
         if check in (None, one.name) and (check or one.name != "compiles")
     }
 
@@ -137,7 +137,9 @@ def test_each_check_fails_where_its_promise_is_broken(kind: Kind, check: str) ->
 
 def test_every_check_is_shown_to_fail() -> None:
     shown = {check for _, check in SINNERS} | ELSEWHERE
-    listed = {promise.__name__.replace("_", "-") for _, promises in PROMISES.values() for promise in promises}
+    listed = {
+        promise.__name__.replace("_", "-") for _, promises in CHECKS_BY_KIND.values() for promise in promises
+    }
     assert listed == shown
 
 
@@ -195,7 +197,7 @@ def test_a_plugin_that_imports_torch_is_told(tmp_path: Path, monkeypatch: pytest
     files = {"heavy_plugin.py": text, "heavy_target.py": "from torch.nn import Identity as Heavy"}
     install(tmp_path, "heavy", {"heavy": "heavy_plugin"}, files)
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = {one.name: one.find() for one in checks("layer", "heavy", known=Registry.load())}
+    found = {one.name: one.evaluate() for one in checks("layer", "heavy", registry=Registry.load())}
     told = found["plugin-imports-no-torch"]
     assert (told.state, told.reason) == (
         "fails",
@@ -215,7 +217,7 @@ def test_a_failure_that_is_declared_is_skipped_with_its_reason_and_an_idle_decla
 
 def test_called_a_check_raises_as_pytest_wants() -> None:
     known = registry().with_components(Component("layer", "mine", Idle, ""))
-    found = {str(one): one for one in checks("layer", "mine", known=known)}
+    found = {str(one): one for one in checks("layer", "mine", registry=known)}
     assert found["keeps-shape-and-dtype-in-2d"]() is None
     with pytest.raises(
         CheckFailed, match="layer mine, gradient-reaches-every-parameter: no gradient reaches"

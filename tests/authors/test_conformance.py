@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from probekit.authors.check import PROMISES, Check, checks
+from probekit.authors.check import CHECKS_BY_KIND, Check, checks
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import registry
 
@@ -28,10 +28,10 @@ def built_in() -> Iterator[Any]:
     """Yield every check of every component of our own distribution."""
     known = registry()
     for component in known.components():
-        owner = known.owner(component)
+        owner = known.find_plugin(component)
         if component.name in ELSEWHERE:
             continue
-        if component.kind in PROMISES and owner is not None and owner.distribution == DISTRIBUTION:
+        if component.kind in CHECKS_BY_KIND and owner is not None and owner.distribution == DISTRIBUTION:
             for check in checks(component.kind, component.long_name):
                 marks = [pytest.mark.slow] if LONG.intersection({check.name, component.name}) else []
                 if check.name.endswith("in-another-process"):  # two processes for each component

@@ -12,16 +12,16 @@ import pytest
 from conftest import Run, environment
 from small import call
 
-from probekit.authors.scaffold import ABOUT, RUN, new
+from probekit.authors.scaffold import DESCRIPTIONS, RUN_COMMANDS, create_package
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a package of each kind and install them all, without a network."""
     folder = tmp_path_factory.mktemp("new")
-    written = [new(kind, f"my-{kind}", folder, registry()) for kind in ABOUT]
+    written = [create_package(kind, f"my-{kind}", folder, registry()) for kind in DESCRIPTIONS]
     install(folder / "site", *written)
     return folder
 
@@ -34,7 +34,7 @@ def install(site: Path, *packages: Path) -> None:
 
 def test_every_package_is_listed(site: Path, probekit: Run) -> None:
     listed = json.loads(probekit("list", "--json", path=site / "site").stdout)
-    assert {(one["kind"], one["name"]) for one in listed} >= {(kind, f"my-{kind}") for kind in ABOUT}
+    assert {(one["kind"], one["name"]) for one in listed} >= {(kind, f"my-{kind}") for kind in DESCRIPTIONS}
 
 
 @pytest.mark.slow
@@ -52,10 +52,10 @@ def test_the_tests_of_every_package_pass(site: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind != "layer" else []) for kind in ABOUT]
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind != "layer" else []) for kind in DESCRIPTIONS]
 )
 def test_the_command_it_shows_runs(kind: str, site: Path, probekit: Run) -> None:
-    words = shlex.split(RUN[kind].format(name=f"my-{kind}"))[1:]
+    words = shlex.split(RUN_COMMANDS[kind].format(name=f"my-{kind}"))[1:]
     done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site")
     assert done.returncode == 0, done.stderr
     assert [row["status"] for row in json.loads(done.stdout)] == ["done"]
@@ -91,7 +91,7 @@ def test_what_is_written_is_as_our_own_files_are(site: Path) -> None:
 )
 def test_what_cannot_be_written_is_a_usage_error(kind: str, name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
-        new(kind, name, tmp_path, registry())
+        create_package(kind, name, tmp_path, registry())
     assert list(tmp_path.iterdir()) == []
 
 

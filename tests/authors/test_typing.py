@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from probekit.authors.scaffold import ABOUT, new
+from probekit.authors.scaffold import DESCRIPTIONS, create_package
 from probekit.catalog.registry import registry
 
 CASES = """
@@ -25,8 +25,8 @@ from probekit_my_trainer.trainer import MyTrainer
 from torch import Tensor, nn
 
 from probekit import Constant, Items, Metric, Scale, Shape
-from probekit.encodings import Extra, Mix, Position
-from probekit.interfaces import Control, Dataset, Encoding, Layer, Probe, Structure, Trainer
+from probekit.plugin.encodings import Extra, Mix, Position
+from probekit.plugin.interfaces import Control, Dataset, Encoding, Layer, Probe, Structure, Trainer
 
 
 def small(shape: Shape, *, width: int) -> nn.Module:
@@ -154,7 +154,7 @@ kept: Mapping[str, Any] = trainer.state_dict()
 
 @pytest.mark.slow
 def test_what_authors_write_is_right_to_mypy_strict(tmp_path: Path) -> None:
-    written = [new(kind, f"my-{kind}", tmp_path, registry()) for kind in ABOUT]
+    written = [create_package(kind, f"my-{kind}", tmp_path, registry()) for kind in DESCRIPTIONS]
     assert len(written) == 5
     (tmp_path / "cases.py").write_text(CASES)
     files = [tmp_path / "cases.py", *(path for one in written for path in sorted(one.rglob("*.py")))]

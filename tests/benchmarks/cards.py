@@ -33,7 +33,7 @@ def many(root: Path, runs: int) -> Store:
     for seed in range(1, runs):
         spec = first.result.plan.spec.model_copy(update={"seed": seed})
         plan = first.result.plan.model_copy(update={"seed": seed, "spec": spec})
-        folder = Store(root).new(plan)
+        folder = Store(root).new_run(plan)
         for name in first.result.files:
             shutil.copyfile(first.folder.path / name, folder.path / name)
         folder.write_result(first.result.model_copy(update={"plan": plan}))

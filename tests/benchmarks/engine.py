@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from probekit.catalog.registry import registry
-from probekit.interfaces import Row
-from probekit.items import materialised
 from probekit.plans.spec import make_spec
-from probekit.runs.run import carry_out
+from probekit.plugin.interfaces import Row
+from probekit.plugin.items import draw_split
+from probekit.runs.run import run_job
 from probekit.storage.store import Store
 from probekit_plugins.trainers.optimisers import list_hidden_matrices
 
@@ -66,7 +66,7 @@ def bare(job: Job) -> Taken:
     """Train as a script would, with nothing but PyTorch, and return the time it took."""
     plan, probe = job.plan, job.probe
     data = probe.data("train", plan.seed)
-    for _ in materialised(data):
+    for _ in draw_split(data):
         pass
     recipe = job.trainer.params
     batch, epochs, top = int(recipe["batch"] or 0), int(recipe["epochs"] or 0), float(recipe["lr"] or 0)
@@ -125,7 +125,7 @@ def engine(job: Job) -> Taken:
             taken = clock.read()
 
     with tempfile.TemporaryDirectory() as folder:
-        outcome = carry_out(job, registry(), device="cpu", store=Store(Path(folder)), watch=watch)
+        outcome = run_job(job, registry(), device="cpu", store=Store(Path(folder)), watch=watch)
         assert outcome.result.status == "done", outcome.result.error
     return taken
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from probekit_probes import streams
 from probekit_probes.nonlocality.samplers import Law
-from probekit_probes.nonlocality.scenes import Design, draw, draw_alike
+from probekit_probes.nonlocality.scenes import Design, draw_scenes, draw_scenes_of_count
 
 COUNT, SIZE, GAP = 10, 128, 3
 BLOCK = 4096
@@ -86,11 +86,11 @@ def timed(design: Design, images: int, count: int | None = None) -> float:
     """Return the CPU seconds of drawing so many images in blocks, all of `count` rectangles where given."""
     started = time.process_time()
     for start in range(0, images, BLOCK):
-        keys = streams.key(0, np.arange(start, min(start + BLOCK, images)))
+        keys = streams.derive_keys(0, np.arange(start, min(start + BLOCK, images)))
         if count is None:
-            draw(design, keys)
+            draw_scenes(design, keys)
         else:
-            draw_alike(design, keys, count)
+            draw_scenes_of_count(design, keys, count)
     return time.process_time() - started
 
 
@@ -98,7 +98,7 @@ def compare(rounds: int, alone: int) -> None:
     """Print the rates of generator and loop in interleaved rounds: a block against `alone` images each."""
     design = Design((SIZE, SIZE), COUNT, GAP, law=Law("rejection", balance=False))
     naive = loop(0)
-    draw_alike(design, streams.key(1, np.arange(64)), COUNT)
+    draw_scenes_of_count(design, streams.derive_keys(1, np.arange(64)), COUNT)
     spent = {"generator": 0.0, "loop": 0.0}
     for _ in range(rounds):
         started = time.process_time()

@@ -12,10 +12,10 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.items import materialised
-from probekit.plans.scale import probe_at
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.items import draw_split
 
 
 def main() -> None:
@@ -24,12 +24,12 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=8192)
     options = parser.parse_args()
     for component in registry().components("probe"):
-        if not part("probe", Term(component.long_name), registry()).accepts("train"):
+        if not resolve_part("probe", Term(component.long_name), registry()).accepts("train"):
             continue  # its items are written down, none is drawn
-        probe = probe_at(component.name, options.scale, registry(), train=options.items)
+        probe = make_probe_at(component.name, options.scale, registry(), train=options.items)
         data = probe.data("train", 0)
         begun = time.process_time()
-        for _ in materialised(data):
+        for _ in draw_split(data):
             pass
         taken = time.process_time() - begun
         print(f"{component.name}: {len(data) / taken:,.0f} items a second", flush=True)

@@ -33,7 +33,7 @@ from transformers.models.mamba2.modeling_mamba2 import Mamba2Mixer
 from transformers.models.qwen3_next.modeling_qwen3_next import torch_chunk_gated_delta_rule
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.encodings.pe import PE
 from probekit_plugins.layers.axial import Axial
@@ -187,7 +187,7 @@ def against(batch: int) -> dict[str, tuple[Size, int, int, nn.Module, nn.Module]
 def growing() -> dict[str, Callable[..., nn.Module]]:
     """Return every registered layer as it is by default, and Lambda with two encodings."""
     known = registry()
-    found = {component.name: known.target(component) for component in known.components("layer")}
+    found = {component.name: known.load_target(component) for component in known.components("layer")}
     return {
         **found,
         "lambda+pe": partial(Lambda, heads=8, keys=8, encoding=PE),

@@ -18,14 +18,14 @@ from pathlib import Path
 import torch
 
 from probekit.catalog.registry import Registry, registry
-from probekit.errors import ProbekitError
-from probekit.interfaces import Probe
 from probekit.plans.job import Job, make_job
-from probekit.plans.scale import probe_at
+from probekit.plans.scale import make_probe_at
 from probekit.plans.spec import RunSpec, make_spec
-from probekit.runs.question import _observed
+from probekit.plugin.errors import ProbekitError
+from probekit.plugin.interfaces import Probe
+from probekit.runs.fingerprint import _observed
 from probekit.runs.replay import Replay
-from probekit.runs.run import carry_out, find_stored
+from probekit.runs.run import find_stored, run_job
 from probekit.storage.store import Store
 
 DEVICE = torch.device("cpu")
@@ -44,7 +44,7 @@ def main() -> None:
         store, found = Store(Path(place)), []
         for spec in specs(known, asked.scale):
             job = make_job(spec, known)
-            outcome = carry_out(job, known, device="cpu", store=store)
+            outcome = run_job(job, known, device="cpu", store=store)
             if outcome.result.status != "done":
                 print(f"{spec.structure} on {spec.probe} failed: {outcome.result.error[:80]}")
                 continue
@@ -59,9 +59,9 @@ def main() -> None:
         median, planning = (statistics.median(one[column] for one in found) for column in (0, 1))
         print(f"{len(found)} replays: median {median:.2f} s, of which planning {planning:.2f}")
         job = make_job(next(specs(known, asked.scale)), known)
-        jobs = [job.seeded(seed) for seed in range(asked.grid)]
+        jobs = [job.with_seed(seed) for seed in range(asked.grid)]
         for one in jobs:
-            carry_out(one, known, device="cpu", store=store)
+            run_job(one, known, device="cpu", store=store)
         start = time.perf_counter()
         for one in jobs:
             replay(one, store)
@@ -76,8 +76,8 @@ def replay(job: Job, store: Store) -> None:
 def specs(known: Registry, scale: str) -> Iterator[RunSpec]:
     """Yield each probe with its host, and each layer on the probes that take it."""
     for probe in known.components("probe"):
-        made: Probe = probe_at(probe.name, scale, known)
-        takes = known.target(probe)
+        made: Probe = make_probe_at(probe.name, scale, known)
+        takes = known.load_target(probe)
         sized = f"{probe.name}({FEW})" if "train" in takes.__init__.__kwdefaults__ else probe.name
         layers = [f"+{layer.name}" for layer in known.components("layer")]
         for layer in ["", *(layers if probe.name in ("nonlocality", "recall") else [])]:

@@ -10,9 +10,9 @@ from small import done, job
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
-from probekit.cards.contrast import contrast
-from probekit.cards.markdown import markdown
-from probekit.cli.commands.run import report
+from probekit.cards.contrast import contrast_structures
+from probekit.cards.markdown import card_to_markdown
+from probekit.cli.commands.run import print_report
 from probekit.runs.run import Outcome
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
@@ -27,8 +27,8 @@ def put(store: Store, structure: str, scores: dict[int, float], ends: tuple[floa
     first = job(KNOWN, **{**ASKED, "probe": "agree", "structure": structure})
     outcomes = []
     for seed, score in scores.items():
-        one = first.seeded(seed)
-        folder: Folder = store.new(one.plan)
+        one = first.with_seed(seed)
+        folder: Folder = store.new_run(one.plan)
         result = Result(
             plan=one.plan,
             status="done",
@@ -71,8 +71,8 @@ def test_an_interval_over_items_that_was_stored_beyond_its_bounds_is_shown_withi
     score = card_of(Store(tmp_path)).columns[0].cells[0].headline
     assert score.interval is not None
     assert (score.interval.low, score.interval.high) == (0.0, 1.0)
-    assert "0.0000 to 1.0000, items" in markdown(card_of(Store(tmp_path)))
-    report([], False, Store(tmp_path), outcomes, known=KNOWN)
+    assert "0.0000 to 1.0000, items" in card_to_markdown(card_of(Store(tmp_path)))
+    print_report([], False, Store(tmp_path), outcomes, registry=KNOWN)
     printed = capsys.readouterr().out
     assert "0.0000 to 1.0000" in printed
     assert "1.17" not in printed
@@ -83,6 +83,8 @@ def test_a_run_of_few_items_and_its_comparison_stay_within_bounds(tmp_path: Path
         asked = {**ASKED, "probe": "agree", "structure": structure}
         ends = done(tmp_path, KNOWN, **asked).result.intervals["accuracy"]
         assert 0 <= ends[0] <= ends[1] <= 1
-    found = contrast(Store(tmp_path), KNOWN, "unet", "unet+average", "agree", "smoke").items.interval
+    found = contrast_structures(
+        Store(tmp_path), KNOWN, "unet", "unet+average", "agree", "smoke"
+    ).items.interval
     assert found is not None
     assert -1 <= found.low <= found.high <= 1

@@ -11,14 +11,14 @@ from small import planned
 from stores import KNOWN, Noisy, card_of, only, put
 
 from probekit.cards.card import Card
-from probekit.cards.markdown import markdown
+from probekit.cards.markdown import card_to_markdown
 from probekit.cards.names import Names
-from probekit.cards.tables import tables
-from probekit.errors import UsageError
+from probekit.cards.tables import card_tables
 from probekit.evidence.certify import Certificate
-from probekit.interfaces import Published
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Published
+from probekit.storage.checksum import compute_checksum
 from probekit.storage.folder import RESULT
-from probekit.storage.sealed import digest
 from probekit.storage.store import Store
 
 
@@ -67,7 +67,7 @@ def test_controls_are_lines_and_never_rows(store: Store) -> None:
         spec = plan.spec.model_copy(update={"structure": "control-window"})
         result = folder.read_result().model_copy(update={"plan": plan.model_copy(update={"spec": spec})})
         shutil.rmtree(folder.path)
-        store.new(result.plan).write_result(result)
+        store.new_run(result.plan).write_result(result)
     (column,) = card_of(store, "unet").columns
     assert [(line.name, line.mean, line.place) for line in column.controls] == [("window", 0.75, 0.0)]
     assert column.floor == 0.75  # the best of all controls, and not of the closed-form ones alone
@@ -76,7 +76,7 @@ def test_controls_are_lines_and_never_rows(store: Store) -> None:
 
 def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store: Store) -> None:
     put(store, "unet", {0: 0.1})
-    (folder,) = store.folders()
+    (folder,) = store.list_folders()
     question = folder.read_result().behaviour.probe
     for name, scale, version, items in (
         ("calm", "calm", 1, 6),
@@ -85,8 +85,10 @@ def test_the_certificate_of_the_probe_its_version_and_scale_is_on_the_card(store
     ):
         of = {"probe": "noisy", "version": version, "question": question, "scale": scale}
         one = Certificate.model_validate({**of, "items": items, "checks": ()})
-        store.loose(f"certificate-noisy-{name}").write_json("certificate.json", one.model_dump(mode="json"))
-    store.loose("certificate-x").write("certificate.json", b"{}")
+        store.aux_folder(f"certificate-noisy-{name}").write_json(
+            "certificate.json", one.model_dump(mode="json")
+        )
+    store.aux_folder("certificate-x").write("certificate.json", b"{}")
     card = card_of(store)
     assert card.columns[0].certificate is not None
     assert (card.columns[0].certificate.scale, card.columns[0].certificate.items) == ("smoke", 5)
@@ -100,13 +102,13 @@ def test_published_scores_stand_at_the_papers_scale_alone(
     monkeypatch.setattr("stores.Noisy.published", (row,))
     plan = planned(KNOWN, probe="noisy", trainer="supervised", structure="unet")
     names = Names(KNOWN)
-    assert names.published(plan, names.probe(plan.probe)) == {}
+    assert names.published_scores(plan, names.probe(plan.probe)) == {}
     paper = {**dict(names.probe(plan.probe).scales), "paper": names.probe(plan.probe).scales["smoke"]}
     monkeypatch.setattr("stores.Noisy.scales", paper)
     put(store, "unet", {0: 0.1}, scale="paper")
     card = card_of(store)
     assert only(card, "unet").headline.published == 0.0033
-    assert "0.0033" in markdown(card)
+    assert "0.0033" in card_to_markdown(card)
 
 
 def test_json_holds_the_whole_card_and_reads_back(store: Store) -> None:
@@ -122,16 +124,16 @@ def test_a_width_that_is_not_the_scales_is_said_wherever_the_row_is(store: Store
     card = card_of(store)
     assert [only(card, name).width_wished for name in ("unet", "transformer")] == [None, 4]
     said = "(width 8, closest to the scale's 4)"
-    rows = {row[0]: " ".join(row) for table in [*tables(card)][2:3] for row in table.rows}
+    rows = {row[0]: " ".join(row) for table in [*card_tables(card)][2:3] for row in table.rows}
     assert [said in rows[name] for name in ("unet", "transformer")] == [False, True]
-    assert markdown(card).count(said) == 1
+    assert card_to_markdown(card).count(said) == 1
 
 
 def test_terminal_markdown_and_json_carry_the_same_numbers(store: Store) -> None:
     put(store, "unet", {0: 0.1234, 1: 0.2345, 2: 0.3456})
     card = card_of(store)
-    text = markdown(card)
-    cells = [cell for table in tables(card) for row in table.rows for cell in row]
+    text = card_to_markdown(card)
+    cells = [cell for table in card_tables(card) for row in table.rows for cell in row]
     assert f"{only(card, 'unet').headline.mean:.4f}" == "0.2345"
     assert "0.2345" in cells
     assert "| 0.2345 |" in text
@@ -139,7 +141,7 @@ def test_terminal_markdown_and_json_carry_the_same_numbers(store: Store) -> None
 
 def test_markdown_makes_nothing_of_what_is_stored(store: Store) -> None:
     put(store, "unet", {0: 0.5, 1: None})
-    text = markdown(card_of(store))
+    text = card_to_markdown(card_of(store))
     assert "<" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
 
@@ -169,10 +171,10 @@ def test_a_card_of_a_thousand_results_holds_them_all(store: Store) -> None:
         fields = result.model_copy(
             update={"plan": plan, "metrics": {"loss": number / 1000, "rmse": 0.5}}
         ).model_dump(mode="json")
-        (folder / RESULT).write_text(json.dumps({**fields, "digest": digest(fields)}))
+        (folder / RESULT).write_text(json.dumps({**fields, "digest": compute_checksum(fields)}))
     first.write_tensors("scores.safetensors", {"loss": torch.rand(1024)})
     card = card_of(store)
-    text = markdown(card)
+    text = card_to_markdown(card)
     assert sum(len(cell.runs) for cell in card.columns[0].cells) == 1000
     assert text.count("\n| unet(downs=") > 600
 
@@ -194,6 +196,6 @@ def test_structures_that_a_budget_leaves_few_channels_are_named_and_those_of_a_t
 def test_noise_of_another_probe_is_not_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, "unet", {0: 0.5})
     assert card_of(store).columns[0].noise == 0.01
-    other = replace(Noisy.scales["smoke"], noise_question={"data of test": "f" * 16})
+    other = replace(Noisy.scales["smoke"], noise_column_key={"data of test": "f" * 16})
     monkeypatch.setattr(Noisy, "scales", {**Noisy.scales, "smoke": other})
     assert card_of(store).columns[0].noise is None

@@ -13,15 +13,15 @@ from small import done
 from stores import KNOWN, card_of, put
 
 from probekit.cards.assemble import OTHER_SOURCE, make_card
-from probekit.cards.contrast import contrast
-from probekit.cards.differences import tables
-from probekit.cards.markdown import markdown
+from probekit.cards.contrast import contrast_structures
+from probekit.cards.differences import contrast_tables
+from probekit.cards.markdown import card_to_markdown
 from probekit.catalog.registry import Registry, registry
 from probekit.cli.report import print_outcomes
 from probekit.cli.table import print_tables
-from probekit.components import Component
-from probekit.errors import StoreError, UsageError
 from probekit.evidence.certify import Certificate
+from probekit.plugin.components import Component
+from probekit.plugin.errors import StoreError, UsageError
 from probekit.storage.behaviour import Numbers
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -40,7 +40,7 @@ def restored(store: Store, folder: Folder, of: str = "probe", **changes: Any) ->
     else:
         behaviour = behaviour.model_copy(update={of: {"loss of wild answers": 0.5}})
     shutil.rmtree(folder.path)
-    made = store.new(plan)
+    made = store.new_run(plan)
     made.write_result(result.model_copy(update={"plan": plan, "behaviour": behaviour, **changes}))
     return made
 
@@ -67,7 +67,7 @@ def test_of_sources_none_of_which_is_installed_the_newest_is_counted_and_said_to
     (column,) = card_of(store).columns
     assert column.cells[0].headline.mean == pytest.approx(0.15)
     assert OTHER_SOURCE in column.cautions
-    assert OTHER_SOURCE in markdown(card_of(store))
+    assert OTHER_SOURCE in card_to_markdown(card_of(store))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_certificate_of_another_or_an_unknown_probe_is_left_out(store: Store) 
     for name, question in questions.items():
         one = Certificate(probe="noisy", version=1, question=question, scale="smoke", items=1, checks=())
         fields = one.model_dump(mode="json", exclude_none=True)
-        store.loose(f"certificate-{name}").write_json("certificate.json", fields)
+        store.aux_folder(f"certificate-{name}").write_json("certificate.json", fields)
     card = card_of(store)
     assert card.columns[0].certificate is None
     again = "probe of that name; `probekit certify noisy --scale smoke` makes a new one"
@@ -130,7 +130,7 @@ def test_compare_says_what_was_left_out_where_nothing_else_is_stored(store: Stor
     (other,) = put(store, "unet+average", {0: 0.2})
     restored(store, other)
     with pytest.raises(StoreError, match=r"no scored run of unet\+average .*other code of the probe"):
-        contrast(store, KNOWN, "unet", "unet+average", "noisy", "smoke")
+        contrast_structures(store, KNOWN, "unet", "unet+average", "noisy", "smoke")
 
 
 def test_results_of_version_0_1_0_are_drawn_on_a_card(tmp_path: Path) -> None:
@@ -172,10 +172,12 @@ def test_run_card_and_compare_state_one_floor_after_the_probe_was_changed(
     assert [cell.structure for cell in column.cells] == ["unet+average", "unet+lambda"]
     assert (len(card.left_out), column.floor) == (1, floor)
     assert floor != before.floors["accuracy"]
-    print_outcomes(runs, Store(tmp_path / "store"), known=known)
+    print_outcomes(runs, Store(tmp_path / "store"), registry=known)
     assert f"{floor:.4f}" in capsys.readouterr().out
-    found = contrast(Store(tmp_path / "store"), known, "unet+average", "unet+lambda", asked["probe"], "smoke")
-    print_tables(tables(found))
+    found = contrast_structures(
+        Store(tmp_path / "store"), known, "unet+average", "unet+lambda", asked["probe"], "smoke"
+    )
+    print_tables(contrast_tables(found))
     assert f"Floor of the accuracy: {floor:.4f}." in capsys.readouterr().out
 
 

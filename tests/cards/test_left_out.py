@@ -9,7 +9,7 @@ from pathlib import Path
 from stores import card_of, only, put
 
 from probekit.cards.assemble import make_card
-from probekit.cards.markdown import markdown
+from probekit.cards.markdown import card_to_markdown
 from probekit.catalog.registry import registry
 from probekit.storage.folder import RESULT
 from probekit.storage.store import Store
@@ -22,7 +22,7 @@ def test_failed_seeds_are_counted_and_said(store: Store) -> None:
     cell, none = only(card, "unet"), only(card, "unet+average")
     assert (len(cell.done), len(cell.failed), cell.headline.mean) == (1, 2, 0.5)
     assert (str(none.verdict), none.headline.mean) == ("not measured", None)
-    assert "2 of 3 seeds failed" in markdown(card)
+    assert "2 of 3 seeds failed" in card_to_markdown(card)
 
 
 def test_a_twin_made_by_force_is_no_second_seed_and_the_newest_counts(store: Store) -> None:
@@ -86,7 +86,7 @@ def test_a_file_that_a_store_names_is_not_run(store: Store, tmp_path: Path) -> N
     shutil.rmtree(folder.path)
     for field in ("structure", "probe"):
         forged = result.plan.model_copy(update={field: f"{evil}:Net", "seed": len(field)})
-        store.new(forged).write_result(result.model_copy(update={"plan": forged}))
+        store.new_run(forged).write_result(result.model_copy(update={"plan": forged}))
     card = card_of(store)
     assert card.structures["unet"] == "not installed here"
     assert any("probekit runs no file that only a store names" in line for line in card.left_out)

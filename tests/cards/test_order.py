@@ -9,10 +9,10 @@ from small import done
 from stores import card_of, only, put
 
 from probekit.cards.assemble import make_card
-from probekit.cards.markdown import markdown
+from probekit.cards.markdown import card_to_markdown
 from probekit.catalog.registry import registry
 from probekit.evidence.compare import BEHIND, BEST, INSEPARABLE, UNKNOWN
-from probekit.evidence.significance import paired
+from probekit.evidence.significance import paired_difference
 from probekit.storage.store import Store
 
 
@@ -34,7 +34,7 @@ def test_one_seed_has_the_interval_over_test_items_that_its_run_stored(tmp_path:
     assert interval is not None
     assert (interval.over, interval.count) == ("items", 16)
     assert (interval.low, interval.high) == outcome.result.intervals["loss"]
-    assert "Student's t over 16 test items; it does not include noise between seeds" in markdown(card)
+    assert "Student's t over 16 test items; it does not include noise between seeds" in card_to_markdown(card)
 
 
 def test_a_verdict_is_open_where_the_interval_reaches_over_a_threshold(store: Store) -> None:
@@ -45,7 +45,7 @@ def test_a_verdict_is_open_where_the_interval_reaches_over_a_threshold(store: St
         "has it",
         "undecided (the interval crosses 90%)",
     ]
-    assert "undecided (the interval crosses 90%)" in markdown(card)
+    assert "undecided (the interval crosses 90%)" in card_to_markdown(card)
 
 
 def test_the_best_is_marked_and_what_is_behind_is_paired_over_seeds(store: Store) -> None:
@@ -68,7 +68,7 @@ def test_structures_that_cannot_be_told_apart_are_not_ordered(store: Store) -> N
     card = card_of(store)
     assert [cell.standing for cell in card.columns[0].cells] == [INSEPARABLE, INSEPARABLE]
     assert list(card.structures) == ["unet", "unet+average"]  # by name, not by mean
-    assert "best" not in markdown(card).split("Scores are normalised")[0].replace("vs best", "")
+    assert "best" not in card_to_markdown(card).split("Scores are normalised")[0].replace("vs best", "")
 
 
 def test_a_difference_within_the_noise_is_not_separable_whatever_the_seeds_say(store: Store) -> None:
@@ -86,9 +86,9 @@ def test_with_fewer_than_three_seeds_no_order_is_claimed(store: Store, scale: st
 
 
 def test_a_paired_test_has_the_effect_and_the_p_of_the_textbook() -> None:
-    found = paired({0: 1.0, 1: 2.0, 2: 4.0, 9: 7.0}, {0: 0.0, 1: 0.5, 2: 1.0})
+    found = paired_difference({0: 1.0, 1: 2.0, 2: 4.0, 9: 7.0}, {0: 0.0, 1: 0.5, 2: 1.0})
     assert found is not None
     assert (found.seeds, found.mean) == (3, pytest.approx(5.5 / 3))
     assert found.effect == pytest.approx(1.7614, abs=1e-3)
     assert found.p == pytest.approx(0.0926, abs=1e-3)
-    assert paired({0: 1.0}, {1: 1.0}) is None
+    assert paired_difference({0: 1.0}, {1: 1.0}) is None

@@ -11,8 +11,8 @@ from small import PROBE, done
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.pages.page import page
+from probekit.pages.page import render_page
+from probekit.plugin.components import Component
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -75,5 +75,5 @@ def test_a_probe_whose_items_cannot_be_drawn_keeps_its_numbers_on_the_page(
     card = make_card(store, KNOWN)
     assert len(card.columns) == 2
     monkeypatch.setattr(Odd, "raises", {what})
-    text = page(card, store, KNOWN)
+    text = render_page(card, store, KNOWN)
     assert text.count("Worst, median and best test cases") == 2

@@ -28,13 +28,13 @@ from spoilt import (
 )
 
 from probekit.cards.assemble import make_card
-from probekit.cards.markdown import markdown
-from probekit.cards.tables import tables
+from probekit.cards.markdown import card_to_markdown
+from probekit.cards.tables import card_tables
 from probekit.catalog.registry import registry
 from probekit.cli.table import print_tables
-from probekit.evidence.certify import CERTIFICATE, Certificate, certify
-from probekit.pages.page import page
-from probekit.plans.finite import as_json, nulled
+from probekit.evidence.certify import CERTIFICATE, Certificate, certify_probe
+from probekit.pages.page import render_page
+from probekit.plans.finite import replace_nonfinite, to_json
 from probekit.runs.tune import CHOICE, Choice
 from probekit.storage.folder import RESULT, Folder
 from probekit.storage.result import Result
@@ -56,12 +56,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept") / "store"
     for structure in ("unet", "unet+average"):
         assert done(folder, structure=structure, trainer="supervised").result.status == "done"
-    certify(PROBE, "smoke", registry(), Store(folder), items=8, focus=False)
+    certify_probe(PROBE, "smoke", registry(), Store(folder), items=8, focus=False)
     choice = Choice(
         probe=PROBE, structure="unet", metric="loss", tried={0.1: 0.5}, rate=0.1, trainer="supervised",
         rejected=("0" * 64,),
     )  # fmt: skip
-    Store(folder).loose("tune-unet").write_json(CHOICE, choice.model_dump(mode="json"))
+    Store(folder).aux_folder("tune-unet").write_json(CHOICE, choice.model_dump(mode="json"))
     return folder
 
 
@@ -86,9 +86,13 @@ def look(store: Path, capsys: Capture, drawn: bool = False) -> None:
     runs = [run.folder for column in card.columns for cell in column.cells for run in cell.runs]
     assert [name for name in runs if "unet-smoke" in name], card.left_out
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        print_tables(tables(card))
-    pages = [markdown(card), card._repr_html_(), *([page(card, root, registry())] if drawn else [])]
-    forms = [printed.getvalue(), repr(card), as_json(nulled(card.model_dump(mode="json"))), *pages]
+        print_tables(card_tables(card))
+    pages = [
+        card_to_markdown(card),
+        card._repr_html_(),
+        *([render_page(card, root, registry())] if drawn else []),
+    ]
+    forms = [printed.getvalue(), repr(card), to_json(replace_nonfinite(card.model_dump(mode="json"))), *pages]
     more = (("runs",), ("runs", "--csv"), ("status",), COMPARE) if drawn else ()
     for words in (("store", "verify"), ("runs", "--json"), *more):
         code, out, err = call(capsys, *words, "--store", str(store))
@@ -193,6 +197,6 @@ def test_a_result_may_name_any_file(name: str, kept: Path, whole: dict[str, Any]
 
 
 def test_a_text_that_is_no_unicode_is_refused_and_never_written(store: Store) -> None:
-    folder: Folder = store.loose("any")
+    folder: Folder = store.aux_folder("any")
     folder.write_json("any.json", {"a\ud800": ["\udfff", "\U0001f600", "é"]})
     assert folder.read_json("any.json") == {"a?": ["?", "\U0001f600", "é"]}

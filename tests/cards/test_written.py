@@ -13,14 +13,14 @@ from small import PROBE, call, done
 from spoilt import replaced, store_spoiled, unsealed
 
 from probekit.cards.assemble import make_card
-from probekit.cards.markdown import markdown
-from probekit.cards.rebuild import rebuild
-from probekit.catalog.grammar import canonical, parse
+from probekit.cards.markdown import card_to_markdown
+from probekit.cards.rerun_commands import list_rerun_commands
+from probekit.catalog.grammar import normalize_expression, parse_expression
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError, did_you_mean
-from probekit.pages.page import page
-from probekit.plain import as_cell, disguise, marked
+from probekit.pages.page import render_page
+from probekit.plain import describe_lookalike, escape_cell, escape_lookalikes
 from probekit.plans.spec import make_spec
+from probekit.plugin.errors import UsageError, did_you_mean
 from probekit.storage.folder import RESULT
 from probekit.storage.store import Store
 
@@ -79,7 +79,7 @@ def test_a_run_stored_in_another_way_of_writing_has_the_same_row(kept: Path, tmp
 
 @pytest.mark.parametrize("text", ["", "unet+", "\x1b[2J", "a" * 5000, "unet(a=", CYRILLIC])
 def test_a_text_that_is_no_expression_stays_as_it_is(text: str) -> None:
-    assert canonical(text) == text
+    assert normalize_expression(text) == text
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_typed_name_that_looks_like_another_says_which_letter_is_not(
     typed: str, looks: str, sign: str
 ) -> None:
     with pytest.raises(UsageError) as error:
-        parse(typed)
-    assert f"looks like {looks}, but contains {sign}" in error.value.found
+        parse_expression(typed)
+    assert f"looks like {looks}, but contains {sign}" in error.value.problem
     assert error.value.hint == f"Type {looks}."
 
 
@@ -130,7 +130,10 @@ def test_a_command_says_so_too(
     "text", ["\u00fcnicode", "\u043c\u043e\u0434\u0435\u043b\u044c", "\u7f51\u7edc", "lambda", ""]
 )
 def test_words_of_other_languages_are_left_alone(text: str) -> None:
-    assert (disguise(text), marked(f"unet+{text}(a={text})")) == ("", f"unet+{text}(a={text})")
+    assert (describe_lookalike(text), escape_lookalikes(f"unet+{text}(a={text})")) == (
+        "",
+        f"unet+{text}(a={text})",
+    )
     assert "looks like" not in did_you_mean(text, ["lambda"])
 
 
@@ -141,13 +144,13 @@ def test_a_stored_name_that_looks_like_another_is_spelled_out(
     card = make_card(Store(store), registry())
     shown = "unet+l\\u0430mbda"
     assert any(name.startswith(shown) for name in card.structures)
-    forms = [markdown(card), page(card, Store(store), registry()), repr(card)]
+    forms = [card_to_markdown(card), render_page(card, Store(store), registry()), repr(card)]
     for words in (("runs",), ("runs", "--csv"), ("runs", "--json"), ("card",)):
         forms.append(call(capsys, *words, "--store", str(store))[1])
     for form in forms:
         assert CYRILLIC not in form
         assert "l\\u0430mbda" in form.replace("\\\\", "\\")
-    assert CYRILLIC not in " ".join(rebuild([next(iter(Store(store).results()))[1].plan]))  # type: ignore[union-attr]
+    assert CYRILLIC not in " ".join(list_rerun_commands([next(iter(Store(store).read_results()))[1].plan]))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_a_stored_name_that_looks_like_another_is_spelled_out(
     ],
 )
 def test_a_cell_is_no_formula_and_a_number_stays_one(value: object, cell: object) -> None:
-    assert as_cell(value) == cell
+    assert escape_cell(value) == cell
 
 
 @pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -10,27 +10,27 @@ import torch
 from small import knowing
 from torch import nn
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.errors import ProbekitError, UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.components import Component
+from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.plugin.interfaces import Shape
 
 SHAPE = Shape(3, 1, (16, 16))
 
 
 def test_the_canonical_text_holds_every_default_and_resolves_to_itself() -> None:
-    found = resolve("unet + lambda( keys=16 )+pe", "unet", registry())
+    found = resolve_expression("unet + lambda( keys=16 )+pe", "unet", registry())
     assert found.text.startswith("unet(downs=none)+lambda(heads=1,keys=16)+pe(")
-    assert resolve(found.text, "unet", registry()) == found
+    assert resolve_expression(found.text, "unet", registry()) == found
 
 
 def test_a_bare_layer_is_hosted_by_the_probe_s_structure() -> None:
-    assert resolve("average", "unet(downs=1)", registry()).text == "unet(downs=1)+average"
+    assert resolve_expression("average", "unet(downs=1)", registry()).text == "unet(downs=1)+average"
 
 
 def test_the_layer_is_built_with_its_encoding_in_every_place() -> None:
-    model = resolve("unet(downs=1)+lambda(keys=4)+pe", "unet", registry()).build(SHAPE, 8)
+    model = resolve_expression("unet(downs=1)+lambda(keys=4)+pe", "unet", registry()).build(SHAPE, 8)
     names = {type(module).__name__ for module in model.modules()}
     assert {"Lambda", "PE"} <= names
     assert sum(type(module).__name__ == "Lambda" for module in model.modules()) == 3
@@ -38,8 +38,8 @@ def test_the_layer_is_built_with_its_encoding_in_every_place() -> None:
 
 
 def test_the_width_step_is_what_the_terms_need_together() -> None:
-    assert resolve("unet+lambda(heads=6)", "unet", registry()).width_step == 6
-    assert resolve("unet", "unet", registry()).width_step == 1
+    assert resolve_expression("unet+lambda(heads=6)", "unet", registry()).width_step == 6
+    assert resolve_expression("unet", "unet", registry()).width_step == 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_width_step_is_what_the_terms_need_together() -> None:
 )
 def test_what_cannot_be_meant_is_refused_in_words(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        resolve(text, "unet", registry())
+        resolve_expression(text, "unet", registry())
 
 
 def plain(shape: Shape) -> nn.Module:
@@ -93,7 +93,7 @@ class Wide(nn.Conv2d):
     [(plain, 1), (named_otherwise, 7), (nothing, 1), (own_default, 5), (only_width, 7), (Wide, 7)],
 )
 def test_a_structure_is_handed_what_its_signature_takes(structure: Callable[..., Any], channels: int) -> None:
-    found = resolve("mine", "unet", knowing("mine", structure))
+    found = resolve_expression("mine", "unet", knowing("mine", structure))
     model = found.build(SHAPE, 7)
     assert isinstance(model, nn.Conv2d)
     assert model.out_channels == channels
@@ -102,7 +102,7 @@ def test_a_structure_is_handed_what_its_signature_takes(structure: Callable[...,
 
 def test_a_structure_that_hosts_nothing_takes_no_layer() -> None:
     with pytest.raises(UsageError, match="mine hosts no layer"):
-        resolve("mine+lambda", "unet", knowing("mine", plain))
+        resolve_expression("mine+lambda", "unet", knowing("mine", plain))
 
 
 def layer(channels: int, size: tuple[int, ...], *, gain: float = 1.0, encoding: Any = None) -> nn.Module:
@@ -146,10 +146,10 @@ def test_a_name_is_found_by_its_place_whatever_else_is_called_so(given: str, tex
     known = registry().with_components(Component(kind, name, target, ""))
     if meant.startswith("host"):
         meant = "unet" + meant.removeprefix("host")
-    found = resolve(text, "unet", known)
+    found = resolve_expression(text, "unet", known)
     assert found.text.startswith(meant)
     assert len(found.parts) == meant.count("+") + 1
-    assert resolve(found.text, "unet", known).text == found.text
+    assert resolve_expression(found.text, "unet", known).text == found.text
 
 
 def hosting(shape: Shape, *, width: int, layer: Any = None) -> nn.Module:
@@ -163,10 +163,10 @@ def test_two_readings_are_an_error_where_both_can_be_built(structure: Any, readi
     known = registry().with_components(*(Component(*one, "") for one in kinds))
     if reading is None:
         with pytest.raises(UsageError, match=r"two is a structure and a layer.*Type unet\+two\+three"):
-            resolve("two+three", "unet", known)
-        assert resolve("unet+two+three", "unet", known).encoding is not None
+            resolve_expression("two+three", "unet", known)
+        assert resolve_expression("unet+two+three", "unet", known).encoding is not None
     else:
-        assert resolve("two+three", "unet", known).text.startswith(reading)
+        assert resolve_expression("two+three", "unet", known).text.startswith(reading)
 
 
 def test_what_a_plugin_raises_names_the_plugin() -> None:
@@ -174,4 +174,4 @@ def test_what_a_plugin_raises_names_the_plugin() -> None:
         raise ValueError("two\nlines")
 
     with pytest.raises(ProbekitError, match=r"structure mine of plugin python.*ValueError: two lines"):
-        resolve("mine", "unet", knowing("mine", broken)).build(SHAPE, None)
+        resolve_expression("mine", "unet", knowing("mine", broken)).build(SHAPE, None)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from small import ASKED, call, done, planned
 
-from probekit.catalog.expression import resolve
-from probekit.catalog.files import in_file
+from probekit.catalog.expression import resolve_expression
+from probekit.catalog.files import load_file_component
 from probekit.catalog.registry import registry
-from probekit.errors import ProbekitError, UsageError
+from probekit.plugin.errors import ProbekitError, UsageError
 
 LAYER = """
 from torch import nn
@@ -72,21 +72,21 @@ def test_a_file_is_trained_once_until_what_it_does_changes(here: Path) -> None:
 
 
 def test_parameters_are_typed_and_checked_as_of_any_component() -> None:
-    found = resolve("unet+./my_layer.py:Swirl(power=3)", "unet", registry())
+    found = resolve_expression("unet+./my_layer.py:Swirl(power=3)", "unet", registry())
     assert found.layer is not None
     assert found.layer.params == {"power": 3}
-    assert resolve(found.text, "unet", registry()) == found
+    assert resolve_expression(found.text, "unet", registry()) == found
     with pytest.raises(UsageError, match="power should be a valid integer"):
-        resolve("unet+./my_layer.py:Swirl(power=x)", "unet", registry())
+        resolve_expression("unet+./my_layer.py:Swirl(power=x)", "unet", registry())
 
 
 def test_a_file_edited_while_runs_wait_leaves_them_as_planned(here: Path) -> None:
     plan = planned(structure=HOSTED)
     edited(here)
-    built = resolve(plan.structure, "unet", registry())
+    built = resolve_expression(plan.structure, "unet", registry())
     assert built.layer is not None
     assert built.layer.params == {"power": 1}
-    now = resolve("unet(downs=1)+./my_layer.py:Swirl", "unet", registry())
+    now = resolve_expression("unet(downs=1)+./my_layer.py:Swirl", "unet", registry())
     assert now.layer is not None
     assert now.layer.params == {"power": 2}
 
@@ -113,7 +113,7 @@ def test_the_same_file_elsewhere_is_the_same_run(here: Path, monkeypatch: pytest
 )
 def test_what_is_not_there_is_a_usage_error(term: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        in_file("layer", term)
+        load_file_component("layer", term)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_is_not_there_is_a_usage_error(term: str, said: str) -> None:
 def test_a_file_that_cannot_be_run_is_told_in_one_paragraph(text: str, said: str, here: Path) -> None:
     (here / "my_layer.py").write_text(text)
     with pytest.raises(ProbekitError, match=said) as caught:
-        in_file("layer", "./my_layer.py:Swirl")
+        load_file_component("layer", "./my_layer.py:Swirl")
     assert "./my_layer.py" in str(caught.value)
 
 
@@ -176,8 +176,8 @@ def test_a_stored_run_without_code_runs_again_to_the_same_scores(here: Path, cap
 
 def test_a_layer_that_takes_2d_alone_is_refused_in_1d(here: Path) -> None:
     (here / "my_layer.py").write_text(LAYER.replace("    '''Mixes", "    dims = (2,)\n    '''Mixes"))
-    found = resolve("unet(downs=1)+./my_layer.py:Swirl", "unet", registry())
-    from probekit.interfaces import Shape
+    found = resolve_expression("unet(downs=1)+./my_layer.py:Swirl", "unet", registry())
+    from probekit.plugin.interfaces import Shape
 
     assert found.build(Shape(3, 1, (8, 8)), 4)
     with pytest.raises(UsageError, match="swirl takes 2-D maps, and these are 1-D"):

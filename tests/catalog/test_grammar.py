@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
-from probekit.catalog.grammar import Term, parse, parse_term
-from probekit.errors import UsageError
-from probekit.interfaces import Value
+from probekit.catalog.grammar import Term, parse_expression, parse_term
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Value
 
 
 def test_an_expression_reads_as_its_terms() -> None:
-    assert parse("unet+lambda(heads=8, scale=0.5)+acme/pe") == (
+    assert parse_expression("unet+lambda(heads=8, scale=0.5)+acme/pe") == (
         Term("unet"),
         Term("lambda", (("heads", 8), ("scale", 0.5))),
         Term("acme/pe"),
     )
-    assert parse(" a ( k = v ) + b ( ) ") == (Term("a", (("k", "v"),)), Term("b"))
+    assert parse_expression(" a ( k = v ) + b ( ) ") == (Term("a", (("k", "v"),)), Term("b"))
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_no_text_whatever_raises_anything_but_a_usage_error() -> None:
     for _ in range(5000):
         text = "".join(rng.choices(pieces, k=rng.randint(0, 9)))
         try:
-            terms = parse(text)
+            terms = parse_expression(text)
         except UsageError:
             continue
         read += 1
-        assert parse("+".join(map(str, terms))) == terms
+        assert parse_expression("+".join(map(str, terms))) == terms
     assert read > 100
 
 
@@ -170,7 +170,7 @@ def test_no_text_whatever_raises_anything_but_a_usage_error() -> None:
 )
 def test_an_error_says_where_and_what_was_expected(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        parse(text)
+        parse_expression(text)
 
 
 def test_what_has_no_text_makes_no_term() -> None:

@@ -17,11 +17,11 @@ import torch
 from small import PROBE, call, done, knowing
 from torch import Tensor, nn
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.isolation import Isolation, list_settings
-from probekit.errors import ProbekitError
-from probekit.interfaces import Shape
-from probekit.plans.budget import count
+from probekit.plans.budget import count_parameters
+from probekit.plugin.errors import ProbekitError
+from probekit.plugin.interfaces import Shape
 from probekit.storage.store import Store
 
 CHANGES: dict[str, Callable[[], Any]] = {
@@ -45,7 +45,7 @@ def test_what_was_changed_is_put_back_and_named(what: str, ends: str) -> None:
     filters = list(warnings.filters)
     isolation = Isolation()
     try:
-        with isolation.of("building"):
+        with isolation.guard("building"):
             CHANGES[what]()
             if ends == "badly":
                 raise ZeroDivisionError
@@ -58,7 +58,7 @@ def test_what_was_changed_is_put_back_and_named(what: str, ends: str) -> None:
 
 def test_nothing_is_named_where_nothing_was_changed() -> None:
     isolation = Isolation()
-    with isolation.of("building"):
+    with isolation.guard("building"):
         torch.rand(3)
     assert isolation.put_back == {}
 
@@ -177,14 +177,14 @@ def lazy(shape: Shape) -> nn.Module:
 
 
 def test_a_network_too_large_to_be_made_is_counted_without_memory() -> None:
-    large = resolve("huge", "unet", knowing("huge", huge))
-    assert count(large, Shape(3, 1, (8, 8)), None) == (1 << 34) + (1 << 17)
+    large = resolve_expression("huge", "unet", knowing("huge", huge))
+    assert count_parameters(large, Shape(3, 1, (8, 8)), None) == (1 << 34) + (1 << 17)
 
 
 def test_a_lazy_module_is_told_what_to_do() -> None:
-    found = resolve("lazy", "unet", knowing("lazy", lazy))
+    found = resolve_expression("lazy", "unet", knowing("lazy", lazy))
     with pytest.raises(ProbekitError, match="no lazy modules"):
-        count(found, Shape(3, 1, (8, 8)), None)
+        count_parameters(found, Shape(3, 1, (8, 8)), None)
 
 
 def test_a_filter_of_a_librarys_own_warning_is_no_change_and_one_of_pythons_is() -> None:
@@ -194,7 +194,7 @@ def test_a_filter_of_a_librarys_own_warning_is_no_change_and_one_of_pythons_is()
     found = []
     for category in (Own, UserWarning):
         isolation = Isolation()
-        with isolation.of("importing"):
+        with isolation.guard("importing"):
             warnings.simplefilter("always", category)
         found.append(isolation.put_back)
     assert found == [{}, {"importing": ("warnings filters",)}]

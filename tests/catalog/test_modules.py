@@ -11,8 +11,8 @@ from small import done, knowing, planned
 from torch import Tensor, nn
 
 import probekit
-from probekit.components import Component
-from probekit.errors import ProbekitError
+from probekit.plugin.components import Component
+from probekit.plugin.errors import ProbekitError
 
 
 @dataclass
@@ -115,7 +115,7 @@ def test_a_module_that_torch_cannot_use_gets_a_sentence(
     for structure in ("odd", "unet+odd-layer"):
         with pytest.raises(ProbekitError) as error:
             planned(hosted, structure=structure)
-        assert found in error.value.found
+        assert found in error.value.problem
         assert write in error.value.hint
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import install, plugin_text
 
-from probekit.catalog.grammar import parse
+from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import Registry
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 
 @pytest.fixture
@@ -25,14 +25,17 @@ def namesakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_plugins_of_one_name_all_stay_and_ours_keeps_its_name(namesakes: Path) -> None:
     registry = Registry.load()
     assert registry.set_aside == ()
-    assert registry.find("layer", "first").plugin == "the-first/namesake"
-    assert registry.find("layer", "the-second/namesake/common").long_name == "the-second/namesake/common"
-    assert registry.find("layer", "the-third/layers/common").plugin == "the-third/layers"
-    assert registry.find("layer", "layers/lambda").plugin == "layers"
+    assert registry.find_component("layer", "first").plugin == "the-first/namesake"
+    assert (
+        registry.find_component("layer", "the-second/namesake/common").long_name
+        == "the-second/namesake/common"
+    )
+    assert registry.find_component("layer", "the-third/layers/common").plugin == "the-third/layers"
+    assert registry.find_component("layer", "layers/lambda").plugin == "layers"
     with pytest.raises(UsageError, match=r"3 plugins.*the-first/namesake/common or the-second/"):
-        registry.find("layer", "common")
-    assert parse("unet+the-first/namesake/common(a=1)")[1].name == "the-first/namesake/common"
-    owner = registry.owner(registry.find("layer", "second"))
+        registry.find_component("layer", "common")
+    assert parse_expression("unet+the-first/namesake/common(a=1)")[1].name == "the-first/namesake/common"
+    owner = registry.find_plugin(registry.find_component("layer", "second"))
     assert owner is not None
     assert owner.distribution == "the-second"
 
@@ -79,8 +82,8 @@ def test_a_distribution_that_says_nothing_readable_costs_no_other(
         path.write_bytes(broken[name]) if name in broken else path.unlink()
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry.load()
-    assert registry.find("layer", "latin").plugin == "spoilt_latin/spoilt"
-    assert registry.find("layer", "silent").plugin == "spoilt_silent/spoilt"
-    assert registry.find("layer", "layers/lambda")
+    assert registry.find_component("layer", "latin").plugin == "spoilt_latin/spoilt"
+    assert registry.find_component("layer", "silent").plugin == "spoilt_silent/spoilt"
+    assert registry.find_component("layer", "layers/lambda")
     told = [one for one in registry.complaints if "cannot be read" in one]
     assert sorted(one.split()[5] for one in told) == ["the-cut", "the-garbled"]

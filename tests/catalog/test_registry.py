@@ -11,10 +11,10 @@ import pytest
 from conftest import Run, install, plugin_text
 
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.components import Component
-from probekit.errors import ProbekitError, UsageError
+from probekit.plugin.components import Component
+from probekit.plugin.errors import ProbekitError, UsageError
 
 PLUGINS = {
     "raiser": "raise RuntimeError('a bug\\nover two lines')",
@@ -122,9 +122,7 @@ def test_a_plugin_that_raises_keyboard_interrupt_itself_is_set_aside_as_any_othe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = plugin_text("'layer', 'late', 'zoo_late:X', ''", "'layer', 'later', 'zoo_later:X', ''")
-    watch = (
-        f"from probekit.hookspecs import hookimpl\n@hookimpl\ndef probekit_run_progress(row):\n    {ALIKE}"
-    )
+    watch = f"from probekit import hookimpl\n@hookimpl\ndef probekit_run_progress(row):\n    {ALIKE}"
     files = {
         "zoo_alike.py": ALIKE,
         "zoo_late.py": ALIKE,
@@ -139,23 +137,23 @@ def test_a_plugin_that_raises_keyboard_interrupt_itself_is_set_aside_as_any_othe
     assert [record.name for record in registry.set_aside] == ["alike"]
     assert "nobody typed Ctrl-C" in str(registry.set_aside[0].error)
     with pytest.raises(ProbekitError, match="cannot be imported"):
-        registry.target(registry.find("layer", "late"))
+        registry.load_target(registry.find_component("layer", "late"))
     with pytest.raises(ProbekitError, match="could not be built"):
-        part("layer", Term("later"), registry).make(4, (8, 8))
-    registry.notify("probekit_run_progress", plan=None, row={"step": 1})
+        resolve_part("layer", Term("later"), registry).make(4, (8, 8))
+    registry.notify_observers("probekit_run_progress", plan=None, row={"step": 1})
     assert "no longer observes runs" in registry.complaints[-1]
     (tmp_path / "alike.py").write_text(ALIKE)
     with pytest.raises(ProbekitError, match="cannot be run"):
-        registry.find("layer", f"{tmp_path}/alike.py:X")
+        registry.find_component("layer", f"{tmp_path}/alike.py:X")
     assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_clash_is_listed_twice_and_the_short_name_offers_both_long_names(registry: Registry) -> None:
     assert [c.plugin for c in registry.components("layer") if c.name == "lambda"] == ["acme", "layers"]
     with pytest.raises(UsageError, match="acme/lambda or layers/lambda"):
-        registry.find("layer", "lambda")
-    assert registry.find("layer", "acme/lambda").plugin == "acme"
-    assert registry.find("layer", "layers/lambda").plugin == "layers"
+        registry.find_component("layer", "lambda")
+    assert registry.find_component("layer", "acme/lambda").plugin == "acme"
+    assert registry.find_component("layer", "layers/lambda").plugin == "layers"
 
 
 def test_components_are_sorted_whatever_the_order_of_installation(registry: Registry) -> None:
@@ -166,16 +164,16 @@ def test_components_are_sorted_whatever_the_order_of_installation(registry: Regi
 
 def test_an_unknown_name_is_met_with_the_nearest_and_with_what_was_set_aside(registry: Registry) -> None:
     with pytest.raises(UsageError, match=r"Did you mean lambda.*Plugin raiser was set aside \(RuntimeError"):
-        registry.find("layer", "lamda")
+        registry.find_component("layer", "lamda")
     with pytest.raises(UsageError) as caught:
-        registry.find("layer", "needy/attention")
+        registry.find_component("layer", "needy/attention")
     assert "Plugin needy was set aside" in str(caught.value)
     assert "raiser" not in str(caught.value)
 
 
 def test_a_name_of_another_kind_says_so(registry: Registry) -> None:
     with pytest.raises(UsageError, match="that is the name of a structure"):
-        registry.find("layer", "unet")
+        registry.find_component("layer", "unet")
     assert registry.kinds_of("unet") == {"structure"}
     assert registry.kinds_of("acme/lambda") == {"layer"}
     assert registry.kinds_of("nothing") == set()
@@ -186,9 +184,9 @@ def test_an_address_that_cannot_be_opened_names_plugin_address_and_reason(
     name: str, registry: Registry
 ) -> None:
     kind: Any = "encoding" if name == "lone" else "layer"
-    component = registry.find(kind, name)
+    component = registry.find_component(kind, name)
     with pytest.raises(ProbekitError) as caught:
-        registry.target(component)
+        registry.load_target(component)
     said = str(caught.value)
     assert f"plugin {component.plugin}" in said
     assert str(component.target) in said
@@ -202,16 +200,16 @@ def test_skipped_plugins_stay_out_and_a_misspelt_one_is_named(monkeypatch: pytes
     assert [record.name for record in registry.plugins if record.skipped] == ["layers"]
     assert "Did you mean structures?" in registry.complaints[0]
     with pytest.raises(UsageError, match="Plugin layers was skipped"):
-        registry.find("layer", "layers/lambda")
+        registry.find_component("layer", "layers/lambda")
 
 
 def test_components_given_from_python_join_without_touching_the_registry() -> None:
     registry = Registry.load()
     mine = Component("layer", "mine", dict, "given from Python")
     joined = registry.with_components(mine).with_components(mine)
-    assert joined.find("layer", "mine").long_name == "python/mine"
-    assert joined.target(joined.find("layer", "mine")) is dict
-    assert joined.owner(joined.find("layer", "mine")) is None
+    assert joined.find_component("layer", "mine").long_name == "python/mine"
+    assert joined.load_target(joined.find_component("layer", "mine")) is dict
+    assert joined.find_plugin(joined.find_component("layer", "mine")) is None
     assert registry.kinds_of("mine") == set()
     with pytest.raises(UsageError, match="twice"):
         joined.with_components(Component("layer", "mine", list, "another"))
@@ -220,7 +218,7 @@ def test_components_given_from_python_join_without_touching_the_registry() -> No
 def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hook = "from probekit.hookspecs import hookimpl\nheard = []\n@hookimpl\ndef probekit_run_progress(row):\n"
+    hook = "from probekit import hookimpl\nheard = []\n@hookimpl\ndef probekit_run_progress(row):\n"
     files = {
         "watch_bad.py": f"{hook}    heard.append(row); 1 / 0",
         "watch_good.py": f"{hook}    print(row); heard.append(row)",
@@ -229,7 +227,7 @@ def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry.load()
     for step in (1.0, 2.0):
-        registry.notify("probekit_run_progress", plan=None, row={"step": step})
+        registry.notify_observers("probekit_run_progress", plan=None, row={"step": step})
     import watch_bad  # type: ignore[import-not-found]
     import watch_good  # type: ignore[import-not-found]
 
@@ -242,4 +240,4 @@ def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
 
 def test_a_mistyped_layer_that_stands_alone_is_recognised() -> None:
     with pytest.raises(UsageError, match="Did you mean lambda"):
-        Registry.load().find("structure", "lamda")
+        Registry.load().find_component("structure", "lamda")

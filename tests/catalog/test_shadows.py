@@ -9,7 +9,7 @@ from conftest import Run, install, plugin_text
 from small import PROBE
 
 from probekit.catalog.registry import Registry
-from probekit.errors import ProbekitError
+from probekit.plugin.errors import ProbekitError
 
 FINE = plugin_text("'layer', 'fine', 'math:Fine', 'a layer whose module is hidden'")
 
@@ -30,9 +30,9 @@ def test_a_plugin_with_the_name_of_one_of_python_s_own_is_set_aside(
     assert record.name == "odd"
     assert f"its module {top} has the name of one of Python's own" in str(record.error)
     assert "PROBEKIT_SKIP=odd" in record.fix
-    assert found.find("layer", "lambda").plugin == "layers"
+    assert found.find_component("layer", "lambda").plugin == "layers"
     with pytest.raises(ProbekitError, match="Give the module another name: its module math has"):
-        found.target(found.find("layer", "fine"))
+        found.load_target(found.find_component("layer", "fine"))
     assert capsys.readouterr().out == ""  # `this` prints a poem where it is imported
 
 

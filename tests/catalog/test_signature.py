@@ -11,10 +11,10 @@ import pytest
 from annotated_types import Interval
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, conint
 
-from probekit.catalog.ranges import range_of
-from probekit.catalog.signature import HANDED, Parameter, describe, fill
-from probekit.errors import ProbekitError, UsageError
-from probekit.interfaces import Value
+from probekit.catalog.ranges import read_range
+from probekit.catalog.signature import HOST_ARGUMENTS, Parameter, describe_parameters, fill_parameters
+from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.plugin.interfaces import Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ DEFAULTS = {
 
 
 def filled(**given: Value) -> dict[str, Value]:
-    return fill(Attention, given, "layer 'attention'", HANDED["layer"])
+    return fill_parameters(Attention, given, "layer 'attention'", HOST_ARGUMENTS["layer"])
 
 
 def test_defaults_are_filled_in_and_sorted_by_name() -> None:
@@ -106,63 +106,71 @@ def test_an_unknown_name_offers_the_nearest_and_lists_the_rest() -> None:
     assert "Did you mean heads?" in str(caught.value)
     assert "heads, scale, mix, bias, window, note, rank, rate, bins" in str(caught.value)
     with pytest.raises(UsageError, match="It has no parameters"):
-        fill(lambda channels, size: None, {"heads": 8}, "layer 'bare'", HANDED["layer"])
+        fill_parameters(lambda channels, size: None, {"heads": 8}, "layer 'bare'", HOST_ARGUMENTS["layer"])
 
 
 def test_a_required_parameter_is_asked_for() -> None:
     def cut(channels: int, *, ranks: int) -> None: ...
 
     with pytest.raises(UsageError, match="it needs ranks"):
-        fill(cut, {}, "layer 'cut'", {"channels"})
-    assert fill(cut, {"ranks": 2}, "layer 'cut'", {"channels"}) == {"ranks": 2}
+        fill_parameters(cut, {}, "layer 'cut'", {"channels"})
+    assert fill_parameters(cut, {"ranks": 2}, "layer 'cut'", {"channels"}) == {"ranks": 2}
 
 
 def test_without_annotations_the_default_gives_the_type() -> None:
     def bare(channels, *, heads=8, mask=None):  # type: ignore[no-untyped-def]
         ...
 
-    assert fill(bare, {"mask": "causal"}, "layer 'bare'", {"channels"}) == {"heads": 8, "mask": "causal"}
+    assert fill_parameters(bare, {"mask": "causal"}, "layer 'bare'", {"channels"}) == {
+        "heads": 8,
+        "mask": "causal",
+    }
     with pytest.raises(UsageError, match="integer"):
-        fill(bare, {"heads": "many"}, "layer 'bare'", {"channels"})
+        fill_parameters(bare, {"heads": "many"}, "layer 'bare'", {"channels"})
 
 
 def test_a_target_that_takes_anything_is_given_it() -> None:
     def wrapper(channels: int, *, heads: int = 8, **rest: object) -> None: ...
 
-    assert fill(wrapper, {"keys": 3}, "layer 'wrapper'", {"channels"}) == {"heads": 8, "keys": 3}
+    assert fill_parameters(wrapper, {"keys": 3}, "layer 'wrapper'", {"channels"}) == {"heads": 8, "keys": 3}
     with pytest.raises(UsageError):
-        fill(wrapper, {"heads": "x"}, "layer 'wrapper'", {"channels"})
+        fill_parameters(wrapper, {"heads": "x"}, "layer 'wrapper'", {"channels"})
     with pytest.raises(UsageError, match="Its host passes"):
-        fill(wrapper, {"channels": 3}, "layer 'wrapper'", {"channels"})
+        fill_parameters(wrapper, {"channels": 3}, "layer 'wrapper'", {"channels"})
 
 
 def test_a_default_that_has_no_text_is_left_to_the_target() -> None:
     def odd(*, sizes: tuple[int, ...] = (1, 2), limit: float = math.inf, depth: int = None) -> None:  # type: ignore[assignment]  # noqa: RUF013
         ...
 
-    assert fill(odd, {}, "structure 'odd'", ()) == {"depth": None}
-    assert describe(odd, ())[0] == Parameter("sizes", "tuple[int, ...]", "(1, 2)")
+    assert fill_parameters(odd, {}, "structure 'odd'", ()) == {"depth": None}
+    assert describe_parameters(odd, ())[0] == Parameter("sizes", "tuple[int, ...]", "(1, 2)")
 
 
 def test_partials_and_inherited_constructors_are_read() -> None:
     class Child(Attention): ...
 
-    assert fill(Child, {}, "layer 'child'", HANDED["layer"]) == DEFAULTS
-    assert fill(functools.partial(Attention, heads=2), {}, "layer 'two'", HANDED["layer"])["heads"] == 2
+    assert fill_parameters(Child, {}, "layer 'child'", HOST_ARGUMENTS["layer"]) == DEFAULTS
+    assert (
+        fill_parameters(functools.partial(Attention, heads=2), {}, "layer 'two'", HOST_ARGUMENTS["layer"])[
+            "heads"
+        ]
+        == 2
+    )
 
 
 def test_what_has_no_signature_is_an_error_and_not_a_traceback() -> None:
     with pytest.raises(ProbekitError, match="no signature"):
-        fill(7, {}, "layer 'seven'", ())  # type: ignore[arg-type]
+        fill_parameters(7, {}, "layer 'seven'", ())  # type: ignore[arg-type]
 
 
 def test_describe_names_types_and_defaults_in_the_order_written() -> None:
-    assert describe(Attention, HANDED["layer"])[:3] == [
+    assert describe_parameters(Attention, HOST_ARGUMENTS["layer"])[:3] == [
         Parameter("heads", "int", "8"),
         Parameter("scale", "float", "1"),
         Parameter("mix", "Literal['sum-qkv', 'sum-qv']", "sum-qkv"),
     ]
-    assert describe(Attention, HANDED["layer"])[-3:] == [
+    assert describe_parameters(Attention, HOST_ARGUMENTS["layer"])[-3:] == [
         Parameter("rank", "int", "4", "1 or more"),
         Parameter("rate", "float", "0.5", "above 0"),
         Parameter("bins", "int | None", "none", "2 to 8"),
@@ -184,14 +192,14 @@ def test_describe_names_types_and_defaults_in_the_order_written() -> None:
 def test_a_range_is_read_however_it_is_spelt(
     annotation: Any, said: str, ends: list[float], beyond: list[float]
 ) -> None:
-    found = range_of(annotation)
+    found = read_range(annotation)
     assert found is not None
-    assert (str(found), found.ends(), found.beyond()) == (said, ends, beyond)
-    assert [found.holds(value) for value in (*ends, *beyond)] == [True] * len(ends) + [False] * len(beyond)
+    assert (str(found), found.included_ends(), found.outside_neighbors()) == (said, ends, beyond)
+    assert [found.contains(value) for value in (*ends, *beyond)] == [True] * len(ends) + [False] * len(beyond)
 
 
 @pytest.mark.parametrize(
     "annotation", [int, float | None, Literal[1, 2], bool, str, Callable[..., Any], "no"]
 )
 def test_what_states_no_range_has_none(annotation: Any) -> None:
-    assert range_of(annotation) is None
+    assert read_range(annotation) is None

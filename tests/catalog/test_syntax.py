@@ -14,7 +14,7 @@ from changes.recipes import LAZY
 from changes.tiny import TRAINER
 
 from probekit.catalog.registry import registry
-from probekit.catalog.syntax import syntax_digest, tree_digest
+from probekit.catalog.syntax import hash_syntax, hash_tree
 
 PINNED = '''
 """A module."""
@@ -60,7 +60,7 @@ class Away:
         for name in [name for name in sys.modules if name.partition(".")[0] in ("user_pack", "other")]:
             del sys.modules[name]
         importlib.invalidate_caches()
-        return syntax_digest(importlib.import_module("user_pack.trainer").Steep)
+        return hash_syntax(importlib.import_module("user_pack.trainer").Steep)
 
 
 @pytest.fixture
@@ -74,9 +74,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def test_the_digest_of_a_text_is_the_same_in_every_version_of_python() -> None:
-    assert (
-        tree_digest(ast.parse(PINNED)) == "ad6de0b94250544738adf42c1d8710d5a8315a533c8cf63adfbb904d086699f0"
-    )
+    assert hash_tree(ast.parse(PINNED)) == "ad6de0b94250544738adf42c1d8710d5a8315a533c8cf63adfbb904d086699f0"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,7 @@ def test_the_digest_of_a_text_is_the_same_in_every_version_of_python() -> None:
 )
 def test_words_and_layout_are_not_seen(old: str, new: str) -> None:
     assert old in PINNED
-    assert tree_digest(ast.parse(PINNED.replace(old, new))) == tree_digest(ast.parse(PINNED))
+    assert hash_tree(ast.parse(PINNED.replace(old, new))) == hash_tree(ast.parse(PINNED))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ def test_words_and_layout_are_not_seen(old: str, new: str) -> None:
 )
 def test_code_is_seen(old: str, new: str) -> None:
     assert old in PINNED
-    assert tree_digest(ast.parse(PINNED.replace(old, new))) != tree_digest(ast.parse(PINNED))
+    assert hash_tree(ast.parse(PINNED.replace(old, new))) != hash_tree(ast.parse(PINNED))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,7 @@ def test_what_is_imported_later_changes_nothing(away: Callable[[dict[str, str]],
     before = found.digest()
     target = sys.modules["user_pack.trainer"].Steep
     importlib.import_module("user_pack.rates")
-    assert syntax_digest(target) == before
+    assert hash_syntax(target) == before
 
 
 def test_a_file_that_is_edited_counts_once_it_is_loaded_anew(away: Callable[[dict[str, str]], Away]) -> None:
@@ -180,13 +178,13 @@ def test_a_file_that_is_edited_counts_once_it_is_loaded_anew(away: Callable[[dic
     before = found.digest()
     target = sys.modules["user_pack.trainer"].Steep
     change(found.folder / "user_pack/base.py", ("weight -=", "weight +="))
-    assert syntax_digest(target) == before
+    assert hash_syntax(target) == before
     importlib.reload(sys.modules["user_pack.base"])
-    assert syntax_digest(target) != before
+    assert hash_syntax(target) != before
     assert found.digest() != before
 
 
 def test_every_builtin_trainer_has_a_digest() -> None:
     known = registry()
-    digests = {part.name: syntax_digest(known.target(part)) for part in known.components("trainer")}
+    digests = {part.name: hash_syntax(known.load_target(part)) for part in known.components("trainer")}
     assert all(len(digest) == 16 for digest in digests.values())

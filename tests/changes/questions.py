@@ -15,7 +15,7 @@ CONTROL = """
 
 class Twice:
     def fit(self, dataset):
-        from probekit.items import batch
+        from probekit.plugin.items import batch
 
         assert len(dataset) >= {least}
         inputs, targets = batch(dataset, range(len(dataset)))
@@ -27,7 +27,9 @@ class Twice:
 HARDER = PROBE.replace(
     "    property, version", '    harder = "it goes on"\n    property, version'
 ).replace('"test": test}', '"test": test, "harder": 16}')  # fmt: skip
-AXIS = PROBE.replace("from probekit import", "from probekit.axis import Axis\nfrom probekit import").replace(
+AXIS = PROBE.replace(
+    "from probekit import", "from probekit.plugin.axis import Axis\nfrom probekit import"
+).replace(
     "    property, version",
     '    axis = Axis("level", "levels", "mean", lambda i, t: i.mean((1, 2)), error, "lower", (0.0, 0.5, 1.0))\n'
     "    property, version",

@@ -81,8 +81,8 @@ TRAINER = '''
 
 import torch
 
-from probekit.items import batch
-from probekit.steps import watch_step
+from probekit.plugin.items import batch
+from probekit.plugin.steps import watch_step
 
 
 class Descent:

@@ -19,7 +19,7 @@ from probekit.cli.commands.show import show_component
 PROBE = '''
 import signal
 from typing import Literal
-from probekit.interfaces import Metric, Scale
+from probekit.plugin.interfaces import Metric, Scale
 
 class Tiny:
     """A probe to look at."""

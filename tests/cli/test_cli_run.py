@@ -88,7 +88,7 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
     code, out, err = call(capsys, *words)
     assert code == 0
     assert "This result was stored earlier; --force runs it again." in out
-    metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
+    metrics = registry().load_target(registry().find_component("probe", "nonlocality"))().metrics
     shown = [metric.name for metric in metrics if f"\n  {metric.name} " in out]
     assert shown == [metric.name for metric in metrics[:5]]
     assert max(map(len, out.splitlines()[:3])) <= 80
@@ -178,7 +178,7 @@ def test_a_grid_claims_no_order_where_noise_was_not_measured(tmp_path: Path, cap
     assert code == 0
     assert "is too small to rank structures" in out
     assert "better than" not in out
-    metrics = registry().target(registry().find("probe", "nonlocality"))().metrics
+    metrics = registry().load_target(registry().find_component("probe", "nonlocality"))().metrics
     assert all(f"\n  {metric.name} " not in out for metric in metrics[1:])
     _, out, _ = call(capsys, *WORDS, "-s", "unet", "-s", "unet+average", "--store", str(tmp_path), "--all")
     assert all(f"\n  {metric.name} " in out for metric in metrics)

@@ -117,7 +117,7 @@ def test_a_card_is_written_to_standard_output(store: str, capsys: Capture) -> No
 def test_a_run_that_goes_on_is_running_and_one_that_waits_is_queued(store: str, capsys: Capture) -> None:
     root = Store(Path(store))
     plan = planned(structure="unet+global-context", trainer="supervised")
-    folder = root.new(plan)
+    folder = root.new_run(plan)
 
     def said() -> dict[str, object]:
         (row,) = json.loads(call(capsys, "runs", "-s", "unet+global-context", "--store", store, "--json")[1])
@@ -125,7 +125,7 @@ def test_a_run_that_goes_on_is_running_and_one_that_waits_is_queued(store: str, 
 
     assert said() == {"status": "queued", "headline": None, "seed": 0}
     folder.append({"step": 3, "steps": 9, "loss": 1.0})
-    with folder.claimed():
+    with folder.hold_lock():
         assert said() == {"status": "running", "headline": "step 3 of 9", "seed": 0}
         call(capsys, "runs", "rm", "-s", "unet+global-context", "--yes", "--store", store)
         assert folder.path.exists()

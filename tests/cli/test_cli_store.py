@@ -87,7 +87,7 @@ def test_status_counts_all_and_lists_what_is_not_done(tmp_path: Path, capsys: Ca
 
     counts, (row,) = found()
     assert counts == {"done": 1, "preempted": 1}
-    with folder.claimed():
+    with folder.hold_lock():
         counts, (row,) = found()
         assert counts == {"done": 1, "running": 1}
         assert row["by"].startswith("process ")
@@ -107,7 +107,7 @@ def test_status_says_the_job_and_the_time_left(tmp_path: Path, capsys: Capture) 
     folder.write_json(ATTEMPT, {"stage": "training", "died": "", "deaths": 0, "step": 10, "job": "JOB 7"})
     os.utime(folder.path / ATTEMPT, (1000, 1000))
     os.utime(folder.path / "log.jsonl", (1040, 1040))
-    with folder.claimed():
+    with folder.hold_lock():
         said = json.loads(call(capsys, "status", "--store", str(tmp_path), "--json")[1])
     (row,) = said["unfinished"]
     assert row["left"] == "2 min"

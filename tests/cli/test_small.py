@@ -10,10 +10,10 @@ from conftest import ROOT, Run, install, plugin_text
 from small import PROBE, call, done
 
 import probekit
-from probekit.catalog.grammar import Term, parse
-from probekit.components import Component
-from probekit.errors import UsageError, reason
-from probekit.plain import lines, plain
+from probekit.catalog.grammar import Term, parse_expression
+from probekit.plain import make_plain, make_plain_lines
+from probekit.plugin.components import Component
+from probekit.plugin.errors import UsageError, describe_error
 
 ESC = "\x1b[31mred\x1b[0m\x07"
 Capture = pytest.CaptureFixture[str]
@@ -97,7 +97,7 @@ def test_a_file_s_name_with_any_sign_can_be_quoted(
     (tmp_path / folder).mkdir()
     (tmp_path / folder / "net.py").write_text(NET)
     term = str(Term(f"./{folder}/net.py:net"))
-    assert [str(one) for one in parse(f"{term}+lambda")] == [term, "lambda"]
+    assert [str(one) for one in parse_expression(f"{term}+lambda")] == [term, "lambda"]
     words = {"scale": "smoke", "trainer": "supervised(batch=16,epochs=1)", "device": "cpu"}
     result = probekit.run(PROBE, term, store="runs", **words)
     assert result.plan.parameters == 4
@@ -116,7 +116,7 @@ def test_a_file_below_the_home_is_named_by_a_tilde(tmp_path: Path, monkeypatch: 
 )
 def test_what_is_quoted_and_no_file_s_name_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="a name was expected"):
-        parse(text)
+        parse_expression(text)
 
 
 @pytest.mark.slow
@@ -145,9 +145,9 @@ def test_escapes_of_a_plugin_s_words_reach_no_terminal(probekit: Run, tmp_path: 
 
 
 def test_plain_text_keeps_letters_and_loses_what_moves_a_cursor() -> None:
-    assert plain(f"a\n b\tü{ESC}") == "a b ü\ufffd[31mred\ufffd[0m\ufffd"
-    assert lines("a\n\tb\r\x9b\ud800") == "a\n\tb\ufffd\ufffd\ufffd"
-    assert Component("layer", "x", "m:a", ESC).about == plain(ESC)
+    assert make_plain(f"a\n b\tü{ESC}") == "a b ü\ufffd[31mred\ufffd[0m\ufffd"
+    assert make_plain_lines("a\n\tb\r\x9b\ud800") == "a\n\tb\ufffd\ufffd\ufffd"
+    assert Component("layer", "x", "m:a", ESC).about == make_plain(ESC)
 
 
 class Mute(Exception):
@@ -166,4 +166,4 @@ class Mute(Exception):
     ids=["raises", "long", "surrogate", "empty"],
 )
 def test_whatever_an_exception_says_is_one_line(error: Exception, said: str) -> None:
-    assert reason(error) == said
+    assert describe_error(error) == said

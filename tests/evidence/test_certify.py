@@ -13,12 +13,17 @@ import torch
 from torch import Tensor
 
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.errors import UsageError
-from probekit.evidence.certify import Certificate, certify
-from probekit.evidence.focus import HALF, LOWEST, controls, reached
+from probekit.evidence.certify import Certificate, certify_probe
+from probekit.evidence.focus import (
+    MAX_CLOSED_FORM_CONTROL,
+    MAX_NETWORK_CONTROL,
+    judge_controls,
+    normalize_control_score,
+)
 from probekit.evidence.item_checks import check_items
-from probekit.interfaces import Metric
+from probekit.plugin.components import Component
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Metric
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
@@ -35,7 +40,7 @@ def smoke(**params: Any) -> Nonlocality:
 
 
 def look(tmp_path: Path, text: str, **options: Any) -> Certificate:
-    return certify(text, "smoke", registry(), Store(tmp_path), items=300, **{"focus": False, **options})
+    return certify_probe(text, "smoke", registry(), Store(tmp_path), items=300, **{"focus": False, **options})
 
 
 @pytest.mark.parametrize("sampler", ["sequential", "rejection"])
@@ -144,29 +149,29 @@ Short.scales = {"smoke": replace(Nonlocality.scales["smoke"], parameters={"size"
 
 def test_a_probe_that_takes_no_length_is_certified_on_what_it_has(tmp_path: Path) -> None:
     known = registry().with_components(Component("probe", "short", Short, "a probe of forty items"))
-    found = certify("short", "smoke", known, Store(tmp_path), items=300, focus=False)
+    found = certify_probe("short", "smoke", known, Store(tmp_path), items=300, focus=False)
     assert found.passed
     assert found.items == 40
 
 
 def test_a_control_that_solves_the_probe_is_caught(tmp_path: Path) -> None:
     known = registry().with_components(Component("probe", "leaky", Leaky, "a leak"))
-    found = certify("leaky", "smoke", known, Store(tmp_path), items=50)
+    found = certify_probe("leaky", "smoke", known, Store(tmp_path), items=50)
     assert not found.passed
     assert "reader 100%" in found.checks[-1].evidence
 
 
 def test_places_run_from_the_floor_to_perfect() -> None:
-    assert reached(0.3, 0.4, 0.0) == pytest.approx(0.25) == LOWEST
-    assert reached(0.6, 0.5, 1.0) == pytest.approx(0.2)
-    assert reached(0.0, 0.0, 0.0) == 1.0
-    assert reached(None, 0.4, 0.0) is None
+    assert normalize_control_score(0.3, 0.4, 0.0) == pytest.approx(0.25) == MAX_NETWORK_CONTROL
+    assert normalize_control_score(0.6, 0.5, 1.0) == pytest.approx(0.2)
+    assert normalize_control_score(0.0, 0.0, 0.0) == 1.0
+    assert normalize_control_score(None, 0.4, 0.0) is None
 
 
 def test_an_unknown_probe_scale_or_parameter_is_refused(tmp_path: Path) -> None:
     for text, scale in (("nonlocalty", "smoke"), ("nonlocality", "smok"), ("nonlocality(sise=3)", "smoke")):
         with pytest.raises(UsageError):
-            certify(text, scale, registry(), Store(tmp_path), focus=False)
+            certify_probe(text, scale, registry(), Store(tmp_path), focus=False)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +203,6 @@ def test_networks_are_held_to_the_floor_and_closed_forms_to_chance_whatever_thei
     better, perfect, chance = metric
     judged = Metric("m", better, perfect, lambda o, t, i: o, "", chance=chance)
     for order in (closed, dict(reversed(closed.items()))):
-        found = controls(judged, order, networks)
+        found = judge_controls(judged, order, networks)
         assert {name for name, control in found.items() if control.holds} == holds
-    assert HALF > LOWEST
+    assert MAX_CLOSED_FORM_CONTROL > MAX_NETWORK_CONTROL

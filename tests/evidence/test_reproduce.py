@@ -10,12 +10,17 @@ import pytest
 from small import planned
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.evidence.reproduce import Source, reproduced, sources, specs
-from probekit.interfaces import Claim, Metric, Published
-from probekit.plans.finite import as_json
+from probekit.evidence.reproduce import (
+    PublishedTable,
+    compare_with_published,
+    find_published_tables,
+    make_row_specs,
+)
+from probekit.plans.finite import to_json
 from probekit.plans.job import make_job
-from probekit.scores.interval import quantile
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Claim, Metric, Published
+from probekit.scores.interval import t_quantile
 from probekit.storage.behaviour import Behaviour
 from probekit.storage.result import Environment, Result
 
@@ -32,7 +37,7 @@ BETTER = Claim(
     "table9", "Best is better than Worst.", lambda rows: rows["Worst"]["loss"] - rows["Best"]["loss"]
 )
 METRIC = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "an error")
-SOURCE = Source("table9", "nonlocality", ROWS, (BETTER,), METRIC)
+SOURCE = PublishedTable("table9", "nonlocality", ROWS, (BETTER,), METRIC)
 
 
 def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
@@ -55,13 +60,17 @@ def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
 def table(  # type: ignore[no-untyped-def]
     found: Mapping[tuple[str, int], Result], claim=BETTER.margin, **noise: float
 ):
-    jobs = {row: make_job(spec, registry()) for row, spec in specs(SOURCE, "smoke", "supervised").items()}
+    jobs = {
+        row: make_job(spec, registry()) for row, spec in make_row_specs(SOURCE, "smoke", "supervised").items()
+    }
     plans = {
-        (row, seed): job.seeded(seed).plan.model_copy(update={"noise": noise})
+        (row, seed): job.with_seed(seed).plan.model_copy(update={"noise": noise})
         for row, job in jobs.items()
         for seed in range(3)
     }
-    return reproduced(replace(SOURCE, claims=(replace(BETTER, margin=claim),)), "smoke", plans, found)
+    return compare_with_published(
+        replace(SOURCE, claims=(replace(BETTER, margin=claim),)), "smoke", plans, found
+    )
 
 
 def test_pairs_closer_than_a_tenth_as_published_are_not_compared() -> None:
@@ -114,7 +123,7 @@ def test_a_conclusion_of_one_seed_must_exceed_the_noise_of_both_its_scores(
 ) -> None:
     (one,) = table(results(Best=(best,), Near=(0.1,), Worst=(0.4,)), loss=noise, other=1.0).conclusions
     assert one.verdict == verdict
-    assert one.within == pytest.approx(quantile(4) * 2**0.5 * noise)
+    assert one.within == pytest.approx(t_quantile(4) * 2**0.5 * noise)
 
 
 def test_noise_leaves_the_verdict_over_several_seeds_to_their_interval() -> None:
@@ -158,7 +167,7 @@ def test_a_margin_that_is_no_number_is_judged_to_be_none(wild: float | None) -> 
     assert (one.verdict, one.seeds) == ("holds", 2)
     (one,) = table(results(Best=(0.3,), Near=(0.1,), Worst=(0.4,)), claim=margin, loss=0.2).conclusions
     assert (one.verdict, one.within) == ("within the noise", None)
-    as_json(one.model_dump(mode="json"))
+    to_json(one.model_dump(mode="json"))
 
 
 def test_results_of_other_code_of_the_probe_stand_in_no_table() -> None:
@@ -180,22 +189,22 @@ def test_train_scores_and_failed_seeds_are_kept_apart() -> None:
 
 
 def test_rows_have_their_published_width_at_the_published_scale_alone() -> None:
-    assert {spec.width for spec in specs(SOURCE, "paper", "supervised").values()} == {4}
-    assert {spec.width for spec in specs(SOURCE, "quick", "supervised").values()} == {None}
-    assert len(specs(SOURCE, "quick", "supervised")) == 3
+    assert {spec.width for spec in make_row_specs(SOURCE, "paper", "supervised").values()} == {4}
+    assert {spec.width for spec in make_row_specs(SOURCE, "quick", "supervised").values()} == {None}
+    assert len(make_row_specs(SOURCE, "quick", "supervised")) == 3
 
 
 def test_the_papers_tables_have_their_22_rows() -> None:
-    found = {source.name: len(source.rows) for source in sources(registry(), [])}
+    found = {source.name: len(source.rows) for source in find_published_tables(registry(), [])}
     assert found == {"table1": 8, "table2": 7, "table3": 7}
 
 
 def test_an_unknown_table_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="table2"):
-        sources(registry(), ["tabel2"])
+        find_published_tables(registry(), ["tabel2"])
 
 
 def test_the_best_rows_of_the_paper_come_first() -> None:
-    (table1, table2) = sources(registry(), ["table1", "table2"])
-    assert min((row.name for row in table1.rows), key=table1.rank) == "Lambda + PE"
-    assert min((row.name for row in table2.rows), key=table2.rank) == "Fourier + Decor."
+    (table1, table2) = find_published_tables(registry(), ["table1", "table2"])
+    assert min((row.name for row in table1.rows), key=table1.rank_key) == "Lambda + PE"
+    assert min((row.name for row in table2.rows), key=table2.rank_key) == "Fourier + Decor."

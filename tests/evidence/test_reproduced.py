@@ -11,7 +11,7 @@ from conftest import Run
 KILLER = """
 import signal
 
-from probekit.executor import Ended
+from probekit.plugin.executor import Ended
 
 
 class Killer:

@@ -11,11 +11,17 @@ from small import call
 from stores import KNOWN, card_of, put
 
 from probekit.cards.card import Cell
-from probekit.cards.markdown import markdown
+from probekit.cards.markdown import card_to_markdown
 from probekit.evidence.certify import Certificate
-from probekit.evidence.verdict import Evidence, beside, judge, reach, said
-from probekit.interfaces import Metric
-from probekit.pages.page import page
+from probekit.evidence.verdict import (
+    Evidence,
+    add_measurement,
+    format_normalized,
+    judge_evidence,
+    normalized_interval,
+)
+from probekit.pages.page import render_page
+from probekit.plugin.interfaces import Metric
 from probekit.scores.interval import Interval
 from probekit.storage.store import Store
 
@@ -55,16 +61,19 @@ FULL = Evidence(score=0.95, interval=(0.92, 0.97), training_score=0.99)
     ],
 )
 def test_the_ladder(evidence: Evidence, word: str) -> None:
-    assert str(judge(evidence)) == word
+    assert str(judge_evidence(evidence)) == word
 
 
 def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
     over = Interval(low=0.1, high=0.3, over="seeds", count=3)
-    assert reach([0.1, 0.2, 0.3], over, LOSS, 1.0, None) == (0.7, 0.9)
-    assert reach([0.2], Interval(low=0.19, high=0.21, over="items", count=9), LOSS, 1.0, None) is None
-    low, high = reach([0.2], None, LOSS, 1.0, 0.01) or (0, 0)
+    assert normalized_interval([0.1, 0.2, 0.3], over, LOSS, 1.0, None) == (0.7, 0.9)
+    assert (
+        normalized_interval([0.2], Interval(low=0.19, high=0.21, over="items", count=9), LOSS, 1.0, None)
+        is None
+    )
+    low, high = normalized_interval([0.2], None, LOSS, 1.0, 0.01) or (0, 0)
     assert (low, high) == pytest.approx((0.8 - 0.02776, 0.8 + 0.02776), abs=1e-4)
-    assert reach([0.2], over, LOSS, None, 0.01) is None
+    assert normalized_interval([0.2], over, LOSS, None, 0.01) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +97,7 @@ def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
 def test_what_was_measured_stands_beside_and_a_contradiction_is_one(
     word: Evidence, name: str, value: float | None, text: str, contradicted: bool
 ) -> None:
-    found = beside(judge(word), name, value)
+    found = add_measurement(judge_evidence(word), name, value)
     assert (found.measured, found.contradicted) == (text, contradicted)
     assert ("BUT" in str(found)) == contradicted
 
@@ -97,9 +106,12 @@ def shown(store: Store) -> tuple[Cell, str]:
     """Return the one cell of a card, and the card's forms as one text without pictures."""
     card = card_of(store)
     text = re.sub(
-        r"base64,[^\"]*|<style>.*?</style>|<script>.*?</script>", "", page(card, store, KNOWN), flags=re.S
+        r"base64,[^\"]*|<style>.*?</style>|<script>.*?</script>",
+        "",
+        render_page(card, store, KNOWN),
+        flags=re.S,
     )
-    return card.columns[0].cells[0], markdown(card) + text
+    return card.columns[0].cells[0], card_to_markdown(card) + text
 
 
 def edit(store: Store, folders: list[Any], **changes: Any) -> None:
@@ -111,7 +123,7 @@ def edit(store: Store, folders: list[Any], **changes: Any) -> None:
 def test_a_covariant_network_that_did_not_fit_is_said_to_have_not_fitted(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stores.Noisy.speaks", "equivariance_error")
+    monkeypatch.setattr("stores.Noisy.related_measurement", "equivariance_error")
     folders = put(store, "unet", {0: 1.94, 1: 1.93, 2: 1.95})
     edit(store, folders, train={"loss": 1.9}, measured={"equivariance_error": 1e-7})
     cell, text = shown(store)
@@ -141,12 +153,14 @@ def test_no_control_lies_above_0(store: Store) -> None:
         probe="noisy", version=1, question=question, scale="smoke", items=1, checks=(),
         networks={"window": {"loss": 0.13}, "dense": {"loss": 3.0}},
     )  # fmt: skip
-    store.loose("certificate-noisy-smoke").write_json("certificate.json", certificate.model_dump(mode="json"))
+    store.aux_folder("certificate-noisy-smoke").write_json(
+        "certificate.json", certificate.model_dump(mode="json")
+    )
     (column,) = card_of(store).columns
     assert column.floor == 0.13
     assert {line.name: round(line.place, 2) for line in column.controls} == {"window": 0.0, "dense": -22.08}
     assert all(line.place <= 0 for line in column.controls)
-    assert "window 0.1300" in markdown(card_of(store))
+    assert "window 0.1300" in card_to_markdown(card_of(store))
 
 
 def test_a_training_that_blew_up_says_so_in_the_verdict(store: Store) -> None:
@@ -163,7 +177,7 @@ def test_structures_within_the_noise_stand_in_the_order_of_their_names_in_one_co
     card = card_of(store)
     assert [cell.structure for cell in card.columns[0].cells] == ["unet+average", "unet+lambda"]
     assert {cell.standing for cell in card.columns[0].cells} == {"not separable at this scale"}
-    text = page(card, store, KNOWN)
+    text = render_page(card, store, KNOWN)
     dots = re.findall(r'<circle class="seed" cx="[^"]*"([^>]*)>', text.partition('class="legend"')[0])
     assert len(dots) >= 6
     assert set(dots) == {' cy="12" r="3"/'}
@@ -171,13 +185,13 @@ def test_structures_within_the_noise_stand_in_the_order_of_their_names_in_one_co
 
 
 def test_places_below_the_floor_have_no_shades() -> None:
-    assert [said(place) for place in (-3.07, -0.004, 0.0, 0.456, None)] == [
+    assert [format_normalized(place) for place in (-3.07, -0.004, 0.0, 0.456, None)] == [
         "below the floor", "0%", "0%", "46%", "no score",
     ]  # fmt: skip
 
 
 def test_an_interval_of_the_noise_stays_within_the_bounds_of_the_metric() -> None:
     accuracy = Metric("a", "higher", 1.0, lambda output, target, inputs: output, "", bounds=(0.0, 1.0))
-    low, high = reach([0.99], None, accuracy, 0.5, 0.02) or (0.0, 0.0)
+    low, high = normalized_interval([0.99], None, accuracy, 0.5, 0.02) or (0.0, 0.0)
     assert high == 1.0
     assert 0.8 < low < 0.98

@@ -11,7 +11,7 @@ from tabs import opened
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.item_checks import Check
-from probekit.pages.page import page
+from probekit.pages.page import render_page
 from probekit.storage.folder import RESULT
 from probekit.storage.store import Store
 
@@ -34,7 +34,7 @@ def hostile(folder: Path) -> Store:
     forged = result.model_copy(
         update={"plan": plan, "environment": environment, "weights": IMG, "measured": {IMG: 1.0}}
     )
-    store.new(plan).write_result(forged)
+    store.new_run(plan).write_result(forged)
     odd = store.root / IMG.replace("/", "")
     odd.mkdir()
     (odd / RESULT).write_text("{")
@@ -42,14 +42,14 @@ def hostile(folder: Path) -> Store:
     certificate = Certificate(
         probe="noisy", version=1, question=result.behaviour.probe, scale="smoke", items=1, checks=(check,)
     )
-    folder = store.loose("certificate-noisy-smoke")
+    folder = store.aux_folder("certificate-noisy-smoke")
     folder.write("certificate.json", certificate.model_dump_json().encode())
     return store
 
 
 def test_what_is_stored_appears_as_text_alone(tmp_path: Path) -> None:
     store = hostile(tmp_path / "store")
-    text = page(card_of(store), store, KNOWN)
+    text = render_page(card_of(store), store, KNOWN)
     assert "<img src=x" not in text
     assert "alert(1)</script>" not in text
     escaped = "&lt;img src=x onerror=alert(1)&gt;"
@@ -59,7 +59,7 @@ def test_what_is_stored_appears_as_text_alone(tmp_path: Path) -> None:
 
 def test_attacks_do_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
     store = hostile(tmp_path / "store")
-    tab, heard = opened(browser, tmp_path, page(card_of(store), store, KNOWN))
+    tab, heard = opened(browser, tmp_path, render_page(card_of(store), store, KNOWN))
     assert heard == []
     assert tab.locator("img[src=x]").count() == 0
     assert IMG in tab.locator("body").inner_text()

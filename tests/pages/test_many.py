@@ -10,7 +10,7 @@ from stores import THIRTEEN, card_of, ranked
 from tabs import opened
 
 from probekit.catalog.registry import registry
-from probekit.pages.page import page
+from probekit.pages.page import render_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def text_of(folder: Path, names: tuple[str, ...]) -> str:
     """Return the page of a card of so many structures."""
     store = ranked(folder / "store", names)
-    return page(card_of(store), store, registry())
+    return render_page(card_of(store), store, registry())
 
 
 def test_sentences_of_many_structures_are_folded(tmp_path: Path) -> None:

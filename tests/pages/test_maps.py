@@ -12,8 +12,8 @@ from stores import real
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
-from probekit.pages.maps import maps
-from probekit.pages.plots import decades
+from probekit.pages.maps import draw_maps
+from probekit.pages.plots import render_log_heatmap
 
 
 def levels(address: str) -> list[int]:
@@ -22,8 +22,8 @@ def levels(address: str) -> list[int]:
 
 
 def test_one_error_has_one_shade_whatever_stands_beside_it() -> None:
-    one = levels(decades(torch.tensor([[1e-9, 1e-3], [1.0, 50.0]]), 1e-6, 1.0))
-    other = levels(decades(torch.tensor([[1e-3, 1e-3], [1e-3, 1e-3]]), 1e-6, 1.0))
+    one = levels(render_log_heatmap(torch.tensor([[1e-9, 1e-3], [1.0, 50.0]]), 1e-6, 1.0))
+    other = levels(render_log_heatmap(torch.tensor([[1e-3, 1e-3], [1e-3, 1e-3]]), 1e-6, 1.0))
     assert one == [0, other[0], 255, 255]
     assert 100 < other[0] < 150
 
@@ -32,7 +32,7 @@ def test_an_exact_network_is_said_in_words_and_not_drawn(tmp_path: Path) -> None
     store = real(tmp_path, ("lambda", "lambda+coordconv"), probe="translation")
     (column,) = make_card(store, registry()).columns
     missing: list[str] = []
-    moved = maps(column.cells, store, missing)[-1]
+    moved = draw_maps(column.cells, store, missing)[-1]
     assert missing == []
     assert moved.title == "Equivariance error"
     assert moved.notes[-1] == "Exactly equivariant (error below 1e-6), not drawn: lambda."

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
-from probekit.errors import StoreError
-from probekit.pages.page import page
-from probekit.pages.plots import INK, curves, thinned
+from probekit.pages.page import render_page
+from probekit.pages.plots import INK, draw_loss_curves, thin_points
+from probekit.plugin.errors import StoreError
 from probekit.scores.pictures import COLOURS
 from probekit.storage.folder import CASES, ITEMS
 from probekit.storage.store import Store
@@ -45,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     failed = planned(structure="unet+lambda", seed=1, trainer="supervised")
     result = Store(folder).find(planned(structure="unet+lambda", trainer="supervised"))
     assert result is not None
-    Store(folder).new(failed).write_result(
+    Store(folder).new_run(failed).write_result(
         result[0].model_copy(update={"plan": failed, "status": "failed", "error": f"RuntimeError: {IMG}"})
     )
     return Store(folder)
@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def text(store: Store) -> str:
-    return page(make_card(store, registry()), store, registry())
+    return render_page(make_card(store, registry()), store, registry())
 
 
 def test_the_page_of_ten_structures_is_one_file_of_less_than_five_megabytes(text: str) -> None:
@@ -66,7 +66,7 @@ def test_the_page_of_ten_structures_is_one_file_of_less_than_five_megabytes(text
 
 
 def test_the_page_is_the_same_each_time(store: Store, text: str) -> None:
-    assert page(make_card(store, registry()), store, registry()) == text
+    assert render_page(make_card(store, registry()), store, registry()) == text
 
 
 def test_cases_curves_and_maps_of_all_are_drawn_in_both_dimensions(text: str) -> None:
@@ -95,17 +95,17 @@ def test_several_structures_are_drawn_on_the_same_cases(text: str) -> None:
 
 def test_a_run_without_stored_answers_shows_its_picture(tmp_path: Path) -> None:
     store = real(tmp_path, ("unet",))
-    folder = store.newest(planned(structure="unet", trainer="supervised"))
+    folder = store.newest_run(planned(structure="unet", trainer="supervised"))
     assert folder is not None
     result = folder.read_result()
     files = {name: digest for name, digest in result.files.items() if name != ITEMS}
     folder.write_result(result.model_copy(update={"files": files}))
-    text = page(make_card(store, registry()), store, registry())
+    text = render_page(make_card(store, registry()), store, registry())
     assert "No answers of unet are drawn: it was stored without items.safetensors." in text
     assert "As drawn when it was scored" in text
     card = make_card(store, registry())
     (folder.path / CASES).write_bytes(b"<svg onload=alert(1)>")
-    assert "As drawn when it was scored" not in page(card, store, registry())
+    assert "As drawn when it was scored" not in render_page(card, store, registry())
     with pytest.raises(StoreError, match=r"cases\.png is truncated or was changed"):
         make_card(store, registry())
 
@@ -121,13 +121,13 @@ SPOILT: dict[str, Callable[[dict[str, Tensor]], dict[str, Tensor]]] = {
 @pytest.mark.parametrize("name", SPOILT)
 def test_spoilt_answers_are_a_note(name: str, tmp_path: Path) -> None:
     store = real(tmp_path, ("unet",))
-    folder = store.newest(planned(structure="unet", trainer="supervised"))
+    folder = store.newest_run(planned(structure="unet", trainer="supervised"))
     assert folder is not None
     result = folder.read_result()
     tensors = SPOILT[name](dict(folder.read_tensors(ITEMS, result)[0]))
     files = {**result.files, ITEMS: folder.write_tensors(ITEMS, tensors)}
     folder.write_result(result.model_copy(update={"files": files}))
-    text = page(make_card(store, registry()), store, registry())
+    text = render_page(make_card(store, registry()), store, registry())
     assert "No answers of unet are drawn: items.safetensors is not as probekit writes it." in text
     assert "Prediction of unet" not in text
 
@@ -138,7 +138,7 @@ def test_a_structure_that_is_not_installed_is_drawn(tmp_path: Path) -> None:
 
     real(tmp_path, ("net",), known=knowing("net", net))
     store = Store(tmp_path)
-    text = page(make_card(store, registry()), store, registry())
+    text = render_page(make_card(store, registry()), store, registry())
     assert 'alt="Prediction of net on test item ' in text
 
 
@@ -149,19 +149,19 @@ def test_a_page_builds_no_network(store: Store, monkeypatch: pytest.MonkeyPatch)
         raise AssertionError("a page is made of a card and of files")
 
     monkeypatch.setattr(nn.Module, "__init__", refuse)
-    assert 'alt="Prediction of unet on test item ' in page(card, store, registry())
+    assert 'alt="Prediction of unet on test item ' in render_page(card, store, registry())
 
 
 def test_plots_take_the_colours_of_the_page_and_ids_of_their_own() -> None:
     points = [(float(step), 1.0 / step) for step in range(1, 500)]
-    one, other = curves([("#3b7dd8", points)], "a"), curves([("#3b7dd8", points)], "b")
+    one, other = draw_loss_curves([("#3b7dd8", points)], "a"), draw_loss_curves([("#3b7dd8", points)], "b")
     assert INK not in one
     assert "currentColor" in one
     assert COLOURS[0] in one
     ids = [set(re.findall(r'id="(p[0-9a-f]+|m[0-9a-f]+)"', svg)) for svg in (one, other)]
     assert ids[0]
     assert not ids[0] & ids[1]
-    assert len(thinned(points)) <= 120
+    assert len(thin_points(points)) <= 120
 
 
 def test_the_policy_stops_what_escaping_would_let_through(

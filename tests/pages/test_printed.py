@@ -11,7 +11,7 @@ from stores import real
 
 from probekit.cards.assemble import make_card
 from probekit.catalog.registry import registry
-from probekit.pages.page import page
+from probekit.pages.page import render_page
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("seven")
     for probe in ("nonlocality", "translation", "grouping"):
         real(folder, SEVEN, probe=probe)
-    return page(make_card(Store(folder), registry()), Store(folder), registry())
+    return render_page(make_card(Store(folder), registry()), Store(folder), registry())
 
 
 def test_seven_structures_on_three_properties_are_four_printed_pages(

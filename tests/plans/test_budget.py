@@ -10,13 +10,13 @@ import torch
 from small import ASKED, PROBE, call, knowing, planned
 from torch import nn
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
-from probekit.errors import ProbekitError, UsageError
-from probekit.interfaces import Shape
 from probekit.plans import budget
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
+from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.plugin.interfaces import Shape
 
 SHAPE = Shape(3, 1, (16, 16))
 
@@ -24,24 +24,27 @@ SHAPE = Shape(3, 1, (16, 16))
 @pytest.mark.parametrize("text", ["unet", "unet+lambda(heads=4)", "unet+global-context"])
 @pytest.mark.parametrize("allowed", [20_000, 50_000, 61_234])
 def test_no_admissible_width_is_nearer(text: str, allowed: int) -> None:
-    found = resolve(text, "unet", registry())
+    found = resolve_expression(text, "unet", registry())
     step = found.width_step
-    gaps = {width: abs(budget.count(found, SHAPE, width) - allowed) for width in range(step, 60 + step, step)}
-    assert gaps[budget.nearest(found, SHAPE, allowed)] == min(gaps.values())
+    gaps = {
+        width: abs(budget.count_parameters(found, SHAPE, width) - allowed)
+        for width in range(step, 60 + step, step)
+    }
+    assert gaps[budget.find_nearest_width(found, SHAPE, allowed)] == min(gaps.values())
 
 
 def test_the_count_is_that_of_the_network_built() -> None:
-    found = resolve("unet+lambda+pe", "unet", registry())
+    found = resolve_expression("unet+lambda+pe", "unet", registry())
     model = found.build(SHAPE, 6)
-    assert budget.count(found, SHAPE, 6) == sum(p.numel() for p in model.parameters())
+    assert budget.count_parameters(found, SHAPE, 6) == sum(p.numel() for p in model.parameters())
 
 
 def test_counting_takes_no_memory_for_weights() -> None:
     def vast(shape: Shape) -> nn.Module:
         return nn.Linear(1 << 21, 1 << 21)
 
-    found = resolve("vast", "unet", knowing("vast", vast))
-    assert budget.count(found, SHAPE, None) == (1 << 42) + (1 << 21)
+    found = resolve_expression("vast", "unet", knowing("vast", vast))
+    assert budget.count_parameters(found, SHAPE, None) == (1 << 42) + (1 << 21)
 
 
 def test_a_network_that_computes_while_it_is_built_is_counted_too() -> None:
@@ -49,14 +52,19 @@ def test_a_network_that_computes_while_it_is_built_is_counted_too() -> None:
         rates = [rate.item() for rate in torch.linspace(0, 0.5, 3)]
         return nn.Sequential(nn.Conv2d(3, 1, 1), *(nn.Dropout(rate) for rate in rates))
 
-    assert budget.count(resolve("dropping", "unet", knowing("dropping", dropping)), SHAPE, None) == 4
+    assert (
+        budget.count_parameters(
+            resolve_expression("dropping", "unet", knowing("dropping", dropping)), SHAPE, None
+        )
+        == 4
+    )
 
 
 def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
-    found = resolve("unet+lambda(heads=64)", "unet", registry())
-    least = budget.count(found, SHAPE, 64)
+    found = resolve_expression("unet+lambda(heads=64)", "unet", registry())
+    least = budget.count_parameters(found, SHAPE, 64)
     with pytest.raises(UsageError, match=rf"the nearest width, 64, has {least:,}.*--budget {least}"):
-        budget.nearest(found, SHAPE, 10_000, typed=True)
+        budget.find_nearest_width(found, SHAPE, 10_000, typed=True)
 
 
 @pytest.mark.parametrize("structure", ["unet+transformer", "unet+nystrom", "unet+lambda(heads=64)"])
@@ -89,7 +97,7 @@ def test_the_width_of_a_scale_is_a_wish_and_the_nearest_that_fits_is_taken(
 def test_a_width_is_the_nearest_multiple_and_one_step_at_least() -> None:
     for step in range(1, 12):
         for wished in range(1, 40):
-            found = budget.admissible(wished, step)
+            found = budget.round_width(wished, step)
             assert found % step == 0
             assert found >= step
             assert abs(found - wished) == min(abs(many * step - wished) for many in range(1, 50))
@@ -120,4 +128,6 @@ def test_what_a_scale_wished_is_no_part_of_the_identity() -> None:
 
 def test_what_is_no_module_is_refused() -> None:
     with pytest.raises(ProbekitError, match="it built a int"):
-        budget.count(resolve("mine", "unet", knowing("mine", lambda shape: 3)), SHAPE, None)
+        budget.count_parameters(
+            resolve_expression("mine", "unet", knowing("mine", lambda shape: 3)), SHAPE, None
+        )

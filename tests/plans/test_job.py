@@ -12,7 +12,7 @@ from small import ASKED, job
 from probekit.catalog import expression, grammar
 from probekit.catalog.registry import Registry, registry
 from probekit.plans import scale
-from probekit.runs.run import carry_out
+from probekit.runs.run import run_job
 from probekit.storage.store import Store
 
 
@@ -20,7 +20,7 @@ from probekit.storage.store import Store
 def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the texts that are parsed and the names that are looked for."""
     counted: Counter[str] = Counter()
-    find, parse = Registry.find, grammar.parse
+    find, parse = Registry.find_component, grammar.parse_expression
 
     def counting_find(known: Registry, kind: Any, name: str) -> Any:
         counted[f"find {kind} {name}"] += 1
@@ -31,7 +31,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return parse(text)
 
     monkeypatch.setattr(Registry, "find", counting_find)
-    monkeypatch.setattr(grammar, "parse", counting_parse)
+    monkeypatch.setattr(grammar, "parse_expression", counting_parse)
     monkeypatch.setattr(expression, "parse", counting_parse)
     return counted
 
@@ -40,7 +40,7 @@ def test_each_name_is_found_once_from_the_text_to_the_stored_result(
     seen: Counter[str], tmp_path: Path
 ) -> None:
     assert scale.parse_term is grammar.parse_term  # which counts through grammar.parse
-    outcome = carry_out(job(structure="unet+lambda+pe"), registry(), device="cpu", store=Store(tmp_path))
+    outcome = run_job(job(structure="unet+lambda+pe"), registry(), device="cpu", store=Store(tmp_path))
     assert outcome.result.status == "done"
     assert seen == {  # parsed for its canonical text, then for its parts
         f"parse {ASKED['probe']}": 2,
@@ -55,5 +55,5 @@ def test_each_name_is_found_once_from_the_text_to_the_stored_result(
 
 
 def test_another_seed_of_a_job_is_that_seed_s_plan() -> None:
-    assert job().seeded(3).plan == job(seed=3).plan
-    assert job().seeded(3).plan.identity != job().plan.identity
+    assert job().with_seed(3).plan == job(seed=3).plan
+    assert job().with_seed(3).plan.identity != job().plan.identity

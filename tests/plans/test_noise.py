@@ -14,9 +14,9 @@ from conftest import ROOT
 from small import planned
 
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.plans.scale import probe_at
+from probekit.plans.scale import make_probe_at
 from probekit.storage.behaviour import Behaviour
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
@@ -30,7 +30,7 @@ def keep(store: Store, loss: float, **asked: object) -> None:
     """Store a result of a real plan."""
     plan = planned(**{**ASIS, **asked})
     known = Behaviour(probe={"loss of wild answers": 1.5})
-    store.new(plan).write_result(
+    store.new_run(plan).write_result(
         Result(plan=plan, status="done", metrics={"loss": loss}, environment=HERE, behaviour=known)
     )
 
@@ -71,11 +71,11 @@ def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
     for probe, scales in MEASURED.items():
         for scale, measured in scales.items():
             values = measured["noise"]
-            made = probe_at(probe, scale, registry())
+            made = make_probe_at(probe, scale, registry())
             known = {metric.name for metric in made.metrics} | {metric.gap for metric in made.metrics}
             assert set(values) <= known
             assert made.scales[scale].noise == values
-            assert made.scales[scale].noise_question == measured["question"] != {}
+            assert made.scales[scale].noise_column_key == measured["question"] != {}
             assert min(values.values()) > 0
 
 
@@ -87,5 +87,5 @@ def test_a_metric_that_no_seed_moved_has_no_noise(tmp_path: Path) -> None:
 
 
 def test_a_scale_that_was_not_measured_has_no_noise() -> None:
-    probe = part("probe", Term("nonlocality"), registry()).make()
+    probe = resolve_part("probe", Term("nonlocality"), registry()).make()
     assert probe.scales["paper"].noise == {}

@@ -11,13 +11,13 @@ from small import knowing, planned
 from torch import nn
 
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
 from probekit.plans.job import make_job
-from probekit.plans.noise import noise_now
+from probekit.plans.noise import reload_noise
 from probekit.plans.plan import Plan
 from probekit.plans.spec import make_spec
+from probekit.plugin.components import Component
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.nonlocality.scales import SCALES
 
@@ -147,16 +147,16 @@ def test_noise_that_was_measured_after_a_run_is_known_of_it() -> None:
     plan = make_job(make_spec(probe="grouping", structure="lambda", scale="quick"), registry()).plan
     older = plan.model_copy(update={"noise": {}})
     assert plan.noise["accuracy"] > 0
-    assert noise_now(older, registry()) == plan.noise
+    assert reload_noise(older, registry()) == plan.noise
     narrow = make_job(
         make_spec(probe="grouping", structure="lambda", scale="quick", width=8), registry()
     ).plan
-    assert noise_now(narrow, registry()) == {}
+    assert reload_noise(narrow, registry()) == {}
 
 
 def test_noise_of_a_scale_that_has_changed_since_stays_what_it_was() -> None:
     plan = make_job(make_spec(probe="nonlocality", structure="unet", scale="quick"), registry()).plan
     older = plan.model_copy(update={"noise": {"loss": 0.5}, "trainer": "supervised(epochs=1)"})
-    assert noise_now(older, registry()) == {"loss": 0.5}
+    assert reload_noise(older, registry()) == {"loss": 0.5}
     gone = plan.model_copy(update={"noise": {"loss": 0.5}, "scale": "gone"})
-    assert noise_now(gone, registry()) == {"loss": 0.5}
+    assert reload_noise(gone, registry()) == {"loss": 0.5}

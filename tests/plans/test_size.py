@@ -10,9 +10,9 @@ import pytest
 from small import call
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.plans import size
-from probekit.plans.scale import at_scale
+from probekit.plans import limits
+from probekit.plans.scale import resolve_at_scale
+from probekit.plugin.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
 TOO_LARGE = [
@@ -48,35 +48,37 @@ def test_what_is_too_large_is_wrong_usage_soon(
 
 
 def test_the_number_and_the_limit_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(size, "memory", lambda: 3_000_000_000)
-    size.held("it", {"data": 3_000_000_000})
+    monkeypatch.setattr(limits, "available_memory", lambda: 3_000_000_000)
+    limits.check_memory("it", {"data": 3_000_000_000})
     with pytest.raises(
         UsageError, match=r"takes at least 2\.5 GB for data and 1 GB for weights, and this machine"
     ):
-        size.held("it", {"data": 2_500_000_000, "weights": 10**9, "activations": 0})
+        limits.check_memory("it", {"data": 2_500_000_000, "weights": 10**9, "activations": 0})
     with pytest.raises(UsageError, match="the limit here is 5 bytes"):
-        size.held("it", {"data": 6}, most=5)
+        limits.check_memory("it", {"data": 6}, limit=5)
 
 
 def test_the_memory_is_the_machine_s_or_its_container_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(size, "LIMIT", tmp_path / "memory.max")
-    whole = size.memory()
+    monkeypatch.setattr(limits, "LIMIT", tmp_path / "memory.max")
+    whole = limits.available_memory()
     assert whole > 1 << 28
     (tmp_path / "memory.max").write_text("max\n")
-    assert size.memory() == whole
+    assert limits.available_memory() == whole
     (tmp_path / "memory.max").write_text("1000000\n")
-    assert size.memory() == 1_000_000
+    assert limits.available_memory() == 1_000_000
 
 
 def test_harder_items_are_as_many_as_those_of_the_test_and_are_counted() -> None:
     spans = {}
     for name in ("recall", "rotation", "grouping"):
-        _, part = at_scale(name, "smoke", registry(), **({"test": 1_000} if name != "rotation" else {}))
+        _, part = resolve_at_scale(
+            name, "smoke", registry(), **({"test": 1_000} if name != "rotation" else {})
+        )
         probe = part.make()
         drawn = [split for split in ("train", "validation", "test") if split in part.params]
         items = sum(int(part.params[split]) for split in drawn)
         positions = (probe.shape.inputs + probe.shape.outputs) * math.prod(probe.shape.size)
-        spans[name] = size.of_data(part, probe)["data"] / positions - items
+        spans[name] = limits.estimate_data(part, probe)["data"] / positions - items
     assert spans == {"recall": 1_000, "rotation": 0, "grouping": 0}

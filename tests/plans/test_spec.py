@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from probekit.errors import UsageError
 from probekit.plans.spec import RunSpec, make_spec
+from probekit.plugin.errors import UsageError
 
 
 def test_a_specification_survives_json() -> None:

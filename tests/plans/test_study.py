@@ -11,8 +11,8 @@ from conftest import ROOT, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from probekit.errors import UsageError
 from probekit.plans.study import Study, read_study
+from probekit.plugin.errors import UsageError
 
 FULL = """
 probes = ["translation", "grouping(train=64)"]
@@ -33,7 +33,7 @@ def written(folder: Path, text: str) -> Path:
 def test_every_key_is_read(tmp_path: Path) -> None:
     found = read_study(written(tmp_path, FULL))
     assert found.probes == ("translation", "grouping(train=64)")
-    assert list(found.chosen) == [1, 4]
+    assert list(found.seed_list) == [1, 4]
     assert (found.executor, found.timeout) == ("local(jobs=2)", 60.0)
 
 
@@ -47,7 +47,7 @@ def test_a_file_as_an_editor_leaves_it_is_read(mark: bytes, end: bytes, tmp_path
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     found = read_study(written(tmp_path, 'probes = ["translation"]\nstructures = ["lambda"]'))
-    assert (found.scales, found.trainers, list(found.chosen)) == (("quick",), ("supervised",), [0, 1, 2])
+    assert (found.scales, found.trainers, list(found.seed_list)) == (("quick",), ("supervised",), [0, 1, 2])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_thousand_files_are_read_or_refused_in_a_sentence(
             found = read_study(path)
             assert found.probes
             assert found.structures
-            assert all(seed >= 0 for seed in found.chosen[:9])
+            assert all(seed >= 0 for seed in found.seed_list[:9])
 
 
 @pytest.mark.slow

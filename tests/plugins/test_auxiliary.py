@@ -15,8 +15,8 @@ from small import done, first
 from torch import Tensor, nn
 
 import probekit
-from probekit.errors import RunError
-from probekit.steps import listen
+from probekit.plugin.errors import RunError
+from probekit.plugin.steps import listen_to_steps
 from probekit_plugins.trainers.supervised import Supervised
 
 ONE: dict[str, Any] = {"epochs": 1, "batch": 16}
@@ -149,7 +149,7 @@ def test_fabric_trains_what_supervised_does(made: Any, devices: int) -> None:
 def test_gradients_that_a_layer_adds_in_its_forward_pass_count() -> None:
     seen: list[dict[str, float]] = []
     model = OwnGradient()
-    with listen(lambda loss, gradients, buffers: seen.append(gradients)):
+    with listen_to_steps(lambda loss, gradients, buffers: seen.append(gradients)):
         losses(model)
     assert [one["own"] for one in seen] == pytest.approx([0.25 * 2**0.5] * 4)
     assert (model.own < 1).all()

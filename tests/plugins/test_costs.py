@@ -8,11 +8,11 @@ from math import log
 import pytest
 
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.interfaces import Shape
-from probekit.scores.flops import forward_flops
+from probekit.plugin.components import Component
+from probekit.plugin.interfaces import Shape
+from probekit.scores.flops import count_forward_flops
 
 KNOWN = registry()
 EXPONENTS = {
@@ -25,8 +25,8 @@ EXPONENTS = {
 
 
 def operations(layer: Component, side: int) -> int:
-    built = part("layer", Term(layer.name), KNOWN).make(16, (side, side))
-    return forward_flops(built, Shape(16, 16, (side, side)))
+    built = resolve_part("layer", Term(layer.name), KNOWN).make(16, (side, side))
+    return count_forward_flops(built, Shape(16, 16, (side, side)))
 
 
 @pytest.mark.parametrize("layer", KNOWN.components("layer"), ids=lambda layer: layer.name)

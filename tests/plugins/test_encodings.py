@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from probekit_plugins.encodings.coordconv import CoordConv
 from probekit_plugins.encodings.cosine import Cosine
 from probekit_plugins.encodings.local import Local
@@ -98,7 +98,7 @@ def test_table_is_built_on_the_meta_device_and_not_stored() -> None:
 def test_bands_that_do_not_divide_the_frequencies_are_refused(frequencies: int, bands: int) -> None:
     with pytest.raises(UsageError, match="bands") as caught:
         PE(40, (64,), keys=64, heads=1, frequencies=frequencies, bands=bands)
-    assert f"pe(frequencies={frequencies}, bands={bands})" in caught.value.asked
+    assert f"pe(frequencies={frequencies}, bands={bands})" in caught.value.request
 
 
 def cosines(channels: int, size: tuple[int, ...]) -> Tensor:

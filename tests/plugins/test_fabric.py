@@ -21,7 +21,7 @@ from ranked import Hashing, Lingering, OnRankOne
 from small import PROBE, rows
 
 from probekit.catalog.process import HASH_SEED
-from probekit.errors import RunError
+from probekit.plugin.errors import RunError
 from probekit.storage.attempt import ATTEMPT
 from probekit.storage.folder import CHECKPOINT
 from probekit_plugins.trainers.fabric import Fabric

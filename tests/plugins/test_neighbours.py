@@ -85,7 +85,10 @@ LAYERS = {
     "leaves": (r"layer leaves of plugin bad: it could not be built \(SystemExit: 3\)", "show layer"),
     "needs": ("layer needs of plugin bad: it could not be built", "Install a_package_nobody_has"),
     "wants": ("layer wants of plugin bad: it could not be built", r"In its signature, put the parameters"),
-    "nothing": ("layer nothing of plugin bad: it built a str, which has no forward", "probekit.interfaces"),
+    "nothing": (
+        "layer nothing of plugin bad: it built a str, which has no forward",
+        "probekit.plugin.interfaces",
+    ),
     "gone": ("its address bad_module:Gone cannot be imported", "PROBEKIT_SKIP=bad"),
     "cuts": ("unet.cuts on .* failed: RuntimeError", "`probekit check layer cuts` .* of plugin bad"),
     "spoils": ("unet.spoils on .* failed: training: the loss is not finite", "`probekit check layer spoils`"),

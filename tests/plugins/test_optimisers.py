@@ -9,8 +9,8 @@ import torch
 from fitting import RECIPE, fit
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
-from probekit.runs.network import weights_hash
+from probekit.plugin.errors import UsageError
+from probekit.runs.network import hash_weights
 from probekit_plugins.trainers import muon
 from probekit_plugins.trainers.optimisers import list_hidden_matrices
 from probekit_plugins.trainers.supervised import Supervised
@@ -35,7 +35,7 @@ def test_weights_without_a_gradient_do_not_shift_the_moments_of_others() -> None
     next(fit(model, trainer))
     state = trainer.state_dict()
     list(fit(model, Supervised(**RECIPE), state))
-    assert weights_hash(model.state_dict()) == weights_hash(whole.state_dict())
+    assert hash_weights(model.state_dict()) == hash_weights(whole.state_dict())
 
 
 def test_the_rate_warms_up_and_falls_to_nothing_along_a_cosine() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.encodings.coordconv import CoordConv
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.lambda_ import Lambda

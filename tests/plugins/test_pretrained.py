@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from small import call, planned
 from torch.nn import functional
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit.storage.store import Store
 from probekit_plugins.structures.guided_filter import SMOOTH, guided_filter
 from probekit_plugins.structures.pretrained import Preparation, Pretrained
@@ -127,7 +127,7 @@ def test_it_runs_without_training_and_stores_the_weights_it_came_with(
     words += ["-s", f"pretrained(model='{folder}')", "--trainer", "none", "--store", str(tmp_path / "runs")]
     code, _, said = call(capsys, *words)
     assert code == 0, said
-    ((_, result),) = Store(tmp_path / "runs").results()
+    ((_, result),) = Store(tmp_path / "runs").read_results()
     assert not isinstance(result, Exception)
     assert (result.status, result.steps) == ("done", 0)
     assert {"loss", "ord", "ord_unaligned"} <= set(result.metrics)

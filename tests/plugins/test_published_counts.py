@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
 from probekit.plans import budget
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 
 SQUARE, CODE, DEPTH = Shape(1, 2, (64, 64)), Shape(6, 3, (128,)), Shape(3, 1, (128, 128))
 ONE = "plain(norm=false)+lambda(heads=8, keys=16)"
@@ -71,7 +71,7 @@ def expressions() -> list[str]:
     found = list(layers)
     for layer, encoding in itertools.product(layers, ENCODINGS):
         try:
-            resolve(f"unet+{layer}+{encoding}", "unet", registry())
+            resolve_expression(f"unet+{layer}+{encoding}", "unet", registry())
         except UsageError:
             continue
         found.append(f"{layer}+{encoding}")
@@ -84,7 +84,7 @@ def expressions() -> list[str]:
 def test_rows_of_tables_2_and_3_have_the_papers_parameters(
     text: str, shape: Shape, width: int, published: int
 ) -> None:
-    assert budget.count(resolve(text, "unet", registry()), shape, width) == published
+    assert budget.count_parameters(resolve_expression(text, "unet", registry()), shape, width) == published
 
 
 def test_every_encoding_is_tried() -> None:
@@ -101,7 +101,7 @@ def test_every_layer_trains_in_every_structure_with_every_encoding_it_takes(
     text: str, structure: str, shape: Shape
 ) -> None:
     torch.manual_seed(0)
-    model = resolve(f"{structure}+{text}", "unet", registry()).build(shape, 8)
+    model = resolve_expression(f"{structure}+{text}", "unet", registry()).build(shape, 8)
     x = torch.randn(2, shape.inputs, *shape.size)
     y = model(x)
     assert y.shape == (2, shape.outputs, *shape.size)
@@ -124,12 +124,14 @@ def test_what_is_quadratic_is_refused_at_16384_positions_with_its_count(
     structure: str, layer: str, says: str
 ) -> None:
     with pytest.raises(UsageError, match="linear in positions") as caught:
-        budget.count(resolve(f"{structure}+{layer}", "unet", registry()), DEPTH, 40)
-    assert says in caught.value.found
-    assert layer in caught.value.asked
-    assert budget.count(resolve(f"{structure}+{layer}", "unet", registry()), Shape(3, 1, (16, 16)), 40)
+        budget.count_parameters(resolve_expression(f"{structure}+{layer}", "unet", registry()), DEPTH, 40)
+    assert says in caught.value.problem
+    assert layer in caught.value.request
+    assert budget.count_parameters(
+        resolve_expression(f"{structure}+{layer}", "unet", registry()), Shape(3, 1, (16, 16)), 40
+    )
 
 
 @pytest.mark.parametrize("layer", ["nystrom", "linformer", "reformer", "lambda", "global-context", "average"])
 def test_what_is_linear_is_not_refused_at_16384_positions(layer: str) -> None:
-    assert budget.count(resolve(f"unet+{layer}", "unet", registry()), DEPTH, 40) > 0
+    assert budget.count_parameters(resolve_expression(f"unet+{layer}", "unet", registry()), DEPTH, 40) > 0

@@ -12,8 +12,8 @@ from small import call, job
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.ranges import Range
 from probekit.catalog.registry import registry
-from probekit.catalog.signature import HANDED, describe, ranges
-from probekit.components import Component
+from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters, read_ranges
+from probekit.plugin.components import Component
 from probekit.schedule.parallel import make_executor
 
 WITH: Mapping[tuple[str, str], str] = {
@@ -39,7 +39,7 @@ FOLDER = "pretrained"
 def built_in() -> Iterator[Component]:
     known = registry()
     for component in known.components():
-        owner = known.owner(component)
+        owner = known.find_plugin(component)
         if owner is not None and owner.distribution == DISTRIBUTION:
             yield component
 
@@ -49,8 +49,10 @@ def ends(beyond: bool) -> Iterator[Any]:
     for component in built_in():
         if component.name == FOLDER and not beyond:
             continue
-        for name, within in ranges(registry().target(component), HANDED[component.kind]).items():
-            for value in within.beyond() if beyond else within.ends():
+        for name, within in read_ranges(
+            registry().load_target(component), HOST_ARGUMENTS[component.kind]
+        ).items():
+            for value in within.outside_neighbors() if beyond else within.included_ends():
                 yield pytest.param(component, name, value, within, id=f"{component.name}({name}={value})")
 
 
@@ -70,7 +72,7 @@ def test_every_number_states_its_range() -> None:
     silent = [
         f"{component.name}: {one.name}"
         for component in built_in()
-        for one in describe(registry().target(component), HANDED[component.kind])
+        for one in describe_parameters(registry().load_target(component), HOST_ARGUMENTS[component.kind])
         if re.search(r"\b(int|float)\b", one.type) and not one.range
     ]
     assert silent == []

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
 from probekit_plugins.layers.gla import GatedLinearAttention

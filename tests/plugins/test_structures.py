@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.structures.hrnet import Fusion, HRNet
 from probekit_plugins.structures.lambda_unet import LambdaUNet, LayerPair

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 import probekit
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry
-from probekit.errors import RunError, UsageError
-from probekit.interfaces import Probe, Shape
-from probekit.items import batch, resident
-from probekit.runs.network import weights_hash
-from probekit.storage.state import pack, unpack
+from probekit.plugin.errors import RunError, UsageError
+from probekit.plugin.interfaces import Probe, Shape
+from probekit.plugin.items import move_to_device, read_batch
+from probekit.runs.network import hash_weights
+from probekit.storage.state import pack_state, unpack_state
 from probekit_plugins.trainers.supervised import Supervised, regression_loss
 
 ALL: dict[str, Any] = {**RECIPE, "optimiser": "muon", "average": 0.9, "loss": "huber"}
@@ -36,14 +36,14 @@ def test_gone_on_with_rows_and_weights_are_those_of_one_sitting(recipe: dict[str
         first.append(row)
         if row["step"] == cut:
             break
-    tensors, rest = pack({"model": dict(model.state_dict()), "trainer": trainer.state_dict()}, "it")
+    tensors, rest = pack_state({"model": dict(model.state_dict()), "trainer": trainer.state_dict()}, "it")
     stored = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    state = unpack(rest, stored)
+    state = unpack_state(rest, stored)
     torch.rand(3)  # the generator moves on elsewhere
     other = network()
     other.load_state_dict(state["model"])
     assert first + list(fit(other, Supervised(**recipe), state["trainer"])) == rows
-    assert weights_hash(other.state_dict()) == weights_hash(whole.state_dict())
+    assert hash_weights(other.state_dict()) == hash_weights(whole.state_dict())
     assert len(rows) == 12
 
 
@@ -81,7 +81,7 @@ def test_losses_by_name_are_the_errors_they_say() -> None:
 
 @pytest.mark.parametrize("name", ["grouping", "translation"])
 def test_a_probe_that_asks_for_classes_takes_no_error_of_numbers(name: str) -> None:
-    probe: Probe = part("probe", parse_term(name), registry()).make()
+    probe: Probe = resolve_part("probe", parse_term(name), registry()).make()
     with pytest.raises(UsageError, match="asks for classes"):
         next(Supervised(loss="squared").fit(network(), probe, probe.data("train", 0), seed=0, device=CPU))
 
@@ -157,10 +157,10 @@ def test_complex_weights_gone_on_with_are_those_of_one_sitting() -> None:
     whole, model, trainer = made(), made(), Supervised(**RECIPE)
     rows = list(fit(whole, Supervised(**RECIPE)))
     first = [next(fit(model, trainer))]
-    tensors, rest = pack(trainer.state_dict(), "it")
+    tensors, rest = pack_state(trainer.state_dict(), "it")
     stored = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    assert first + list(fit(model, Supervised(**RECIPE), unpack(rest, stored))) == rows
-    assert weights_hash(model.state_dict()) == weights_hash(whole.state_dict())
+    assert first + list(fit(model, Supervised(**RECIPE), unpack_state(rest, stored))) == rows
+    assert hash_weights(model.state_dict()) == hash_weights(whole.state_dict())
 
 
 @pytest.mark.slow
@@ -190,14 +190,14 @@ def test_a_network_in_one_dimension_trains_too() -> None:
 def test_a_split_in_the_device_s_memory_gives_the_items_it_gave(tmp_path: Path) -> None:
     probe = job().probe
     data = probe.data("train", 0)
-    there = resident(data, CPU)
+    there = move_to_device(data, CPU)
     assert there is not data
     assert len(there) == len(data)
-    for one, other in zip(batch(data, [3, 0, 3]), batch(there, [3, 0, 3]), strict=True):
+    for one, other in zip(read_batch(data, [3, 0, 3]), read_batch(there, [3, 0, 3]), strict=True):
         assert torch.equal(one, other)
         assert one.stride() == other.stride()
     with pytest.raises(IndexError):
-        batch(there, [len(data)])
+        read_batch(there, [len(data)])
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stopped() -> None:
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
     for name, weight in whole.state_dict().items():
         assert torch.allclose(weight, shared.state_dict()[name], atol=2e-3), name
-    assert weights_hash(network().state_dict()) != weights_hash(shared.state_dict())
+    assert hash_weights(network().state_dict()) != hash_weights(shared.state_dict())
     trainer = Fabric(devices=2, **recipe)
     for row in fit(halves, trainer):
         if row["step"] == 6:

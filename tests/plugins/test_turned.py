@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.group_averaging import GroupAveragedUNet
 from probekit_plugins.structures.unet import UNet
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.encodings.pe import PE
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deformable import Deformable
@@ -202,7 +202,7 @@ def test_size_that_cannot_be_halved_is_refused_with_what_to_type(
     with pytest.raises(UsageError) as caught:
         UNet(Shape(3, 1, size), width=4, downs=downs)
     assert f"unet(downs={typed})" in caught.value.hint
-    assert " x ".join(map(str, size)) in caught.value.asked
+    assert " x ".join(map(str, size)) in caught.value.request
     UNet(Shape(3, 1, size), width=4, downs=typed)
 
 

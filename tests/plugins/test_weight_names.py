@@ -19,11 +19,11 @@ from fitting import RECIPE, fit
 from small import PROBE, done, knowing, rows
 from torch import Tensor, nn
 
-from probekit.errors import RunError
-from probekit.runs.network import weights_hash
-from probekit.storage.checkpoint import restore
+from probekit.plugin.errors import RunError
+from probekit.runs.network import hash_weights
+from probekit.storage.checkpoint import restore_checkpoint
 from probekit.storage.folder import CHECKPOINT
-from probekit.storage.state import pack, unpack
+from probekit.storage.state import pack_state, unpack_state
 from probekit_plugins.trainers.names import name_weights
 from probekit_plugins.trainers.supervised import Supervised
 
@@ -58,9 +58,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def stored(trainer: Supervised) -> Any:
     """Return a trainer's state as a checkpoint gives it back."""
-    tensors, rest = pack(trainer.state_dict(), "it")
+    tensors, rest = pack_state(trainer.state_dict(), "it")
     kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-    return unpack(json.loads(json.dumps(rest)), kept)
+    return unpack_state(json.loads(json.dumps(rest)), kept)
 
 
 @pytest.mark.parametrize("tied", [False, True], ids=["", "tied"])
@@ -81,7 +81,7 @@ def test_gone_on_with_in_another_order_it_ends_with_the_same_weights(recipe: str
     other.load_state_dict(begun.state_dict())
     assert list(dict(other.named_parameters())) != list(dict(whole.named_parameters()))
     assert first + list(fit(other, Supervised(**given), stored(trainer))) == log
-    assert weights_hash(other.state_dict()) == weights_hash(whole.state_dict())
+    assert hash_weights(other.state_dict()) == hash_weights(whole.state_dict())
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
@@ -121,18 +121,18 @@ def test_a_state_that_numbers_parameters_is_refused_in_words() -> None:
 
 
 def test_weights_of_a_checkpoint_that_do_not_fit_are_refused_and_the_log_stays(tmp_path: Path) -> None:
-    from probekit.errors import StoreError
-    from probekit.runs.machine import environment as machine
+    from probekit.plugin.errors import StoreError
+    from probekit.runs.machine import read_environment as machine
     from probekit.storage import checkpoint
-    from probekit.storage.checkpoint import Reached
+    from probekit.storage.checkpoint import TrainingState
 
     outcome = done(tmp_path, knowing("branched", lambda shape: Branches(NAMES)), structure="branched")
     folder, here, trainer = outcome.folder, machine(torch.device("cpu")), Supervised(**RECIPE)
     next(fit(Branches(NAMES), trainer))
     log = (folder.path / "log.jsonl").read_bytes()
-    checkpoint.save(folder, Branches(NAMES), trainer, Reached(1, 1, 0.0), here)
+    checkpoint.save_checkpoint(folder, Branches(NAMES), trainer, TrainingState(1, 1, 0.0), here)
     with pytest.raises(StoreError, match=r"do not fit the network .*branches\.f\.weight"):
-        restore(folder, Branches("abcdef"), here)
+        restore_checkpoint(folder, Branches("abcdef"), here)
     assert (folder.path / "log.jsonl").read_bytes() == log
 
 

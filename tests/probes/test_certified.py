@@ -9,23 +9,23 @@ import pytest
 import torch
 from small import planned
 
-from probekit.cards.assemble import column_of
-from probekit.cards.cells import Stored
+from probekit.cards.aggregate import StoredRun
+from probekit.cards.assemble import make_column_of_runs
 from probekit.catalog.registry import registry
-from probekit.components import Component
 from probekit.evidence.certify import Certificate
 from probekit.plans.job import make_job
-from probekit.plans.scale import at_scale, probe_at
+from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.plans.spec import make_spec
+from probekit.plugin.components import Component
+from probekit.runs.fingerprint import observe_probe
 from probekit.runs.first_steps import observe_training
-from probekit.runs.question import observe_probe
-from probekit.storage.alike import ELSEWHERE
-from probekit.storage.behaviour import difference
+from probekit.storage.behaviour import find_difference
+from probekit.storage.equivalence import LOOSE_TOLERANCE
 from probekit.storage.folder import Folder
 from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
-from probekit_probes.certified import FOLDER, Certified
 from probekit_probes.noise import MEASURED
+from probekit_probes.shipped_certificates import FOLDER, ShippedCertificates
 
 PROBES = {
     "nonlocality": "window",
@@ -47,11 +47,11 @@ HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 @pytest.mark.parametrize(("probe", "scale"), KEPT)
 def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: str) -> None:
-    found = Certificate.model_validate(Certified(probe)[scale])
-    _, source = at_scale(probe, scale, registry())
+    found = Certificate.model_validate(ShippedCertificates(probe)[scale])
+    _, source = resolve_at_scale(probe, scale, registry())
     made = source.make()
     now = observe_probe(source.target, source.text, made)
-    assert difference(found.question, now, ELSEWHERE) == "", (
+    assert find_difference(found.question, now, LOOSE_TOLERANCE) == "", (
         f"type probekit certify {probe} --scale {scale}, and keep what it finds"
     )
     items = {"translation": 121, "rotation": 110}.get(probe, 10_000)
@@ -61,14 +61,14 @@ def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: s
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_the_controls_of_a_certificate_replay(probe: str) -> None:
-    found = Certificate.model_validate(Certified(probe)["quick"])
-    controls = probe_at(probe, "quick", registry()).controls()
+    found = Certificate.model_validate(ShippedCertificates(probe)["quick"])
+    controls = make_probe_at(probe, "quick", registry()).controls()
     assert found.first_steps
     for title, numbers in found.first_steps.items():
         name = f"control-{title.replace(' ', '-')}"
         known = registry().with_components(Component("structure", name, cast("Any", controls[title]), ""))
         job = make_job(make_spec(probe=probe, structure=name, scale="quick"), known)
-        assert difference(numbers, observe_training(job, torch.device("cpu")), ELSEWHERE) == ""
+        assert find_difference(numbers, observe_training(job, torch.device("cpu")), LOOSE_TOLERANCE) == ""
 
 
 @pytest.mark.parametrize(("probe", "scale"), KEPT)
@@ -82,7 +82,7 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
         trainer="supervised",
     )
     result = Result(plan=plan, status="done", environment=HERE)
-    column = column_of([Stored(result, Folder(tmp_path))], Store(tmp_path), registry())
+    column = make_column_of_runs([StoredRun(result, Folder(tmp_path))], Store(tmp_path), registry())
     assert column.certificate is not None
     assert [line.name for line in column.controls] == [] or PROBES[probe] in [
         line.name for line in column.controls
@@ -93,9 +93,9 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
 def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
     kept = sorted(f"{probe}-{scale}" for probe, scale in KEPT)
     assert sorted(path.stem for path in FOLDER.iterdir()) == kept
-    assert sorted(f"{probe}-{scale}" for probe in PROBES for scale in Certified(probe)) == kept
+    assert sorted(f"{probe}-{scale}" for probe in PROBES for scale in ShippedCertificates(probe)) == kept
     with pytest.raises(KeyError):
-        Certified("nonlocality")["paper"]
+        ShippedCertificates("nonlocality")["paper"]
 
 
 def test_noise_is_of_the_installed_probes() -> None:
@@ -103,6 +103,8 @@ def test_noise_is_of_the_installed_probes() -> None:
         for scale, measurement in scales.items():
             if scale == "laptop":
                 continue  # its items are drawn in the slow tests
-            _, source = at_scale(probe, scale, registry())
+            _, source = resolve_at_scale(probe, scale, registry())
             now = observe_probe(source.target, source.text, source.make())
-            assert difference(measurement["question"], now, ELSEWHERE) == "", f"measure {probe} anew"
+            assert find_difference(measurement["question"], now, LOOSE_TOLERANCE) == "", (
+                f"measure {probe} anew"
+            )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from probekit_probes.fill.probe import Fill
-from probekit_probes.maps import SEEN, window
+from probekit_probes.grids import WINDOW_RADIUS, build_grid_window
 
 PROBE = Fill(train=64, validation=64, test=64)
 
@@ -35,7 +35,7 @@ def test_the_answer_of_every_cell_is_whether_a_walk_from_the_seed_comes_there(
     inputs, targets = PROBE.data(split, 0).batch(range(64))  # type: ignore[arg-type]
     assert torch.equal(PROBE.oracle(inputs), targets)
     assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
-    away = PROBE.axis.of(inputs, targets)
+    away = PROBE.axis.difficulty(inputs, targets)
     for image, answer, steps in zip(inputs, targets, away, strict=True):
         kinds = image.argmax(0).numpy()
         walked = reached(kinds)
@@ -71,10 +71,10 @@ def test_the_ball_is_the_best_of_all_radii_and_far_from_a_solution() -> None:
 
 def test_the_window_control_sees_three_cells_each_way() -> None:
     torch.manual_seed(0)
-    model = window(PROBE.shape, width=8)
+    model = build_grid_window(PROBE.shape, width=8)
     moved = PROBE.data("test", 0).batch([0])[0].requires_grad_()
     model(moved)[0, :, 8, 7].sum().backward()
     assert moved.grad is not None
     rows, columns = moved.grad[0].abs().sum(0).nonzero().unbind(1)
-    assert (int(rows.min()), int(rows.max())) == (8 - SEEN, 8 + SEEN)
-    assert (int(columns.min()), int(columns.max())) == (7 - SEEN, 7 + SEEN)
+    assert (int(rows.min()), int(rows.max())) == (8 - WINDOW_RADIUS, 8 + WINDOW_RADIUS)
+    assert (int(columns.min()), int(columns.max())) == (7 - WINDOW_RADIUS, 7 + WINDOW_RADIUS)

@@ -15,17 +15,24 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.evidence.certify import certify
-from probekit.interfaces import Shape
-from probekit.scores.score import means, score
+from probekit.evidence.certify import certify_probe
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
+from probekit.scores.score import mean_scores, score_items
 from probekit.storage.store import Store
 from probekit_probes import streams
-from probekit_probes.grouping.assignments import DISTANCE, Assignments, Design, draw, draw_once, flawless
-from probekit_probes.grouping.controls import BagOfCodes, pointwise
+from probekit_probes.grouping.assignments import (
+    DISTANCE,
+    Assignments,
+    Design,
+    draw_assignments,
+    draw_unfiltered,
+    is_flawless,
+)
+from probekit_probes.grouping.controls import BagOfCodes, build_pointwise
 from probekit_probes.grouping.dataset import ColourCodes
-from probekit_probes.grouping.metrics import right, shown
-from probekit_probes.grouping.oracle import read
+from probekit_probes.grouping.metrics import count_shown_codes, is_code_correct
+from probekit_probes.grouping.oracle import read_codes
 from probekit_probes.grouping.probe import Grouping
 
 SMALL = Design(size=32, colours=4, classes=3)
@@ -42,7 +49,7 @@ def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
 
 
 def block(design: Design, count: int) -> Assignments:
-    return draw(design, streams.key(0, np.arange(count)))
+    return draw_assignments(design, streams.derive_keys(0, np.arange(count)))
 
 
 @pytest.mark.parametrize("iid_mask", [False, True])
@@ -116,13 +123,13 @@ def test_what_is_drawn_is_uniform_and_independent() -> None:
 
 
 def test_the_law_is_that_of_what_is_drawn_once_given_that_it_has_no_flaw() -> None:
-    keys = streams.key(0, np.arange(3000))
+    keys = streams.derive_keys(0, np.arange(3000))
     design = Design(8, 2, 3)
-    once = draw_once(design, streams.key(keys, 0))
-    whole = flawless(once)
+    once = draw_unfiltered(design, streams.derive_keys(keys, 0))
+    whole = is_flawless(once)
     assert 0.2 < whole.mean() < 0.9
-    kept = draw(design, keys)
-    assert flawless(kept).all()
+    kept = draw_assignments(design, keys)
+    assert is_flawless(kept).all()
     for column, first in zip(kept, once, strict=True):
         assert np.array_equal(column[whole], first[whole])
     assert abs(kept.masked[~whole].mean() - kept.masked[whole].mean()) < 0.02
@@ -133,13 +140,13 @@ def test_flaws_are_found_one_by_one() -> None:
     codes, colour = np.array([[0, 1]], np.uint8), np.array([[0, 0, 1, 1]], np.uint8)
     masked = np.array([[True, False, False, True]])
     good = Assignments(palette, codes, colour, masked)
-    assert flawless(good).tolist() == [True]
+    assert is_flawless(good).tolist() == [True]
     alike = palette.copy()
     alike[0, 1, 2] -= 1
-    assert flawless(good._replace(palette=alike)).tolist() == [False]
+    assert is_flawless(good._replace(palette=alike)).tolist() == [False]
     for wrong in ([1, 1, 0, 1], [0, 0, 0, 0], [0, 0, 1, 1]):
-        assert flawless(good._replace(masked=np.array([wrong], np.bool_))).tolist() == [False]
-    assert flawless(good._replace(colour=np.zeros_like(colour))).tolist() == [True]
+        assert is_flawless(good._replace(masked=np.array([wrong], np.bool_))).tolist() == [False]
+    assert is_flawless(good._replace(colour=np.zeros_like(colour))).tolist() == [True]
 
 
 def test_the_oracle_is_exact_and_the_truth_scores_perfectly() -> None:
@@ -175,7 +182,7 @@ def test_the_ceiling_of_independent_masks_is_the_law_s_and_the_oracle_s() -> Non
     assert 1 - hidden * 2 / 3 == pytest.approx(0.9990, abs=5e-5)
     error = float(ceiling.std()) / 3000**0.5
     assert abs(float(ceiling.mean()) - (1 - hidden * 2 / 3)) < 4 * error
-    oracle = means(score(probe.oracle, probe, test, 3000, CPU))["accuracy"] or 0
+    oracle = mean_scores(score_items(probe.oracle, probe, test, 3000, CPU))["accuracy"] or 0
     assert oracle < 1
     assert abs(oracle - float(ceiling.mean())) < 8 * error
     unsure = (probe.oracle(inputs[:500]) != targets[:500]).any(1).any(1)
@@ -186,12 +193,12 @@ def test_an_input_is_read_as_it_is_even_where_it_contradicts_itself() -> None:
     inputs = torch.zeros(1, 5, 4)
     inputs[0, :3] = torch.tensor([[0, 0, 10, 10], [0, 0, 0, 0], [0, 0, 3, 3]]) / 255
     inputs[0, 3, 0] = inputs[0, 4, 1] = inputs[0, 4, 3] = 1
-    found = read(inputs)
-    assert (found.agreed.tolist(), found.distance.tolist()) == ([False], [10.0])
+    found = read_codes(inputs)
+    assert (found.is_consistent.tolist(), found.distance.tolist()) == ([False], [10.0])
     assert found.codes[0, :, 2].tolist() == [0, 1]
     assert found.masked.tolist() == [[False, False, True, False]]
     inputs[0, 4, 3] = 0
-    assert read(inputs).told.tolist() == [[True, True, False, False]]
+    assert read_codes(inputs).is_shown.tolist() == [[True, True, False, False]]
     assert Grouping(classes=2).ceiling(inputs).tolist() == [0.5]
 
 
@@ -209,7 +216,7 @@ def test_the_bag_of_codes_answers_what_is_shown_most() -> None:
 def test_the_pointwise_control_moves_nothing_between_positions() -> None:
     torch.manual_seed(0)
     inputs = torch.rand(1, 6, 32, requires_grad=True)
-    output = pointwise(Shape(6, 3, (32,)), width=4)(inputs)
+    output = build_pointwise(Shape(6, 3, (32,)), width=4)(inputs)
     assert output.shape == (1, 3, 32)
     output[0, :, 5].sum().backward()
     assert inputs.grad is not None
@@ -220,8 +227,10 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
     probe = Grouping(test=2000)
     test = probe.data("test", 0)
     control = probe.controls()["bag of codes"]
-    assert means(score(control, probe, test, 2000, CPU))["accuracy"] == pytest.approx(0.4826, abs=0.006)
-    found = certify("grouping", "smoke", registry(), Store(tmp_path), items=256)
+    assert mean_scores(score_items(control, probe, test, 2000, CPU))["accuracy"] == pytest.approx(
+        0.4826, abs=0.006
+    )
+    found = certify_probe("grouping", "smoke", registry(), Store(tmp_path), items=256)
     assert found.passed, found.checks
     assert [check.holds for check in found.checks] == [True, True, None, True]
     assert "bag of codes 38% (0.585)" in found.checks[-1].evidence  # of the way from chance, 1/3
@@ -230,7 +239,9 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
 
 
 def test_independent_masks_are_not_well_posed_and_the_ceiling_is_printed(tmp_path: Path) -> None:
-    found = certify("grouping(iid_mask=true)", "smoke", registry(), Store(tmp_path), items=256, focus=False)
+    found = certify_probe(
+        "grouping(iid_mask=true)", "smoke", registry(), Store(tmp_path), items=256, focus=False
+    )
     assert not found.passed
     assert [check.holds for check in found.checks[:2]] == [False, False]
     share = float(found.checks[1].evidence.split("expects ")[1].split("%")[0])
@@ -272,7 +283,7 @@ def test_the_most_colours_that_are_not_refused_can_be_drawn() -> None:
 
 def test_the_axis_counts_the_positions_that_show_a_colour_s_code() -> None:
     inputs, targets = fresh().batch(range(10))
-    found, known = shown(inputs, targets), right(targets, targets, inputs)
+    found, known = count_shown_codes(inputs, targets), is_code_correct(targets, targets, inputs)
     for item in range(10):
         for place in range(SMALL.size):
             same_colour = (inputs[item, :3] == inputs[item, :3, place : place + 1]).all(0)

@@ -7,14 +7,22 @@ import pytest
 import torch
 from scipy import stats
 
-from probekit.errors import UsageError
-from probekit_probes import maps, streams
+from probekit.plugin.errors import UsageError
+from probekit_probes import grids, streams
 from probekit_probes.fill.probe import Fill
-from probekit_probes.insideness.curves import BORDER, Design, enclosed, outlined, placed, spanning, stirred
-from probekit_probes.insideness.oracle import crossings, simple
+from probekit_probes.grids import WINDOW_RADIUS
+from probekit_probes.insideness.curves import (
+    BORDER,
+    Design,
+    choose_inside,
+    draw_spanning_trees,
+    flip_cells,
+    outline_cells,
+    place_pictures,
+)
+from probekit_probes.insideness.oracle import count_crossings, is_simple_curve
 from probekit_probes.insideness.probe import Insideness
-from probekit_probes.maps import SEEN
-from probekit_probes.words import UNASKED
+from probekit_probes.sequences import NO_ANSWER
 
 PROBE = Insideness(size=32, reach=3, near=12, train=256, validation=64, test=64)
 
@@ -27,8 +35,8 @@ def test_the_answer_is_the_parity_of_crossings_and_ways_are_as_long_as_said(
     assert torch.equal(PROBE.oracle(inputs), targets)
     assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
     free = inputs[:, 0] > 0
-    assert torch.equal(crossings(inputs)[free] % 2, targets[:, 1][free])
-    longest = PROBE.axis.of(inputs, targets).flatten(1).nan_to_num(0).amax(1)
+    assert torch.equal(count_crossings(inputs)[free] % 2, targets[:, 1][free])
+    longest = PROBE.axis.difficulty(inputs, targets).flatten(1).nan_to_num(0).amax(1)
     assert ((longest >= near) & (longest <= far)).all()
 
 
@@ -38,41 +46,43 @@ def test_two_curves_round_one_tree_look_alike_in_the_middle_and_have_opposite_an
 ) -> None:
     """The floor: whatever a window of this reach sees in the middle is as often inside as outside."""
     design = Design(size, reach, 1, 999)
-    keys = streams.key(np.arange(64))
-    cells = stirred(spanning(keys, design.nodes), keys)
-    words, place = streams.words(keys, 3), streams.words(keys, 2)
+    keys = streams.derive_keys(np.arange(64))
+    cells = flip_cells(draw_spanning_trees(keys, design.nodes), keys)
+    words, place = streams.draw_words(keys, 3), streams.draw_words(keys, 2)
     pictures = []
     for coin in (0, 2**63):
         words[:, 0] = coin
-        inside, fits = enclosed(cells, words)
+        inside, fits = choose_inside(cells, words)
         assert fits.mean() > 0.9
-        pictures.append(placed(outlined(inside), place, size)[fits])
+        pictures.append(place_pictures(outline_cells(inside), place, size)[fits])
     one, other = pictures
     seen = slice(design.middle.start - reach, design.middle.stop + reach)
     a, b = one[:, seen, seen], other[:, seen, seen]
-    curve = a == UNASKED
-    assert (curve == (b == UNASKED)).all()
+    curve = a == NO_ANSWER
+    assert (curve == (b == NO_ANSWER)).all()
     assert (a[~curve] == 1 - b[~curve]).all()
     beyond = slice(BORDER - 1, size - BORDER + 1)
-    assert ((one == UNASKED) != (other == UNASKED))[:, beyond, beyond].any(), (
+    assert ((one == NO_ANSWER) != (other == NO_ANSWER))[:, beyond, beyond].any(), (
         "the middle is as wide as can be"
     )
 
 
 def test_the_trees_of_a_small_grid_are_drawn_each_as_often() -> None:
-    trees = spanning(streams.key(np.arange(40_000)), 2).reshape(40_000, -1)
+    trees = draw_spanning_trees(streams.derive_keys(np.arange(40_000)), 2).reshape(40_000, -1)
     _, counts = np.unique(trees, axis=0, return_counts=True)
     assert len(counts) == 4
     assert stats.chisquare(counts).pvalue > 0.001
-    of_nine = np.unique(spanning(streams.key(np.arange(20_000)), 3).reshape(20_000, -1), axis=0)
+    of_nine = np.unique(
+        draw_spanning_trees(streams.derive_keys(np.arange(20_000)), 3).reshape(20_000, -1), axis=0
+    )
     assert len(of_nine) == 192  # Kirchhoff
 
 
 def test_nothing_is_left_of_where_the_tree_had_its_nodes() -> None:
-    keys = streams.key(np.arange(2_000))
-    trees = spanning(keys, 6)
+    keys = streams.derive_keys(np.arange(2_000))
+    trees = draw_spanning_trees(keys, 6)
     assert trees[:, ::2, ::2].all()
-    cells = stirred(trees, keys)[:, 4:-4, 4:-4]
+    cells = flip_cells(trees, keys)[:, 4:-4, 4:-4]
     shares = [cells[:, row::2, column::2].mean() for row in (0, 1) for column in (0, 1)]
     assert max(shares) - min(shares) < 0.1
     assert 0.4 < min(shares) < max(shares) < 0.7
@@ -84,8 +94,8 @@ def test_a_curve_that_touches_itself_or_is_two_is_found() -> None:
     row, column = (int(one[0]) for one in torch.nonzero(inputs[0, 1], as_tuple=True))
     broken[0, :, row, column] = torch.tensor([1.0, 0.0])
     broken[1, :, 0, 0] = torch.tensor([0.0, 1.0])
-    assert simple(inputs).tolist() == [True, True]
-    assert simple(broken).tolist() == [False, False]
+    assert is_simple_curve(inputs).tolist() == [True, True]
+    assert is_simple_curve(broken).tolist() == [False, False]
 
 
 def test_only_the_middle_is_scored_and_all_open_pixels_are_learned_from() -> None:
@@ -107,7 +117,7 @@ def test_a_table_of_patches_is_at_the_floor() -> None:
     inputs, targets = probe.data("test", 0).batch(range(500))
     scores = probe.metrics[0].score(patch(inputs), targets, inputs)
     assert abs(float(scores.mean()) - 0.5) < 4 * float(scores.std()) / 500**0.5
-    assert SEEN == 3
+    assert WINDOW_RADIUS == 3
 
 
 @pytest.mark.parametrize(
@@ -131,6 +141,6 @@ def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: d
 def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
     probe: Insideness | Fill, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maps, "ATTEMPTS", 16)
+    monkeypatch.setattr(grids, "ATTEMPTS", 16)
     with pytest.raises(UsageError, match=said):
         probe.data("harder", 0).batch([0])

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from probekit_probes import streams
-from probekit_probes.kept import SPLITS
+from probekit_probes.cached_split import SPLITS
 from probekit_probes.nonlocality import samplers
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.probe import Nonlocality
-from probekit_probes.nonlocality.samplers import Law, first_accepted
+from probekit_probes.nonlocality.samplers import Law, draw_accepted
 from probekit_probes.nonlocality.scenes import Design
 
 SMALL = Design(size=(32, 32), rectangles=5, gap=2)
@@ -78,11 +78,11 @@ def test_an_item_is_the_same_whatever_the_workers(how: str) -> None:
 def test_an_item_does_not_depend_on_the_block_it_is_drawn_in(law: Law) -> None:
     """The block is longer than the samplers' own chunks, the parts shorter."""
     chunk = samplers.CHUNK[law.sampler]
-    keys = streams.key(0, np.arange(chunk + 300))
-    across, down = first_accepted(law, keys, 4)
+    keys = streams.derive_keys(0, np.arange(chunk + 300))
+    across, down = draw_accepted(law, keys, 4)
     some = np.r_[0:40, chunk - 20 : chunk + 20]
     for part in np.array_split(some, 7):
-        x, y = first_accepted(law, keys[part], 4)
+        x, y = draw_accepted(law, keys[part], 4)
         assert np.array_equal(x, across[part])
         assert np.array_equal(y, down[part])
 
@@ -90,7 +90,7 @@ def test_an_item_does_not_depend_on_the_block_it_is_drawn_in(law: Law) -> None:
 @pytest.mark.parametrize("name", LAWS)
 def test_the_data_of_a_version_do_not_change(name: str) -> None:
     data = fresh(LAWS[name], "test", seed=0, length=4)
-    data.ensure(range(4))
+    data.ensure_drawn(range(4))
     found = hashlib.sha256(b"".join(part.tobytes() for part in data.parts)).hexdigest()[:16]
     assert found == GOLDEN[name], "the data changed: raise Nonlocality.version, then note the new hash here"
 
@@ -101,14 +101,16 @@ def test_an_item_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "draw", lambda keys: (asked.extend(keys.tolist()), draw_some(keys))[1])
     for indices in ([3, 5], [5, 3, 1], range(24), range(24)):
         data.batch(indices)
-    assert sorted(asked) == sorted(streams.key(data.seed, SPLITS.index(data.split), np.arange(24)).tolist())
+    assert sorted(asked) == sorted(
+        streams.derive_keys(data.seed, SPLITS.index(data.split), np.arange(24)).tolist()
+    )
 
 
 def test_another_seed_and_another_split_give_other_items() -> None:
     colours = []
     for split, seed in (("train", 0), ("train", 1), ("validation", 0), ("test", 0)):
         data = fresh(SMALL, split, seed)
-        data.ensure(range(24))
+        data.ensure_drawn(range(24))
         colours += [image.tobytes() for image in data.parts[0]]
     assert len(set(colours)) == len(colours)
 

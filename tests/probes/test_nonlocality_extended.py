@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit_probes.nonlocality.extended import extended
+from probekit_probes.nonlocality.extended import find_extended_pairs
 from probekit_probes.nonlocality.metrics import ord_extended
 from probekit_probes.nonlocality.palette import PALETTE
 from probekit_probes.nonlocality.probe import Nonlocality
@@ -25,7 +25,7 @@ def painted(*boxes: Box) -> Tensor:
 
 def found(*boxes: Box) -> list[tuple[int, int]]:
     """Return the extended pairs as colours (lower, upper)."""
-    return [(int(c) + 1, int(d) + 1) for _, c, d in extended(painted(*boxes)).nonzero()]
+    return [(int(c) + 1, int(d) + 1) for _, c, d in find_extended_pairs(painted(*boxes)).nonzero()]
 
 
 def test_a_pair_with_a_t_junction_in_sight_is_not_extended() -> None:
@@ -65,5 +65,5 @@ def test_an_image_without_such_a_pair_is_not_scored() -> None:
 
 def test_the_shipped_law_holds_such_pairs_in_a_sixth_of_its_images() -> None:
     images, _ = Nonlocality(validation=120).data("validation", 0).batch(range(120))
-    share = float(extended(images).flatten(1).any(1).float().mean())
+    share = float(find_extended_pairs(images).flatten(1).any(1).float().mean())
     assert 0.08 < share < 0.28

@@ -9,21 +9,29 @@ import pytest
 
 from probekit_probes import streams
 from probekit_probes.nonlocality import samplers
-from probekit_probes.nonlocality.filter import unambiguous
+from probekit_probes.nonlocality.filter import is_unambiguous
 from probekit_probes.nonlocality.probe import Nonlocality
-from probekit_probes.nonlocality.ranks import EMPTY, HIGHEST, MOST, covers, levels, spans, true_relation
-from probekit_probes.nonlocality.samplers import Law, centrality, first_accepted
+from probekit_probes.nonlocality.ranks import (
+    EMPTY,
+    HIGHEST,
+    MAX_RECTANGLES,
+    compute_cover,
+    compute_levels,
+    compute_spans,
+    true_relation,
+)
+from probekit_probes.nonlocality.samplers import Law, correlate_centrality, draw_accepted
 from probekit_probes.nonlocality.scenes import (
     MEASURING,
     Design,
-    counts,
-    draw,
-    draw_alike,
-    free_ends,
-    free_overlapping,
-    pixels,
+    count_pixels,
+    draw_counts,
+    draw_free_ends,
+    draw_overlapping_ends,
+    draw_scenes,
+    draw_scenes_of_count,
 )
-from probekit_probes.nonlocality.sequential import build
+from probekit_probes.nonlocality.sequential import build_scenes
 
 SMALL = Design(size=(32, 32), rectangles=5, gap=2)
 
@@ -32,7 +40,7 @@ SMALL = Design(size=(32, 32), rectangles=5, gap=2)
 def test_a_tenth_of_scenes_holds_one_rectangle_fewer_than_the_most_and_a_tenth_two_fewer(
     most: int,
 ) -> None:
-    numbers = counts(Design((128, 128), most, 1), streams.key(0, np.arange(50_000)))
+    numbers = draw_counts(Design((128, 128), most, 1), streams.derive_keys(0, np.arange(50_000)))
     found = np.bincount(numbers, minlength=11) / len(numbers)
     expected = np.zeros(11)
     for fewer, share in ((0, 0.8), (1, 0.1), (2, 0.1)):
@@ -41,16 +49,16 @@ def test_a_tenth_of_scenes_holds_one_rectangle_fewer_than_the_most_and_a_tenth_t
 
 
 def test_the_number_of_rectangles_is_drawn_before_any_scene_is_refused() -> None:
-    keys = streams.key(9, np.arange(200))
-    colours, levels_found = draw(SMALL, keys)
-    assert np.array_equal((levels_found > 0).sum(1), counts(SMALL, keys))
+    keys = streams.derive_keys(9, np.arange(200))
+    colours, levels_found = draw_scenes(SMALL, keys)
+    assert np.array_equal((levels_found > 0).sum(1), draw_counts(SMALL, keys))
     shown = [len(np.unique(image)) - 1 for image in colours]
-    assert np.array_equal(shown, counts(SMALL, keys))
+    assert np.array_equal(shown, draw_counts(SMALL, keys))
 
 
 def test_a_try_has_a_stream_for_each_purpose() -> None:
     """A thinning number shared with a rectangle's place would bend the law."""
-    purposes = [*range(MOST), samplers.ACROSS, samplers.DOWN, samplers.THINNING]
+    purposes = [*range(MAX_RECTANGLES), samplers.ACROSS, samplers.DOWN, samplers.THINNING]
     assert len(set(purposes)) == len(purposes)
 
 
@@ -66,9 +74,10 @@ def test_a_try_has_a_stream_for_each_purpose() -> None:
     ],
 )
 def test_where_balanced_the_middle_says_nothing_of_the_level(sampler: str, count: int, scenes: int) -> None:
-    keys = streams.key(4, np.arange(scenes))
+    keys = streams.derive_keys(4, np.arange(scenes))
     found = {
-        balance: centrality(*first_accepted(Law(sampler, balance), keys, count)) for balance in (True, False)
+        balance: correlate_centrality(*draw_accepted(Law(sampler, balance), keys, count))
+        for balance in (True, False)
     }
     errors = {balance: values.mean() / (values.std() / np.sqrt(scenes)) for balance, values in found.items()}
     assert abs(errors[True]) < 3
@@ -81,14 +90,14 @@ def test_where_every_two_overlap_they_do_and_the_middle_says_next_to_nothing(
     sampler: str, count: int
 ) -> None:
     law = Law(sampler, overlapping=True)
-    across, down = first_accepted(law, streams.key(5, np.arange(2_000)), count)
+    across, down = draw_accepted(law, streams.derive_keys(5, np.arange(2_000)), count)
     for owners in (across, down):
         ends = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
         for one in range(count):
             for other in range(one):
                 apart = (ends[:, one, 1] < ends[:, other, 0]) | (ends[:, other, 1] < ends[:, one, 0])
                 assert not apart.any()
-    assert abs(centrality(across, down).mean()) < 0.1
+    assert abs(correlate_centrality(across, down).mean()) < 0.1
 
 
 def test_ambiguous_scenes_overlap_where_they_are_asked_to() -> None:
@@ -96,13 +105,13 @@ def test_ambiguous_scenes_overlap_where_they_are_asked_to() -> None:
     images, _ = Nonlocality(**frame, overlapping=True, ambiguous=True).data("train", 0).batch(range(200))
     found = Nonlocality(**frame).certified(images)
     assert not found["F1 no opposite sides coincide"].all()
-    _, ends = free_overlapping(streams.key(0, np.arange(300)), 3, 9)
+    _, ends = draw_overlapping_ends(streams.derive_keys(0, np.arange(300)), 3, 9)
     assert len(np.unique(ends)) == 10
 
 
 @pytest.mark.parametrize("sampler", ["sequential", "rejection"])
 def test_the_tabulated_tilt_is_the_one_that_balances(sampler: str) -> None:
-    assert set(samplers.TILT[sampler]) == set(range(3, MOST + 1))
+    assert set(samplers.TILT[sampler]) == set(range(3, MAX_RECTANGLES + 1))
     assert samplers.fit_tilt(sampler, 4, scenes=6_000, seed=1) == pytest.approx(
         samplers.TILT[sampler][4], abs=0.4
     )
@@ -111,8 +120,8 @@ def test_the_tabulated_tilt_is_the_one_that_balances(sampler: str) -> None:
 def test_a_handful_of_tries_none_of_which_is_kept_is_no_error() -> None:
     refused = 0
     for start in range(0, 60, 3):
-        kept, across, down = samplers.arrange(
-            Law("rejection"), streams.key(0, np.arange(start, start + 3)), 10
+        kept, across, down = samplers.draw_arrangements(
+            Law("rejection"), streams.derive_keys(0, np.arange(start, start + 3)), 10
         )
         assert across.shape == down.shape == (3, 20)
         refused += not kept.any()
@@ -120,27 +129,27 @@ def test_a_handful_of_tries_none_of_which_is_kept_is_no_error() -> None:
 
 
 def test_two_rectangles_need_no_balance() -> None:
-    across, down = first_accepted(Law(balance=False), streams.key(0, np.arange(500)), 2)
-    assert (centrality(across, down) == 0).all()
+    across, down = draw_accepted(Law(balance=False), streams.derive_keys(0, np.arange(500)), 2)
+    assert (correlate_centrality(across, down) == 0).all()
 
 
 def test_the_law_is_the_same_across_and_down_and_for_every_colour() -> None:
-    keys = streams.key(0, np.arange(4_000))
-    across, down = first_accepted(Law(), keys, 4)
+    keys = streams.derive_keys(0, np.arange(4_000))
+    across, down = draw_accepted(Law(), keys, 4)
     # Rank of the first side of the topmost rectangle, seen from the four sides of the frame.
     ranks = [(owners == 3).argmax(1) for owners in (across, across[:, ::-1], down, down[:, ::-1])]
     means = np.array([rank.mean() for rank in ranks])
     assert np.ptp(means) < 4 * np.sqrt(2) * ranks[0].std() / np.sqrt(len(keys))
-    _, level = draw_alike(replace(SMALL, colours=4), keys, 4)
+    _, level = draw_scenes_of_count(replace(SMALL, colours=4), keys, 4)
     by_colour = level[:, 1:5].astype(float)
     assert np.ptp(by_colour.mean(0)) < 4 * np.sqrt(2) * by_colour.std() / np.sqrt(len(keys))
 
 
 def test_arrangements_depend_on_ranks_alone_so_frames_of_all_sides_hold_the_same() -> None:
-    keys = streams.key(0, np.arange(300))
-    colours, level = draw(SMALL, keys)
+    keys = streams.derive_keys(0, np.arange(300))
+    colours, level = draw_scenes(SMALL, keys)
     for size in ((20, 64), (64, 20)):
-        others, same_level = draw(replace(SMALL, size=size), keys)
+        others, same_level = draw_scenes(replace(SMALL, size=size), keys)
         assert others.shape == (300, *size)
         assert np.array_equal(same_level, level)
         shown = [[len(np.unique(image)) for image in images] for images in (colours, others)]
@@ -149,7 +158,7 @@ def test_arrangements_depend_on_ranks_alone_so_frames_of_all_sides_hold_the_same
 
 def test_lines_reach_both_ends_of_each_side_and_no_further() -> None:
     """Of the rows and columns of a frame each is on some rectangle's border in some scene."""
-    colours, _ = draw(Design((6, 20), 2, 1), streams.key(1, np.arange(2_000)))
+    colours, _ = draw_scenes(Design((6, 20), 2, 1), streams.derive_keys(1, np.arange(2_000)))
     changes_across = (colours[:, :, 1:] != colours[:, :, :-1]).any((0, 1))
     changes_down = (colours[:, 1:] != colours[:, :-1]).any((0, 2))
     assert changes_across.all()
@@ -195,10 +204,11 @@ def rank_levels(rectangles: list[Sides], size: int) -> list[int]:
         owners.append(order[None] // 2)
         lines.append(axis.ravel()[order][None])
     wide, high = (
-        np.where(pixels(at, size) > 0, spans(of), EMPTY) for of, at in zip(owners, lines, strict=True)
+        np.where(count_pixels(at, size) > 0, compute_spans(of), EMPTY)
+        for of, at in zip(owners, lines, strict=True)
     )
-    visible = np.bitwise_or.reduce(HIGHEST[covers(wide, high)], axis=(1, 2))
-    found = levels(true_relation(wide, high, visible, len(rectangles)), visible, "down-set")
+    visible = np.bitwise_or.reduce(HIGHEST[compute_cover(wide, high)], axis=(1, 2))
+    found = compute_levels(true_relation(wide, high, visible, len(rectangles)), visible, "down-set")
     return [int(level) for level in found[0]]
 
 
@@ -211,9 +221,9 @@ def test_a_hidden_rectangle_transmits_no_order() -> None:
 
 def test_ambiguous_items_are_the_rectangles_drawn_painted_in_order_with_their_levels() -> None:
     design, count = Design(size=(8, 8), rectangles=6, gap=1, ambiguous=True), 6
-    keys = streams.key(2, np.arange(300))
-    colours, level = draw_alike(design, keys, count)
-    axes = [free_ends(streams.key(keys, MEASURING, axis), count, 8) for axis in (0, 1)]
+    keys = streams.derive_keys(2, np.arange(300))
+    colours, level = draw_scenes_of_count(design, keys, count)
+    axes = [draw_free_ends(streams.derive_keys(keys, MEASURING, axis), count, 8) for axis in (0, 1)]
     for i in range(len(keys)):
         ends = [lines[i][np.argsort(owners[i], kind="stable")].reshape(count, 2) for owners, lines in axes]
         rectangles = [tuple(row) for row in np.concatenate(ends, axis=1).tolist()]
@@ -232,12 +242,14 @@ def slow_build(key: streams.Words, count: int) -> list[list[int]]:
         label = count - 1 - placed
         pairs = np.stack(np.triu_indices(2 * placed + 1), axis=1)
         for attempt in range(200):
-            drawn = streams.below(streams.words(streams.key(key, placed), 2, 2 * attempt), len(pairs))
+            drawn = streams.to_integers(
+                streams.draw_words(streams.derive_keys(key, placed), 2, 2 * attempt), len(pairs)
+            )
             tried = []
             for old, (i, j) in zip(sides, pairs[drawn[0]].tolist(), strict=True):
                 tried.append([*old[:i], label, *old[i:j], label, *old[j:]])
             across, down = (np.array([owners]) - label for owners in tried)
-            if unambiguous(across, down)[0]:
+            if is_unambiguous(across, down)[0]:
                 break
         else:
             raise AssertionError("none fits")
@@ -247,7 +259,9 @@ def slow_build(key: streams.Words, count: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("count", [3, 8])
 def test_the_sequential_sampler_takes_the_first_rectangle_that_the_filter_accepts(count: int) -> None:
-    keys = streams.key(6, np.arange(3_000))  # so many that a rectangle is looked for in several rounds
-    finished, across, down = build(keys, count, frozenset())
+    keys = streams.derive_keys(
+        6, np.arange(3_000)
+    )  # so many that a rectangle is looked for in several rounds
+    finished, across, down = build_scenes(keys, count, frozenset())
     for i in np.flatnonzero(finished)[:60]:
         assert [across[i].tolist(), down[i].tolist()] == slow_build(keys[i : i + 1], count)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from probekit_probes.nonlocality.distance import distance
-from probekit_probes.nonlocality.metrics import align, depth_metrics, in_pieces
-from probekit_probes.nonlocality.ordinal import PAIRS, pairs
-from probekit_probes.nonlocality.palette import PALETTE, indices
+from probekit_probes.nonlocality.distance import junction_distance
+from probekit_probes.nonlocality.metrics import align_outputs, depth_metrics, is_in_pieces
+from probekit_probes.nonlocality.palette import PALETTE, palette_indices
+from probekit_probes.nonlocality.pixel_errors import PAIRS, draw_pairs
 from probekit_probes.nonlocality.probe import Nonlocality
 
 METRICS = {metric.name: metric for metric in depth_metrics()}
@@ -50,7 +50,7 @@ def test_the_headline_counts_far_pixels_alone_where_it_is_asked_to() -> None:
     headline, *others = depth_metrics(beyond=9)
     assert (headline.name, headline.gap) == ("loss_far", "gap_far")
     assert [metric.name for metric in others] == list(METRICS)
-    far = distance(IMAGES, DEPTHS) >= 9
+    far = junction_distance(IMAGES, DEPTHS) >= 9
     error = (noisy() - DEPTHS)[:, 0].abs().double()
     found = headline.score(noisy(), DEPTHS, IMAGES)
     for image in range(24):
@@ -99,10 +99,10 @@ def test_ord_is_that_of_a_loop_over_pairs(suffix: str) -> None:
 
     for i in range(2):
         y, t = (values[i].flatten().tolist() for values in (output, DEPTHS))
-        among = [bool(suffix == "") or bool(pixel) for pixel in indices(IMAGES[i : i + 1]).flatten()]
+        among = [bool(suffix == "") or bool(pixel) for pixel in palette_indices(IMAGES[i : i + 1]).flatten()]
         told = [
             order(y[a], y[b]) != order(t[a], t[b])
-            for a, b in pairs(1024).t().tolist()
+            for a, b in draw_pairs(1024).t().tolist()
             if among[a] and among[b]
         ]
         assert float(found[i]) == pytest.approx(np.mean(told), rel=1e-4)
@@ -110,9 +110,9 @@ def test_ord_is_that_of_a_loop_over_pairs(suffix: str) -> None:
 
 def test_ord_asks_the_same_pairs_of_every_network_whatever_the_global_seed() -> None:
     torch.manual_seed(1)
-    first = pairs(1024)
+    first = draw_pairs(1024)
     torch.manual_seed(2)
-    assert torch.equal(first, pairs(1024))
+    assert torch.equal(first, draw_pairs(1024))
     assert first.shape == (2, PAIRS)
     assert 0 <= first.min() < first.max() < 1024
 
@@ -128,7 +128,7 @@ def test_errors_outside_the_rectangles_do_not_count_in_the_foreground() -> None:
 def test_wrong_level_and_unspread_are_exactly_the_squared_error_of_the_rectangles() -> None:
     output = noisy()
     squared = ((output - DEPTHS) ** 2).flatten(1).double()
-    index = indices(IMAGES).flatten(1)
+    index = palette_indices(IMAGES).flatten(1)
     expected = [
         np.mean(
             [float(squared[i][index[i] == colour].mean()) for colour in sorted(set(index[i].tolist()) - {0})]
@@ -161,7 +161,7 @@ def test_unspread_split_looks_at_rectangles_in_pieces_alone_and_is_nan_where_the
     found = score("unspread_split", output, truth, images)
     assert found[0].item() == pytest.approx(0.1)
     assert found[1].isnan()
-    assert torch.equal(found.isnan(), ~in_pieces(images).any(1))
+    assert torch.equal(found.isnan(), ~is_in_pieces(images).any(1))
 
 
 def pieces(mask: np.ndarray) -> int:
@@ -185,14 +185,14 @@ def test_in_pieces_agrees_with_a_flood_on_any_image(colours: int) -> None:
     random = np.random.default_rng(colours)
     maps = random.integers(colours, size=(60, 7, 9))
     maps[30:] = np.repeat(np.repeat(maps[30:, :3, :4], 3, axis=1), 3, axis=2)[:, :7, :9]  # with equal rows
-    found = in_pieces(PALETTE[torch.from_numpy(maps)].permute(0, 3, 1, 2))
+    found = is_in_pieces(PALETTE[torch.from_numpy(maps)].permute(0, 3, 1, 2))
     assert found.tolist() == [[pieces(image == c) > 1 for c in range(1, 11)] for image in maps]
 
 
 def test_in_pieces_agrees_with_a_flood_on_scenes() -> None:
-    maps = indices(IMAGES).numpy()
+    maps = palette_indices(IMAGES).numpy()
     expected = [[pieces(image == c) > 1 for c in range(1, 11)] for image in maps]
-    assert in_pieces(IMAGES).tolist() == expected
+    assert is_in_pieces(IMAGES).tolist() == expected
     assert 0 < np.sum(expected) < 24
 
 
@@ -207,7 +207,7 @@ def test_an_answer_that_is_right_up_to_a_scale_and_a_shift_is_right_once_aligned
     for name in ("loss", "rmse", "ord", "delta", "wrong_level"):
         assert float(metrics[name].score(answer, targets, inputs).abs().max()) < 1e-5
     torch.testing.assert_close(probe.drawn(answer, targets), targets)
-    along, far = probe.axis.score(answer, targets, inputs), probe.axis.of(inputs, targets)
+    along, far = probe.axis.score(answer, targets, inputs), probe.axis.difficulty(inputs, targets)
     torch.testing.assert_close(along[~far.isnan()], torch.zeros_like(along[~far.isnan()]), atol=1e-5, rtol=0)
     told = float(metrics["ord_unaligned"].score(answer, targets, inputs).mean())
     assert told == 0 if (scale, shift) == (1.0, 0.0) else told > 0.1
@@ -216,9 +216,9 @@ def test_an_answer_that_is_right_up_to_a_scale_and_a_shift_is_right_once_aligned
 def test_no_scale_or_shift_is_better_than_that_which_aligns() -> None:
     torch.manual_seed(0)
     output, target = torch.randn(3, 1, 6, 7), torch.rand(3, 1, 6, 7)
-    aligned = align(output, target)
+    aligned = align_outputs(output, target)
     least = (aligned - target).square().sum((1, 2, 3))
     for scale, shift in ((1.01, 0.0), (0.99, 0.0), (1.0, 0.01), (1.0, -0.01)):
         assert ((scale * aligned + shift - target).square().sum((1, 2, 3)) > least).all()
     flat = torch.full((1, 1, 6, 7), 3.0)
-    torch.testing.assert_close(align(flat, target[:1]), target[:1].mean().expand(1, 1, 6, 7))
+    torch.testing.assert_close(align_outputs(flat, target[:1]), target[:1].mean().expand(1, 1, 6, 7))

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
-from probekit_probes.nonlocality.controls import ColourMedian, Constant, median, window
-from probekit_probes.nonlocality.oracle import read
-from probekit_probes.nonlocality.palette import PALETTE, RGB, indices
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
+from probekit_probes.nonlocality.controls import ColourMedian, Constant, build_image_window, median_depth
+from probekit_probes.nonlocality.oracle import read_depth
+from probekit_probes.nonlocality.palette import PALETTE, RGB, palette_indices
 from probekit_probes.nonlocality.probe import Nonlocality
 
 LEVELS = (torch.arange(11) + 1) / 11
@@ -40,7 +40,7 @@ def test_the_colour_median_is_the_best_answer_to_each_colour(split: tuple[Any, T
     data, images, depths = split
     control = ColourMedian()
     control.fit(data)
-    answer, index = control(images), indices(images)[:, None]
+    answer, index = control(images), palette_indices(images)[:, None]
     assert answer.shape == depths.shape
     for colour in range(7):
         found, truth = answer[index == colour], depths[index == colour]
@@ -53,7 +53,7 @@ def test_the_colour_median_is_the_best_answer_to_each_colour(split: tuple[Any, T
 def test_the_median_is_the_level_of_least_absolute_error_of_any_counts() -> None:
     counts = torch.randint(20, (50, 11), generator=torch.Generator().manual_seed(0))
     costs = ((LEVELS[:, None] - LEVELS).abs() @ counts.T.float()).T
-    told = costs.gather(1, (median(counts) * 11).round().long()[:, None] - 1)[:, 0]
+    told = costs.gather(1, (median_depth(counts) * 11).round().long()[:, None] - 1)[:, 0]
     assert torch.allclose(told, costs.amin(1))
 
 
@@ -69,7 +69,7 @@ def test_a_colour_never_seen_gets_the_median_of_all(split: tuple[Any, Tensor, Te
 @pytest.mark.parametrize(("size", "side"), [(64, 9), (128, 17)])
 def test_the_window_network_sees_a_window_and_nothing_beyond(size: int, side: int) -> None:
     torch.manual_seed(0)
-    network = window(Shape(3, 1, (size, size)), width=2)
+    network = build_image_window(Shape(3, 1, (size, size)), width=2)
     image = torch.rand(1, 3, size, size, requires_grad=True)
     output = network(image)
     assert output.shape == (1, 1, size, size)
@@ -82,7 +82,7 @@ def test_the_window_network_sees_a_window_and_nothing_beyond(size: int, side: in
 
 
 def test_in_a_long_frame_the_window_is_an_eighth_of_each_side() -> None:
-    network = window(Shape(3, 1, (16, 128)), width=2)
+    network = build_image_window(Shape(3, 1, (16, 128)), width=2)
     assert tuple(network[0].kernel_size) == (3, 17)
     assert network(torch.zeros(1, 3, 16, 128)).shape == (1, 1, 16, 128)
 
@@ -114,13 +114,13 @@ def test_the_window_is_what_the_certificate_trains() -> None:
 def test_colours_are_read_exactly_and_an_unknown_one_is_refused() -> None:
     every = torch.arange(11).view(1, 1, 11)
     images = PALETTE[every].permute(0, 3, 1, 2)
-    assert torch.equal(indices(images), every)
+    assert torch.equal(palette_indices(images), every)
     assert len(set(RGB)) == 11
     images[0, 1, 0, 3] += 1 / 255
     with pytest.raises(ValueError, match="not in the palette"):
-        indices(images)
+        palette_indices(images)
     with pytest.raises(ValueError, match="not in the palette"):
-        read(torch.full((1, 3, 4, 4), torch.nan))
+        read_depth(torch.full((1, 3, 4, 4), torch.nan))
 
 
 def test_the_oracle_reads_pictures_drawn_by_hand() -> None:
@@ -130,9 +130,9 @@ def test_the_oracle_reads_pictures_drawn_by_hand() -> None:
     cells[0, 4:7, 4:8] = 2
     cells[0, 2:5, 2:6] = 3
     images = PALETTE[cells].permute(0, 3, 1, 2)
-    found = read(images)
+    found = read_depth(images)
     assert found.level[0, :4].tolist() == [1, 1, 3, 0]
-    assert read(images, "chain").level[0, :4].tolist() == [1, 1, 2, 0]
+    assert read_depth(images, "chain").level[0, :4].tolist() == [1, 1, 2, 0]
     assert torch.equal(found.depth[0, 0], torch.tensor([1, 2, 2, 4])[cells[0]] / 11)
     assert bool(found.certified)
 

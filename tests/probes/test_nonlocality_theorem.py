@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probekit_probes import streams
-from probekit_probes.nonlocality.filter import side_covered, unambiguous
-from probekit_probes.nonlocality.oracle import Reading, read
+from probekit_probes.nonlocality.filter import has_covered_side, is_unambiguous
+from probekit_probes.nonlocality.oracle import Reading, read_depth
 from probekit_probes.nonlocality.palette import PALETTE
 from probekit_probes.nonlocality.probe import Nonlocality
-from probekit_probes.nonlocality.samplers import coarse, pairing
+from probekit_probes.nonlocality.samplers import coarsen_ends, pair_ends
 
 Words = NDArray[np.uint64]
 Grid = tuple[int, int]
@@ -126,7 +126,7 @@ def asked(grouped: Grouped, grid: Grid, reading: str) -> Verdicts:
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
     for start in range(0, len(grouped.images), 8192):
         some = slice(start, start + 8192)
-        found: Reading = read(in_colour(decoded(grouped.images[some], grid)), reading)
+        found: Reading = read_depth(in_colour(decoded(grouped.images[some], grid)), reading)
         truth = (torch.from_numpy(decoded(grouped.lowest[some], grid)) + 1).float() / 11
         columns.append(
             (found.sides_apart, found.overlaps_ordered, (found.depth[:, 0] == truth).flatten(1).all(1))
@@ -183,15 +183,15 @@ def test_the_exhaustive_check_itself_tells_an_ambiguous_image() -> None:
 @pytest.mark.parametrize(("count", "types"), [(3, 1_500), (5, 1_500), (7, 1_500), (10, 3_000)])
 def test_the_filter_on_ranks_agrees_with_the_certificate_read_off_the_image(count: int, types: int) -> None:
     """Raw arrangements, nothing filtered, painted one by one a pixel a rank."""
-    keys = streams.key(count, np.arange(types))
-    across, down = (pairing(streams.words(streams.key(keys, axis), count)) for axis in (0, 1))
+    keys = streams.derive_keys(count, np.arange(types))
+    across, down = (pair_ends(streams.draw_words(streams.derive_keys(keys, axis), count)) for axis in (0, 1))
     images = np.zeros((types, 2 * count, 2 * count), np.int64)
     for image, x, y in zip(images, across, down, strict=True):
         for c in range(count):
             (left, right), (top, bottom) = np.flatnonzero(x == c), np.flatnonzero(y == c)
             image[top:bottom, left:right] = c + 1
-    kept = unambiguous(across, down)
-    found = read(in_colour(images))
+    kept = is_unambiguous(across, down)
+    found = read_depth(in_colour(images))
     all_show = (found.level > 0).sum(1) == count
     assert 0 < kept.sum() < types
     assert np.array_equal(kept, (found.certified & all_show).numpy())
@@ -199,9 +199,9 @@ def test_the_filter_on_ranks_agrees_with_the_certificate_read_off_the_image(coun
 
 @pytest.mark.parametrize("count", [2, 4, 7, 10])
 def test_the_quick_refusal_refuses_nothing_that_the_filter_keeps(count: int) -> None:
-    x, y = (streams.words(streams.key(count, np.arange(40_000), axis), count) for axis in (0, 1))
-    covered = side_covered(coarse(x), coarse(y))
-    kept = unambiguous(pairing(x), pairing(y))
+    x, y = (streams.draw_words(streams.derive_keys(count, np.arange(40_000), axis), count) for axis in (0, 1))
+    covered = has_covered_side(coarsen_ends(x), coarsen_ends(y))
+    kept = is_unambiguous(pair_ends(x), pair_ends(y))
     assert not (covered & kept).any()
     assert covered.sum() > 0.9 * (~kept).sum()
 

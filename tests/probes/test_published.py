@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
-from probekit.interfaces import Claim, Published
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
+from probekit.plugin.interfaces import Claim, Published
 from probekit_probes.grouping.probe import Grouping
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.translation.probe import Translation
@@ -55,11 +55,13 @@ def test_a_row_can_be_planned_at_the_paper_s_width_and_at_the_quick_scale(probe:
         make_spec(probe=text, structure=row.structure, scale="paper", width=row.width), known
     ).plan
     assert abs(there.parameters / row.parameters - 1) < 0.035
-    quick = row.instead.get("quick", row.structure)
+    quick = row.fallback.get("quick", row.structure)
     assert make_job(make_spec(probe=text, structure=quick, scale="quick"), known).plan.parameters > 0
-    for scale, instead in row.instead.items():
+    for scale, instead in row.fallback.items():
         assert scale in PROBES[probe].scales
-        one, other = (resolve(text, PROBES[probe].structure, known) for text in (row.structure, instead))
+        one, other = (
+            resolve_expression(text, PROBES[probe].structure, known) for text in (row.structure, instead)
+        )
         assert [part.component.name for part in one.parts] == [part.component.name for part in other.parts]
 
 

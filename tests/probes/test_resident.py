@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from probekit.catalog.registry import registry
-from probekit.plans.scale import probe_at
+from probekit.plans.scale import make_probe_at
 
 KEPT = ("nonlocality", "grouping", "recall", "fill", "insideness")
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_items_on_a_device_are_those_of_the_split(name: str) -> None:
-    data: Any = probe_at(name, "smoke", registry()).data("train", 1)
+    data: Any = make_probe_at(name, "smoke", registry()).data("train", 1)
     there = data.on(torch.device("cpu"))
     assert len(there) == len(data)
     for one, other in zip(data.batch([5, 0, 5]), there.batch([5, 0, 5]), strict=True):

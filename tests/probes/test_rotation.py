@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from probekit_probes.rotation.arrows import ARROW, ORIENTATIONS
-from probekit_probes.rotation.oracle import read, tips
+from probekit_probes.rotation.oracle import find_tips, solve_arrows
 from probekit_probes.rotation.probe import Rotation
 
 PROBE = Rotation()
@@ -20,7 +20,7 @@ def picture(split: str) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_the_oracle_finds_what_every_arrow_aims_at(split: str) -> None:
     inputs, targets = picture(split)
-    assert torch.equal(read(inputs), targets)
+    assert torch.equal(solve_arrows(inputs), targets)
     assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
     assert (inputs.flatten(1).sum(1) == len(ARROW)).all()
     assert not (inputs * targets).any()
@@ -28,7 +28,7 @@ def test_the_oracle_finds_what_every_arrow_aims_at(split: str) -> None:
 
 def test_training_shows_one_orientation_and_the_test_all_others_everywhere() -> None:
     told = {
-        split: PROBE.axis.of(*picture(split)).unique(return_counts=True)
+        split: PROBE.axis.difficulty(*picture(split)).unique(return_counts=True)
         for split in ("train", "validation", "test")
     }
     assert told["train"][0].tolist() == told["validation"][0].tolist() == [0.0]
@@ -47,8 +47,8 @@ def test_a_turned_image_has_the_turned_answer_and_another_orientation() -> None:
             moved, answer = (
                 torch.rot90(one.flip(3) if mirrored else one, quarters, (2, 3)) for one in (inputs, targets)
             )
-            assert torch.equal(read(moved), answer)
-            (orientation,) = PROBE.orientation(moved, answer).unique().tolist()
+            assert torch.equal(solve_arrows(moved), answer)
+            (orientation,) = PROBE.find_orientation(moved, answer).unique().tolist()
             orientations.add(orientation)
     assert orientations == set(map(float, range(ORIENTATIONS)))
 
@@ -68,4 +68,4 @@ def test_the_answer_is_the_greatest_cell_and_ties_of_none_are_no_answer() -> Non
     assert torch.equal(PROBE.answer(targets - 0.5), targets)
     assert score(torch.zeros_like(targets), targets, inputs).sum() == 0
     assert PROBE.loss(200 * targets, targets) == 0
-    assert not tips(torch.zeros_like(inputs)).any()
+    assert not find_tips(torch.zeros_like(inputs)).any()

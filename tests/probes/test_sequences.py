@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from probekit import asked
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.plans.scale import probe_at
+from probekit.plans.scale import make_probe_at
+from probekit.plugin import masked
+from probekit.plugin.errors import UsageError
 from probekit.runs.splits import Splits
 from probekit_probes.copying.probe import SelectiveCopying
 from probekit_probes.multihop.probe import MultiHop
 from probekit_probes.recall.probe import Recall
+from probekit_probes.sequences import NO_ANSWER, WINDOW_LENGTH, build_causal_window
 from probekit_probes.tracking.controls import AnyOrder, LastMove
-from probekit_probes.tracking.groups import NAMES, after, cosets, table
-from probekit_probes.tracking.oracle import matrices
+from probekit_probes.tracking.groups import NAMES, commutator_cosets, compose_permutations, group_table
+from probekit_probes.tracking.oracle import group_matrices
 from probekit_probes.tracking.probe import StateTracking
-from probekit_probes.words import SEEN, UNASKED, window
 
 PROBES = ("recall", "state-tracking", "parity", "multi-hop", "selective-copying")
 ABOUT = 4
@@ -36,7 +36,7 @@ def words(probe: Any, split: str, count: int) -> tuple[torch.Tensor, torch.Tenso
 @pytest.mark.parametrize("scale", ["smoke", "quick", "large"])
 @pytest.mark.parametrize("name", PROBES)
 def test_the_oracle_solves_every_split_from_the_input_alone(name: str, scale: str) -> None:
-    probe = probe_at(name, scale, registry(), test=100)
+    probe = make_probe_at(name, scale, registry(), test=100)
     for split in ("train", "test", "harder"):
         inputs, targets = words(probe, split, 100)
         assert torch.equal(probe.oracle(inputs), targets)
@@ -46,15 +46,15 @@ def test_the_oracle_solves_every_split_from_the_input_alone(name: str, scale: st
 
 @pytest.mark.parametrize("name", PROBES)
 def test_the_items_are_the_same_on_a_device_and_the_harder_ones_are_drawn_apart(name: str) -> None:
-    probe = probe_at(name, "smoke", registry())
+    probe = make_probe_at(name, "smoke", registry())
     data = probe.data("harder", 0)
     there = data.on(torch.device("cpu"))
     for one, other in zip(data.batch([5, 0]), there.batch([5, 0]), strict=True):
         assert torch.equal(one, other)
     assert torch.equal(there[5][0], data[5][0])
     splits = Splits(probe, 0)
-    assert splits.harder is not None
-    assert len(splits.harder) == len(splits.test)
+    assert splits.extrapolation is not None
+    assert len(splits.extrapolation) == len(splits.test)
 
 
 @pytest.mark.parametrize("pairs", [2, 8])
@@ -62,7 +62,7 @@ def test_a_value_that_occurs_is_right_as_often_as_the_theorem_says(pairs: int) -
     probe = Recall(pairs=pairs, keys=32, values=16, test=20_000)
     inputs, targets = words(probe, "test", 20_000)
     scores = probe.metrics[0].score(probe.controls()["a value that occurs"](inputs), targets, inputs)
-    held = probe.pairs_of(inputs, targets)
+    held = probe.count_pairs(inputs, targets)
     assert set(held.tolist()) == set(map(float, range(2, pairs + 1)))
     for count in range(2, pairs + 1):
         some = scores[held == count].double()
@@ -74,21 +74,21 @@ def test_recall_asks_for_every_key_once_where_no_value_follows_and_harder_words_
     probe = Recall(pairs=4, keys=9, values=5, test=500)
     for split, least, most in (("test", 2, 4), ("harder", 5, 8)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
-        data.ensure(range(500))
+        data.ensure_drawn(range(500))
         for tokens, answers in zip(*data.parts, strict=True):
             known = dict(zip(tokens[0:16:2], tokens[1:16:2], strict=True))
             known.pop(0, None)
             assert least <= len(known) <= most
-            asked = np.flatnonzero(answers != UNASKED)
+            asked = np.flatnonzero(answers != NO_ANSWER)
             assert asked.min() >= 16
             assert sorted(tokens[asked]) == sorted(known)
             assert [known[tokens[place]] - 10 for place in asked] == answers[asked].tolist()
-            assert (tokens[16:][answers[16:] == UNASKED] == 0).all()
+            assert (tokens[16:][answers[16:] == NO_ANSWER] == 0).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_is_a_group_and_the_oracle_s_matrices_multiply_as_it_says(name: str) -> None:
-    of, known = table(name), matrices(name)
+    of, known = group_table(name), group_matrices(name)
     order = len(of)
     assert (of[0] == np.arange(order)).all()
     assert (of[:, 0] == np.arange(order)).all()
@@ -101,27 +101,27 @@ def test_a_table_is_a_group_and_the_oracle_s_matrices_multiply_as_it_says(name: 
 
 
 def test_permutations_are_composed_from_left_to_right() -> None:
-    assert after((1, 2, 0), (0, 2, 1)) == (2, 1, 0)
+    assert compose_permutations((1, 2, 0), (0, 2, 1)) == (2, 1, 0)
 
 
 @pytest.mark.parametrize(("name", "count"), [("s3", 2), ("z6", 6), ("a5", 1), ("a4xz5", 15), ("z2", 2)])
 def test_cosets_are_those_of_the_commutator_subgroup(name: str, count: int) -> None:
-    found = cosets(name)
+    found = commutator_cosets(name)
     assert sorted(set(found.tolist())) == list(range(count))
-    of = table(name)
+    of = group_table(name)
     for a, b in product(range(len(of)), repeat=2):
         assert found[of[a, b]] == found[of[b, a]]
 
 
 @pytest.mark.parametrize("group", ["s3", "z6", "z2"])
-@pytest.mark.parametrize("seen", [1, SEEN])
+@pytest.mark.parametrize("seen", [1, WINDOW_LENGTH])
 def test_the_best_of_a_window_is_right_as_often_as_the_theorem_says(group: str, seen: int) -> None:
     """Of L states and order n a window of r is right in r/L + (1 - r/L)/n: what came before is uniform."""
     moves = 16
     probe = StateTracking(group=group, moves=moves, times=2, test=8_000)  # type: ignore[arg-type]
     inputs, targets = words(probe, "test", 8_000)
     tokens = inputs.argmax(1) - 1
-    of = torch.from_numpy(table(group)).long()
+    of = torch.from_numpy(group_table(group)).long()
     found = torch.zeros_like(tokens)
     for place in range(moves):
         for move in range(max(0, place - seen + 1), place + 1):
@@ -156,12 +156,12 @@ def test_the_harder_words_are_asked_where_those_of_training_end() -> None:
 def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> None:
     torch.manual_seed(0)
     probe = StateTracking(moves=10, times=2, test=8)
-    model = window(probe.shape, width=4)
+    model = build_causal_window(probe.shape, width=4)
     inputs, _ = words(probe, "harder", 1)
     moved = inputs.clone().requires_grad_()
     model(moved)[0, :, 12].sum().backward()
     assert moved.grad is not None
-    assert moved.grad[0].abs().sum(0).nonzero().flatten().tolist() == list(range(12 - SEEN + 1, 13))
+    assert moved.grad[0].abs().sum(0).nonzero().flatten().tolist() == list(range(12 - WINDOW_LENGTH + 1, 13))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_one_hop_answers_what_is_one_step_away_and_nothing_else(nodes: int, hops
     probe = MultiHop(nodes=nodes, hops=hops, test=2_000)
     for split in ("test", "harder"):
         inputs, targets = words(probe, split, 2_000)
-        right = asked.right(probe.controls()["one hop"](inputs), targets, inputs)
-        steps = probe.steps(inputs, targets)
+        right = masked.is_correct(probe.controls()["one hop"](inputs), targets, inputs)
+        steps = probe.count_steps(inputs, targets)
         assert (right[steps == 1] == 1).all()
         assert (right[steps > 1] == 0).all()
         found = right.nanmean().item()
@@ -196,7 +196,7 @@ def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() 
     probe = MultiHop(nodes=6, hops=3, test=300)
     for split, least, most in (("test", 4, 6), ("harder", 7, 12)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
-        data.ensure(range(300))
+        data.ensure_drawn(range(300))
         sizes = set()
         for tokens, answers in zip(*data.parts, strict=True):
             pairs = tokens[:36].reshape(12, 3)
@@ -213,8 +213,8 @@ def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() 
                 for _ in range(int(hop) - 12):
                     node = follows[node]
                 assert node == answer + 1
-            assert (answers[:36] == UNASKED).all()
-            assert (answers[36::2] == UNASKED).all()
+            assert (answers[:36] == NO_ANSWER).all()
+            assert (answers[36::2] == NO_ANSWER).all()
         assert sizes == set(range(least, most + 1))
 
 
@@ -223,7 +223,7 @@ def test_a_token_that_occurs_is_right_as_often_as_the_theorem_says(tokens: int) 
     probe = SelectiveCopying(tokens=tokens, values=16, noise=32, test=10_000)
     inputs, targets = words(probe, "test", 10_000)
     scores = probe.metrics[0].score(probe.controls()["a token that occurs"](inputs), targets, inputs)
-    held = probe.told(inputs, targets)
+    held = probe.count_tokens(inputs, targets)
     assert set(held.tolist()) == set(map(float, range(2, tokens + 1)))
     for count in range(2, tokens + 1):
         some = scores[held == count].double()
@@ -235,11 +235,11 @@ def test_what_stands_among_noise_is_asked_for_in_its_order() -> None:
     probe = SelectiveCopying(tokens=3, values=5, noise=20, test=300)
     for split, least, most in (("test", 2, 3), ("harder", 4, 6)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
-        data.ensure(range(300))
+        data.ensure_drawn(range(300))
         for tokens, answers in zip(*data.parts, strict=True):
             said = [int(token) - 2 for token in tokens[:20] if token]
             assert least <= len(said) <= most
             assert (tokens[20:] == 1).all()
             assert answers[20 : 20 + len(said)].tolist() == said
-            assert (answers[:20] == UNASKED).all()
-            assert (answers[20 + len(said) :] == UNASKED).all()
+            assert (answers[:20] == NO_ANSWER).all()
+            assert (answers[20 + len(said) :] == NO_ANSWER).all()

@@ -12,13 +12,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.evidence.certify import certify
-from probekit.interfaces import Shape
-from probekit.scores.score import controls, floors, means, score
+from probekit.evidence.certify import certify_probe
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
+from probekit.scores.score import best_control_scores, mean_scores, score_controls, score_items
 from probekit.storage.store import Store
-from probekit_probes.translation.controls import AllWhite, ConstantMask, NearestPosition, dense, places
-from probekit_probes.translation.dataset import centres
+from probekit_probes.translation.controls import (
+    AllWhite,
+    ConstantMask,
+    NearestPosition,
+    build_dense,
+    locate_white_pixels,
+)
+from probekit_probes.translation.dataset import list_centres
 from probekit_probes.translation.probe import Translation
 
 SPLITS = ("train", "validation", "test")
@@ -48,13 +54,13 @@ def test_the_splits_hold_as_many_places_as_the_paper_says(paper: Translation) ->
 
 @pytest.mark.parametrize(("size", "square"), [(64, 21), (32, 11), (16, 5), (3, 1), (10, 3), (9, 7)])
 def test_the_splits_are_disjoint_and_together_hold_every_place_once(size: int, square: int) -> None:
-    found = [tuple(place) for split in SPLITS for place in centres(size, square, split).tolist()]
+    found = [tuple(place) for split in SPLITS for place in list_centres(size, square, split).tolist()]
     assert len(found) == len(set(found)) == size**2
-    assert all(len(centres(size, square, split)) for split in ("train", "test"))
+    assert all(len(list_centres(size, square, split)) for split in ("train", "test"))
 
 
 def test_the_training_places_are_the_central_half_of_those_that_fit(paper: Translation) -> None:
-    train, test = (centres(64, 21, split) for split in ("train", "test"))
+    train, test = (list_centres(64, 21, split) for split in ("train", "test"))
     assert (train.amin(0).tolist(), train.amax(0).tolist()) == ([21, 21], [42, 42])
     assert (test.amin(0).tolist(), test.amax(0).tolist()) == ([10, 10], [53, 53])
 
@@ -62,7 +68,7 @@ def test_the_training_places_are_the_central_half_of_those_that_fit(paper: Trans
 @pytest.mark.parametrize("split", SPLITS)
 def test_an_item_is_a_white_pixel_and_the_square_centred_on_it(small: Translation, split: str) -> None:
     for (image, mask), (row, column) in zip(
-        zip(*every(small, split), strict=True), centres(16, 5, split).tolist(), strict=True
+        zip(*every(small, split), strict=True), list_centres(16, 5, split).tolist(), strict=True
     ):
         truth = torch.zeros(16, 16)
         truth[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 1
@@ -118,10 +124,12 @@ def test_the_floors_at_paper_scale_are_those_stated(paper: Translation) -> None:
     for name, control in paper.controls().items():
         if isinstance(control, NearestPosition | ConstantMask | AllWhite):
             control.fit(train)
-            found[name] = means(score(control, paper, test, len(test), CPU))["iou"]
+            found[name] = mean_scores(score_items(control, paper, test, len(test), CPU))["iou"]
     assert found["all white"] == pytest.approx(21**2 / 64**2)
-    off = (centres(64, 21, "test")[:, None] - centres(64, 21, "train")).abs().sum(2).argmin(1)
-    shared = (21 - (centres(64, 21, "test") - centres(64, 21, "train")[off]).abs()).clamp(min=0).prod(1)
+    off = (list_centres(64, 21, "test")[:, None] - list_centres(64, 21, "train")).abs().sum(2).argmin(1)
+    shared = (
+        (21 - (list_centres(64, 21, "test") - list_centres(64, 21, "train")[off]).abs()).clamp(min=0).prod(1)
+    )
     assert found["nearest position"] == pytest.approx(float((shared / (2 * 441 - shared)).mean()), abs=1e-6)
     assert {name: round(100 * (value or 0), 1) for name, value in found.items()} == {
         "nearest position": 50.4,
@@ -137,7 +145,9 @@ def test_the_memoriser_is_the_floor_and_knows_what_it_was_shown(small: Translati
     images, masks = every(small, "train")
     assert torch.equal(control(images), masks)
     assert next(iter(small.controls())) == "nearest position"
-    assert floors(small, controls(small, train, test)) == means(score(control, small, test, len(test), CPU))
+    assert best_control_scores(small, score_controls(small, train, test)) == mean_scores(
+        score_items(control, small, test, len(test), CPU)
+    )
 
 
 def test_no_centred_square_is_a_better_constant_than_the_constant_mask(small: Translation) -> None:
@@ -154,7 +164,7 @@ def test_no_centred_square_is_a_better_constant_than_the_constant_mask(small: Tr
 
 def test_the_dense_control_has_weights_of_its_own_for_each_pixel(small: Translation) -> None:
     torch.manual_seed(0)
-    network = dense(Shape(1, 2, (16, 16)), width=4)
+    network = build_dense(Shape(1, 2, (16, 16)), width=4)
     images, masks = every(small, "train")
     assert network(images).shape == (len(images), 2, 16, 16)
     small.loss(network(images), masks).backward()
@@ -169,12 +179,14 @@ def test_the_image_proves_that_its_label_is_the_only_one(small: Translation) -> 
     two = (images + images.flip(0)).clamp(max=1)
     assert not small.certified(two)["one pixel is white"].any()
     assert not small.certified(images / 2)["one pixel is white"].any()
-    assert torch.equal(places(images).long(), centres(16, 5, "test"))
-    assert torch.equal(small.contents(images, masks)["row of the white pixel"], places(images)[:, 0])
+    assert torch.equal(locate_white_pixels(images).long(), list_centres(16, 5, "test"))
+    assert torch.equal(
+        small.contents(images, masks)["row of the white pixel"], locate_white_pixels(images)[:, 0]
+    )
 
 
 def test_certifying_passes_and_shows_every_floor(tmp_path: Path) -> None:
-    found = certify("translation", "smoke", registry(), Store(tmp_path), items=36)
+    found = certify_probe("translation", "smoke", registry(), Store(tmp_path), items=36)
     assert found.passed, found.checks
     assert [check.holds for check in found.checks] == [True, True, None, True]
     said = found.checks[-1].evidence
@@ -205,12 +217,12 @@ def test_what_leaves_a_split_empty_is_refused_with_what_to_type(asked: dict[str,
 
 
 def test_the_axis_is_the_distance_from_the_places_of_training(small: Translation) -> None:
-    known = {tuple(place) for place in centres(16, 5, "train").tolist()}
+    known = {tuple(place) for place in list_centres(16, 5, "train").tolist()}
     inputs, targets = every(small, "test")
-    found = small.distance(inputs, targets)
-    for place, distance in zip(places(inputs).tolist(), found.tolist(), strict=True):
+    found = small.measure_distance(inputs, targets)
+    for place, distance in zip(locate_white_pixels(inputs).tolist(), found.tolist(), strict=True):
         assert distance == min(max(abs(place[0] - r), abs(place[1] - c)) for r, c in known)
     assert small.axis.edges[0] == 0
     assert float(found.max()) < small.axis.edges[-1]
     inputs, targets = every(small, "train")
-    assert (small.distance(inputs, targets) == 0).all()
+    assert (small.measure_distance(inputs, targets) == 0).all()

@@ -56,12 +56,12 @@ def move_function(folder: Path, name: str, old: str) -> None:
 
 def test_one_run_per_probe_is_committed_with_weights_and_first_losses() -> None:
     probes = set()
-    for folder, result in Store(COMMITTED).results():
+    for folder, result in Store(COMMITTED).read_results():
         assert isinstance(result, Result), folder.path
         assert {WEIGHTS, ANSWERS} <= set(result.files)
         assert {f"loss of step {number}" for number in (1, 2, 3)} <= set(result.behaviour.training)
         assert (result.plan.scale, result.caution) == ("quick", "")
-        probes.add(result.plan.asker.name)
+        probes.add(result.plan.probe_component.name)
     assert probes == {component.name for component in registry().components("probe")}
 
 

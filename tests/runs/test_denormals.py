@@ -13,7 +13,7 @@ from conftest import Run, environment
 from small import done, knowing
 from torch import nn
 
-from probekit.catalog.denormals import flushed, flushing, keeps_denormals
+from probekit.catalog.denormals import flush_denormals, is_flushing_denormals, keeps_denormals
 from probekit.storage.folder import RESULT
 from probekit.storage.result import Environment
 
@@ -73,7 +73,7 @@ def test_they_are_zero_while_a_run_trains_and_is_scored_and_afterwards_are_not(t
     assert result.environment.denormals == "flushed"
     again = 2 + 1 + 3  # answers as trained and as loaded; a look, and the first steps once more
     assert seen.count(True) == 4 + 3 + again  # steps, and splits
-    assert not flushing()
+    assert not is_flushing_denormals()
     assert keeps_denormals()
 
 
@@ -108,18 +108,18 @@ def test_our_own_processes_start_their_threads_so(
 
 
 def test_what_was_set_before_is_set_again() -> None:
-    was = flushing()
+    was = is_flushing_denormals()
     torch.set_flush_denormal(True)
     try:
-        with flushed():
+        with flush_denormals():
             pass
-        assert flushing()
+        assert is_flushing_denormals()
     finally:
         torch.set_flush_denormal(was)
 
 
 def test_a_run_goes_on_only_where_they_are_treated_alike() -> None:
     kept, zero = Environment(**HERE), Environment(**HERE, denormals="flushed")
-    assert kept.changes(HERE) == []  # 0.1.0 kept them, and did not say so
-    assert zero.changes(HERE) == ["denormals was kept, here flushed"]
-    assert kept.changes(zero.model_dump()) == ["denormals was flushed, here kept"]
+    assert kept.describe_changes(HERE) == []  # 0.1.0 kept them, and did not say so
+    assert zero.describe_changes(HERE) == ["denormals was kept, here flushed"]
+    assert kept.describe_changes(zero.model_dump()) == ["denormals was flushed, here kept"]

@@ -16,10 +16,10 @@ from conftest import Run
 from small import PROBE, job, knowing
 from torch import Tensor, nn
 
-from probekit.interfaces import Shape
-from probekit.runs.run import Outcome, carry_out
-from probekit.runs.sitting import Watch
-from probekit.stop import Limit, Stopped, TimedOut
+from probekit.plugin.interfaces import Shape
+from probekit.plugin.stop import Stopped, TimedOut, TimeLimit
+from probekit.runs.run import Outcome, run_job
+from probekit.runs.session import ProgressListener
 from probekit.storage.attempt import ATTEMPT
 from probekit.storage.folder import CHECKPOINT, LOG
 from probekit.storage.store import Store
@@ -68,7 +68,7 @@ class Ending(nn.Module):
 def put(
     end: Callable[[], None],
     store: Path,
-    watch: Watch | None = None,
+    watch: ProgressListener | None = None,
     timeout: float | None = None,
     force: bool = False,
 ) -> Outcome:
@@ -76,7 +76,7 @@ def put(
     Ending.end = staticmethod(end)
     known = knowing("ends", Ending)
     made = job(known, structure="ends", trainer="supervised(batch=16,epochs=2)")
-    return carry_out(made, known, device="cpu", store=Store(store), watch=watch, timeout=timeout, force=force)
+    return run_job(made, known, device="cpu", store=Store(store), watch=watch, timeout=timeout, force=force)
 
 
 def test_a_stop_that_native_code_made_another_error_of_is_no_failure_of_the_run(tmp_path: Path) -> None:
@@ -187,11 +187,11 @@ def test_a_run_that_takes_longer_than_it_may_fails_keeps_its_checkpoint_and_goes
 
 
 def test_a_step_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probekit.stop.GRACE", 0.2)
+    monkeypatch.setattr("probekit.plugin.stop.GRACE", 0.2)
     before = signal.getsignal(signal.SIGALRM)
     outcome = put(lambda: time.sleep(60), tmp_path, timeout=0.5)
     assert "it took longer than 0.5 s" in outcome.result.error
     assert signal.getsignal(signal.SIGALRM) is before
     with pytest.raises(TimedOut):
-        Limit(0).check()
-    Limit(None).check()
+        TimeLimit(0).raise_if_over()
+    TimeLimit(None).raise_if_over()

@@ -13,24 +13,24 @@ from small import done, job, knowing, planned
 from torch import nn
 
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry, registry
-from probekit.errors import RunError
-from probekit.interfaces import Control, Probe, Shape
-from probekit.items import batch, materialised
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Control, Probe, Shape
+from probekit.plugin.items import draw_split, read_batch
 from probekit.runs.engine import TRACE
-from probekit.runs.network import build, weights_hash
+from probekit.runs.network import build_network, hash_weights
 from probekit.runs.run import Outcome
-from probekit.runs.splits import splits
-from probekit.scores.flops import forward_flops
-from probekit.scores.score import means, score
+from probekit.runs.splits import load_splits
+from probekit.scores.flops import count_forward_flops
+from probekit.scores.score import mean_scores, score_items
 from probekit.storage.folder import ANSWERS, CASES, LOG, MEASURED, RESULT, SCORES, SPEC, WEIGHTS
 
 CPU = torch.device("cpu")
 
 
 def probe_of(outcome: Outcome) -> Probe:
-    made: Probe = part("probe", parse_term(outcome.result.plan.probe), registry()).make()
+    made: Probe = resolve_part("probe", parse_term(outcome.result.plan.probe), registry()).make()
     return made
 
 
@@ -52,17 +52,17 @@ def test_the_folder_holds_what_it_says_and_nothing_half_done(small: Outcome) -> 
 def test_the_scores_are_those_of_the_stored_weights_on_every_test_item(small: Outcome) -> None:
     probe = probe_of(small)
     weights, _ = small.folder.read_tensors(WEIGHTS)
-    assert weights_hash(weights) == small.result.weights
-    model = build(job().expression, probe.shape, planned(seed=5), CPU)
+    assert hash_weights(weights) == small.result.weights
+    model = build_network(job().expression, probe.shape, planned(seed=5), CPU)
     model.load_state_dict(weights)
     model.eval()
     stored, _ = small.folder.read_tensors(SCORES)
     test = probe.data("test", 0)
-    again = score(model, probe, test, len(test), CPU)
+    again = score_items(model, probe, test, len(test), CPU)
     for metric in probe.metrics:
         assert stored[metric.name].allclose(again[metric.name], 0, 0, equal_nan=True), metric.name
         assert len(stored[metric.name]) == 16
-        assert small.result.metrics[metric.name] == means(stored)[metric.name]
+        assert small.result.metrics[metric.name] == mean_scores(stored)[metric.name]
 
 
 def test_the_gap_is_test_minus_train(small: Outcome) -> None:
@@ -81,7 +81,7 @@ def test_the_floor_is_the_best_closed_form_control(small: Outcome) -> None:
         if hasattr(control, "fit"):
             closed = cast("Control", control)
             closed.fit(train)
-            scores[name] = means(score(closed, probe, test, len(test), CPU))
+            scores[name] = mean_scores(score_items(closed, probe, test, len(test), CPU))
     assert len(scores) == 2
     assert small.result.controls == scores
     assert small.result.floors["loss"] == min(score["loss"] or 0 for score in scores.values())
@@ -95,9 +95,9 @@ def test_the_seed_alone_decides_the_weights(small: Outcome, tmp_path: Path) -> N
 def test_flops_are_those_of_one_item_and_counting_moves_no_running_mean() -> None:
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1))
     probe = job().probe
-    before = weights_hash(model.state_dict())
-    assert forward_flops(model, probe.shape) == 2 * 3 * 16 * 16
-    assert weights_hash(model.state_dict()) == before
+    before = hash_weights(model.state_dict())
+    assert count_forward_flops(model, probe.shape) == 2 * 3 * 16 * 16
+    assert hash_weights(model.state_dict()) == before
 
 
 def two_channels(shape: Shape) -> nn.Module:
@@ -171,7 +171,7 @@ def test_a_run_that_fails_is_stored_as_failed_with_its_traceback(
 def test_an_answer_that_is_not_finite_is_no_score() -> None:
     probe = job().probe
     with pytest.raises(RunError, match="not finite"):
-        score(lambda x: x[:, :1] / 0, probe, probe.data("test", 0), 16, CPU)
+        score_items(lambda x: x[:, :1] / 0, probe, probe.data("test", 0), 16, CPU)
 
 
 def test_a_network_with_tied_weights_and_running_means_is_stored_and_gone_on_with(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ class Tied(nn.Module):
 
 
 WATCHER = """
-from probekit.hookspecs import hookimpl
+from probekit.plugin.hookspecs import hookimpl
 seen = []
 @hookimpl
 def probekit_run_started(plan): seen.append(("started", plan.seed))
@@ -228,7 +228,7 @@ def test_observers_see_every_row_and_one_that_raises_stops_nothing(
 
 def test_items_come_the_same_in_a_batch_one_by_one_and_stacked() -> None:
     data = probe_data()
-    inputs, targets = batch(data, [5, 0, 5])
+    inputs, targets = read_batch(data, [5, 0, 5])
 
     class Plain:
         def __len__(self) -> int:
@@ -237,12 +237,12 @@ def test_items_come_the_same_in_a_batch_one_by_one_and_stacked() -> None:
         def __getitem__(self, index: int) -> Any:
             return data[index]
 
-    stacked = batch(Plain(), [5, 0, 5])  # type: ignore[arg-type]
+    stacked = read_batch(Plain(), [5, 0, 5])  # type: ignore[arg-type]
     assert torch.equal(inputs, stacked[0])
     assert torch.equal(targets, stacked[1])
     assert inputs.is_contiguous(memory_format=torch.channels_last)
-    assert list(materialised(data))[-1] == len(data)
-    assert list(materialised(Plain())) == []  # type: ignore[arg-type]
+    assert list(draw_split(data))[-1] == len(data)
+    assert list(draw_split(Plain())) == []  # type: ignore[arg-type]
 
 
 def probe_data() -> Any:
@@ -262,8 +262,8 @@ def test_a_result_holds_validation_scores_and_what_was_measured(small: Outcome) 
 
 
 def test_a_seed_s_data_are_drawn_once_for_all_structures_of_a_grid() -> None:
-    one, other = (splits(job(structure=name)) for name in ("unet", "unet+average"))
+    one, other = (load_splits(job(structure=name)) for name in ("unet", "unet+average"))
     assert one is other
     assert one.controls is other.controls
-    assert splits(job(seed=1)) is not one
-    assert splits(job(probe="nonlocality(test=17,train=64,validation=8)")) is not one
+    assert load_splits(job(seed=1)) is not one
+    assert load_splits(job(probe="nonlocality(test=17,train=64,validation=8)")) is not one

@@ -13,8 +13,8 @@ from small import ASKED
 from torch import nn
 
 import probekit
-from probekit.errors import RunError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Shape
 
 
 def pointwise(shape: Shape) -> nn.Module:

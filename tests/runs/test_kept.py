@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 import probekit
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.errors import RunError
-from probekit.interfaces import Metric, Shape
+from probekit.plugin.components import Component
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Metric, Shape
 from probekit.runs import engine
-from probekit.runs.network import apart, together, weights_hash
-from probekit.runs.run import carry_out
-from probekit.scores import look
-from probekit.scores.score import score
+from probekit.runs.network import hash_weights, join_state, split_state
+from probekit.runs.run import run_job
+from probekit.scores import diagnostics
+from probekit.scores.score import score_items
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
@@ -99,7 +99,7 @@ def test_each_later_step_that_fails_leaves_its_place_empty_with_the_reason(
     def fails(*given: Any) -> Any:
         raise ValueError(f"{step} cannot be")
 
-    monkeypatch.setattr(look, step, fails)
+    monkeypatch.setattr(diagnostics, step, fails)
     words = (
         PROBE,
         "-s",
@@ -144,9 +144,9 @@ def test_a_state_that_cannot_be_stored_is_refused_before_training(
 
 def test_a_state_of_tensors_and_json_comes_back() -> None:
     state = State(Shape(3, 1, (4, 4))).state_dict()
-    back = together(*apart(state))
+    back = join_state(*split_state(state))
     State(Shape(3, 1, (4, 4))).load_state_dict(back)
-    assert weights_hash(back) == weights_hash(state)
+    assert hash_weights(back) == hash_weights(state)
 
 
 def cropped(x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def test_an_answer_of_another_shape_is_never_scored(answer: Callable[[Tensor], T
 
     for model in (Network(), answer):
         with pytest.raises(RunError, match="the probe needs"):
-            score(model, probe, probe.data("test", 0), 16, CPU)
+            score_items(model, probe, probe.data("test", 0), 16, CPU)
 
 
 class Late(Base):
@@ -205,7 +205,7 @@ def test_a_metric_that_gives_no_number_an_item_is_refused(values: Any) -> None:
     probe = Nonlocality(size=16, rectangles=3, gap=2, train=8, validation=8, test=8)
     probe.metrics = (Metric("odd", "lower", 0.0, values, "odd"),)
     with pytest.raises(RunError, match="the metric odd: it returned"):
-        score(lambda x: x[:, :1], probe, probe.data("test", 0), 8, CPU)
+        score_items(lambda x: x[:, :1], probe, probe.data("test", 0), 8, CPU)
 
 
 class Drawing(Base):
@@ -219,7 +219,7 @@ class Drawing(Base):
 def test_a_layer_that_draws_from_any_generator_resumes_bit_by_bit(tmp_path: Path) -> None:
     known = registry().with_components(Component("structure", "drawing", Drawing, "for a test"))
     made = job(known, structure="drawing", trainer="supervised(batch=16,epochs=3)")
-    whole = carry_out(made, known, device="cpu", store=Store(tmp_path / "whole"))
+    whole = run_job(made, known, device="cpu", store=Store(tmp_path / "whole"))
     assert whole.result.status == "done", whole.result.error
     random.random(), np.random.rand(), torch.rand(1)
 
@@ -234,11 +234,11 @@ def test_a_layer_that_draws_from_any_generator_resumes_bit_by_bit(tmp_path: Path
     share, engine.SHARE = engine.SHARE, 1e9
     try:
         with pytest.raises(Stop):
-            carry_out(made, known, device="cpu", store=Store(tmp_path / "cut"), watch=watch)
+            run_job(made, known, device="cpu", store=Store(tmp_path / "cut"), watch=watch)
     finally:
         engine.FIRST, engine.SHARE = first, share
     random.seed(9), np.random.seed(9), torch.manual_seed(9)
-    again = carry_out(made, known, device="cpu", store=Store(tmp_path / "cut"))
+    again = run_job(made, known, device="cpu", store=Store(tmp_path / "cut"))
     assert again.result.weights == whole.result.weights
 
 

@@ -131,8 +131,8 @@ def laid_out(folder: Path, structure: str, epochs: int = 1) -> Path:
     """Lay a run's specification into a store, as a command does before it starts workers."""
     trainer = f"supervised(batch=8,epochs={epochs})"
     plan = planned(structure=structure, trainer=trainer)
-    run = Store(folder / "store").newest_or_new(plan)
-    run.hold_spec(plan)
+    run = Store(folder / "store").newest_or_new_run(plan)
+    run.check_spec(plan)
     return run.path
 
 

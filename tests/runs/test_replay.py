@@ -15,9 +15,9 @@ from changes.tiny import ASKED, DESCENT, FILES, NET
 from small import call, done, job
 
 from probekit.catalog.registry import registry
-from probekit.interfaces import Row
+from probekit.plugin.interfaces import Row
 from probekit.runs import engine
-from probekit.runs.run import Outcome, carry_out
+from probekit.runs.run import Outcome, run_job
 from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, RESULT
 from probekit.storage.store import Store
 
@@ -114,7 +114,7 @@ def stop_at_step(step: int, store: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(job(**{**ASKED, **DESCENT}), registry(), device="cpu", store=Store(store), watch=watch)
+        run_job(job(**{**ASKED, **DESCENT}), registry(), device="cpu", store=Store(store), watch=watch)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_run_that_was_stopped_goes_on_under_its_own_code_alone(
     assert (begun / CHECKPOINT).read_bytes() == checkpoint
     change(here / name, text)
     steps: list[float] = []
-    outcome = carry_out(
+    outcome = run_job(
         job(**{**ASKED, **DESCENT}),
         registry(),
         device="cpu",

@@ -10,12 +10,12 @@ from small import job
 from torch import nn
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
-from probekit.plans import size
-from probekit.runs import generators, room
-from probekit.runs.network import build
-from probekit.runs.run import carry_out
+from probekit.plans import limits
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
+from probekit.runs import memory, rng
+from probekit.runs.network import build_network
+from probekit.runs.run import run_job
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 
@@ -47,7 +47,7 @@ class Tabled(nn.Module):
 def test_what_is_kept_for_the_way_back_is_counted_once_and_weights_are_left_out(
     model: nn.Module, once: int, each: int
 ) -> None:
-    assert [room.kept(model, SHAPE, items, 1 << 40) for items in (1, 2, 5)] == [
+    assert [memory.saved_activation_bytes(model, SHAPE, items, 1 << 40) for items in (1, 2, 5)] == [
         once + n * each for n in (1, 2, 5)
     ]
 
@@ -58,29 +58,29 @@ def test_a_batch_that_does_not_fit_is_refused_and_the_one_that_is_named_fits(
 ) -> None:
     asked = job(structure=structure)
     less = job(structure=structure, trainer="supervised(batch=5,epochs=1)")
-    model = build(asked.expression, asked.probe.shape, asked.plan, CPU).eval()
-    with generators.kept():
-        need = [room.kept(model, asked.probe.shape, items, 1 << 40) for items in (1, 2)]
-    before = generators.state()
-    monkeypatch.setattr(size, "memory", lambda: need[0] + 15 * (need[1] - need[0]))
-    room.sufficient(asked, model, CPU)
-    monkeypatch.setattr(size, "memory", lambda: need[0] + 4 * (need[1] - need[0]))
+    model = build_network(asked.expression, asked.probe.shape, asked.plan, CPU).eval()
+    with rng.preserve_rng():
+        need = [memory.saved_activation_bytes(model, asked.probe.shape, items, 1 << 40) for items in (1, 2)]
+    before = rng.get_rng_state()
+    monkeypatch.setattr(limits, "available_memory", lambda: need[0] + 15 * (need[1] - need[0]))
+    memory.check_training_memory(asked, model, CPU)
+    monkeypatch.setattr(limits, "available_memory", lambda: need[0] + 4 * (need[1] - need[0]))
     with pytest.raises(UsageError, match="16 items") as caught:
-        room.sufficient(asked, model, CPU)
+        memory.check_training_memory(asked, model, CPU)
     assert "--trainer 'supervised(batch=5)'" in str(caught.value)
-    assert str(generators.state()) == str(before)
-    room.sufficient(less, model, CPU)
-    monkeypatch.setattr(size, "memory", lambda: need[0] - 1)
+    assert str(rng.get_rng_state()) == str(before)
+    memory.check_training_memory(less, model, CPU)
+    monkeypatch.setattr(limits, "available_memory", lambda: need[0] - 1)
     with pytest.raises(UsageError, match=r"Ask for less"):
-        room.sufficient(asked, model, CPU)
+        memory.check_training_memory(asked, model, CPU)
 
 
 def test_a_run_without_room_is_failed_before_it_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job()
-    monkeypatch.setattr(size, "memory", lambda: 1)
-    outcome = carry_out(asked, registry(), device="cpu", store=Store(tmp_path))
+    monkeypatch.setattr(limits, "available_memory", lambda: 1)
+    outcome = run_job(asked, registry(), device="cpu", store=Store(tmp_path))
     assert outcome.result.status == "failed"
     assert "the activations of a step of 16 items" in outcome.result.error
     assert not (outcome.folder.path / LOG).exists()
@@ -95,7 +95,9 @@ def test_counting_ends_where_it_is_too_much() -> None:
             return x.sigmoid()
 
     assert (
-        room.kept(nn.Sequential(nn.Conv2d(2, 1, 1), *[Layer() for _ in range(9)]), SHAPE, 1, 4 * ITEM)
+        memory.saved_activation_bytes(
+            nn.Sequential(nn.Conv2d(2, 1, 1), *[Layer() for _ in range(9)]), SHAPE, 1, 4 * ITEM
+        )
         == 5 * ITEM
     )
     assert len(layers) == 3
@@ -124,13 +126,15 @@ def test_the_network_itself_is_not_asked_and_one_that_fails_is_let_by(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked, model = job(), Remembering().eval()
-    assert room.kept(model, SHAPE, 1, 1 << 40) > 0
+    assert memory.saved_activation_bytes(model, SHAPE, 1, 1 << 40) > 0
     assert (model.asked, model.mask.requires_grad, model.training) == (0, False, False)
-    monkeypatch.setattr(size, "memory", lambda: 1)
-    room.sufficient(asked, Breaking(), CPU)
+    monkeypatch.setattr(limits, "available_memory", lambda: 1)
+    memory.check_training_memory(asked, Breaking(), CPU)
 
 
 def test_what_a_trainer_does_without_a_batch_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = job(trainer="none")
-    monkeypatch.setattr(size, "memory", lambda: 1)
-    room.sufficient(asked, build(asked.expression, asked.probe.shape, asked.plan, CPU), CPU)
+    monkeypatch.setattr(limits, "available_memory", lambda: 1)
+    memory.check_training_memory(
+        asked, build_network(asked.expression, asked.probe.shape, asked.plan, CPU), CPU
+    )

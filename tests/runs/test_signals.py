@@ -15,25 +15,25 @@ from begun import begin, unheard, words
 from conftest import environment
 from small import first, rows
 
-from probekit.stop import SIGNALS, Stop, Stopped
+from probekit.plugin.stop import SIGNALS, SignalHandler, Stopped
 from probekit.storage.attempt import ATTEMPT
 from probekit.storage.folder import CHECKPOINT, LOG
 
 
 def test_a_signal_waits_for_the_step_to_end_and_a_second_does_not() -> None:
-    stop = Stop()
+    stop = SignalHandler()
     with pytest.raises(Stopped, match="SIGTERM"):
         stop(signal.SIGTERM, None)
     with pytest.raises(Stopped, match="SIGTERM"):  # as somebody caught it
-        stop.check()
-    stop = Stop()
-    with stop.later():
+        stop.raise_if_stopped()
+    stop = SignalHandler()
+    with stop.defer_signals():
         stop(signal.SIGHUP, None)
-        assert stop.asked is signal.SIGHUP
+        assert stop.pending is signal.SIGHUP
         with pytest.raises(Stopped, match="SIGTERM"):
             stop(signal.SIGTERM, None)
     before = [signal.getsignal(one) for one in SIGNALS]
-    with stop.heard():
+    with stop.handle_signals():
         # what is ignored, as SIGHUP is after nohup, stays so
         heard = [stop if was is signal.SIG_DFL else was for was in before]
         assert [signal.getsignal(one) for one in SIGNALS] == heard
@@ -107,14 +107,14 @@ def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had
 def test_the_signal_that_the_system_repeats_asks_once() -> None:
     before = signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     try:
-        stop = Stop()
-        with stop.heard():
-            with stop.later():
+        stop = SignalHandler()
+        with stop.handle_signals():
+            with stop.defer_signals():
                 for _ in range(3):  # it is to save meanwhile
                     signal.raise_signal(signal.SIGXCPU)
-                assert stop.asked is signal.SIGXCPU
+                assert stop.pending is signal.SIGXCPU
                 with pytest.raises(Stopped, match="SIGXCPU"):
-                    stop.check()
+                    stop.raise_if_stopped()
             signal.raise_signal(signal.SIGXCPU)
         signal.raise_signal(signal.SIGXCPU)  # it still ends in its own time
     finally:

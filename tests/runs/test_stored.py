@@ -16,10 +16,10 @@ from probekit.api.load import load
 from probekit.api.run import run
 from probekit.authors.check import checks
 from probekit.catalog.registry import registry
-from probekit.components import Component
-from probekit.errors import StoreError
-from probekit.interfaces import Shape
-from probekit.runs.network import weights_hash
+from probekit.plugin.components import Component
+from probekit.plugin.errors import StoreError
+from probekit.plugin.interfaces import Shape
+from probekit.runs.network import hash_weights
 from probekit.storage.folder import ANSWERS, LOG
 from probekit.storage.store import Store
 
@@ -154,7 +154,7 @@ def test_what_cannot_be_stored_is_refused_before_training(net: type[Net], tmp_pa
 def test_a_conjugated_buffer_is_stored_and_loaded(tmp_path: Path) -> None:
     result = run(**{**ASKED, "structure": Conjugate}, store=tmp_path)
     assert (result.status, result.restored) == ("done", "")
-    (folder,) = Store(tmp_path).folders()
+    (folder,) = Store(tmp_path).list_folders()
     model = load(folder.path, structure=Conjugate)
     items = job().probe.data("test", 0)
     inputs = torch.stack([items[index][0] for index in range(16)])
@@ -164,7 +164,7 @@ def test_a_conjugated_buffer_is_stored_and_loaded(tmp_path: Path) -> None:
 
 def test_load_names_another_structure_only_where_it_is_another(tmp_path: Path) -> None:
     run(**{**ASKED, "structure": Net}, store=tmp_path)
-    (folder,) = Store(tmp_path).folders()
+    (folder,) = Store(tmp_path).list_folders()
     assert load(folder.path, structure=Net)
     other = type("Net", (Growing,), {})
     with pytest.raises(StoreError, match="the installed structure is not the one"):
@@ -238,8 +238,8 @@ CHECKED: dict[type[Good], str] = {
 @pytest.mark.parametrize("layer", CHECKED, ids=lambda layer: layer.__name__)
 def test_check_layer_finds_it_after_training(layer: type[Any]) -> None:
     known = registry().with_components(Component("layer", "mine", layer, ""))
-    (check,) = (one for one in checks("layer", "mine", known=known) if one.name == "survives-safetensors")
-    finding = check.find()
+    (check,) = (one for one in checks("layer", "mine", registry=known) if one.name == "survives-safetensors")
+    finding = check.evaluate()
     assert finding.state == ("fails" if CHECKED[layer] else "holds"), finding.reason
     assert CHECKED[layer] in finding.reason
 
@@ -253,4 +253,4 @@ def test_load_gives_the_weights_of_the_result_that_is_given(tmp_path: Path) -> N
     assert plain.weights != hot.weights
     for result, net in ((plain, Net), (hot, type("Net", (Temperature,), {}))):
         state = load(result, store=tmp_path, structure=net).state_dict()
-        assert weights_hash(state) == result.weights
+        assert hash_weights(state) == result.weights

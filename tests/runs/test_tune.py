@@ -11,9 +11,9 @@ from conftest import Run
 from small import PROBE, job
 
 from probekit.catalog.registry import registry
-from probekit.errors import RunError, UsageError
 from probekit.plans.job import Job
-from probekit.runs.tune import candidates, choose, rate
+from probekit.plugin.errors import RunError, UsageError
+from probekit.runs.tune import choose_rate, make_candidates, read_rate
 from probekit.storage.result import Environment, Result
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)
@@ -29,37 +29,38 @@ def scored(one: Job, loss: float | None) -> Result:
 
 def test_the_rates_are_the_same_for_every_structure_and_hold_the_scales_own() -> None:
     tried = [
-        [rate(one) for one in candidates(job(structure=s), registry())] for s in ("unet", "unet+average")
+        [read_rate(one) for one in make_candidates(job(structure=s), registry())]
+        for s in ("unet", "unet+average")
     ]
     assert tried[0] == tried[1] == pytest.approx([0.00133, 0.004, 0.012])
     own = job()
-    assert candidates(own, registry())[1].plan.identity == own.plan.identity
+    assert make_candidates(own, registry())[1].plan.identity == own.plan.identity
 
 
 def test_the_choice_is_made_on_validation() -> None:
-    jobs = candidates(job(), registry())
+    jobs = make_candidates(job(), registry())
     losses = [0.3, 0.2, 0.1]
-    choice = choose(jobs, [scored(one, loss) for one, loss in zip(jobs, losses, strict=True)])
-    assert choice.rate == rate(jobs[2])
-    assert choice.tried == {rate(one): loss for one, loss in zip(jobs, losses, strict=True)}
+    choice = choose_rate(jobs, [scored(one, loss) for one, loss in zip(jobs, losses, strict=True)])
+    assert choice.rate == read_rate(jobs[2])
+    assert choice.tried == {read_rate(one): loss for one, loss in zip(jobs, losses, strict=True)}
     assert "lr=0.012" in choice.trainer
-    assert "0.012: 0.1000" in choice.sentence()
+    assert "0.012: 0.1000" in choice.describe_choice()
 
 
 def test_rates_that_failed_are_not_chosen_and_none_is_an_error() -> None:
-    jobs = candidates(job(), registry())
-    choice = choose(jobs, [scored(jobs[0], 0.4)])
-    assert choice.rate == rate(jobs[0])
-    assert choice.tried[rate(jobs[1])] is None
+    jobs = make_candidates(job(), registry())
+    choice = choose_rate(jobs, [scored(jobs[0], 0.4)])
+    assert choice.rate == read_rate(jobs[0])
+    assert choice.tried[read_rate(jobs[1])] is None
     with pytest.raises(RunError, match="no rate"):
-        choose(jobs, [])
+        choose_rate(jobs, [])
 
 
 def test_a_trainer_without_a_rate_is_refused() -> None:
     made = job()
     bare = replace(made, trainer=replace(made.trainer, params={"epochs": 1}))
     with pytest.raises(UsageError, match="no lr to tune"):
-        candidates(bare, registry())
+        make_candidates(bare, registry())
 
 
 @pytest.mark.slow

@@ -13,12 +13,12 @@ import torch
 from small import job
 
 from probekit.catalog.registry import registry
-from probekit.errors import UsageError
 from probekit.plans.job import Job
+from probekit.plugin.errors import UsageError
+from probekit.plugin.stop import TimeLimit
 from probekit.schedule import cores
 from probekit.schedule.event import Event, collect_report
 from probekit.schedule.schedule import Schedule
-from probekit.stop import Limit
 from probekit.storage.store import Store
 
 BAD = """
@@ -129,7 +129,7 @@ def test_force_trains_what_is_stored(jobs: list[Job]) -> None:
 
 
 def test_no_time_left_plans_the_rest(jobs: list[Job]) -> None:
-    events = run(jobs, limit=Limit(0.0))
+    events = run(jobs, limit=TimeLimit(0.0))
     assert [event.status for event in events] == ["stored", "planned", "planned"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from probekit.stop import REQUEUE
+from probekit.plugin.stop import REQUEUE
 
 WORDS = ("run", "grouping", "translation", "-s", "lambda", "-s", "average", "--scale", "smoke")
 LONG = ("run", "grouping", "-s", "lambda", "--scale", "smoke", "--trainer", "supervised(epochs=100000)")

@@ -11,15 +11,15 @@ import torch
 from small import done
 from torch import Tensor
 
-from probekit.axis import Axis
-from probekit.cards.cells import joined
-from probekit.cards.words import solved, solving
-from probekit.errors import RunError
-from probekit.items import Items
-from probekit.scores.along import along
-from probekit.storage.along import Along, Point
+from probekit.cards.aggregate import average_curves
+from probekit.cards.formatting import solved_limit, solved_meaning
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import RunError
+from probekit.plugin.items import Items
+from probekit.scores.difficulty_curve import measure_difficulty_curve
+from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
 from probekit_probes.grouping.probe import Grouping
-from probekit_probes.nonlocality.distance import DISTANCE, distance
+from probekit_probes.nonlocality.distance import DISTANCE, junction_distance
 from probekit_probes.nonlocality.palette import RGB
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -42,10 +42,10 @@ def wrong(inputs: Tensor) -> Tensor:
 def test_positions_are_counted_in_their_bins_and_items_are_what_varies() -> None:
     rows = replace(
         DISTANCE,
-        of=lambda inputs, targets: torch.arange(16.0).view(1, 16, 1).expand(len(inputs), 16, 16),
+        difficulty=lambda inputs, targets: torch.arange(16.0).view(1, 16, 1).expand(len(inputs), 16, 16),
         edges=(0, 1, 4, 10),
     )
-    found = along(wrong, *asked(rows), CPU)
+    found = measure_difficulty_curve(wrong, *asked(rows), CPU)
     assert found is not None
     assert [(p.start, p.stop, p.items) for p in found.points] == [(0, 1, 24), (1, 4, 24), (4, 10, 24)]
     assert [p.mean for p in found.points] == pytest.approx([0, 0.1, 0.1], abs=1e-6)
@@ -55,11 +55,11 @@ def test_positions_are_counted_in_their_bins_and_items_are_what_varies() -> None
 def test_an_axis_of_items_counts_each_item_once() -> None:
     count = replace(
         DISTANCE,
-        of=lambda inputs, targets: (targets > 1.5 / 11).flatten(1).float().mean(1),
+        difficulty=lambda inputs, targets: (targets > 1.5 / 11).flatten(1).float().mean(1),
         score=lambda output, target, inputs: (output - target).abs().flatten(1).mean(1),
         edges=(0, 0.3, 0.6, 1.01),
     )
-    found = along(wrong, *asked(count), CPU)
+    found = measure_difficulty_curve(wrong, *asked(count), CPU)
     assert found is not None
     assert sum(point.items for point in found.points) == 24
     assert all(point.mean == pytest.approx(0.1 * 15 / 16, abs=1e-6) for point in found.points)
@@ -68,19 +68,19 @@ def test_an_axis_of_items_counts_each_item_once() -> None:
 def test_what_the_axis_means_nothing_for_counts_nowhere() -> None:
     none = replace(
         DISTANCE,
-        of=lambda inputs, targets: torch.full((len(inputs),), torch.nan),
+        difficulty=lambda inputs, targets: torch.full((len(inputs),), torch.nan),
         score=lambda output, target, inputs: torch.ones(len(inputs)),
     )
-    found = along(wrong, *asked(none), CPU)
+    found = measure_difficulty_curve(wrong, *asked(none), CPU)
     assert found is not None
     assert found.points == ()
 
 
 @pytest.mark.parametrize("shape", [(3,), (24, 4), (24, 16), ()])
 def test_an_axis_of_another_shape_is_said(shape: tuple[int, ...]) -> None:
-    odd = replace(DISTANCE, of=lambda inputs, targets: torch.zeros(shape))
+    odd = replace(DISTANCE, difficulty=lambda inputs, targets: torch.zeros(shape))
     with pytest.raises(RunError, match="the axis distance"):
-        along(wrong, *asked(odd), CPU)
+        measure_difficulty_curve(wrong, *asked(odd), CPU)
 
 
 @pytest.mark.parametrize("edges", [(), (1,), (2, 1), (1, 1)])
@@ -93,20 +93,22 @@ def test_a_probe_without_an_axis_has_no_curve() -> None:
     probe: Any = Grouping(train=4, test=4, validation=4)
     probe.axis = None
     data = Items(4, lambda index: (torch.zeros(1), torch.zeros(1)))
-    assert along(lambda inputs: inputs, probe, data, [data], CPU) is None
+    assert measure_difficulty_curve(lambda inputs: inputs, probe, data, [data], CPU) is None
 
 
 def test_seeds_are_joined_bin_by_bin_within_the_bounds() -> None:
-    def one(*means: float) -> Along:
-        points = tuple(Point(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
-        return Along(axis="a", unit="u", about="", better="lower", bounds=(0.0, None), points=points)
+    def one(*means: float) -> DifficultyCurve:
+        points = tuple(CurveBin(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
+        return DifficultyCurve(
+            axis="a", unit="u", about="", better="lower", bounds=(0.0, None), points=points
+        )
 
-    both = joined([one(0.1, 0.4), one(0.3)])
+    both = average_curves([one(0.1, 0.4), one(0.3)])
     assert both is not None
     assert [point.mean for point in both.points] == pytest.approx([0.2, 0.4])
     assert both.points[0].low == 0.0
     assert (both.points[1].low, both.points[1].high) == (None, None)
-    assert joined([]) is None
+    assert average_curves([]) is None
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,12 @@ def test_seeds_are_joined_bin_by_bin_within_the_bounds() -> None:
 def test_what_is_solved_ends_at_the_first_bin_that_is_not(
     means: tuple[float, ...], better: Any, limit: float, said: str
 ) -> None:
-    points = tuple(Point(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
-    one = Along(axis="a", unit="moves", about="", better=better, points=points, solved=0.95)
-    assert (one.limit, solved(one)) == (limit, said)
-    assert solving([None, one]) == "the number of moves below which 95% are correct"
+    points = tuple(CurveBin(start=i, stop=i + 1, items=9, mean=value) for i, value in enumerate(means))
+    one = DifficultyCurve(axis="a", unit="moves", about="", better=better, points=points, solved=0.95)
+    assert (one.limit, solved_limit(one)) == (limit, said)
+    assert solved_meaning([None, one]) == "the number of moves below which 95% are correct"
     silent = one.model_copy(update={"solved": None})
-    assert (silent.limit, solved(silent), solving([silent, None])) == (None, "", "")
+    assert (silent.limit, solved_limit(silent), solved_meaning([silent, None])) == (None, "", "")
 
 
 def slowly(image: Tensor) -> Tensor:
@@ -159,7 +161,7 @@ def test_the_distance_is_that_of_its_definition(frame: dict[str, int]) -> None:
     probe = Nonlocality(**frame, rectangles=3, gap=2, test=12)
     data = probe.data("test", 0)
     inputs = torch.stack([data[i][0] for i in range(12)])
-    found = distance(inputs, inputs)
+    found = junction_distance(inputs, inputs)
     for image, drawn in zip(inputs, found, strict=True):
         torch.testing.assert_close(drawn, slowly(image), equal_nan=True)
     assert float(found.nan_to_num().max()) > 2
@@ -176,7 +178,9 @@ def test_a_run_stores_its_curve_and_a_card_has_it(tmp_path: Path) -> None:
 
 def test_harder_items_extend_the_curve_of_the_test() -> None:
     probe, train, (test,) = asked(replace(DISTANCE, edges=(0, 100)))
-    alone, twice = (along(wrong, probe, train, tests, CPU) for tests in ([test], [test, test]))
+    alone, twice = (
+        measure_difficulty_curve(wrong, probe, train, tests, CPU) for tests in ([test], [test, test])
+    )
     assert alone is not None
     assert twice is not None
     assert twice.points[0].items == 2 * alone.points[0].items

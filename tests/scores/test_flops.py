@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.catalog.expression import resolve
+from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
-from probekit.errors import RunError
-from probekit.interfaces import Shape
-from probekit.scores.flops import forward_flops
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Shape
+from probekit.scores.flops import count_forward_flops
 from probekit_plugins.layers.deltanet import DeltaNet
 
 SIDE = 6
@@ -54,13 +54,13 @@ def square(x: Tensor) -> Tensor:
     ids=["scaling", "norm", "normalised", "product", "triangular", "upper", "from the right", "fourier"],
 )
 def test_operations_are_counted(function: Callable[[Tensor], Tensor], expected: int) -> None:
-    assert forward_flops(Of(function), Shape(4, 4, (SIDE,))) == expected
+    assert count_forward_flops(Of(function), Shape(4, 4, (SIDE,))) == expected
 
 
 @pytest.mark.parametrize("function", [lambda x: torch.linalg.inv(square(x)), lambda x: torch.cdist(x, x)])
 def test_what_multiplies_unseen_is_not_counted_as_nothing(function: Callable[[Tensor], Tensor]) -> None:
     with pytest.raises(RunError, match="no FLOP formula is known"):
-        forward_flops(Of(function), Shape(4, 4, (SIDE,)))
+        count_forward_flops(Of(function), Shape(4, 4, (SIDE,)))
 
 
 class Latents(nn.Module):
@@ -78,14 +78,14 @@ class Latents(nn.Module):
 
 def test_a_view_of_a_weight_is_counted_and_weights_ask_for_gradients_as_before() -> None:
     model = Latents()
-    assert forward_flops(model, Shape(4, 3, (SIDE,))) == 2 * 3 * SIDE * SIDE
+    assert count_forward_flops(model, Shape(4, 3, (SIDE,))) == 2 * 3 * SIDE * SIDE
     assert {name: one.requires_grad for name, one in model.named_parameters()} == {
         "latents": True, "frozen": False, "map.weight": True, "map.bias": True,
     }  # fmt: skip
 
 
 def test_those_of_the_delta_rule_are_known_and_grow_with_the_map() -> None:
-    short, long = (forward_flops(DeltaNet(16, (n,)), Shape(16, 16, (n,))) for n in (64, 128))
+    short, long = (count_forward_flops(DeltaNet(16, (n,)), Shape(16, 16, (n,))) for n in (64, 128))
     assert 0 < 2 * short <= long < 2.2 * short
 
 
@@ -96,4 +96,4 @@ def test_those_of_the_delta_rule_are_known_and_grow_with_the_map() -> None:
 )
 def test_those_of_every_built_in_layer_and_network_are_known(structure: str) -> None:
     shape = Shape(3, 2, (8, 8))
-    assert forward_flops(resolve(structure, "plain", KNOWN).build(shape, 16), shape) > 0
+    assert count_forward_flops(resolve_expression(structure, "plain", KNOWN).build(shape, 16), shape) > 0

@@ -9,9 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probekit.interfaces import Metric, Probe, Shape
-from probekit.scores.measure import equivariance, middle, moved, permutation, radius, reach, shifts
-from probekit.scores.score import score
+from probekit.plugin.interfaces import Metric, Probe, Shape
+from probekit.scores.measurements import (
+    axis_shifts,
+    central_mask,
+    effective_receptive_field,
+    field_radius,
+    fixed_permutation,
+    measure_equivariance,
+    move_positions,
+)
+from probekit.scores.score import score_items
 
 CPU = torch.device("cpu")
 
@@ -65,7 +73,10 @@ def measured(
 
 def looked_at(model: nn.Module, probe: Probe, data: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """Return all that is measured of a network."""
-    (numbers, maps), (more, drawn) = reach(model, data, CPU), equivariance(model, probe, data, CPU)
+    (numbers, maps), (more, drawn) = (
+        effective_receptive_field(model, data, CPU),
+        measure_equivariance(model, probe, data, CPU),
+    )
     return {**numbers, **more}, {**maps, **drawn}
 
 
@@ -152,27 +163,27 @@ def test_a_network_whose_answer_does_not_depend_on_its_input_has_no_receptive_fi
 
 def test_shifts_are_odd_go_all_ways_and_bring_zeros_from_outside() -> None:
     values = torch.arange(1.0, 33).view(1, 1, 32)
-    there, back = (moved(values, source) for source in shifts((32,)))
+    there, back = (move_positions(values, source) for source in axis_shifts((32,)))
     assert there[0, 0, :4].tolist() == [0, 0, 0, 1]
     assert back[0, 0, -4:].tolist() == [32, 0, 0, 0]
-    assert len(list(shifts((8, 8)))) == 4
+    assert len(list(axis_shifts((8, 8)))) == 4
 
 
 def test_the_permutation_is_one_and_always_the_same() -> None:
-    assert torch.equal(permutation((50,)).sort().values, torch.arange(50))
-    assert torch.equal(permutation((50,)), permutation((50,)))
+    assert torch.equal(fixed_permutation((50,)).sort().values, torch.arange(50))
+    assert torch.equal(fixed_permutation((50,)), fixed_permutation((50,)))
 
 
 def test_the_middle_is_half_of_each_side() -> None:
-    assert int(middle((8, 12)).sum()) == 4 * 6
+    assert int(central_mask((8, 12)).sum()) == 4 * 6
 
 
 def test_the_radius_holds_nine_tenths() -> None:
     field = torch.zeros(21)
     field[10], field[0] = 0.89, 0.11
-    assert radius(field) == 10
+    assert field_radius(field) == 10
     field[10], field[0] = 0.91, 0.09
-    assert radius(field) == 0
+    assert field_radius(field) == 0
 
 
 def test_large_images_are_scored_and_measured_a_few_at_once() -> None:
@@ -187,7 +198,7 @@ def test_large_images_are_scored_and_measured_a_few_at_once() -> None:
     metric = Metric("error", "lower", 0.0, lambda output, target, inputs: output.flatten(1).mean(1), "a mean")
     probe = cast(Probe, SimpleNamespace(shape=Shape(1, 1, (128, 128)), symmetry="shift", metrics=(metric,)))
     data = Spots((128, 128))
-    whole = score(Counting(), probe, data, 40, CPU)["error"]
+    whole = score_items(Counting(), probe, data, 40, CPU)["error"]
     assert whole.shape == (40,)
     looked_at(Counting(), probe, data)
     assert max(given) == 8 * 128 * 128

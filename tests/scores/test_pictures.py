@@ -10,9 +10,9 @@ import torch
 from matplotlib.image import imread
 from torch import Tensor
 
-from probekit.interfaces import Metric, Probe
-from probekit.scores.cases import choose_extremes, drawn
-from probekit.scores.pictures import Strip, appearance, grid, isflat
+from probekit.plugin.interfaces import Metric, Probe
+from probekit.scores.cases import choose_extremes, convert_for_display
+from probekit.scores.pictures import GridRow, draw_grid, is_flat, to_image
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
 HITS = Metric("hits", "higher", 1.0, lambda output, target, inputs: output, "")
@@ -43,9 +43,9 @@ def panels(*size: int) -> tuple[Tensor, ...]:
 
 @pytest.mark.parametrize("size", [(8, 8), (4, 12), (16,)])
 def test_a_grid_draws_images_and_sequences_and_is_the_same_bytes_each_time(size: tuple[int, ...]) -> None:
-    strips = [Strip("one", panels(*size)), Strip("two", panels(*size))]
-    drawn = grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
-    assert drawn == grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
+    strips = [GridRow("one", panels(*size)), GridRow("two", panels(*size))]
+    drawn = draw_grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
+    assert drawn == draw_grid("title", ("input", "truth", "error"), strips, frozenset({"error"}))
     pixels = imread(io.BytesIO(drawn))
     assert pixels.std() > 0.1
 
@@ -53,7 +53,7 @@ def test_a_grid_draws_images_and_sequences_and_is_the_same_bytes_each_time(size:
 def test_a_picture_shows_the_colours_it_is_given() -> None:
     red = torch.zeros(3, 8, 8)
     red[0] = 1
-    pixels = imread(io.BytesIO(grid("", ("input",), [Strip("", (red,))])))[..., :3]
+    pixels = imread(io.BytesIO(draw_grid("", ("input",), [GridRow("", (red,))])))[..., :3]
     share = ((pixels[..., 0] > 0.99) & (pixels[..., 1:] < 0.01).all(-1)).mean()
     assert share > 0.2
 
@@ -61,7 +61,9 @@ def test_a_picture_shows_the_colours_it_is_given() -> None:
 def test_errors_are_white_at_zero_red_above_and_blue_below() -> None:
     error = torch.zeros(1, 8, 8)
     error[:, :4], error[:, 4:] = 1, -1
-    pixels = imread(io.BytesIO(grid("", ("error",), [Strip("", (error,))], frozenset({"error"}))))[..., :3]
+    pixels = imread(io.BytesIO(draw_grid("", ("error",), [GridRow("", (error,))], frozenset({"error"}))))[
+        ..., :3
+    ]
     upper, lower = pixels[: len(pixels) // 2], pixels[len(pixels) // 2 :]
     assert ((upper[..., 0] - upper[..., 2]) > 0.2).any()
     assert ((lower[..., 2] - lower[..., 0]) > 0.2).any()
@@ -72,7 +74,7 @@ def test_channels_of_which_a_place_has_one_are_told_apart_by_colour(size: tuple[
     classes = torch.zeros(4, *size)
     classes[1, ..., :4] = 1
     classes[3, ..., 4:6] = 1
-    shown = appearance(classes)
+    shown = to_image(classes)
     assert shown.shape[-1] == 3
     assert len({tuple(place) for row in shown for place in row.round(3).tolist()}) == 3
 
@@ -80,7 +82,9 @@ def test_channels_of_which_a_place_has_one_are_told_apart_by_colour(size: tuple[
 def test_of_an_error_in_several_channels_the_furthest_is_drawn() -> None:
     near, far = torch.zeros(2, 4, 4), torch.zeros(2, 4, 4)
     near[0], far[1] = 0.1, -1.0
-    drawn = [grid("", ("error",), [Strip("", (error,))], frozenset({"error"})) for error in (near, far)]
+    drawn = [
+        draw_grid("", ("error",), [GridRow("", (error,))], frozenset({"error"})) for error in (near, far)
+    ]
     blue = imread(io.BytesIO(drawn[1]))[..., :3].reshape(-1, 3)
     assert drawn[0] != drawn[1]
     assert ((blue[:, 2] > 0.3) & (blue[:, 0] < 0.1)).mean() > 0.1
@@ -88,13 +92,13 @@ def test_of_an_error_in_several_channels_the_furthest_is_drawn() -> None:
 
 def test_a_long_frame_is_drawn_with_pixels_higher_than_wide_and_no_other_is() -> None:
     picture = torch.arange(3 * 4 * 128.0).view(3, 4, 128) / 1536
-    shown = appearance(picture)
+    shown = to_image(picture)
     assert shown.shape == (16, 128, 3)
     for row in range(4):
         assert (shown[4 * row : 4 * row + 4] == picture[:, row].T.numpy()).all()
-    assert appearance(picture[:, :, :32]).shape == (4, 32, 3)
-    assert isflat(picture)
-    assert not isflat(picture[:, :, :16])
+    assert to_image(picture[:, :, :32]).shape == (4, 32, 3)
+    assert is_flat(picture)
+    assert not is_flat(picture[:, :, :16])
 
 
 def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
@@ -111,5 +115,7 @@ def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
         def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
             return outputs + targets
 
-    found = [float(drawn(cast(Probe, probe()), outputs, targets)) for probe in (Bare, Answers, Draws)]
+    found = [
+        float(convert_for_display(cast(Probe, probe()), outputs, targets)) for probe in (Bare, Answers, Draws)
+    ]
     assert found == [1.0, -1.0, 4.0]

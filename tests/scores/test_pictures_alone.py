@@ -13,9 +13,9 @@ from matplotlib import style
 from small import PROBE, call, done
 
 from probekit.pages import plots
-from probekit.pages.cost import scatter
-from probekit.scores.pictures import Strip, default_style, grid
-from probekit.storage.along import Along, Point
+from probekit.pages.cost import draw_scatter
+from probekit.scores.pictures import GridRow, default_style, draw_grid
+from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
 from probekit.storage.folder import CASES
 
 LEAVES: dict[str, Callable[[], object]] = {
@@ -31,9 +31,9 @@ LEAVES: dict[str, Callable[[], object]] = {
 }
 NAMES = ("$x$", 'unet(name="$\\\\frac{1}{0}$")', "a_b^c_{d}", "$$", "\\alpha $\\undefined$", "cost $5 to $6")
 LOSSES = [(float(step), 1.0 / (1 + step)) for step in range(20)]
-ALONG = Along(
+ALONG = DifficultyCurve(
     axis="distance", unit="pixels", about="", better="lower",
-    points=tuple(Point(start=n, stop=n + 1, items=3, mean=n / 4, low=0.0, high=1.0) for n in range(4)),
+    points=tuple(CurveBin(start=n, stop=n + 1, items=3, mean=n / 4, low=0.0, high=1.0) for n in range(4)),
 )  # fmt: skip
 
 
@@ -48,18 +48,18 @@ def restored() -> Iterator[None]:
 
 def png(title: str = "title") -> bytes:
     torch.manual_seed(0)
-    strips = [Strip(title, (torch.rand(3, 8, 8), torch.rand(1, 8, 8), torch.randn(1, 8, 8)))]
-    return grid(title, ("input", title, "error"), strips, frozenset({"error"}))
+    strips = [GridRow(title, (torch.rand(3, 8, 8), torch.rand(1, 8, 8), torch.randn(1, 8, 8)))]
+    return draw_grid(title, ("input", title, "error"), strips, frozenset({"error"}))
 
 
 DRAWN: dict[str, Callable[[], bytes | str]] = {
     "cases": png,
-    "curves": lambda: plots.curves([("#3b7dd8", LOSSES)], "salt"),
-    "climbs": lambda: plots.climbs([("#3b7dd8", ALONG)], "salt"),
-    "costs": lambda: scatter([(1, "#3b7dd8", 10.0, 0.5)], "parameters", "salt"),
-    "a panel": lambda: plots.panel(torch.linspace(0, 1, 64).view(1, 8, 8)),
-    "an error": lambda: plots.deviation(torch.linspace(-1, 1, 64).view(1, 8, 8), 1.0),
-    "a map": lambda: plots.heat(torch.linspace(0, 1, 64).view(8, 8), 1.0),
+    "curves": lambda: plots.draw_loss_curves([("#3b7dd8", LOSSES)], "salt"),
+    "climbs": lambda: plots.draw_difficulty_curves([("#3b7dd8", ALONG)], "salt"),
+    "costs": lambda: draw_scatter([(1, "#3b7dd8", 10.0, 0.5)], "parameters", "salt"),
+    "a panel": lambda: plots.render_panel(torch.linspace(0, 1, 64).view(1, 8, 8)),
+    "an error": lambda: plots.render_error(torch.linspace(-1, 1, 64).view(1, 8, 8), 1.0),
+    "a map": lambda: plots.render_heatmap(torch.linspace(0, 1, 64).view(8, 8), 1.0),
 }
 
 

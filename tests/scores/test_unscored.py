@@ -15,16 +15,16 @@ from small import done
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
-from probekit.cards.markdown import markdown
-from probekit.cli.commands.run import report
+from probekit.cards.markdown import card_to_markdown
+from probekit.cli.commands.run import print_report
 from probekit.cli.rows import run_row
-from probekit.pages.page import page
+from probekit.pages.page import render_page
 from probekit.plans.plan import Plan
 from probekit.runs.run import Outcome
-from probekit.scores.score import intervals, means, unscored
+from probekit.scores.score import mean_scores, missing_score_reasons, score_intervals
+from probekit.storage.checksum import compute_checksum
 from probekit.storage.folder import RESULT, SPEC, Folder
-from probekit.storage.result import Result, place
-from probekit.storage.sealed import digest
+from probekit.storage.result import Result, normalize_score
 from probekit.storage.store import Store
 
 KNOWN = knowing(Wild)
@@ -58,7 +58,7 @@ def test_a_mean_that_is_not_finite_is_null_with_its_reason_and_count(wild: Outco
     assert "infinite" not in result.intervals
     assert result.counts["partly"] == 8
     assert (result.ceiling, result.floors["infinite"], result.plan.noise) == (None, None, {})
-    assert result.place("infinite", inf) is None
+    assert result.normalized_score("infinite", inf) is None
 
 
 def test_what_is_stored_is_json_that_reads_back_and_whose_digest_holds(wild: Outcome) -> None:
@@ -73,9 +73,9 @@ def test_what_is_stored_is_json_that_reads_back_and_whose_digest_holds(wild: Out
 def test_run_says_why_there_is_no_score(wild: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(wild.folder.path.parent)
     rows = [run_row(wild.job, "done", wild.folder, wild.result)]
-    report(rows, True, store, [wild], known=KNOWN)
+    print_report(rows, True, store, [wild], registry=KNOWN)
     assert strict(capsys.readouterr().out)[0]["unscored"]["infinite"] == "it is not finite for 3 of 16 items"
-    report(rows, False, store, [wild], known=KNOWN)
+    print_report(rows, False, store, [wild], registry=KNOWN)
     printed = capsys.readouterr().out
     assert "unet, seed 0, has no infinite: it is not finite for 3 of 16 items." in " ".join(printed.split())
     assert not NAMES.search(printed)
@@ -89,9 +89,12 @@ def test_the_card_and_its_page_say_why_and_draw_no_place(wild: Outcome) -> None:
     strict(card.model_dump_json())
     assert Card.model_validate_json(card.model_dump_json()) == card
     drawn = re.sub(
-        r"base64,[^\"]*|<style>.*?</style>|<script>.*?</script>", "", page(card, store, KNOWN), flags=re.S
+        r"base64,[^\"]*|<style>.*?</style>|<script>.*?</script>",
+        "",
+        render_page(card, store, KNOWN),
+        flags=re.S,
     )
-    for text in (markdown(card), drawn):
+    for text in (card_to_markdown(card), drawn):
         assert "has no infinite: it is not finite for 3 of 16 items" in text
         assert "has no huge: it is not finite for 16 of 16 items" in text
         assert not NAMES.search(text)
@@ -114,7 +117,7 @@ def test_a_result_of_an_older_version_that_is_not_finite_is_read_without_it(
         "intervals": {"partly": [0.0, value]},
     }
     fields |= {**odd, "plan": {**fields["plan"], "noise": {"partly": value}}}
-    (tmp_path / RESULT).write_text(json.dumps({**fields, "digest": digest(fields)}))
+    (tmp_path / RESULT).write_text(json.dumps({**fields, "digest": compute_checksum(fields)}))
     read = Folder(tmp_path).read_result()
     assert (read.metrics, read.validation) == ({"partly": None}, {"partly": None})
     assert (read.controls, read.measured) == ({"c": {"partly": None}}, {"error": 1.0})
@@ -135,13 +138,13 @@ def test_means_and_intervals_leave_out_nan_and_stop_at_what_is_infinite() -> Non
         "down": torch.tensor([-inf, 2.0, 1.0]),
         "none": torch.tensor([nan, nan, nan]),
     }
-    assert means(items) == {"fine": 2.0, "up": None, "down": None, "none": None}
-    assert set(unscored(items)) == {"up", "down", "none"}
-    assert set(intervals(items, ())) == {"fine"}
+    assert mean_scores(items) == {"fine": 2.0, "up": None, "down": None, "none": None}
+    assert set(missing_score_reasons(items)) == {"up", "down", "none"}
+    assert set(score_intervals(items, ())) == {"fine"}
 
 
 @pytest.mark.parametrize(
     ("value", "floor", "perfect"), [(inf, 0.0, 1.0), (1.0, 0.0, inf), (1.0, 0.0, 1e-320)]
 )
 def test_no_place_is_infinite(value: float, floor: float, perfect: float) -> None:
-    assert place(value, floor, perfect) is None
+    assert normalize_score(value, floor, perfect) is None

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 
 class Good(nn.Module):

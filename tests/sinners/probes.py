@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from probekit import Constant, Items, Metric, Scale, Shape
-from probekit.axis import Axis
+from probekit.plugin.axis import Axis
 
 
 def bits(split: str, seed: int, index: int) -> tuple[Tensor, Tensor]:

@@ -11,21 +11,21 @@ import pytest
 from stores import real
 from torments.spoil import unfinished
 
-from probekit.storage.care import merge
-from probekit.storage.care.leftovers import leftovers, remove
-from probekit.storage.care.merge import merged
-from probekit.storage.care.verify import verified
-from probekit.storage.claim import LOCK
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
+from probekit.storage.lock import LOCK
+from probekit.storage.maintenance import merge
+from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
+from probekit.storage.maintenance.merge import merge_stores
+from probekit.storage.maintenance.verify import verify_folder
 from probekit.storage.store import Store
 
 
 def faults(root: Path) -> list[str]:
-    return [str(fault) for folder in Store(root).folders() for fault in verified(folder)]
+    return [str(fault) for folder in Store(root).list_folders() for fault in verify_folder(folder)]
 
 
 def only(root: Path) -> Folder:
-    (folder,) = Store(root).folders()
+    (folder,) = Store(root).list_folders()
     return folder
 
 
@@ -66,7 +66,7 @@ def test_a_folder_that_is_named_as_another_run_is_a_fault(tmp_path: Path) -> Non
 
 
 def fates(into: Path, other: Path) -> Counter[str]:
-    return Counter(fate for _, fate, _ in merged(Store(into), Store(other)))
+    return Counter(fate for _, fate, _ in merge_stores(Store(into), Store(other)))
 
 
 def test_a_merge_copies_what_is_missing_once_and_both_stores_stay_whole(tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_a_run_with_other_weights_comes_beside_and_one_that_is_held_or_broken_st
     result = folder.read_result()
     folder.write_result(result.model_copy(update={"weights": "f" * 64}))
     monkeypatch.setattr(merge, "PATIENCE", 0.1)
-    with folder.claimed():
+    with folder.hold_lock():
         assert fates(here, there) == Counter(busy=1)
     assert fates(here, there) == Counter(beside=1)
-    assert len(list(Store(here).folders())) == 2
-    newest = Store(here).newest(result.plan)
+    assert len(list(Store(here).list_folders())) == 2
+    newest = Store(here).newest_run(result.plan)
     assert newest is not None
     assert newest.read_result().weights == "f" * 64
     (folder.path / RESULT).write_text("{")
@@ -115,17 +115,17 @@ def test_an_unfinished_run_gives_way_to_one_that_is_done(tmp_path: Path) -> None
 
 def test_what_is_left_over_is_drafts_copies_and_runs_that_were_replaced(tmp_path: Path) -> None:
     real(tmp_path, ("unet",))
-    assert list(leftovers(Store(tmp_path))) == []
+    assert list(find_garbage(Store(tmp_path))) == []
     first = only(tmp_path)
     (first.path / ".log.jsonl.0123.draft").write_bytes(b"half")
     (first.path / CHECKPOINT).write_bytes(b"old")
     (tmp_path / ".merging-x").mkdir()
     shutil.copytree(first.path, tmp_path / f"{first.path.name}-2")
-    found = list(leftovers(Store(tmp_path)))
+    found = list(find_garbage(Store(tmp_path)))
     assert len(found) == 6  # of the older twin its draft, its checkpoint, and itself
     for one in reversed(found):
         if one.path.exists():
-            remove(Store(tmp_path), one)
-    assert list(leftovers(Store(tmp_path))) == []
-    assert [folder.path.name for folder in Store(tmp_path).folders()] == [f"{first.path.name}-2"]
+            remove_garbage(Store(tmp_path), one)
+    assert list(find_garbage(Store(tmp_path))) == []
+    assert [folder.path.name for folder in Store(tmp_path).list_folders()] == [f"{first.path.name}-2"]
     assert faults(tmp_path) == []

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from probekit.errors import StoreError
-from probekit.storage import claim
-from probekit.storage.claim import LEASE, Claimed
+from probekit.plugin.errors import StoreError
+from probekit.storage import lock
 from probekit.storage.folder import Folder
+from probekit.storage.lock import LEASE, RunLocked
 
 LIFE = 3.0
 pytestmark = pytest.mark.slow
 ELSEWHERE = """
 import pathlib, socket, sys
 socket.gethostname = lambda: "elsewhere"
-from probekit.storage import claim
+from probekit.storage import lock
 claim.LIFE, claim.BEAT = {life}, {life} / 6
 from probekit.storage.folder import Folder
 folder = Folder(pathlib.Path({path!r}))
@@ -41,8 +41,8 @@ with folder.claimed():
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "LIFE", LIFE)
-    monkeypatch.setattr(claim, "BEAT", LIFE / 6)
+    monkeypatch.setattr(lock, "LIFE", LIFE)
+    monkeypatch.setattr(lock, "BEAT", LIFE / 6)
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def after(path: Path, seconds: float) -> float | None:
 
     def waiting() -> None:
         if time.monotonic() - begun > seconds:
-            raise Claimed(path)
+            raise RunLocked(path)
 
     try:
-        with Folder(path).claimed(waiting):
+        with Folder(path).hold_lock(waiting):
             return time.monotonic() - begun
-    except Claimed:
+    except RunLocked:
         return None
 
 
@@ -78,11 +78,11 @@ def test_a_holder_on_another_machine_is_named_and_kept_from_nobody_while_it_beat
     other: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     with (
-        pytest.raises(Claimed, match=rf"process {other.pid} on elsewhere") as caught,
-        Folder(tmp_path).claimed(),
+        pytest.raises(RunLocked, match=rf"process {other.pid} on elsewhere") as caught,
+        Folder(tmp_path).hold_lock(),
     ):
         pass
-    assert not caught.value.lives
+    assert not caught.value.is_alive
     assert after(tmp_path, 3 * LIFE) is None
 
 
@@ -118,7 +118,7 @@ def test_who_slept_until_its_run_was_taken_over_writes_nothing_more(
     other.stdin.flush()
     assert other.stdout.readline() == "written\n"
     other.send_signal(signal.SIGSTOP)
-    with Folder(tmp_path).claimed(lambda: None):
+    with Folder(tmp_path).hold_lock(lambda: None):
         other.send_signal(signal.SIGCONT)
         time.sleep(LIFE)
         other.stdin.write("\n")
@@ -130,7 +130,7 @@ def test_who_slept_until_its_run_was_taken_over_writes_nothing_more(
 
 def test_a_claim_that_is_lost_is_lost_for_every_write(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    with folder.claimed():
+    with folder.hold_lock():
         (tmp_path / LEASE).unlink()
         time.sleep(LIFE)
         for write in (lambda: folder.write("file", b""), lambda: folder.append({"step": 1})):

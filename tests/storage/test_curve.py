@@ -8,9 +8,9 @@ import pytest
 from conftest import Run
 from small import PROBE, done
 
-from probekit.pages.plots import curves
-from probekit.storage.curve import logged, spike
+from probekit.pages.plots import draw_loss_curves
 from probekit.storage.folder import LOG, Folder
+from probekit.storage.loss_curve import find_spike, read_losses
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ from probekit.storage.folder import LOG, Folder
     ],
 )
 def test_a_loss_that_rises_and_never_comes_back_is_a_spike(losses: list[float], found: float | None) -> None:
-    assert spike([(float(step), loss) for step, loss in enumerate(losses)]) == found
+    assert find_spike([(float(step), loss) for step, loss in enumerate(losses)]) == found
 
 
 def test_losses_of_any_size_are_drawn() -> None:
     points = [(float(step), loss) for step, loss in enumerate([1e-3, 1e308, -1e308, 1.7e308] * 90)]
     for some in (points, points[1::2]):
-        drawn = curves([("#3b7dd8", some)], "salt")
+        drawn = draw_loss_curves([("#3b7dd8", some)], "salt")
         assert drawn.startswith("<svg")
         assert "inf" not in drawn
         assert "nan" not in drawn
@@ -45,9 +45,9 @@ def test_losses_of_any_size_are_drawn() -> None:
 
 def test_rows_that_are_not_whole_are_passed_over(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    assert logged(folder) == []
+    assert read_losses(folder) == []
     (tmp_path / LOG).write_text('{"step": 1, "loss": 0.5}\n{"step": 2}\n[3]\n{"step": 4, "loss": NaN}\n{"ste')
-    assert logged(folder) == [(1.0, 0.5)]
+    assert read_losses(folder) == [(1.0, 0.5)]
 
 
 @pytest.mark.slow

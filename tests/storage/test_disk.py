@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage import disk
 from probekit.storage.folder import LOG, RESULT, SPEC, Folder
 
@@ -25,7 +25,7 @@ OTHERS: dict[str, Callable[[Path], None]] = {
 def test_what_is_no_regular_file_is_not_read(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "it")
     with pytest.raises(StoreError, match=r"it is a link|not a regular file|Is a directory"):
-        disk.read(tmp_path / "it", 100)
+        disk.read_file(tmp_path / "it", 100)
     make(tmp_path / RESULT)
     with pytest.raises(StoreError):
         Folder(tmp_path).read_result()
@@ -33,14 +33,14 @@ def test_what_is_no_regular_file_is_not_read(make: Callable[[Path], None], tmp_p
 
 def test_a_device_is_not_read_without_end() -> None:
     with pytest.raises(StoreError, match="not a regular file"):
-        disk.read(Path("/dev/zero"), 100)
+        disk.read_file(Path("/dev/zero"), 100)
 
 
 def test_a_file_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 101)
-    assert len(disk.read(tmp_path / "large", 101)) == 101
+    assert len(disk.read_file(tmp_path / "large", 101)) == 101
     with pytest.raises(StoreError, match="101 bytes, more than 100"):
-        disk.read(tmp_path / "large", 100)
+        disk.read_file(tmp_path / "large", 100)
 
 
 @pytest.mark.parametrize("name", [SPEC, RESULT, LOG, "weights.safetensors", "cases.png"])
@@ -72,7 +72,7 @@ def test_a_lock_that_is_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     (tmp_path / ".lock").symlink_to(victim)
-    with pytest.raises(StoreError), Folder(tmp_path).claimed():
+    with pytest.raises(StoreError), Folder(tmp_path).hold_lock():
         pass
     assert victim.read_bytes() == b"mine"
 
@@ -80,7 +80,7 @@ def test_a_lock_that_is_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
 def test_new_files_have_the_rights_that_the_user_s_mask_gives(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
-        disk.write(tmp_path / "it", b"")
+        disk.write_file(tmp_path / "it", b"")
     finally:
         os.umask(old)
     assert (tmp_path / "it").stat().st_mode & 0o777 == 0o640
@@ -89,10 +89,10 @@ def test_new_files_have_the_rights_that_the_user_s_mask_gives(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "use",
     [
-        lambda path: disk.read(path, 64),
-        lambda path: disk.tail(path, 64),
-        lambda path: disk.append(path, b"theirs"),
-        disk.sync,
+        lambda path: disk.read_file(path, 64),
+        lambda path: disk.read_tail(path, 64),
+        lambda path: disk.append_bytes(path, b"theirs"),
+        disk.sync_file,
     ],
     ids=["read", "tail", "append", "sync"],
 )
@@ -115,7 +115,7 @@ def test_what_is_written_as_it_comes_takes_the_place_of_a_pipe_or_link(
 ) -> None:
     (tmp_path / "victim").write_bytes(b"mine")
     lay(tmp_path / "it")
-    with disk.fresh(tmp_path / "it") as file:
+    with disk.create_file(tmp_path / "it") as file:
         file.write(b"theirs")
     assert (tmp_path / "it").read_bytes() == b"theirs"
     assert (tmp_path / "victim").read_bytes() == b"mine"

@@ -11,9 +11,9 @@ from small import call, done, job
 from torments.merges import faults, held
 from trained import fates, lay, only
 
-from probekit.storage.care.draft import abandoned_drafts, drafting, settle_drafts
-from probekit.storage.care.leftovers import leftovers, remove
 from probekit.storage.folder import LOG, RESULT, SPEC
+from probekit.storage.maintenance.draft import find_abandoned_drafts, open_draft, settle_drafts
+from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
 from probekit.storage.root import MERGING, TRASH
 from probekit.storage.store import Store
 
@@ -38,9 +38,9 @@ def test_no_command_takes_a_draft_for_a_run(
     lay(there, ("unet",))
     run = only(there)
     lay_draft(here.root, run.path, shape, but)
-    assert here.twins(run.read_spec()) == []
+    assert here.reruns(run.read_spec()) == []
     assert here.find(run.read_spec()) is None
-    assert list(here.folders()) == list(here.results()) == []
+    assert list(here.list_folders()) == list(here.read_results()) == []
     for words in (("runs",), ("status",), ("store", "verify"), ("runs", "rm", "--yes")):
         code, out, _ = call(capsys, *words, "--store", str(here.root))
         assert code == 0
@@ -59,10 +59,10 @@ def test_a_draft_is_completed_where_it_is_whole_and_dropped_else(
     lay(there, ("unet",))
     lay_draft(here.root, only(there).path, shape, but)
     if by == "gc":
-        (found,) = leftovers(here)
+        (found,) = find_garbage(here)
         assert found.why == "an unfinished copy of a merge"
-        remove(here, found)
-        assert [folder.path.name for folder in here.folders()] == [only(there).path.name] * (not but)
+        remove_garbage(here, found)
+        assert [folder.path.name for folder in here.list_folders()] == [only(there).path.name] * (not but)
     else:
         assert fates(here.root, there) == (Counter(copied=1) if but else Counter(here=1))
         assert held(here.root) == held(there)
@@ -94,9 +94,9 @@ def test_what_a_kill_leaves_between_two_steps_of_a_merge_is_gone_after_the_next(
 def test_a_draft_that_a_live_process_fills_is_left_alone(tmp_path: Path) -> None:
     lay(tmp_path / "there", ("unet",))
     here, run = Store(tmp_path / "here"), only(tmp_path / "there").path
-    with drafting(here, run.name) as draft:
+    with open_draft(here, run.name) as draft:
         shutil.copytree(run, draft, dirs_exist_ok=True)
-        assert abandoned_drafts(here) == list(leftovers(here)) == []
+        assert find_abandoned_drafts(here) == list(find_garbage(here)) == []
         assert fates(here.root, tmp_path / "there") == Counter(copied=1)
         assert (draft / RESULT).exists()
     assert [path.name for path in here.root.iterdir()] == [run.name]

@@ -17,9 +17,9 @@ from torments.merges import faults, held, many, start
 from torments.spoil import unfinished
 from trained import fates, lay, only
 
-from probekit.storage.care import merge
-from probekit.storage.care.merge import merged
-from probekit.storage.claim import LEASE, LOCK
+from probekit.storage.lock import LEASE, LOCK
+from probekit.storage.maintenance import merge
+from probekit.storage.maintenance.merge import merge_stores
 from probekit.storage.store import Store
 
 Capture = pytest.CaptureFixture[str]
@@ -92,10 +92,10 @@ def test_a_busy_run_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     here, there = tmp_path / "here", tmp_path / "there"
     lay(there, ("unet", "unet+average"))
     monkeypatch.setattr(merge, "PATIENCE", 60.0)
-    folder, taken, freed = next(Store(there).folders()), threading.Event(), threading.Event()
+    folder, taken, freed = next(Store(there).list_folders()), threading.Event(), threading.Event()
 
     def hold() -> None:
-        with folder.claimed():
+        with folder.hold_lock():
             taken.set()
             freed.wait(60)
 
@@ -103,7 +103,7 @@ def test_a_busy_run_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     holder.start()
     taken.wait(60)
     found = []
-    for _, fate, _ in merged(Store(here), Store(there)):  # what is free comes first
+    for _, fate, _ in merge_stores(Store(here), Store(there)):  # what is free comes first
         found.append(fate)
         freed.set()
     holder.join()
@@ -117,8 +117,8 @@ def test_a_run_that_stays_busy_is_named_and_the_merge_exits_with_1(
     here, there = tmp_path / "here", tmp_path / "there"
     lay(there, ("unet", "unet+average"))
     monkeypatch.setattr(merge, "PATIENCE", 0.2)
-    folder = next(Store(there).folders())
-    with folder.claimed():
+    folder = next(Store(there).list_folders())
+    with folder.hold_lock():
         code, out, err = call(capsys, "store", "merge", str(there), "--store", str(here))
     assert code == 1
     assert "1 copied, 1 busy (not copied)" in " ".join(out.split())
@@ -196,8 +196,8 @@ def test_a_merge_reads_from_a_store_that_cannot_be_written(way: str, half: bool,
         assert "1 copied." in ended.stdout
         assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
         assert faults(here) == []
-        (copy,) = Store(here).folders()
-        with copy.claimed():  # what came from a read-only store can be gone on with
+        (copy,) = Store(here).list_folders()
+        with copy.hold_lock():  # what came from a read-only store can be gone on with
             copy.append({"step": 1})
     finally:
         shutil.rmtree(open_path)
@@ -208,11 +208,11 @@ def test_a_run_at_work_in_a_store_that_cannot_be_written_is_named(way: str, open
     here, there = open_path / "here", open_path / "there"
     try:
         lay(there, ("unet",))
-        with only(there).claimed():
+        with only(there).hold_lock():
             ended = merge_readonly(there, here, way)
         assert ended.returncode == 1
         assert "another process is running it" in " ".join(ended.stderr.split())
-        assert not list(Store(here).folders())
+        assert not list(Store(here).list_folders())
         assert not (only(there).path / LEASE).exists()
         again = merge_readonly(there, here, way)
         assert again.returncode == 0, again.stderr
@@ -226,7 +226,7 @@ def test_a_lease_whose_holder_was_killed_before_it_wrote_it_holds_nothing(use: s
     run = only(tmp_path / "there")
     (run.path / LEASE).touch()
     if use == "claim":
-        with run.claimed():
+        with run.hold_lock():
             assert (run.path / LEASE).stat().st_size
     elif use == "verify":
         assert faults(tmp_path / "there") == []

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from small import ASKED, PROBE, call, done, planned
 
-from probekit.catalog.grammar import canonical
+from probekit.catalog.grammar import normalize_expression
 from probekit.plans.plan import Plan
 from probekit.storage.folder import RESULT, SPEC
-from probekit.storage.root import place_of
+from probekit.storage.root import parse_rerun_number
 from probekit.storage.store import Store
 
 Capture = pytest.CaptureFixture[str]
@@ -44,7 +44,9 @@ def test_a_run_asked_for_by_another_name_shows_what_is_stored(asked: dict[str, o
     found = done(kept, **asked)
     assert found.stored
     spec = found.result.plan.spec
-    written = {name: canonical(text) if isinstance(text, str) else text for name, text in asked.items()}
+    written = {
+        name: normalize_expression(text) if isinstance(text, str) else text for name, text in asked.items()
+    }
     assert {name: getattr(spec, name) for name in asked} == written
     assert [path for path in kept.iterdir() if path.is_dir()] == [found.folder.path]
     assert found.folder.read_result().plan.spec.structure == "unet+average"  # the folder keeps its own
@@ -118,9 +120,9 @@ def test_two_folders_of_one_run_made_under_two_names_are_one_row(tmp_path: Path,
     for name in (SPEC, RESULT):
         (beside / name).write_bytes((first.folder.path / name).read_bytes())
     store = Store(tmp_path)
-    assert len(store.twins(plan)) == 2
-    assert len(list(store.results())) == 1
-    newer = store.new(plan)
+    assert len(store.reruns(plan)) == 2
+    assert len(list(store.read_results())) == 1
+    newer = store.new_run(plan)
     assert newer.path.name == f"{plan.folder}-2"
     assert store.find(plan) is None  # of the newest, which is not done
 
@@ -140,12 +142,12 @@ def test_what_a_name_ends_in_tells_which_twin_a_folder_is() -> None:
         f"a-{identity}0": None,
         "certificate": None,
     }
-    assert {name: place_of(name, identity) for name in names} == names
+    assert {name: parse_rerun_number(name, identity) for name in names} == names
 
 
 def make(root: Path, plan: Plan) -> str:
     """Take the folder of a plan, as one of several processes."""
-    return Store(root).newest_or_new(plan).path.name
+    return Store(root).newest_or_new_run(plan).path.name
 
 
 def test_processes_that_ask_at_once_by_several_names_get_one_folder(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from small import call
 
 import probekit
-from probekit.errors import ProbekitError, StoreError, UsageError
+from probekit.plugin.errors import ProbekitError, StoreError, UsageError
 from probekit.storage.store import Store
 
 Capture = pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ from begun import begin, words
 from conftest import environment
 from small import planned, rows
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage import disk
 from probekit.storage.folder import LOG, RESULT, SPEC, Folder
 from probekit.storage.store import Store
@@ -28,19 +28,19 @@ GONE = "its folder is gone; it was moved or deleted in the meantime. Put it back
 STARVED = "there is not enough memory. Close other programs"
 
 USES: dict[str, Callable[[Path], object]] = {
-    "read": lambda folder: disk.read(folder / SPEC, 1 << 20),
-    "tail": lambda folder: disk.tail(folder / LOG, 64),
-    "write": lambda folder: disk.write(folder / RESULT, b"{}"),
+    "read": lambda folder: disk.read_file(folder / SPEC, 1 << 20),
+    "tail": lambda folder: disk.read_tail(folder / LOG, 64),
+    "write": lambda folder: disk.write_file(folder / RESULT, b"{}"),
     "append": lambda folder: Folder(folder).append({"step": 1}),
-    "sync": lambda folder: disk.sync(folder / LOG),
-    "copy": lambda folder: disk.copy(folder / SPEC, folder / "copy"),
-    "claim": lambda folder: Folder(folder).claimed().__enter__(),
+    "sync": lambda folder: disk.sync_file(folder / LOG),
+    "copy": lambda folder: disk.copy_file(folder / SPEC, folder / "copy"),
+    "claim": lambda folder: Folder(folder).hold_lock().__enter__(),
 }
 
 
 def laid(store: Path) -> Path:
     """Lay a run that has begun."""
-    folder = Store(store).new(planned())
+    folder = Store(store).new_run(planned())
     folder.append({"step": 0})
     return folder.path
 
@@ -119,7 +119,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from safetensors.torch import save
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage.folder import Folder
 from probekit.storage import disk
 tensors = {{"a": torch.zeros(60_000_000)}}

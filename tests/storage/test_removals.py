@@ -13,11 +13,11 @@ from small import call
 from torments.merges import faults
 from trained import fates, lay, only
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage import disk, root
-from probekit.storage.care.leftovers import leftovers, remove
-from probekit.storage.claim import Claimed
 from probekit.storage.folder import RESULT, Folder
+from probekit.storage.lock import RunLocked
+from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
 from probekit.storage.root import TRASH
 from probekit.storage.store import Store
 
@@ -42,9 +42,11 @@ def test_a_removal_that_ends_half_way_leaves_no_run_and_the_next_gc_ends_it(
     monkeypatch.setattr(root.shutil, "rmtree", remove_half)
     assert call(capsys, *words, "--yes", "--store", str(tmp_path))[0] == 130
     monkeypatch.setattr(root.shutil, "rmtree", removed)
-    assert [folder.path.name for folder in Store(tmp_path).folders()] == [f"{run.name}-2"] * (remover == "gc")
+    assert [folder.path.name for folder in Store(tmp_path).list_folders()] == [f"{run.name}-2"] * (
+        remover == "gc"
+    )
     assert faults(tmp_path) == []
-    (left,) = leftovers(Store(tmp_path))
+    (left,) = find_garbage(Store(tmp_path))
     assert left.path.name.startswith(TRASH)
     assert call(capsys, "store", "gc", "--yes", "--store", str(tmp_path))[0] == 0
     assert list(tmp_path.glob(".*")) == []
@@ -55,11 +57,11 @@ def test_gc_keeps_a_run_whose_newer_twin_is_gone_or_spoilt_meanwhile(tmp_path: P
     store, run = Store(tmp_path), only(tmp_path).path
     newer = tmp_path / f"{run.name}-2"
     shutil.copytree(run, newer)
-    (found,) = leftovers(store)
+    (found,) = find_garbage(store)
     for spoil in spoilers(newer):
         spoil()
         with pytest.raises(StoreError):
-            remove(store, found)
+            remove_garbage(store, found)
         assert (run / RESULT).exists()
     assert not newer.exists()
 
@@ -75,8 +77,8 @@ def spoilers(newer: Path) -> list[Callable[[], object]]:
 
 def test_a_removal_names_what_is_in_use_and_removes_the_rest(tmp_path: Path, capsys: Capture) -> None:
     lay(tmp_path, ("unet", "unet+average"))
-    first, second = (folder.path for folder in Store(tmp_path).folders())
-    with Folder(first).claimed():
+    first, second = (folder.path for folder in Store(tmp_path).list_folders())
+    with Folder(first).hold_lock():
         code, _, err = call(capsys, "runs", "rm", "--yes", "--store", str(tmp_path))
     assert code == 1
     assert f"running in {first}" in " ".join(err.split())
@@ -90,13 +92,13 @@ def test_gc_removes_no_run_while_it_or_its_newer_twin_is_in_use(kept: str, tmp_p
     lay(tmp_path, ("unet",))
     run = only(tmp_path).path
     shutil.copytree(run, tmp_path / f"{run.name}-2")
-    (found,) = leftovers(Store(tmp_path))
+    (found,) = find_garbage(Store(tmp_path))
     assert found.path == run
-    with Folder(run if kept == "itself" else tmp_path / f"{run.name}-2").claimed():
-        with pytest.raises(Claimed):
-            remove(Store(tmp_path), found)
+    with Folder(run if kept == "itself" else tmp_path / f"{run.name}-2").hold_lock():
+        with pytest.raises(RunLocked):
+            remove_garbage(Store(tmp_path), found)
         assert (run / RESULT).exists()
-    remove(Store(tmp_path), found)
+    remove_garbage(Store(tmp_path), found)
     assert not run.exists()
 
 
@@ -123,17 +125,17 @@ def test_what_was_renamed_is_synced_with_the_folder_it_lies_in(
     monkeypatch.setattr(os, "fsync", see_fsync)
     monkeypatch.setattr(os, "replace", see_replace)
     monkeypatch.setattr(Path, "rename", see_rename)
-    disk.write(tmp_path / "it", b"content")
+    disk.write_file(tmp_path / "it", b"content")
     assert asked[1:] == [f"replace {tmp_path / 'it'}", f"sync {tmp_path}"]
     asked.clear()
     here = tmp_path / "here"
     assert fates(here, tmp_path / "there") == Counter(copied=1)
-    (run,) = Store(here).folders()
+    (run,) = Store(here).list_folders()
     adopted = asked.index(f"rename {run.path}")
     assert asked[adopted + 1] == f"sync {here}"
     names = {path.name for path in run.path.iterdir()}
     assert {Path(one).name for one in asked[:adopted]} >= {run.path.name, *names}
     asked.clear()
-    root.discard(run.path, here)
+    root.discard_folder(run.path, here)
     assert [one.split()[0] for one in asked[:2]] == ["rename", "sync"]
     assert asked[1] == f"sync {here}"

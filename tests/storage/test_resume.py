@@ -14,10 +14,10 @@ from begun import begin, words
 from small import done, first, job, planned, rows
 
 from probekit.catalog.registry import registry
-from probekit.errors import StoreError
-from probekit.interfaces import Row
+from probekit.plugin.errors import StoreError
+from probekit.plugin.interfaces import Row
 from probekit.runs import engine
-from probekit.runs.run import Outcome, carry_out
+from probekit.runs.run import Outcome, run_job
 from probekit.storage.checkpoint import CHECKPOINT
 from probekit.storage.folder import LOG, RESULT, Folder
 from probekit.storage.store import Store
@@ -46,7 +46,7 @@ def stopped(folder: Path, stage: str, step: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(folder), watch=watch)
+        run_job(job(**EPOCHS), registry(), device="cpu", store=Store(folder), watch=watch)
 
 
 def same(one: Outcome, other: Outcome) -> None:
@@ -90,7 +90,7 @@ def test_steps_taken_before_the_checkpoint_are_not_taken_again(tmp_path: Path) -
         if stage == "train":
             seen.append(row["step"])
 
-    carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), watch=watch)
+    run_job(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), watch=watch)
     assert seen == [9, 10, 11, 12]  # row 9 was logged, but Ctrl-C came before its checkpoint
 
 
@@ -123,7 +123,7 @@ def test_a_spoilt_checkpoint_is_named_and_force_runs_beside_it(
         done(tmp_path, **EPOCHS)
     if how != "truncated":
         return
-    beside = carry_out(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), force=True)
+    beside = run_job(job(**EPOCHS), registry(), device="cpu", store=Store(tmp_path), force=True)
     same(beside, whole)
     assert beside.folder.path == path.with_name(f"{path.name}-2")
     assert done(tmp_path, **EPOCHS).stored

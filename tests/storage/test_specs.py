@@ -15,14 +15,14 @@ from stores import KNOWN, card_of, put
 from torments.spoil import WORDS, unfinished
 
 from probekit.catalog.registry import registry
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.runs.first_steps import observe_structure
-from probekit.runs.machine import environment
-from probekit.runs.run import carry_out
+from probekit.runs.machine import read_environment
+from probekit.runs.run import run_job
+from probekit.storage.checksum import encode_json
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
-from probekit.storage.sealed import seal
 from probekit.storage.store import Store
-from probekit_probes.noise import read
+from probekit_probes.noise import parse_noise
 
 Capture = pytest.CaptureFixture[str]
 
@@ -39,7 +39,7 @@ def edited(path: Path) -> None:
 
 def of_another_seed(path: Path) -> None:
     """Whole, but another run's."""
-    path.write_bytes(seal(planned(seed=7, **WORDS).model_dump(mode="json")))
+    path.write_bytes(encode_json(planned(seed=7, **WORDS).model_dump(mode="json")))
 
 
 def without_digest(path: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_unfinished_run_is_refused_and_begun_anew_beside_it_when_asked(
     with pytest.raises(StoreError, match=r"spec\.json.*--force"):
         done(tmp_path, **WORDS)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    made = carry_out(job(**WORDS), registry(), device="cpu", store=Store(tmp_path), force=True)
+    made = run_job(job(**WORDS), registry(), device="cpu", store=Store(tmp_path), force=True)
     assert made.folder.path == folder.with_name(f"{folder.name}-2")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -102,7 +102,7 @@ def of_sources(store: Store, when: Mapping[str, float]) -> dict[str, str]:
         )
         shutil.rmtree(folder.path)
         plan = result.plan.model_copy(update={"components": used})
-        made = store.new(plan)
+        made = store.new_run(plan)
         made.write_result(result.model_copy(update={"plan": plan, "stored": stored}))
         folders[source] = made.path.name
     return folders
@@ -128,7 +128,7 @@ def test_the_installed_code_counts_though_other_was_stored_later(tmp_path: Path)
     result, device = folder.read_result(), torch.device("cpu")
     structure = observe_structure(known, device)
     behaviour = result.behaviour.model_copy(update={"structure": structure})
-    update = {"behaviour": behaviour, "environment": environment(device)}
+    update = {"behaviour": behaviour, "environment": read_environment(device)}
     folder.write_result(result.model_copy(update=update))
     (cell,) = card_of(store).columns[0].cells
     assert cell.headline.mean == 0.5
@@ -140,7 +140,7 @@ def test_a_log_or_a_checkpoint_alone_is_a_run_that_lost_its_plan(tmp_path: Path)
         folder = store.root / planned().folder
         folder.mkdir(parents=True)
         (folder / name).write_text("{}")
-        assert [one.path for one in store.twins(planned())] == [folder]
+        assert [one.path for one in store.reruns(planned())] == [folder]
         with pytest.raises(StoreError):
             done(store.root)
         assert (folder / name).read_text() == "{}"
@@ -149,9 +149,9 @@ def test_a_log_or_a_checkpoint_alone_is_a_run_that_lost_its_plan(tmp_path: Path)
 @pytest.mark.parametrize("value", ["-0.1", "NaN", "Infinity", '"much"', "null", "1e400"])
 def test_noise_is_finite_and_not_negative(value: str) -> None:
     with pytest.raises(ValueError, match="the noise of loss on nonlocality at quick"):
-        read(f'{{"nonlocality": {{"quick": {{"noise": {{"loss": {value}}}}}}}}}')
+        parse_noise(f'{{"nonlocality": {{"quick": {{"noise": {{"loss": {value}}}}}}}}}')
     none = '{"nonlocality": {"quick": {"noise": {"loss": 0}}}}'
-    assert read(none)["nonlocality"]["quick"]["noise"]["loss"] == 0
+    assert parse_noise(none)["nonlocality"]["quick"]["noise"]["loss"] == 0
 
 
 def test_the_folder_holds_the_plan_with_a_digest(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from probekit.storage.folder import Folder
-from probekit.storage.state import pack, unpack
+from probekit.storage.state import pack_state, unpack_state
 
 
 def through_file(folder: Path, state: Any) -> Any:
-    tensors, rest = pack(state, "it")
+    tensors, rest = pack_state(state, "it")
     Folder(folder).write_tensors("state.safetensors", tensors, {"rest": rest})
     read, about = Folder(folder).read_tensors("state.safetensors")
-    return unpack(about["rest"], read)
+    return unpack_state(about["rest"], read)
 
 
 def test_a_state_may_hold_infinity_which_its_file_does_not(tmp_path: Path) -> None:
@@ -84,4 +84,4 @@ def test_tied_weights_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [object(), {1: 2}, {"a": [{1, 2}]}, b"bytes"])
 def test_what_is_neither_a_tensor_nor_json_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="it"):
-        pack({"value": value}, "it")
+        pack_state({"value": value}, "it")

@@ -15,7 +15,7 @@ import torch
 from conftest import environment
 from small import planned
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage.folder import LOG, RESULT, SPEC, Folder
 from probekit.storage.result import FORMAT, Environment, Result
 from probekit.storage.store import Store, default_root
@@ -55,11 +55,11 @@ def test_a_result_survives_the_disk_with_all_its_fields(tmp_path: Path) -> None:
 
 def test_a_new_folder_holds_the_plan_and_force_makes_one_beside_it(tmp_path: Path) -> None:
     store, plan = Store(tmp_path / "deep" / "root"), planned()
-    assert store.newest(plan) is None
-    first, second = store.new(plan), store.new(plan)
+    assert store.newest_run(plan) is None
+    first, second = store.new_run(plan), store.new_run(plan)
     assert (first.path.name, second.path.name) == (plan.folder, f"{plan.folder}-2")
     assert type(plan).model_validate_json((second.path / SPEC).read_text()) == plan
-    newest = store.newest(plan)
+    newest = store.newest_run(plan)
     assert newest is not None
     assert newest.path == second.path
     assert first.path.name.startswith("nonlocality-test-16")
@@ -68,11 +68,11 @@ def test_a_new_folder_holds_the_plan_and_force_makes_one_beside_it(tmp_path: Pat
 
 def test_the_newest_folder_is_the_run(tmp_path: Path) -> None:
     store, plan = Store(tmp_path), planned()
-    store.new(plan).write_result(result(steps=1))
+    store.new_run(plan).write_result(result(steps=1))
     found = store.find(plan)
     assert found is not None
     assert found[0].steps == 1
-    newer = store.new(plan)
+    newer = store.new_run(plan)
     assert store.find(plan) is None  # it is not done: to be gone on with
     newer.write_result(result(status="failed"))
     assert store.find(plan) is None  # nor is a failure a result
@@ -126,7 +126,7 @@ def spoilt(path: Path, how: str) -> None:
 )
 def test_what_is_not_as_it_was_stored_is_named_and_left_alone(how: str, said: str, tmp_path: Path) -> None:
     store, plan = Store(tmp_path), planned()
-    folder = store.new(plan)
+    folder = store.new_run(plan)
     weights = folder.write_tensors("weights.safetensors", {"w": torch.ones(3)})
     folder.write_result(result(metrics={"loss": 1.0}, files={"weights.safetensors": weights}))
     spoilt(folder.path, how)
@@ -173,7 +173,7 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
     store = Store(roots[name])
     assert store.find(planned()) is None
     with pytest.raises(StoreError, match=f"keeping runs in {roots[name]}.*--store"):
-        store.new(planned())
+        store.new_run(planned())
 
 
 def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
@@ -187,18 +187,18 @@ def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     )
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(StoreError, match="another process is running it"), Folder(tmp_path).claimed():
+    with pytest.raises(StoreError, match="another process is running it"), Folder(tmp_path).hold_lock():
         pass
     other.kill()  # a lock does not outlive its holder
     other.wait()
     other.stdout.close()
-    with Folder(tmp_path).claimed():
+    with Folder(tmp_path).hold_lock():
         pass
 
 
 FULL = """
 import pathlib, resource, torch
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage.folder import Folder
 folder = Folder(pathlib.Path({path!r}))
 folder.write("kept", b"old")

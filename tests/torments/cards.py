@@ -20,16 +20,16 @@ from small import PROBE, done
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
-from probekit.cards.markdown import markdown
-from probekit.cards.tables import tables
+from probekit.cards.markdown import card_to_markdown
+from probekit.cards.tables import card_tables
 from probekit.catalog.registry import registry
 from probekit.cli.table import print_tables
-from probekit.errors import StoreError
-from probekit.evidence.certify import certify
-from probekit.pages.page import page
-from probekit.storage.disk import ANEW
+from probekit.evidence.certify import certify_probe
+from probekit.pages.page import render_page
+from probekit.plugin.errors import StoreError
+from probekit.storage.checksum import compute_checksum, encode_json
+from probekit.storage.disk import FORCE_HINT
 from probekit.storage.folder import LOG, RESULT, SPEC
-from probekit.storage.sealed import digest, seal
 from probekit.storage.store import Store
 from torments.mutants import mutant
 from torments.report import Trial, judged
@@ -47,21 +47,21 @@ def made(folder: Path) -> Store:
     """Run two structures, and certify their probe."""
     for structure in STRUCTURES:
         done(folder, structure=structure)
-    certify(PROBE, "smoke", registry(), Store(folder), items=8, focus=False)
+    certify_probe(PROBE, "smoke", registry(), Store(folder), items=8, focus=False)
     return Store(folder)
 
 
 def forms(store: Store, drawn: bool) -> tuple[str, str]:
     """Return a card in its forms that are text and, if asked for, as a page."""
     card = make_card(store, registry())
-    text = [card.model_dump_json(), markdown(card), terminal(card)]
-    return "\n".join(text), page(card, store, registry()) if drawn else ""
+    text = [card.model_dump_json(), card_to_markdown(card), terminal(card)]
+    return "\n".join(text), render_page(card, store, registry()) if drawn else ""
 
 
 def terminal(card: Card) -> str:
     """Return what the command line prints of a card."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        print_tables(tables(card))
+        print_tables(card_tables(card))
     return printed.getvalue()
 
 
@@ -76,7 +76,7 @@ def looked_at(store: Store, name: str, whole: tuple[str, str], drawn: bool) -> b
         raise RuntimeError(f"{taken:.0f} s and {(memory() - before) >> 20} MiB")
     same = text == whole[0] and (not drawn or shown == whole[1])
     if not same and named(store, name, shown):
-        raise StoreError(f"a card of {name}", "it is left out", ANEW)
+        raise StoreError(f"a card of {name}", "it is left out", FORCE_HINT)
     return same
 
 
@@ -126,7 +126,7 @@ def edit(folder: Path, **fields: Any) -> None:
         inside = result["plan"] if name.startswith("plan__") else result
         inside[name.removeprefix("plan__")] = value
     # infinity among them, which version 0.1.0 stored
-    (folder / RESULT).write_text(json.dumps({**result, "digest": digest(result)}))
+    (folder / RESULT).write_text(json.dumps({**result, "digest": compute_checksum(result)}))
 
 
 def replace(folder: Path, name: str, content: bytes) -> None:
@@ -208,7 +208,7 @@ def of_hostile(folder: Path, times: int, seed: int) -> Iterator[Trial]:
             if "<script>alert" in shown or "\x1b" in text + shown:
                 raise RuntimeError("markup or an escape got through")
             if any(line.startswith(f"{names[0]}: ") for line in make_card(Store(there), registry()).left_out):
-                raise StoreError("a card", "it is left out", ANEW)
+                raise StoreError("a card", "it is left out", FORCE_HINT)
             return True  # a field that says otherwise than was run is no harm that a digest can tell
 
         yield judged("hostile stores", what, fine)
@@ -227,12 +227,14 @@ def of_mutants(folder: Path, times: int, seed: int) -> Iterator[Trial]:
         fields = json.loads(content)
         fields.pop("digest")
         other = mutant(fields, chance)
-        (run / name).write_bytes(seal(other) if isinstance(other, dict) else json.dumps(other).encode())
+        (run / name).write_bytes(
+            encode_json(other) if isinstance(other, dict) else json.dumps(other).encode()
+        )
 
         def fine(name: str = name, number: int = number) -> bool:
             if name == SPEC:
                 plan = done(store.root, structure=STRUCTURES[0]).result.plan
-                return plan.structure.startswith("unet") and len(store.twins(plan)) == 1
+                return plan.structure.startswith("unet") and len(store.reruns(plan)) == 1
             return bool(forms(store, number % (2 * PAGES) == 0))
 
         yield judged(f"mutants, {name}", "a value", fine)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from small import done
 
-from probekit.errors import StoreError
+from probekit.plugin.errors import StoreError
 from probekit.storage.store import Store
 from torments.report import Trial, judged
 from torments.spoil import WORDS, finished, unfinished

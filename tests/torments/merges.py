@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from probekit.errors import ProbekitError
-from probekit.storage.care.leftovers import leftovers, remove
-from probekit.storage.care.merge import LEFT, merged
-from probekit.storage.care.verify import verified
+from probekit.plugin.errors import ProbekitError
 from probekit.storage.folder import RESULT, SPEC
+from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
+from probekit.storage.maintenance.merge import NOT_COPIED, merge_stores
+from probekit.storage.maintenance.verify import verify_folder
 from probekit.storage.store import Store
 from torments.report import Trial
 from torments.spoil import finished
@@ -38,7 +38,7 @@ def many(store: Path, count: int = RUNS) -> Path:
     for seed in range(1, count):
         spec = plan.spec.model_copy(update={"seed": seed})
         other = plan.model_copy(update={"seed": seed, "spec": spec})
-        folder = Store(store).new(other)
+        folder = Store(store).new_run(other)
         for path in real.folder.path.iterdir():
             if path.name not in (SPEC, RESULT, ".lock"):
                 shutil.copy(path, folder.path)
@@ -48,7 +48,7 @@ def many(store: Path, count: int = RUNS) -> Path:
 
 def twinned(store: Path) -> Path:
     """Lay a newer twin beside each run of a store."""
-    for folder in list(Store(store).folders()):
+    for folder in list(Store(store).list_folders()):
         shutil.copytree(folder.path, store / f"{folder.path.name}-2")
     return store
 
@@ -99,7 +99,7 @@ def took(store: Path, words: tuple[str, ...]) -> float:
 
 def faults(store: Path) -> list[str]:
     """Return what is wrong in a store."""
-    return [str(fault) for folder in Store(store).folders() for fault in verified(folder)]
+    return [str(fault) for folder in Store(store).list_folders() for fault in verify_folder(folder)]
 
 
 def held(store: Path) -> Counter[tuple[int, str]]:
@@ -107,7 +107,7 @@ def held(store: Path) -> Counter[tuple[int, str]]:
     if wrong := faults(store):
         raise RuntimeError(f"a run is not whole: {wrong[0]}")
     found: Counter[tuple[int, str]] = Counter()
-    for folder in Store(store).folders():
+    for folder in Store(store).list_folders():
         result = folder.read_result()
         found[result.plan.seed, result.weights] += 1
     return found
@@ -115,15 +115,15 @@ def held(store: Path) -> Counter[tuple[int, str]]:
 
 def merge_all(store: Path, other: Path) -> None:
     """Merge to the end; raises where a run does not come in."""
-    for folder, fate, why in merged(Store(store), Store(other)):
-        if fate in LEFT:
+    for folder, fate, why in merge_stores(Store(store), Store(other)):
+        if fate in NOT_COPIED:
             raise RuntimeError(f"{folder.path.name}: {fate}, {why}")
 
 
 def collect_all(store: Path) -> None:
     """Remove all that is left over."""
-    for one in list(leftovers(Store(store))):
-        remove(Store(store), one)
+    for one in list(find_garbage(Store(store))):
+        remove_garbage(Store(store), one)
 
 
 def of_merges(folder: Path, times: int, seed: int) -> Iterator[Trial]:

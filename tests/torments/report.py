@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from probekit.errors import ProbekitError
+from probekit.plugin.errors import ProbekitError
 
 Outcome = Literal["refused", "harmless", "accepted wrong", "lost"]
 COLUMNS: tuple[Outcome, ...] = ("refused", "harmless", "accepted wrong", "lost")

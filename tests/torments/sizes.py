@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from probekit.cli import app
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from torments.report import Trial, judged
 
 DRY = ("--dry-run", "--scale", "smoke")

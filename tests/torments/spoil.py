@@ -10,7 +10,7 @@ from pathlib import Path
 from small import job
 
 from probekit.catalog.registry import registry
-from probekit.runs.run import Outcome, carry_out
+from probekit.runs.run import Outcome, run_job
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
 from torments.report import Trial, judged
@@ -26,7 +26,7 @@ class Stopped(KeyboardInterrupt):
 
 def finished(store: Path) -> Outcome:
     """Run, or go on to the end."""
-    return carry_out(job(**WORDS), registry(), device="cpu", store=Store(store))
+    return run_job(job(**WORDS), registry(), device="cpu", store=Store(store))
 
 
 def unfinished(store: Path) -> Path:
@@ -40,7 +40,7 @@ def unfinished(store: Path) -> Path:
     pause, engine.FIRST = engine.FIRST, 0.0
     share, engine.SHARE = engine.SHARE, 1e9
     try:
-        carry_out(job(**WORDS), registry(), device="cpu", store=Store(store), watch=watch)
+        run_job(job(**WORDS), registry(), device="cpu", store=Store(store), watch=watch)
     except Stopped:
         pass
     finally:

@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Iterator
 
-from probekit.catalog.grammar import parse
-from probekit.errors import UsageError
+from probekit.catalog.grammar import parse_expression
+from probekit.plugin.errors import UsageError
 from torments.report import Trial, judged
 
 PARTS = (
@@ -38,7 +38,7 @@ def of_grammar(times: int, seed: int) -> Iterator[Trial]:
         def same(text: str = text) -> bool:
             start, said = time.process_time(), None
             try:
-                terms = parse(text)
+                terms = parse_expression(text)
             except UsageError as error:
                 said = error
             taken = time.process_time() - start
@@ -46,6 +46,6 @@ def of_grammar(times: int, seed: int) -> Iterator[Trial]:
                 raise RuntimeError(f"{taken:.1f} s, and a sentence of {len(str(said))} characters")
             if said:
                 raise said
-            return parse("+".join(map(str, terms))) == terms
+            return parse_expression("+".join(map(str, terms))) == terms
 
         yield judged("grammar", "text", same)

@@ -5,8 +5,9 @@ from functools import partial
 
 import torch
 
-from probekit import Constant, Items, Scale, Shape, asked
-from probekit.axis import Axis
+from probekit import Constant, Items, Scale, Shape
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
 
 WRITE, IGNORE, READ = range(3)  # then the two bits: a one-hot channel each
 
@@ -36,7 +37,9 @@ class FlipFlop:
 
     property, version, structure = "memory", 1, "plain(depth=2, causal=true, conv=4)"
     harder, golden = "words of which 98 % is noise", {1: "3a84889c89562a07"}
-    axis = Axis("since", "places", "bits read", since, asked.right, "higher", (0, 4, 16, 64, 256), (0, 1))
+    axis = Axis(
+        "since", "places", "bits read", since, masked.is_correct, "higher", (0, 4, 16, 64, 256), (0, 1)
+    )
     scales = {
         "smoke": Scale("seconds", {"steps": 16, "train": 256, "test": 64}, {"epochs": 2}, width=16),
         "quick": Scale("a minute", {}, {"batch": 64, "epochs": 2, "lr": 3e-3}, width=64),
@@ -45,8 +48,8 @@ class FlipFlop:
     def __init__(self, *, steps: int = 32, train: int = 16_000, validation: int = 256, test: int = 512):
         self.steps, self.shape = steps, Shape(5, 2, (2 * steps,))
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
-        self.metrics = (asked.accuracy(chance=0.5), asked.exact())
-        self.loss, self.answer = asked.cross_entropy, asked.answer
+        self.metrics = (masked.make_accuracy(chance=0.5), masked.make_exact_match())
+        self.loss, self.answer = masked.cross_entropy, masked.predict_classes
 
     def data(self, split, seed):
         seed, ignored = seed if split == "train" else 0, 0.98 if split == "harder" else 0.8

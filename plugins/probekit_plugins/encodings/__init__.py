@@ -1,7 +1,7 @@
 """The built-in positional encodings. A layer uses them."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 PACKAGE = "probekit_plugins.encodings"
 

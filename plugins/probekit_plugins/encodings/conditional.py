@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from probekit_plugins.structures.blocks import convolution
+from probekit_plugins.structures.blocks import build_convolution
 
 
 class Conditional(nn.Module):
@@ -16,7 +16,7 @@ class Conditional(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...], *, keys: int, heads: int) -> None:
         super().__init__()
-        self.depthwise = convolution(size, channels, channels, 3, groups=channels)
+        self.depthwise = build_convolution(size, channels, channels, 3, groups=channels)
 
     def mix(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the inputs of q, k and v, of the shape of x (batch, channels, *size)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 BLOCK = 8
 """The side of the blocks of positions that share one product of matrices."""

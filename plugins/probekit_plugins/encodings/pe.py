@@ -7,7 +7,7 @@ import math
 import torch
 from pydantic import PositiveInt
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from probekit_plugins.encodings.decor import Decor
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import PositiveInt
 
-from probekit.executor import Ended
+from probekit.plugin.executor import WorkerExit
 from probekit_plugins.executors.process import PAUSE, read_last_line, start_worker, wait_for_worker
 
 
@@ -26,7 +26,7 @@ class Local:
         self.jobs = jobs
         self.threads = threads or max(1, len(os.sched_getaffinity(0)) // jobs)
 
-    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
+    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[WorkerExit]:
         """Start one worker per folder, `jobs` at a time; yield each as it ends."""
         waiting, running = list(folders), dict[Path, subprocess.Popen[bytes]]()
         try:
@@ -36,7 +36,7 @@ class Local:
                     running[folder] = start_worker(command, folder, self.threads)
                 finished = [folder for folder, worker in running.items() if worker.poll() is not None]
                 for folder in finished:
-                    yield Ended(folder, wait_for_worker(running.pop(folder)), read_last_line(folder))
+                    yield WorkerExit(folder, wait_for_worker(running.pop(folder)), read_last_line(folder))
                 if not finished:
                     time.sleep(PAUSE)
         finally:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from probekit.catalog.process import environment
+from probekit.catalog.process import make_child_environment
 from probekit.storage import disk
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -32,8 +32,8 @@ def start_worker(command: Sequence[str], folder: Path, threads: int) -> subproce
         threads: for the libraries. They are set in the environment, as that must happen before the libraries
             load.
     """
-    env = environment(**dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    with disk.fresh(folder / OUTPUT) as output:
+    env = make_child_environment(**dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    with disk.create_file(folder / OUTPUT) as output:
         return subprocess.Popen(
             [*command, "--tied", str(folder)],
             env=env,
@@ -46,7 +46,7 @@ def start_worker(command: Sequence[str], folder: Path, threads: int) -> subproce
 
 def read_last_line(folder: Path) -> str:
     """Return the last line of the output of a folder's worker."""
-    lines = disk.tail(folder / OUTPUT, TAIL_BYTES).decode(errors="replace").strip().splitlines()
+    lines = disk.read_tail(folder / OUTPUT, TAIL_BYTES).decode(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("probekit.work: ") if lines else ""
 
 

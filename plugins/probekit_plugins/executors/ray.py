@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from probekit.errors import UsageError
-from probekit.executor import Ended
-from probekit.stop import REQUEUE
+from probekit.plugin.errors import UsageError
+from probekit.plugin.executor import WorkerExit
+from probekit.plugin.stop import REQUEUE
 from probekit.storage import disk
-from probekit.storage.claim import LEASE, LOCK
-from probekit.storage.folder import MOST, RESULT, Folder
+from probekit.storage.folder import MAX_FILE, RESULT, Folder
+from probekit.storage.lock import LEASE, LOCK
 from probekit_plugins.executors.process import read_last_line, start_worker, stop_worker, wait_for_worker
 
 PAUSE = 1.0
@@ -59,7 +59,7 @@ class Ray:
         self.address, self.cpus, self.gpus = address, cpus, gpus
         self.shared, self.retries = shared, retries
 
-    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
+    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[WorkerExit]:
         """Send one task per folder; yield each as it ends."""
         ray = self.ray
         connects = not ray.is_initialized()
@@ -89,16 +89,16 @@ class Ray:
             if connects:
                 ray.shutdown()
 
-    def collect_task(self, folder: Path, task: Any) -> Ended:
+    def collect_task(self, folder: Path, task: Any) -> WorkerExit:
         """Write the files of a finished task, and return how it ended."""
         try:
             code, last_line, files = self.ray.get(task)
         except self.ray.exceptions.RayError as error:
             message = f"its task was lost ({str(error).strip().partition(chr(10))[0]})"
-            return Ended(folder, REQUEUE, message)
+            return WorkerExit(folder, REQUEUE, message)
         if files is not None:
             write_files(files, folder)
-        return Ended(folder, code, last_line)
+        return WorkerExit(folder, code, last_line)
 
 
 def check_address(address: str) -> None:
@@ -136,7 +136,7 @@ def run_worker(arguments: Sequence[str], folder: Path, threads: int) -> tuple[in
 def read_files(folder: Path) -> Files:
     """Return the files of a run by name."""
     paths = (path for path in folder.iterdir() if path.is_file() and path.name not in (LOCK, LEASE))
-    return {path.name: disk.read(path, MOST) for path in paths}
+    return {path.name: disk.read_file(path, MAX_FILE) for path in paths}
 
 
 def write_files(files: Files, folder: Path) -> None:

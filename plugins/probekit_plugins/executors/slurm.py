@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from probekit.errors import UsageError
-from probekit.executor import Ended
-from probekit.stop import REQUEUE
+from probekit.plugin.errors import UsageError
+from probekit.plugin.executor import WorkerExit
+from probekit.plugin.stop import REQUEUE
 from probekit_plugins.executors.process import read_last_line, start_worker, stop_worker, wait_for_worker
 
 PAUSE = 1.0
@@ -112,7 +112,7 @@ class Slurm:
         """Put the folders into the queue and leave them there; return the jobs in words."""
         return f"jobs {', '.join(str(job.job_id) for job in self.queue_chunks(folders, command))}"
 
-    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[Ended]:
+    def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[WorkerExit]:
         """Put the folders into the queue; yield each as its task ends.
 
         Tasks stay in the queue when the caller stops.
@@ -131,16 +131,17 @@ class Slurm:
             shutil.rmtree(logs, ignore_errors=True)
 
 
-def collect_job(job: Any, folders: Sequence[Path]) -> Iterator[Ended]:
+def collect_job(job: Any, folders: Sequence[Path]) -> Iterator[WorkerExit]:
     """Yield how each run of a job ended."""
     try:
         outcomes = job.result()
     except Exception as error:  # submitit's, or the task's own: the store knows which runs are done
         message = f"job {job.job_id} was lost ({str(error).strip().partition(chr(10))[0]})"
-        yield from (Ended(folder, REQUEUE, message) for folder in folders)
+        yield from (WorkerExit(folder, REQUEUE, message) for folder in folders)
         return
     yield from (
-        Ended(folder, code, last_line) for folder, (code, last_line) in zip(folders, outcomes, strict=True)
+        WorkerExit(folder, code, last_line)
+        for folder, (code, last_line) in zip(folders, outcomes, strict=True)
     )
 
 

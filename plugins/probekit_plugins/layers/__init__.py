@@ -1,7 +1,7 @@
 """The built-in layers. A structure hosts them; each keeps the shape of its map."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 PACKAGE = "probekit_plugins.layers"
 LAYERS = {

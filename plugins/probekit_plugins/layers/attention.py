@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 from probekit_plugins.layers.multi_head import MultiHead
 
 MAX_PAIRS = 4096**2

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from probekit_plugins.structures.blocks import convolution
+from probekit_plugins.structures.blocks import build_convolution
 
 SIDE = 7
 
@@ -28,7 +28,7 @@ class DeformableDepthwise(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         dims = len(size)
-        self.conv_offset = convolution(size, channels, (dims + 1) * SIDE**dims, 3)
+        self.conv_offset = build_convolution(size, channels, (dims + 1) * SIDE**dims, 3)
         nn.init.zeros_(self.conv_offset.weight)
         assert self.conv_offset.bias is not None
         nn.init.zeros_(self.conv_offset.bias)

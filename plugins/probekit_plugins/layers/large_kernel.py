@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PositiveInt
 from torch import Tensor, nn
 
-from probekit_plugins.structures.blocks import Pointwise, convolution
+from probekit_plugins.structures.blocks import Pointwise, build_convolution
 
 
 def check_odd(kernel: int) -> int:
@@ -40,7 +40,7 @@ class LargeKernel(nn.Module):
         kernel: Annotated[PositiveInt, AfterValidator(check_odd)] = 31,
     ) -> None:
         super().__init__()
-        self.depthwise = convolution(size, channels, channels, kernel, groups=channels)
+        self.depthwise = build_convolution(size, channels, channels, kernel, groups=channels)
         self.out_proj = Pointwise(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:

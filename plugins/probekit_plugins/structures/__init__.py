@@ -1,7 +1,7 @@
 """The built-in structures: networks that a probe tests."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 PACKAGE = "probekit_plugins.structures"
 

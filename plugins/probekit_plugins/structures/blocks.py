@@ -15,7 +15,7 @@ CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: n
 INTERPOLATION = {1: "linear", 2: "bilinear"}
 
 
-def convolution(
+def build_convolution(
     size: tuple[int, ...], inputs: int, outputs: int, side: int, *, stride: Any = 1, groups: int = 1
 ) -> nn.Conv1d | nn.Conv2d:
     """Return a convolution with a bias for maps of this dimension.
@@ -155,7 +155,7 @@ class ConvNeXt(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        self.depthwise = convolution(size, channels, channels, 7, groups=channels)
+        self.depthwise = build_convolution(size, channels, channels, 7, groups=channels)
         self.mlp = MLPBranch(channels)
 
     def forward(self, x: Tensor) -> Tensor:

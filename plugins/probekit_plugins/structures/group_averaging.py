@@ -10,8 +10,8 @@ import torch
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.blocks import Builder
 from probekit_plugins.structures.unet import UNet
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.blocks import (
     Bottleneck,
     Builder,
@@ -16,7 +16,7 @@ from probekit_plugins.structures.blocks import (
     ConvNeXt,
     Nonlocal,
     Pointwise,
-    convolution,
+    build_convolution,
     resize_map,
 )
 from probekit_plugins.structures.unet import halve_size
@@ -85,7 +85,7 @@ class HRNet(nn.Module):
         super().__init__()
         self.sizes = halve_size(shape.size, None if scales is None else scales - 1)
         shared: dict[str, Any] = {}
-        self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 3), ChannelNorm(width))
+        self.stem = nn.Sequential(build_convolution(shape.size, shape.inputs, width, 3), ChannelNorm(width))
         self.stages = nn.ModuleList(
             Stage(width, self.sizes[: count + 1], layer, shared) for count in range(len(self.sizes))
         )

@@ -11,7 +11,7 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.encodings.local import Local
 from probekit_plugins.layers.lambda_ import Lambda
 from probekit_plugins.structures.blocks import Builder, ChannelNorm, Pointwise, resize_map

@@ -8,13 +8,13 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.blocks import (
     Builder,
     ChannelNorm,
     Nonlocal,
     Pointwise,
-    convolution,
+    build_convolution,
     resize_map,
 )
 from probekit_plugins.structures.unet import halve_size, list_strides
@@ -33,7 +33,7 @@ class Aggregation(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.size = size
-        self.query = convolution(size, channels, channels, 3)
+        self.query = build_convolution(size, channels, channels, 3)
         self.kv_proj = Pointwise(channels, 2 * channels)
         self.out_proj = Pointwise(channels, channels)
 
@@ -59,9 +59,9 @@ class Residual(nn.Module):
         super().__init__()
         self.norm_relu = NormReLU(channels)
         self.convolutions = nn.Sequential(
-            convolution(size, channels, channels, 3, stride=stride or 1),
+            build_convolution(size, channels, channels, 3, stride=stride or 1),
             NormReLU(channels),
-            convolution(size, channels, channels, 3),
+            build_convolution(size, channels, channels, 3),
         )
         # not a strided convolution: with few channels that lie last, torch's corrupts memory (2.13, CPU)
         self.slices = tuple(slice(None, None, step) for step in stride or (1,) * len(size))
@@ -78,7 +78,7 @@ class Upsampling(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.size = size
-        self.convolution = convolution(size, channels, channels, 3)
+        self.convolution = build_convolution(size, channels, channels, 3)
         self.norm_relu = NormReLU(channels)
         self.aggregation = Aggregation(channels, size)
 
@@ -114,7 +114,7 @@ class NonLocalUNet(nn.Module):
         super().__init__()
         sizes = halve_size(shape.size, downs)
         self.stem = nn.Sequential(
-            convolution(shape.size, shape.inputs, width, 3), Residual(width, shape.size)
+            build_convolution(shape.size, shape.inputs, width, 3), Residual(width, shape.size)
         )
         self.descent = nn.ModuleList(Residual(width, shape.size, stride) for stride in list_strides(sizes))
         self.middle = Nonlocal(width, sizes[-1], layer or build_aggregation, {})

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
-from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Pointwise, convolution
+from probekit.plugin.interfaces import Shape
+from probekit_plugins.structures.blocks import Bottleneck, Builder, Nonlocal, Pointwise, build_convolution
 
 
 class Plain(nn.Module):
@@ -86,7 +86,7 @@ class ShortConvolution(nn.Module):
         super().__init__()
         pad_before = side - 1 if causal else (side - 1) // 2
         self.padding = (pad_before, side - 1 - pad_before) * len(size)
-        self.convolution = convolution(size, channels, channels, side, groups=channels)
+        self.convolution = build_convolution(size, channels, channels, side, groups=channels)
         self.convolution.padding = (0,) * len(size)
 
     def forward(self, x: Tensor) -> Tensor:

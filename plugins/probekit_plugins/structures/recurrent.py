@@ -10,8 +10,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
-from probekit_plugins.structures.blocks import Builder, Nonlocal, convolution
+from probekit.plugin.interfaces import Shape
+from probekit_plugins.structures.blocks import Builder, Nonlocal, build_convolution
 
 
 class Residual(nn.Module):
@@ -19,8 +19,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
-        self.conv1 = convolution(size, channels, channels, 3)
-        self.conv2 = convolution(size, channels, channels, 3)
+        self.conv1 = build_convolution(size, channels, channels, 3)
+        self.conv2 = build_convolution(size, channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.conv2(functional.relu(self.conv1(x))))
@@ -56,14 +56,14 @@ class Recurrent(nn.Module):
         super().__init__()
         self.iterations, self.more = iterations, more
         shared: dict[str, Any] = {}
-        self.stem = convolution(shape.size, shape.inputs, width, 3)
-        self.recall = convolution(shape.size, width + shape.inputs, width, 3)
+        self.stem = build_convolution(shape.size, shape.inputs, width, 3)
+        self.recall = build_convolution(shape.size, width + shape.inputs, width, 3)
         self.block = nn.Sequential(Residual(width, shape.size), Residual(width, shape.size))
         self.nonlocal_block = nn.Identity() if layer is None else Nonlocal(width, shape.size, layer, shared)
         self.head = nn.Sequential(
-            convolution(shape.size, width, width, 3),
+            build_convolution(shape.size, width, width, 3),
             nn.ReLU(),
-            convolution(shape.size, width, shape.outputs, 3),
+            build_convolution(shape.size, width, shape.outputs, 3),
         )
 
     def forward(self, x: Tensor) -> Tensor:

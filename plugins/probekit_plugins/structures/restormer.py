@@ -10,13 +10,13 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.xca import XCA
 from probekit_plugins.structures.blocks import (
     Builder,
     ChannelNorm,
     Pointwise,
-    convolution,
+    build_convolution,
     resize_map,
 )
 from probekit_plugins.structures.unet import halve_size, list_strides
@@ -36,7 +36,7 @@ class GatedFeedForward(nn.Module):
         super().__init__()
         hidden_channels = 2 * round(2.66 * channels)
         self.project_in = Pointwise(channels, hidden_channels)
-        self.dwconv = convolution(size, hidden_channels, hidden_channels, 3, groups=hidden_channels)
+        self.dwconv = build_convolution(size, hidden_channels, hidden_channels, 3, groups=hidden_channels)
         self.project_out = Pointwise(hidden_channels // 2, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Block(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...], layer: Builder, shared: dict[str, Any]) -> None:
         super().__init__()
         self.norm1, self.norm2 = ChannelNorm(channels), ChannelNorm(channels)
-        self.depthwise = convolution(size, channels, channels, 3, groups=channels)
+        self.depthwise = build_convolution(size, channels, channels, 3, groups=channels)
         self.layer = layer(channels, size, shared)
         self.ffn = GatedFeedForward(channels, size)
 
@@ -88,16 +88,16 @@ class Restormer(nn.Module):
         sizes, shared = halve_size(shape.size, downs), dict[str, Any]()
         layer = layer or build_channel_attention
         self.sizes = sizes
-        self.stem = convolution(shape.size, shape.inputs, width, 3)
+        self.stem = build_convolution(shape.size, shape.inputs, width, 3)
         self.descent = nn.ModuleList(Block(width, size, layer, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(shape.size, width, width, 3, stride=stride) for stride in list_strides(sizes)
+            build_convolution(shape.size, width, width, 3, stride=stride) for stride in list_strides(sizes)
         )
         self.middle = Block(width, sizes[-1], layer, shared)
-        self.ups = nn.ModuleList(convolution(shape.size, width, width, 3) for _ in sizes[:-1])
+        self.ups = nn.ModuleList(build_convolution(shape.size, width, width, 3) for _ in sizes[:-1])
         self.merges = nn.ModuleList(Pointwise(2 * width, width) for _ in sizes[:-1])
         self.ascent = nn.ModuleList(Block(width, size, layer, shared) for size in sizes[-2::-1])
-        self.head = convolution(shape.size, width, shape.outputs, 3)
+        self.head = build_convolution(shape.size, width, shape.outputs, 3)
 
     @staticmethod
     def width_step(**_: Any) -> int:

@@ -10,13 +10,13 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Shape
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.blocks import (
     Builder,
     ChannelNorm,
     Nonlocal,
     Pointwise,
-    convolution,
+    build_convolution,
     resize_map,
 )
 from probekit_plugins.structures.unet import halve_size, list_strides
@@ -27,7 +27,7 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, size: tuple[int, ...], stride: Any = 1) -> None:
         super().__init__()
-        self.convolution = convolution(size, inputs, outputs, 3, stride=stride)
+        self.convolution = build_convolution(size, inputs, outputs, 3, stride=stride)
         self.norm = ChannelNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.structures.blocks import (
     Bottleneck,
     Builder,
@@ -18,7 +18,7 @@ from probekit_plugins.structures.blocks import (
     ConvNeXt,
     Nonlocal,
     Pointwise,
-    convolution,
+    build_convolution,
     resize_map,
 )
 
@@ -46,7 +46,7 @@ class Up(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.size = size
-        self.convolution = convolution(size, 2 * channels, channels, 3)
+        self.convolution = build_convolution(size, 2 * channels, channels, 3)
         self.merge = Pointwise(2 * channels, channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
@@ -82,10 +82,11 @@ class UNet(nn.Module):
         super().__init__()
         sizes = halve_size(shape.size, downs)
         shared: dict[str, Any] = {}
-        self.stem = nn.Sequential(convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
+        self.stem = nn.Sequential(build_convolution(shape.size, shape.inputs, width, 7), ChannelNorm(width))
         self.descent = nn.ModuleList(Stage(width, size, layer, shared) for size in sizes[:-1])
         self.downs = nn.ModuleList(
-            convolution(shape.size, 2 * width, width, 3, stride=stride) for stride in list_strides(sizes)
+            build_convolution(shape.size, 2 * width, width, 3, stride=stride)
+            for stride in list_strides(sizes)
         )
         self.middle = Stage(width, sizes[-1], layer, shared)
         self.ups = nn.ModuleList(Up(width, size) for size in sizes[-2::-1])

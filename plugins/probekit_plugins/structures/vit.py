@@ -9,10 +9,10 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.transformer import Transformer
-from probekit_plugins.structures.blocks import Builder, ChannelNorm, Nonlocal, Pointwise, convolution
+from probekit_plugins.structures.blocks import Builder, ChannelNorm, Nonlocal, Pointwise, build_convolution
 
 
 def build_attention(channels: int, size: tuple[int, ...], shared: dict[str, Any]) -> nn.Module:
@@ -60,7 +60,7 @@ class ViT(nn.Module):
         self.patch, self.outputs = patch, shape.outputs
         size = tuple(side // patch for side in shape.size)
         shared: dict[str, Any] = {}
-        self.patch_embed = convolution(size, shape.inputs, width, patch, stride=patch)
+        self.patch_embed = build_convolution(size, shape.inputs, width, patch, stride=patch)
         self.patch_embed.padding = (0,) * len(size)
         self.pos_embed = nn.Parameter(torch.randn(width, *size) * 0.02)
         self.blocks = nn.Sequential(

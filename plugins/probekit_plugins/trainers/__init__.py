@@ -1,7 +1,7 @@
 """The built-in trainers. They change weights, and nothing else."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

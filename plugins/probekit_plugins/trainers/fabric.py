@@ -11,11 +11,11 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import nn
 
-from probekit.catalog.denormals import flushing
-from probekit.errors import RunError, UsageError, reason
-from probekit.interfaces import Dataset, Probe, Row
-from probekit.steps import is_watched, report_step
-from probekit.stop import Stopped
+from probekit.catalog.denormals import is_flushing_denormals
+from probekit.plugin.errors import RunError, UsageError, describe_error
+from probekit.plugin.interfaces import Dataset, Probe, Row
+from probekit.plugin.steps import is_watched, report_step
+from probekit.plugin.stop import Stopped
 from probekit_plugins.trainers.message import NEXT, STATE, STEP, pack_value
 from probekit_plugins.trainers.ranks import Ranks
 from probekit_plugins.trainers.supervised import Supervised
@@ -98,7 +98,7 @@ class Fabric(Supervised):
             "recipe": self.recipe,
             "devices": self.devices,
             "precision": self.precision,
-            "flush": flushing(),
+            "flush": is_flushing_denormals(),
             "watched": is_watched(),
             "port": find_free_port(),
             "model": model,
@@ -111,7 +111,9 @@ class Fabric(Supervised):
             packed = pack_value(part)
         except Exception as error:
             raise RunError(
-                "sending a run to processes", f"it cannot be pickled ({reason(error)})", "Use supervised."
+                "sending a run to processes",
+                f"it cannot be pickled ({describe_error(error)})",
+                "Use supervised.",
             ) from error
         del part
         ranks = Ranks(self.devices, packed)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 
 def build_muon(matrices: list[Tensor], *, lr: float, weight_decay: float) -> torch.optim.Optimizer:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from probekit.errors import RunError
+from probekit.plugin.errors import RunError
 
 NAMES = "names"
 MAX_LISTED = 3

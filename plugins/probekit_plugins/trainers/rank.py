@@ -12,9 +12,9 @@ import traceback
 from multiprocessing.connection import Connection, wait
 
 from probekit.catalog.files import run_source
-from probekit.catalog.process import ending
-from probekit.errors import reason
-from probekit.stop import SIGNALS
+from probekit.catalog.process import exit_promptly
+from probekit.plugin.errors import describe_error
+from probekit.plugin.stop import SIGNALS
 from probekit_plugins.trainers.message import (
     FAILED,
     READY,
@@ -40,7 +40,7 @@ def run_rank(number: int, pipe: Connection, tied: bool) -> None:
         pipe: to the parent, which sends the arguments of `train_rank`.
         tied: whether Linux may end this process with the thread that started it.
     """
-    with ending():
+    with exit_promptly():
         end_with_parent(tied)
         ignore_signals()
         os.dup2(2, 1)  # what a plugin prints is no output of the command
@@ -63,7 +63,7 @@ def train_and_report(number: int, pipe: Connection) -> None:
         raise
     except BaseException as error:  # an exit is reported like an error
         traceback.print_exc()
-        send_message(pipe, FAILED, pack_value(reason(error)))
+        send_message(pipe, FAILED, pack_value(describe_error(error)))
 
 
 def end_with_parent(tied: bool) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from probekit.auxiliary import auxiliary_loss, collect_auxiliary_losses
-from probekit.interfaces import Dataset, Probe
-from probekit.steps import FIRST, listen, stop_listening
+from probekit.plugin.auxiliary import auxiliary_loss, collect_auxiliary_losses
+from probekit.plugin.interfaces import Dataset, Probe
+from probekit.plugin.steps import FIRST_STEPS, listen_to_steps, stop_listening
 from probekit_plugins.trainers.message import ROW, STATE, STEP, pack_value, receive_message, send_message
 from probekit_plugins.trainers.supervised import Supervised
 
@@ -134,10 +134,10 @@ def report_steps(pipe: Connection | None) -> Iterator[None]:
         reported += 1
         if pipe is not None:
             send_message(pipe, STEP, pack_value((loss, gradients, buffers)))
-        if reported == FIRST:
+        if reported == FIRST_STEPS:
             stop_listening()
 
-    with listen(report):
+    with listen_to_steps(report):
         yield
 
 

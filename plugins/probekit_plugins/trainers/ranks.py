@@ -16,9 +16,9 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, NoReturn
 
 from probekit.catalog.files import list_sources
-from probekit.catalog.process import HANDLERS, HASH_SEED, THREADS, environment
-from probekit.errors import RunError
-from probekit.stop import SIGNALS, signal_name, stop
+from probekit.catalog.process import HANDLER_SECONDS, HASH_SEED, THREAD_SECONDS, make_child_environment
+from probekit.plugin.errors import RunError
+from probekit.plugin.stop import SIGNALS, describe_signal, stop
 from probekit_plugins.trainers.message import (
     FAILED,
     FILES,
@@ -121,12 +121,12 @@ class Ranks:
 
     def heed_stop(self) -> None:
         """Raise Stopped where this process should stop and no row comes after which a state can be saved."""
-        if stop.asked is None:
+        if stop.pending is None:
             self.stop_time = None
             return
         self.stop_time = self.stop_time or time.monotonic()
         if not self.has_begun or time.monotonic() - self.stop_time > STOP_SECONDS:
-            stop.check()
+            stop.raise_if_stopped()
 
     def blame_rank(self, number: int, message: str = "") -> NoReturn:
         """Raise an error that names the rank which failed first.
@@ -135,7 +135,7 @@ class Ranks:
             number: the rank whose failure was noticed.
             message: its own, "" where it sent none.
         """
-        stop.check()
+        stop.raise_if_stopped()
         ranks = {process.sentinel: rank for rank, process in enumerate(self.processes)}
         # a rank that dies breaks the connections of others, whose failure may be noticed before
         ended = [ranks[handle] for handle in wait(list(ranks), BLAME_SECONDS) if isinstance(handle, int)]
@@ -150,7 +150,7 @@ class Ranks:
         if code is None:
             failure = "closed its pipe but still runs"
         elif code < 0:
-            failure = f"was killed by {signal_name(-code)}"
+            failure = f"was killed by {describe_signal(-code)}"
         else:
             failure = f"ended with exit code {code} before its work was done"
         raise RunError(REQUEST, f"rank {number} {failure}", "The same command goes on from its checkpoint.")
@@ -159,7 +159,7 @@ class Ranks:
         """Wait for the ranks to end, as their work is done, and kill those that do not."""
         for pipe in self.pipes:
             pipe.close()
-        deadline = time.monotonic() + THREADS + HANDLERS + BLAME_SECONDS
+        deadline = time.monotonic() + THREAD_SECONDS + HANDLER_SECONDS + BLAME_SECONDS
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
         self.kill_ranks()
@@ -180,7 +180,7 @@ class Ranks:
 def fixed_hash_seed() -> Iterator[None]:
     """Give processes that start in this block a fixed hash seed, unless the user chose one."""
     previous = os.environ.get(HASH_SEED)
-    os.environ[HASH_SEED] = environment()[HASH_SEED]
+    os.environ[HASH_SEED] = make_child_environment()[HASH_SEED]
     try:
         yield
     finally:

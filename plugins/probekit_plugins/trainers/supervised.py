@@ -13,11 +13,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.auxiliary import collect_auxiliary_losses
-from probekit.errors import UsageError
-from probekit.interfaces import Dataset, Probe, Row
-from probekit.items import batch, resident
-from probekit.steps import FIRST, is_watched, watch_step
+from probekit.plugin.auxiliary import collect_auxiliary_losses
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Dataset, Probe, Row
+from probekit.plugin.items import move_to_device, read_batch
+from probekit.plugin.steps import FIRST_STEPS, is_watched, watch_step
 from probekit_plugins.trainers.muon import build_muon
 from probekit_plugins.trainers.names import NAMES, name_weights
 from probekit_plugins.trainers.optimisers import Optimisers, list_hidden_matrices
@@ -127,13 +127,13 @@ class Supervised:
         self.averages = copies
         if state is not None:
             self.load_state(state)
-        data, order = resident(data, device), list[int]()
+        data, order = move_to_device(data, device), list[int]()
         batches, total = 0, torch.zeros((), device=device)
         for step in range(self.step, steps):
             epoch, number = divmod(step, epoch_steps)
             if number == 0 or not order:
                 order = self.shuffle_indices(len(data), seed, epoch)
-            items = batch(data, self.local_indices(order[number * size : (number + 1) * size]))
+            items = read_batch(data, self.local_indices(order[number * size : (number + 1) * size]))
             inputs, targets = (column.to(device, non_blocking=True) for column in items)
             lr_scale = self.lr_scale(step, steps)
             model.zero_grad()  # before the forward pass: a layer may add to gradients of its own there
@@ -151,7 +151,7 @@ class Supervised:
                 self.update_ema(weights, is_last=self.step == steps)
             total += loss.detach()
             batches += 1
-            if self.step % row_steps == 0 or self.step == steps or self.step <= FIRST:
+            if self.step % row_steps == 0 or self.step == steps or self.step <= FIRST_STEPS:
                 mean = self.average_loss(total).item() / batches
                 batches, total = 0, torch.zeros((), device=device)
                 lr = self.lr * lr_scale
@@ -227,7 +227,7 @@ def regression_loss(name: str, probe: Probe, data: Dataset) -> Callable[[Tensor,
     Raises:
         UsageError: the probe does not regress.
     """
-    _, truth = batch(data, range(1))
+    _, truth = read_batch(data, range(1))
     if hasattr(probe, "answer") or float(probe.loss(truth, truth)) != 0:
         raise UsageError(
             f"supervised(loss={name})",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from probekit.interfaces import Dataset, Probe, Row
+from probekit.plugin.interfaces import Dataset, Probe, Row
 
 
 class Untrained:

@@ -14,16 +14,16 @@ from probekit.authors.check.probe_data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
 from probekit.authors.check.trainer import TRAINER_CHECKS, TrainerFixture
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import Part, part
+from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
-from probekit.components import KINDS, Kind
-from probekit.errors import UsageError, did_you_mean
+from probekit.plugin.components import KINDS, Kind
+from probekit.plugin.errors import UsageError, did_you_mean
 
 __all__ = ["Check", "CheckFailed", "Finding", "checks", "fail"]
 
 Requirement = Callable[[Any], None]
-PROMISES: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Requirement, ...]]] = {
+CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Requirement, ...]]] = {
     "probe": (ProbeFixture, (*PROBE_CHECKS, ranges_hold)),
     "structure": (StructureFixture, (*MODULE_CHECKS, *STRUCTURE_CHECKS, ranges_hold)),
     "layer": (LayerFixture, (*MODULE_CHECKS, *LAYER_CHECKS, ranges_hold)),
@@ -34,7 +34,7 @@ PROMISES: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Req
 
 
 def checks(
-    kind: str, name: str, *, expected: Mapping[str, str] | None = None, known: Registry | None = None
+    kind: str, name: str, *, expected: Mapping[str, str] | None = None, registry: Registry | None = None
 ) -> list[Check]:
     """Return the checks of a component, for `pytest.mark.parametrize`.
 
@@ -51,8 +51,8 @@ def checks(
     Raises:
         UsageError: the kind or the name is unknown, or `expected` names an unknown check.
     """
-    fixture = make_fixture(kind, name, known or default_registry())
-    _, requirements = PROMISES[fixture.part.component.kind]
+    fixture = make_fixture(kind, name, registry or default_registry())
+    _, requirements = CHECKS_BY_KIND[fixture.part.component.kind]
     expected_failures = {**getattr(fixture.part.target, "expected_failures", {}), **(expected or {})}
     names = [check_name(requirement) for requirement in requirements]
     for unknown in expected_failures.keys() - set(names):
@@ -79,14 +79,14 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
         UsageError: the kind or the name is unknown, or the kind has no checks.
     """
     checked_kind = next(
-        (candidate for candidate in KINDS if candidate == kind and candidate in PROMISES), None
+        (candidate for candidate in KINDS if candidate == kind and candidate in CHECKS_BY_KIND), None
     )
     if checked_kind is None:
         raise UsageError(
-            f"checking a {kind}", "there are no checks for this kind", did_you_mean(kind, PROMISES)
+            f"checking a {kind}", "there are no checks for this kind", did_you_mean(kind, CHECKS_BY_KIND)
         )
-    fixture, _ = PROMISES[checked_kind]
-    return fixture(part(checked_kind, parse_term(name), registry), registry, name)
+    fixture, _ = CHECKS_BY_KIND[checked_kind]
+    return fixture(resolve_part(checked_kind, parse_term(name), registry), registry, name)
 
 
 def describe_requirement(requirement: Requirement) -> str:

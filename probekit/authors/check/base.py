@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 from unittest import SkipTest
 
-from probekit.errors import ProbekitError, reason
+from probekit.plugin.errors import ProbekitError, describe_error
 
 State = Literal["holds", "fails", "expected", "does not apply"]
 
@@ -77,7 +77,7 @@ class Check:
         if finding.state != "holds":
             raise SkipTest(f"{finding.state}: {finding.reason}")
 
-    def find(self) -> Finding:
+    def evaluate(self) -> Finding:
         """Run the check and return its result; raise nothing."""
         return self._evaluate()[0]
 
@@ -94,10 +94,10 @@ class Check:
             if self.expected:
                 return Finding(self.name, "expected", self.expected), None
             if isinstance(error, CheckFailed):
-                return Finding(self.name, "fails", error.found, error.hint), error
+                return Finding(self.name, "fails", error.problem, error.hint), error
             if isinstance(error, ProbekitError):
-                return Finding(self.name, "fails", f"{error.asked}: {error.found}", error.hint), error
-            message = f"it raised {reason(error)}{locate_error(error, self.fixture)}"
+                return Finding(self.name, "fails", f"{error.request}: {error.problem}", error.hint), error
+            message = f"it raised {describe_error(error)}{locate_error(error, self.fixture)}"
             return Finding(self.name, "fails", message, f"Required: {self.about}"), error
         if self.expected:
             message = f"it holds, but is declared to fail ({self.expected})"

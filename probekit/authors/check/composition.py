@@ -8,9 +8,9 @@ from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, StructureFixture
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.authors.check.training import trains_on_a_probe
-from probekit.catalog.expression import HOOKS, Expression
+from probekit.catalog.expression import ENCODING_HOOKS, Expression
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -21,19 +21,22 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
     hooks = set(getattr(fixture.part.target, "hooks", ()))
     if not hooks:
         raise DoesNotApply("it takes no encoding: it declares no hooks")
-    if hooks - set(HOOKS):
-        fail(f"it declares unknown hooks: {', '.join(hooks - set(HOOKS))}", f"Hooks are {', '.join(HOOKS)}.")
+    if hooks - set(ENCODING_HOOKS):
+        fail(
+            f"it declares unknown hooks: {', '.join(hooks - set(ENCODING_HOOKS))}",
+            f"Hooks are {', '.join(ENCODING_HOOKS)}.",
+        )
     tested = 0
     for component in fixture.registry.components("encoding"):
-        target = fixture.registry.target(component)
-        offers = {hook for hook in HOOKS if hasattr(target, hook)}
+        target = fixture.registry.load_target(component)
+        offers = {hook for hook in ENCODING_HOOKS if hasattr(target, hook)}
         if not offers or offers - hooks:
             continue
         tested += 1
-        encoding = part("encoding", Term(component.long_name), fixture.registry)
+        encoding = resolve_part("encoding", Term(component.long_name), fixture.registry)
         expression = Expression(fixture.part, fixture.part, encoding)
         channels = expression.width_step * -(-fixture.channels // expression.width_step)
-        layer = expression.host(channels, fixture.size, {})
+        layer = expression.build_layer(channels, fixture.size, {})
         import torch
 
         inputs = torch.randn(2, channels, *fixture.size)
@@ -42,7 +45,7 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
             fail(
                 f"with {component.name}, its output has shape {tuple(output.shape)} "
                 f"instead of {tuple(inputs.shape)}",
-                "probekit.interfaces.Encoding documents what each hook returns.",
+                "probekit.plugin.interfaces.Encoding documents what each hook returns.",
             )
     if not tested:
         raise DoesNotApply("no installed encoding fits its hooks")
@@ -50,8 +53,8 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
 
 def hooks_are_methods_of_its_class(fixture: EncodingFixture) -> None:
     """Its class defines at least one hook as a method, and an installed layer supports its hooks."""
-    if not [hook for hook in HOOKS if callable(getattr(fixture.part.target, hook, None))]:
-        fail("it has no hook", f"Define at least one of the methods {', '.join(HOOKS)}.")
+    if not [hook for hook in ENCODING_HOOKS if callable(getattr(fixture.part.target, hook, None))]:
+        fail("it has no hook", f"Define at least one of the methods {', '.join(ENCODING_HOOKS)}.")
     fixture.host_layer  # noqa: B018  raises if no layer supports them
 
 
@@ -60,7 +63,7 @@ def changes_the_output(fixture: EncodingFixture) -> None:
     import torch
 
     host, size = fixture.host_layer, fixture.size
-    plain_layer = Expression(fixture.part, host).host(fixture.channels, size, {}).eval()
+    plain_layer = Expression(fixture.part, host).build_layer(fixture.channels, size, {}).eval()
     encoded_layer = fixture.build(size).eval()
     inputs = fixture.draw_inputs(size)
     plain_state = plain_layer.state_dict()

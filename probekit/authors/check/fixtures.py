@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply
-from probekit.catalog.expression import HOOKS, Expression, dimensions, sides
+from probekit.catalog.expression import ENCODING_HOOKS, Expression, get_dimensions, get_side_limits
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import part
+from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.errors import UsageError
-from probekit.interfaces import Shape
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +43,11 @@ class ModuleFixture(ABC):
     @property
     def sizes(self) -> Mapping[int, tuple[int, ...]]:
         """A size for each supported number of dimensions, with sides that the component supports."""
-        multiple, least = sides(self.part.target)
+        multiple, least = get_side_limits(self.part.target)
         return {
             count: tuple(multiple * -(-max(side, least) // multiple) for side in size)
             for count, size in self.preferred_sizes.items()
-            if count in dimensions(self.part.target)
+            if count in get_dimensions(self.part.target)
         }
 
     @property
@@ -101,7 +101,7 @@ class LayerFixture(ModuleFixture):
 
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer."""
-        return Expression(self.part, layer=self.part).host(self.channels, size, {})
+        return Expression(self.part, layer=self.part).build_layer(self.channels, size, {})
 
 
 class EncodingFixture(ModuleFixture):
@@ -114,14 +114,14 @@ class EncodingFixture(ModuleFixture):
         Raises:
             UsageError: no installed layer supports the encoding.
         """
-        offers = {hook for hook in HOOKS if hasattr(self.part.target, hook)}
+        offers = {hook for hook in ENCODING_HOOKS if hasattr(self.part.target, hook)}
         for component in self.registry.components("layer"):
-            if offers and offers <= set(getattr(self.registry.target(component), "hooks", ())):
-                return part("layer", Term(component.long_name), self.registry)
+            if offers and offers <= set(getattr(self.registry.load_target(component), "hooks", ())):
+                return resolve_part("layer", Term(component.long_name), self.registry)
         raise UsageError(
             f"encoding {self.part.name}",
             f"no installed layer supports its hooks ({', '.join(sorted(offers)) or 'it has none'})",
-            f"Define at least one of the methods {', '.join(HOOKS)}.",
+            f"Define at least one of the methods {', '.join(ENCODING_HOOKS)}.",
         )
 
     @property
@@ -132,11 +132,11 @@ class EncodingFixture(ModuleFixture):
 
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer with the encoding."""
-        return Expression(self.part, self.host_layer, self.part).host(self.channels, size, {})
+        return Expression(self.part, self.host_layer, self.part).build_layer(self.channels, size, {})
 
     def own_parameters(self, module: Module) -> Mapping[str, Tensor]:
         """Return the parameters that the layer does not have without the encoding."""
-        layer = Expression(self.part, self.host_layer).host(self.channels, self.size, {})
+        layer = Expression(self.part, self.host_layer).build_layer(self.channels, self.size, {})
         layer_names = dict(layer.named_parameters()).keys()
         return {name: weight for name, weight in module.named_parameters() if name not in layer_names}
 
@@ -172,7 +172,7 @@ class StructureFixture(ModuleFixture):
 def require_size(fixture: ModuleFixture, count: int) -> tuple[int, ...]:
     """Return the size in `count` dimensions; raise DoesNotApply if the component does not support them."""
     if count not in fixture.sizes:
-        raise DoesNotApply(f"it declares dims = {tuple(dimensions(fixture.part.target))}")
+        raise DoesNotApply(f"it declares dims = {tuple(get_dimensions(fixture.part.target))}")
     return fixture.sizes[count]
 
 

@@ -6,7 +6,7 @@ from probekit.authors.check.base import fail, locate_error
 from probekit.authors.check.fixtures import ModuleFixture, copy_state, require_size
 from probekit.authors.check.other_process import same_weights_in_another_process
 from probekit.authors.check.serialization import call_seeded, is_close, survives_safetensors
-from probekit.errors import reason
+from probekit.plugin.errors import describe_error
 
 RELATIVE_ZERO = 1e-7
 """A gradient counts as zero if it is smaller than the largest gradient by this factor."""
@@ -35,7 +35,7 @@ def check_output(fixture: ModuleFixture, size: tuple[int, ...]) -> None:
         try:
             output = module(fixture.draw_inputs(size, batch))
         except Exception as error:
-            fail(f"it raised {reason(error)}{locate_error(error, fixture)}", hint)
+            fail(f"it raised {describe_error(error)}{locate_error(error, fixture)}", hint)
         expected_shape = fixture.output_shape(size, batch)
         if not isinstance(output, torch.Tensor):
             fail(f"its output is of type {type(output).__name__}", "Return one tensor.")
@@ -151,7 +151,7 @@ def builds_on_the_meta_device(fixture: ModuleFixture) -> None:
     try:
         output = module.eval()(fixture.draw_inputs(fixture.size))
     except Exception as error:
-        fail(f"built on the meta device first and then on the cpu, it raised {reason(error)}", hint)
+        fail(f"built on the meta device first and then on the cpu, it raised {describe_error(error)}", hint)
     if output.is_meta:
         fail("built on the meta device first and then on the cpu, its output has no values", hint)
 

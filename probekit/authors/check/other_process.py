@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply, fail
-from probekit.catalog.files import is_file
+from probekit.catalog.files import is_file_term
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.process import HASH_SEED, environment
-from probekit.storage.sealed import plain_tensor
+from probekit.catalog.process import HASH_SEED, make_child_environment
+from probekit.storage.checksum import copy_plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,11 +58,11 @@ def describe_parameters(fixture: ModuleFixture) -> Description:
 
 def describe_items(fixture: Any) -> Description:
     """Describe the first items of each split."""
-    from probekit.plans.golden import splits_of
+    from probekit.plans.golden import list_splits
 
     return [
         describe_tensor(f"{split} {column}", values)
-        for split in splits_of(fixture.probe)
+        for split in list_splits(fixture.probe)
         for column, values in zip(("inputs", "targets"), fixture.items(split), strict=True)
     ]
 
@@ -71,7 +71,7 @@ def describe_tensor(name: str, values: Tensor) -> list[Any]:
     """Return name, shape and digest of a tensor."""
     import torch
 
-    content = plain_tensor(values).view(-1).view(torch.uint8).numpy().tobytes()
+    content = copy_plain(values).view(-1).view(torch.uint8).numpy().tobytes()
     return [name, list(values.shape), hashlib.sha256(content).hexdigest()]
 
 
@@ -120,7 +120,7 @@ def describe_in_processes(fixture: Any) -> list[Description]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(PYTHONPATH=os.pathsep.join(sys.path), PYTHONHASHSEED=seed),
+            env=make_child_environment(PYTHONPATH=os.pathsep.join(sys.path), PYTHONHASHSEED=seed),
         )
         for seed in seeds
     ]
@@ -149,7 +149,7 @@ def find_address(fixture: Any) -> str:
     """
     component = fixture.part.component
     name = parse_term(fixture.request).name
-    if is_file(name) or fixture.registry.owner(component) is not None:
+    if is_file_term(name) or fixture.registry.owner(component) is not None:
         return ""
     if isinstance(component.target, str):
         return component.target

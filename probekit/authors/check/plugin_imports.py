@@ -10,7 +10,7 @@ from typing import Protocol
 
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.catalog.part import Part
-from probekit.catalog.process import environment
+from probekit.catalog.process import make_child_environment
 from probekit.catalog.registry import Registry
 
 HEAVY_PACKAGES = ("torch", "numpy", "matplotlib")
@@ -35,7 +35,7 @@ class Fixture(Protocol):
 
 def plugin_imports_no_torch(fixture: Fixture) -> None:
     """Its plugin imports neither torch nor numpy nor matplotlib, so that `probekit list` stays fast."""
-    plugin = fixture.registry.owner(fixture.part.component)
+    plugin = fixture.registry.find_plugin(fixture.part.component)
     if plugin is None:
         raise DoesNotApply("it belongs to no plugin")
     module = plugin.value.partition(":")[0]
@@ -49,7 +49,7 @@ def plugin_imports_no_torch(fixture: Fixture) -> None:
 @functools.cache
 def find_heavy_imports(module: str) -> tuple[str, ...]:
     """Return the heavy packages that the import of a module loads, in a new process."""
-    env = environment(PYTHONPATH=os.pathsep.join(sys.path))
+    env = make_child_environment(PYTHONPATH=os.pathsep.join(sys.path))
     command = [sys.executable, "-c", PROGRAM, module, *HEAVY_PACKAGES]
     process = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     return tuple(process.stdout.rpartition("loaded")[2].split())

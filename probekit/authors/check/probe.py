@@ -8,16 +8,16 @@ from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.other_process import same_data_in_another_process
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.authors.check.probe_data import DATA_CHECKS, MAX_ITEMS, ProbeFixture
-from probekit.catalog.expression import resolve
-from probekit.errors import reason
-from probekit.evidence.focus import controls
-from probekit.interfaces import Dataset, Metric, Split
-from probekit.items import Items
-from probekit.plans.golden import splits_of
-from probekit.plans.scale import probe_at
-from probekit.scores.along import along
-from probekit.scores.pictures import Strip, grid
-from probekit.scores.score import closed_form, means, valued
+from probekit.catalog.expression import resolve_expression
+from probekit.evidence.focus import judge_controls
+from probekit.plans.golden import list_splits
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.errors import describe_error
+from probekit.plugin.interfaces import Dataset, Metric, Split
+from probekit.plugin.items import Items
+from probekit.scores.difficulty_curve import measure_difficulty_curve
+from probekit.scores.pictures import GridRow, draw_grid
+from probekit.scores.score import evaluate_metric, mean_scores, score_closed_form
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,8 +49,8 @@ def declares_required_attributes(fixture: ProbeFixture) -> None:
                 f"the noise of scale {name} is {invalid}",
                 "Noise is a standard deviation: finite and not negative.",
             )
-        probe_at(fixture.part.name, name, fixture.registry)
-    resolve(probe.structure, probe.structure, fixture.registry)
+        make_probe_at(fixture.part.name, name, fixture.registry)
+    resolve_expression(probe.structure, probe.structure, fixture.registry)
 
 
 def oracle_is_exact(fixture: ProbeFixture) -> None:
@@ -58,7 +58,7 @@ def oracle_is_exact(fixture: ProbeFixture) -> None:
     import torch
 
     probe = fixture.probe
-    for split in splits_of(fixture.probe):
+    for split in list_splits(fixture.probe):
         inputs, targets = fixture.items(split)
         answers = probe.oracle(inputs)
         if answers.shape != targets.shape:
@@ -90,7 +90,7 @@ def targets_score_perfect(fixture: ProbeFixture) -> None:
                 f"{metric.name} returns shape {tuple(scores.shape)}",
                 f"Return one number per item: ({len(inputs)},).",
             )
-        score = means({metric.name: scores})[metric.name]
+        score = mean_scores({metric.name: scores})[metric.name]
         if score is not None and abs(score - metric.perfect) > ROUNDING:
             fail(
                 f"the targets score {score:.6g} in {metric.name}, but its `perfect` is {metric.perfect:g}",
@@ -164,7 +164,7 @@ def controls_fail(fixture: ProbeFixture) -> None:
     closed: dict[str, float | None] = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
-            closed[name] = closed_form(control, probe, train, test, min(MAX_ITEMS, len(test)))[focus]
+            closed[name] = score_closed_form(control, probe, train, test, min(MAX_ITEMS, len(test)))[focus]
         else:
             network = cast("Any", control)(probe.shape, width=4)
             network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
@@ -173,14 +173,16 @@ def controls_fail(fixture: ProbeFixture) -> None:
             "no control has a method `fit`",
             "Add a control in closed form, such as probekit.Constant; the best of them is the floor.",
         )
-    for name, outcome in controls(metric, closed, {}).items():
+    for name, outcome in judge_controls(metric, closed, {}).items():
         if not outcome.holds:
             score = (
-                "no score" if outcome.at is None else f"{outcome.at:.0%} of the way from chance to perfect"
+                "no score"
+                if outcome.normalized_score is None
+                else f"{outcome.normalized_score:.0%} of the way from chance to perfect"
             )
             fail(
                 f"control {name} reaches {score} in {focus}",
-                f"At most {outcome.most:.0%} is allowed: otherwise the probe does not need the property.",
+                f"At most {outcome.limit:.0%} is allowed: otherwise the probe does not need the property.",
             )
 
 
@@ -188,10 +190,10 @@ def items_can_be_drawn(fixture: ProbeFixture) -> None:
     """An input and its target can be plotted, as reports and cards do."""
     inputs, targets = fixture.items("test", limit=1)
     try:
-        grid("an item", ("input", "target"), [Strip("0", (inputs[0], targets[0]))])
+        draw_grid("an item", ("input", "target"), [GridRow("0", (inputs[0], targets[0]))])
     except Exception as error:
         fail(
-            f"plotting raised {reason(error)}",
+            f"plotting raised {describe_error(error)}",
             "Return inputs and targets of shape (channels, *size), 1-D or 2-D.",
         )
 
@@ -207,7 +209,7 @@ def network_outputs_can_be_scored(fixture: ProbeFixture) -> None:
     if loss.ndim or not bool(loss.isfinite()) or not loss.requires_grad:
         fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar that depends on the outputs.")
     for metric in probe.metrics:
-        valued(metric, output.detach(), targets, inputs)
+        evaluate_metric(metric, output.detach(), targets, inputs)
 
 
 def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
@@ -222,7 +224,7 @@ def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
         return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.size)
 
     train, test = first_items(fixture, "train"), first_items(fixture, "test")
-    curve = along(model, probe, train, [test], torch.device("cpu"))
+    curve = measure_difficulty_curve(model, probe, train, [test], torch.device("cpu"))
     if curve is not None and not curve.points:
         fail(f"no item is within the edges of the axis {curve.axis}", "Choose edges that contain items.")
 

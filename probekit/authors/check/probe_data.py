@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import Registry
-from probekit.interfaces import Probe, Split
-from probekit.items import batch
-from probekit.plans.golden import broken, digests, golden_hash, smallest, split_of, splits_of
-from probekit.plans.scale import probe_at
+from probekit.plans.golden import (
+    check_golden,
+    golden_hash,
+    hash_items,
+    list_splits,
+    load_split,
+    smallest_scale,
+)
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.interfaces import Probe, Split
+from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +50,12 @@ class ProbeFixture:
         scales = getattr(self.part.target, "scales", {})
         if not scales:
             fail("it has no scales", "Define the class attribute `scales`, a dict of probekit.Scale by name.")
-        return smallest(scales)
+        return smallest_scale(scales)
 
     @property
     def probe(self) -> Probe:
         """The probe, with the scale's parameters and those that were typed."""
-        return probe_at(self.request, self.scale, self.registry)
+        return make_probe_at(self.request, self.scale, self.registry)
 
     def exercise(self) -> None:
         """Make the probe."""
@@ -56,8 +63,8 @@ class ProbeFixture:
 
     def items(self, split: Split, seed: int = 0, limit: int = MAX_ITEMS) -> tuple[Tensor, Tensor]:
         """Return inputs and targets of the first items of a split."""
-        data = split_of(self.probe, split, seed)
-        return batch(data, range(min(limit, len(data))))
+        data = load_split(self.probe, split, seed)
+        return read_batch(data, range(min(limit, len(data))))
 
 
 def same_seed_gives_same_data(fixture: ProbeFixture) -> None:
@@ -65,16 +72,16 @@ def same_seed_gives_same_data(fixture: ProbeFixture) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    for split in splits_of(fixture.probe):
+    for split in list_splits(fixture.probe):
         inputs, targets = fixture.items(split, limit=32)
         count = len(inputs)
-        dataset = split_of(fixture.probe, split, 0)
+        dataset = load_split(fixture.probe, split, 0)
         pairs = [dataset[index] for index in reversed(range(count))][::-1]
         readings = [("one by one and backwards", pairs)]
-        if (get_items := getattr(split_of(fixture.probe, split, 0), "__getitems__", None)) is not None:
+        if (get_items := getattr(load_split(fixture.probe, split, 0), "__getitems__", None)) is not None:
             readings.append(("in one call of __getitems__", get_items(range(count))))
         if split == "train":
-            subset = torch.utils.data.Subset(cast("Any", split_of(fixture.probe, split, 0)), range(count))
+            subset = torch.utils.data.Subset(cast("Any", load_split(fixture.probe, split, 0)), range(count))
             context = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
             loader = DataLoader(subset, batch_size=4, num_workers=2, multiprocessing_context=context)
             pairs = [pair for batches in loader for pair in zip(*batches, strict=True)]
@@ -97,7 +104,7 @@ def seed_moves_training_alone(fixture: ProbeFixture) -> None:
 
     changed = {
         split: not torch.equal(fixture.items(split, 0)[0], fixture.items(split, 1)[0])
-        for split in splits_of(fixture.probe)
+        for split in list_splits(fixture.probe)
     }
     if not changed["train"]:
         fail(
@@ -113,7 +120,7 @@ def seed_moves_training_alone(fixture: ProbeFixture) -> None:
 
 def splits_are_disjoint(fixture: ProbeFixture) -> None:
     """No input occurs in two splits."""
-    hashes = {split: set(digests(fixture.items(split)[0])) for split in splits_of(fixture.probe)}
+    hashes = {split: set(hash_items(fixture.items(split)[0])) for split in list_splits(fixture.probe)}
     for first, second in combinations(hashes, 2):
         if shared := len(hashes[first] & hashes[second]):
             fail(
@@ -125,10 +132,10 @@ def splits_are_disjoint(fixture: ProbeFixture) -> None:
 def inputs_determine_targets(fixture: ProbeFixture) -> None:
     """Equal inputs have equal targets, over all splits and two seeds."""
     labels: dict[bytes, bytes] = {}
-    for split in splits_of(fixture.probe):
+    for split in list_splits(fixture.probe):
         for seed in (0, 1) if split == "train" else (0,):
             inputs, targets = fixture.items(split, seed)
-            for key, label in zip(digests(inputs), digests(targets), strict=True):
+            for key, label in zip(hash_items(inputs), hash_items(targets), strict=True):
                 if labels.setdefault(key, label) != label:
                     fail(
                         "the same input has two targets",
@@ -147,7 +154,7 @@ def data_match_golden_hash(fixture: ProbeFixture) -> None:
         if golden is None:
             raise DoesNotApply(f"to detect changed data, define the class attribute golden = {{{entry}}}")
         fail(f"golden has no hash for version {probe.version}", f"Add {entry} to golden.")
-    if (mismatch := broken(fixture.part)) is not None:
+    if (mismatch := check_golden(fixture.part)) is not None:
         fail(*mismatch)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from probekit.authors.check.base import fail
 from probekit.authors.check.fixtures import ModuleFixture
-from probekit.errors import RunError
-from probekit.runs.network import apart, describe_state, hold_state, together, unstored_state
-from probekit.storage.sealed import seal_tensors, unseal_tensors
+from probekit.plugin.errors import RunError
+from probekit.runs.network import check_state, describe_state, find_unstored_state, join_state, split_state
+from probekit.storage.checksum import decode_tensors, encode_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,17 +24,17 @@ def survives_safetensors(fixture: ModuleFixture) -> None:
     try:
         initial_state = describe_state(module)
         train_module(module, fixture)
-        hold_state(initial_state, module, "a training step")
-        tensors, metadata = unseal_tensors(seal_tensors(*apart(module.state_dict())))
+        check_state(initial_state, module, "a training step")
+        tensors, metadata = decode_tensors(encode_tensors(*split_state(module.state_dict())))
     except RunError as error:
-        fail(f"its state cannot be stored: {error.found}", error.hint or HINT)
+        fail(f"its state cannot be stored: {error.problem}", error.hint or HINT)
     try:
-        restored.load_state_dict(together(tensors, metadata))
+        restored.load_state_dict(join_state(tensors, metadata))
     except RuntimeError as error:
         fail(f"its state cannot be loaded ({str(error).splitlines()[-1].strip()})", HINT)
     inputs = fixture.draw_inputs(fixture.size)
     if not is_close(call_seeded(module.eval(), inputs), call_seeded(restored.eval(), inputs)):
-        names = unstored_state(module, restored)
+        names = find_unstored_state(module, restored)
         detail = f": its state_dict lacks {', '.join(names)}" if names else ""
         fail(
             f"trained, stored and loaded again, it gives a different output{detail}",

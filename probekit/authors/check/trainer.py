@@ -11,8 +11,8 @@ from probekit.authors.check.base import fail
 from probekit.authors.check.fixtures import copy_state
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.catalog.registry import Registry
-from probekit.interfaces import Row, Trainer
-from probekit.storage.state import pack, unpack
+from probekit.plugin.interfaces import Row, Trainer
+from probekit.storage.state import pack_state, unpack_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,7 +163,7 @@ def resume_equals_no_interruption(fixture: TrainerFixture) -> None:
     trainer = fixture.make_trainer()
     first_rows = fixture.fit(interrupted, trainer=trainer, limit=len(rows) // 2)
     try:
-        tensors, skeleton = pack(dict(trainer.state_dict()), "state")
+        tensors, skeleton = pack_state(dict(trainer.state_dict()), "state")
     except TypeError as error:
         fail(
             f"its state_dict cannot be stored: {error}",
@@ -176,7 +176,7 @@ def resume_equals_no_interruption(fixture: TrainerFixture) -> None:
     torch.rand(3)
     resumed = fixture.build_model()
     resumed.load_state_dict(weights)
-    last_rows = fixture.fit(resumed, state=unpack(skeleton, stored))
+    last_rows = fixture.fit(resumed, state=unpack_state(skeleton, stored))
     if first_rows + last_rows != rows or not has_equal_weights(complete, resumed):
         fail(
             "resumed, it gives different rows or weights",

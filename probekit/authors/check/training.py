@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from probekit.authors.check.base import DoesNotApply, fail, locate_error
 from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, ModuleFixture
-from probekit.catalog.expression import Expression, resolve
-from probekit.errors import ProbekitError, reason
-from probekit.interfaces import Probe
-from probekit.items import batch
-from probekit.plans.scale import probe_at
+from probekit.catalog.expression import Expression, resolve_expression
+from probekit.plans.scale import make_probe_at
+from probekit.plugin.errors import ProbekitError, describe_error
+from probekit.plugin.interfaces import Probe
+from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -36,7 +36,7 @@ def select_probes(fixture: ModuleFixture) -> list[Probe]:
     probes: dict[int, Probe] = {}
     for component in fixture.registry.components("probe"):
         try:
-            probe = probe_at(component.long_name, "smoke", fixture.registry)
+            probe = make_probe_at(component.long_name, "smoke", fixture.registry)
         except ProbekitError:
             continue
         if (count := len(probe.shape.size)) in fixture.sizes and can_host(fixture, probe):
@@ -47,7 +47,9 @@ def select_probes(fixture: ModuleFixture) -> list[Probe]:
 def can_host(fixture: ModuleFixture, probe: Probe) -> bool:
     """Tell whether the probe's structure accepts the layer; a causal structure needs a causal layer."""
     layer = fixture.host_layer if isinstance(fixture, EncodingFixture) else fixture.part
-    causal = resolve(probe.structure, probe.structure, fixture.registry).structure.params.get("causal")
+    causal = resolve_expression(probe.structure, probe.structure, fixture.registry).structure.params.get(
+        "causal"
+    )
     return not causal or not isinstance(fixture, LayerFixture | EncodingFixture) or layer.accepts("causal")
 
 
@@ -55,7 +57,7 @@ def insert_component(fixture: ModuleFixture, probe: Probe) -> Expression | None:
     """Return the probe's structure with the layer or encoding in it; a structure replaces it."""
     if not isinstance(fixture, LayerFixture | EncodingFixture):
         return Expression(fixture.part)
-    structure = resolve(probe.structure, probe.structure, fixture.registry)
+    structure = resolve_expression(probe.structure, probe.structure, fixture.registry)
     if isinstance(fixture, LayerFixture):
         return replace(structure, layer=fixture.part)
     return replace(structure, layer=fixture.host_layer, encoding=fixture.part)
@@ -66,7 +68,7 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
     import torch
 
     step = expression.width_step
-    inputs, targets = batch(probe.data("train", 0), range(BATCH_SIZE))
+    inputs, targets = read_batch(probe.data("train", 0), range(BATCH_SIZE))
     context = f"in {expression.text} on {probe.property},"
     try:
         torch.manual_seed(0)
@@ -83,7 +85,7 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
         raise
     except Exception as error:
         fail(
-            f"{context} it raised {reason(error)}{locate_error(error, fixture)}",
+            f"{context} it raised {describe_error(error)}{locate_error(error, fixture)}",
             "`probekit run` would fail in the same way.",
         )
     expected_shape = (BATCH_SIZE, probe.shape.outputs, *probe.shape.size)

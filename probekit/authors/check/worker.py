@@ -11,7 +11,7 @@ from probekit.authors.check import make_fixture
 from probekit.authors.check.other_process import MARK, describe_items, describe_parameters
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.registry import registry
-from probekit.components import Component
+from probekit.plugin.components import Component
 
 
 def main() -> None:

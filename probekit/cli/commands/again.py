@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note
+from probekit.cli.messages import print_info
 from probekit.cli.options import DeviceOption, StoreOption
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
@@ -38,29 +38,29 @@ def run_again(
 
     Example: probekit again probekit-runs/nonlocality-unet-quick-s0-0123456789ab
     """
-    from probekit.cli.commands.run import report
+    from probekit.cli.commands.run import print_report
     from probekit.cli.follow import follow_schedule, make_interrupted
     from probekit.cli.rows import event_row
     from probekit.cli.schedule import make_schedule
     from probekit.plans.job import make_job
-    from probekit.plans.stored import changed, code_in, hold
+    from probekit.plans.stored_plan import check_code, list_changes, list_code
     from probekit.storage.store import Store
 
     stored_plan = read_plan(stored)
-    files = code_in(stored_plan)
+    files = list_code(stored_plan)
     if files and not allow_code:
         raise UsageError(
             f"running {stored} again",
             f"the specification names Python files: {', '.join(files)}",
             "Read these files, then add --allow-code.",
         )
-    hold(stored_plan)
+    check_code(stored_plan)
     job = make_job(stored_plan.spec, registry())
-    for component in changed(stored_plan, job.plan):
-        note(f"{component} has changed since, so this is a different run.")
+    for component in list_changes(stored_plan, job.plan):
+        print_info(f"{component} has changed since, so this is a different run.")
     run_store = Store(store)
     done = follow_schedule(make_schedule(run_store, device=device, force=force), [job], registry())
-    report([event_row(event) for event in done.events], as_json, run_store, done.outcomes)
+    print_report([event_row(event) for event in done.events], as_json, run_store, done.outcomes)
     if done.interruption:
         raise make_interrupted(done.interruption, " without --force" if force else "")
     if not done.count("done", "stored"):
@@ -73,7 +73,7 @@ def read_plan(stored: Path) -> Plan:
     Raises:
         UsageError: there is none.
     """
-    from probekit.storage.folder import SPEC, plan_in
+    from probekit.storage.folder import SPEC, read_plan
 
     path = stored / SPEC if os.path.isdir(stored) else stored
     if not os.path.exists(path):
@@ -81,4 +81,4 @@ def read_plan(stored: Path) -> Plan:
             f"this folder contains no {SPEC}" if os.path.isdir(stored) else "there is no such file or folder"
         )
         raise UsageError(f"running {stored} again", reason, "`probekit runs` lists the folders of all runs.")
-    return plan_in(path)
+    return read_plan(path)

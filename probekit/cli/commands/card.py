@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, say, write_file
+from probekit.cli.messages import print_error, print_info, write_file
 from probekit.cli.options import JobsOption, MarkdownOption, StoreOption, ThreadsOption
 from probekit.cli.table import print_json, print_tables
-from probekit.errors import UsageError
+from probekit.plugin.errors import UsageError
 
 if TYPE_CHECKING:
     from probekit.cards.card import Card
@@ -85,28 +85,28 @@ def show_card(
     if as_json:
         print_json(card.model_dump(mode="json"))
     elif html is None and md is None:
-        from probekit.cards.tables import tables
+        from probekit.cards.tables import card_tables
 
-        print_tables(tables(card))
+        print_tables(card_tables(card))
     else:
         for line in card.omissions:
-            note(f"left out: {line}")
+            print_info(f"left out: {line}")
     if not complete:
         raise typer.Exit(1)
 
 
 def make_page(card: Card, store: Store, structures: list[str] | None, probes: list[str] | None) -> str:
     """Return the card as HTML."""
-    from probekit.pages.page import page
+    from probekit.pages.page import render_page
 
-    return page(card, store, registry(), structures or (), probes or ())
+    return render_page(card, store, registry(), structures or (), probes or ())
 
 
 def make_markdown(card: Card) -> str:
     """Return the card as Markdown."""
-    from probekit.cards.markdown import markdown
+    from probekit.cards.markdown import card_to_markdown
 
-    return markdown(card)
+    return card_to_markdown(card)
 
 
 def run_missing(
@@ -133,14 +133,14 @@ def run_missing(
     Raises:
         UsageError: there is nothing to run, or the store names Python files to execute.
     """
-    from probekit.catalog.grammar import file_names
+    from probekit.catalog.grammar import list_files
     from probekit.cli.follow import follow_schedule, make_interrupted
     from probekit.schedule.grid import plan_grid
 
     if not (structures and probes):
         stored_structures, stored_probes = list_stored(store)
         texts = (*stored_structures, *stored_probes)
-        if files := sorted({name for text in texts for name in file_names(text)}):
+        if files := sorted({name for text in texts for name in list_files(text)}):
             raise UsageError(
                 "card --run",
                 f"runs in {store.root} name Python files: {', '.join(files)}",
@@ -155,20 +155,20 @@ def run_missing(
         )
     grid = plan_grid(probes, structures, range(seeds), options, registry())
     for message in dict.fromkeys(map(str, grid.errors)):
-        say(message)
+        print_error(message)
     done = follow_schedule(schedule, grid.jobs, registry())
     if done.interruption:
         raise make_interrupted(done.interruption)
     if failed := done.count("failed", "interrupted"):
-        say(f"{failed} of {len(grid.jobs)} runs failed; the card counts them.")
+        print_error(f"{failed} of {len(grid.jobs)} runs failed; the card counts them.")
     return not (failed or grid.errors)
 
 
 def list_stored(store: Store) -> tuple[list[str], list[str]]:
     """Return the structures and the probes that a store contains, as they were typed."""
     from probekit.cards.names import is_control
-    from probekit.errors import StoreError
+    from probekit.plugin.errors import StoreError
 
-    plans = [result.plan for _, result in store.results() if not isinstance(result, StoreError)]
+    plans = [result.plan for _, result in store.read_results() if not isinstance(result, StoreError)]
     structures = {plan.spec.structure for plan in plans if not is_control(plan)}
     return sorted(structures), sorted({plan.spec.probe for plan in plans})

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, print_output
+from probekit.cli.messages import print_info, print_output
 from probekit.cli.options import StoreOption
 from probekit.cli.progress import Progress
 from probekit.cli.table import print_json
@@ -43,21 +43,21 @@ def show_certificates(
 
     Example: probekit certify nonlocality
     """
-    from probekit.catalog.denormals import start_threads
+    from probekit.catalog.denormals import start_torch_threads
     from probekit.catalog.grammar import Term, parse_term
-    from probekit.catalog.part import part
-    from probekit.evidence.certify import certify
+    from probekit.catalog.part import resolve_part
+    from probekit.evidence.certify import certify_probe
     from probekit.schedule.cores import default_threads
     from probekit.storage.store import Store
 
-    start_threads(default_threads())
-    default_probe = part("probe", Term(parse_term(probe).name, ()), registry())
+    start_torch_threads(default_threads())
+    default_probe = resolve_part("probe", Term(parse_term(probe).name, ()), registry())
     certificates = []
     with Progress() as progress:
         for scale in scales or list(default_probe.target.scales):  # type: ignore[attr-defined]
-            note(f"certifying {probe} at scale {scale}")
+            print_info(f"certifying {probe} at scale {scale}")
             certificates.append(
-                certify(
+                certify_probe(
                     probe,
                     scale,
                     registry(),
@@ -65,7 +65,7 @@ def show_certificates(
                     items=items,
                     focus=bool(scales) or scale == "quick",
                     device=device,
-                    watch=progress.watch,
+                    watch=progress.update,
                 )
             )
     if as_json:

@@ -40,7 +40,7 @@ def check_component(
     findings = []
     first_failures: dict[str, str] = {}
     for check in listed_checks:
-        finding = check.find()
+        finding = check.evaluate()
         findings.append(finding)
         if as_json:
             continue

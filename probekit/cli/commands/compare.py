@@ -32,12 +32,12 @@ def compare_structures(
 
     Example: probekit compare unet unet+lambda --probe nonlocality
     """
-    from probekit.cards.contrast import contrast
-    from probekit.cards.differences import tables
+    from probekit.cards.contrast import contrast_structures
+    from probekit.cards.differences import contrast_tables
     from probekit.storage.store import Store
 
-    comparison = contrast(Store(store), registry(), first, second, probe, scale)
-    texts = list(tables(comparison))
+    comparison = contrast_structures(Store(store), registry(), first, second, probe, scale)
+    texts = list(contrast_tables(comparison))
     write_tables(f"{first} and {second} on {probe}", comparison.standing, texts, html, md)
     if as_json:
         print_json(comparison.model_dump(mode="json"))

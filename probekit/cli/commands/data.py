@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probekit.cli.messages import note
+from probekit.cli.messages import print_info
 from probekit.cli.progress import Progress
-from probekit.errors import ProbekitError, UsageError, explain_refusal
-from probekit.items import batch
+from probekit.plugin.errors import ProbekitError, UsageError, explain_os_error
+from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.interfaces import Dataset
+    from probekit.plugin.interfaces import Dataset
 
 BATCH_SIZE = 256
 
@@ -54,12 +54,12 @@ def export_data(
     Example: probekit data nonlocality --scale paper --count 6
     """
     from probekit.plans.data import data as draw_split
-    from probekit.plans.plan import readable
+    from probekit.plans.plan import slugify
 
     dataset = draw_split(probe, split=split, scale=scale, seed=seed)  # type: ignore[arg-type]
     picture = None
     if safetensors is None and png is None:
-        picture = preview or Path(f"{readable(probe)}-{scale}-{split}.png")
+        picture = preview or Path(f"{slugify(probe)}-{scale}-{split}.png")
     check_free(*(path for path in (safetensors, png, picture) if path is not None))
     try:
         with Progress() as progress:
@@ -70,7 +70,7 @@ def export_data(
         if picture is not None:
             plot_items(f"{probe}, scale {scale}, {split} split, seed {seed}", dataset, count, picture)
     except OSError as error:
-        reason, hint = explain_refusal(error, "Free some disk space, or choose another path.")
+        reason, hint = explain_os_error(error, "Free some disk space, or choose another path.")
         raise ProbekitError(f"writing {error.filename or 'the split'}", reason, hint) from error
 
 
@@ -83,20 +83,20 @@ def check_free(*paths: Path) -> None:
 
 def plot_items(title: str, dataset: Dataset, count: int, path: Path) -> None:
     """Plot the first items, one row each, into a PNG file."""
-    from probekit.scores.pictures import Strip, grid
+    from probekit.scores.pictures import GridRow, draw_grid
 
-    inputs, targets = batch(dataset, range(min(count, len(dataset))))
-    strips = [Strip(f"#{index}", item) for index, item in enumerate(zip(inputs, targets, strict=True))]
-    path.write_bytes(grid(title, ("input", "target"), strips))
-    note(f"wrote a picture of {len(strips)} of {len(dataset):,} items to {path}")
+    inputs, targets = read_batch(dataset, range(min(count, len(dataset))))
+    strips = [GridRow(f"#{index}", item) for index, item in enumerate(zip(inputs, targets, strict=True))]
+    path.write_bytes(draw_grid(title, ("input", "target"), strips))
+    print_info(f"wrote a picture of {len(strips)} of {len(dataset):,} items to {path}")
 
 
 def iterate_batches(dataset: Dataset, progress: Progress) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Yield (index of the first item, inputs, targets) for each batch of a dataset."""
     for start in range(0, len(dataset), BATCH_SIZE):
         stop = min(start + BATCH_SIZE, len(dataset))
-        yield start, *batch(dataset, range(start, stop))
-        progress.watch("write", {"step": stop, "steps": len(dataset)})
+        yield start, *read_batch(dataset, range(start, stop))
+        progress.update("write", {"step": stop, "steps": len(dataset)})
 
 
 def write_safetensors(dataset: Dataset, path: Path, progress: Progress) -> None:
@@ -116,7 +116,7 @@ def write_safetensors(dataset: Dataset, path: Path, progress: Progress) -> None:
         raise OSError(0, str(error), str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
-    note(f"wrote {len(dataset):,} items to {path}")
+    print_info(f"wrote {len(dataset):,} items to {path}")
 
 
 def write_pngs(dataset: Dataset, folder: Path, progress: Progress) -> None:
@@ -134,4 +134,4 @@ def write_pngs(dataset: Dataset, folder: Path, progress: Progress) -> None:
                     pixels = (values.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
                     image = pixels if pixels.shape[2] == 3 else pixels[..., :1].repeat(3, axis=2)
                     imsave(folder / f"{index:05d}-{name}.png", image)
-    note(f"wrote {len(dataset):,} items to {folder}")
+    print_info(f"wrote {len(dataset):,} items to {folder}")

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note
+from probekit.cli.messages import print_info
 from probekit.cli.table import print_json, print_table
-from probekit.components import KINDS
-from probekit.errors import UsageError, did_you_mean
+from probekit.plugin.components import KINDS
+from probekit.plugin.errors import UsageError, did_you_mean
 
 
 def list_components(
@@ -49,7 +49,7 @@ def list_components(
     for section in KINDS:
         print_section(section, [row for row in rows if row["kind"] == section])
     if not rows:
-        note(f"No {kind or 'component'} is installed.")
+        print_info(f"No {kind or 'component'} is installed.")
 
 
 def print_section(kind: str, rows: list[dict[str, Any]]) -> None:

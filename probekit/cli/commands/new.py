@@ -29,10 +29,10 @@ def create_plugin(
 
     Example: probekit new layer swirl
     """
-    from probekit.authors.scaffold import RUN, new
+    from probekit.authors.scaffold import RUN_COMMANDS, create_package
 
-    folder = new(kind, name, into, registry())
+    folder = create_package(kind, name, into, registry())
     print_output(f"Created {folder}. Edit {next(folder.glob(f'*/{kind}.py'))}, then run:")
     print_output(f"  pip install -e {folder}")
     print_output(f"  pytest {folder}")
-    print_output(f"  {RUN[kind].format(name=name)}")
+    print_output(f"  {RUN_COMMANDS[kind].format(name=name)}")

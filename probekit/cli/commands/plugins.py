@@ -9,7 +9,7 @@ import typer
 
 from probekit.catalog.plugins import PluginRecord
 from probekit.catalog.registry import registry
-from probekit.cli.messages import note, print_output
+from probekit.cli.messages import print_info, print_output
 from probekit.cli.table import print_json, print_table
 
 
@@ -39,7 +39,7 @@ def list_plugins(
                 print_output(f"{record.name} ({record.value}) failed to load after {seconds}")
                 print_output(record.trace)
     for complaint in registry().complaints:
-        note(complaint)
+        print_info(complaint)
 
 
 def _format_cells(record: PluginRecord) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.cli.messages import note
+from probekit.cli.messages import print_info
 from probekit.cli.options import (
     DeviceOption,
     ExecutorOption,
@@ -20,16 +20,16 @@ from probekit.cli.options import (
 )
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json, print_tables, write_tables
-from probekit.stop import Limit
+from probekit.plugin.stop import TimeLimit
 
 if TYPE_CHECKING:
-    from probekit.evidence.reproduce import Place, Source
+    from probekit.evidence.reproduce import PublishedTable, RowSeed
     from probekit.plans.job import Job
     from probekit.schedule.schedule import Schedule
     from probekit.storage.result import Result
     from probekit.storage.store import Store
 
-    TableJobs = list[tuple[Source, dict[Place, Job]]]
+    TableJobs = list[tuple[PublishedTable, dict[RowSeed, Job]]]
     """The jobs of each table, by row and seed."""
 
 
@@ -74,16 +74,17 @@ def reproduce_tables(
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
-    from probekit.cards.reproduction import tables
-    from probekit.evidence.reproduce import reproduced, sources
+    from probekit.cards.reproduction import reproduction_tables
+    from probekit.evidence.reproduce import compare_with_published, find_published_tables
     from probekit.storage.store import Store
 
-    run_store, limit = Store(store), None if minutes is None else Limit(60 * minutes)
+    run_store, limit = Store(store), None if minutes is None else TimeLimit(60 * minutes)
     schedule = make_schedule(
         run_store, device=device, limit=limit, executor=executor, jobs=jobs, threads=threads
     )
     table_jobs = [
-        (source, plan_table(source, scale, seeds, trainer)) for source in sources(registry(), names or [])
+        (source, plan_table(source, scale, seeds, trainer))
+        for source in find_published_tables(registry(), names or [])
     ]
     if tune and not dry_run:
         table_jobs = [
@@ -96,8 +97,8 @@ def reproduce_tables(
         plans = {cell: job.plan for cell, job in row_jobs.items()}
         ours = {cell: results[plan.identity] for cell, plan in plans.items() if plan.identity in results}
         incomplete |= len(ours) < len(plans)
-        reproductions.append(reproduced(source, scale, plans, ours))
-    texts = [table for reproduction in reproductions for table in tables(reproduction)]
+        reproductions.append(compare_with_published(source, scale, plans, ours))
+    texts = [table for reproduction in reproductions for table in reproduction_tables(reproduction)]
     title = f"{', '.join(reproduction.name for reproduction in reproductions)} at scale {scale}"
     about = "The paper's numbers and ours: the order of the rows, and each conclusion of the paper."
     write_tables(title, about, texts, html, md)
@@ -111,13 +112,13 @@ def reproduce_tables(
         raise typer.Exit(1)
 
 
-def plan_table(source: Source, scale: str, seeds: int, trainer: str) -> dict[Place, Job]:
+def plan_table(source: PublishedTable, scale: str, seeds: int, trainer: str) -> dict[RowSeed, Job]:
     """Return the jobs of a table by row and seed; each row is resolved once for all seeds."""
-    from probekit.evidence.reproduce import specs
+    from probekit.evidence.reproduce import make_row_specs
     from probekit.plans.job import make_job
 
-    rows = {row: make_job(spec, registry()) for row, spec in specs(source, scale, trainer).items()}
-    return {(row, seed): job.seeded(seed) for row, job in rows.items() for seed in range(seeds)}
+    rows = {row: make_job(spec, registry()) for row, spec in make_row_specs(source, scale, trainer).items()}
+    return {(row, seed): job.with_seed(seed) for row, job in rows.items() for seed in range(seeds)}
 
 
 def run_tables(table_jobs: TableJobs, schedule: Schedule) -> dict[str, Result]:
@@ -135,14 +136,14 @@ def run_tables(table_jobs: TableJobs, schedule: Schedule) -> dict[str, Result]:
     """
     ordered_jobs: list[Job] = []
     for source, row_jobs in table_jobs:
-        note(f"{source.name}: {len(row_jobs)} runs")
-        cells = sorted(row_jobs, key=lambda cell: (cell[1], source.rank(cell[0])))
+        print_info(f"{source.name}: {len(row_jobs)} runs")
+        cells = sorted(row_jobs, key=lambda cell: (cell[1], source.rank_key(cell[0])))
         ordered_jobs += [row_jobs[cell] for cell in cells]
     done = follow_schedule(schedule, ordered_jobs, registry())
     if done.interruption:
         raise make_interrupted(done.interruption)
     if remaining := done.count("planned"):
-        note(f"Time is up; {remaining} of {len(ordered_jobs)} runs remain. The same command continues.")
+        print_info(f"Time is up; {remaining} of {len(ordered_jobs)} runs remain. The same command continues.")
     return {outcome.result.plan.identity: outcome.result for outcome in done.outcomes}
 
 

@@ -11,14 +11,14 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
 from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.cli.messages import print_output, say
+from probekit.cli.messages import print_error, print_output
 from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
 from probekit.cli.rows import event_row, run_row
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
-from probekit.errors import ProbekitError, UsageError
 from probekit.plans.job import Job
 from probekit.plans.study import Study, read_study
+from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.schedule.grid import Grid, plan_grid
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def run_probes(
 
     Example: probekit run nonlocality --structure unet+lambda
     """
-    from probekit.runs.machine import chosen_device
+    from probekit.runs.machine import choose_device
     from probekit.storage.store import Store
 
     if seed is not None and seeds is not None:
@@ -103,7 +103,7 @@ def run_probes(
         raise UsageError("--seed and --seeds", "they exclude each other", hint)
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
-    chosen_device(device)
+    choose_device(device)
     if study is not None:
         typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
         if any(option is not None for option in typed):
@@ -135,13 +135,13 @@ def run_probes(
     )
     grid = plan_study(request, width, budget)
     if dry_run:
-        report([run_row(job, "planned") for job in grid.jobs], as_json, run_store)
+        print_report([run_row(job, "planned") for job in grid.jobs], as_json, run_store)
         if len(grid.jobs) > 1 and not as_json:
             print_output(describe_estimate(grid.jobs, run_store))
         raise typer.Exit(1 if grid.errors else 0)
     planned_jobs = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
     done = follow_schedule(schedule, planned_jobs, registry())
-    report([event_row(event) for event in done.events], as_json, run_store, done.outcomes, everything)
+    print_report([event_row(event) for event in done.events], as_json, run_store, done.outcomes, everything)
     if done.interruption:
         raise make_interrupted(done.interruption, " without --force" if force else "")
     if grid.errors or done.count("failed", "interrupted"):
@@ -162,20 +162,20 @@ def plan_study(study: Study, width: int | None, budget: int | None) -> Grid:
     jobs, errors = list[Job](), list[ProbekitError]()
     for scale, trainer in product(study.scales, study.trainers):
         options = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
-        part = plan_grid(study.probes, study.structures, study.chosen, options, registry())
+        part = plan_grid(study.probes, study.structures, study.seed_list, options, registry())
         jobs, errors = jobs + part.jobs, errors + part.errors
         for message in dict.fromkeys(map(str, part.errors)):
-            say(message)
+            print_error(message)
     return Grid(jobs, errors)
 
 
-def report(
+def print_report(
     rows: list[dict[str, Any]],
     as_json: bool,
     store: Store,
     outcomes: list[Outcome] | None = None,
     everything: bool = False,
-    known: Registry | None = None,
+    registry: Registry | None = None,
 ) -> None:
     """Print what became of the runs of a command, as JSON or as sentences and tables.
 
@@ -191,10 +191,10 @@ def report(
         print_json(rows)
         return
     from probekit.cli.report import print_outcomes, print_runs
-    from probekit.storage.alike import asks_alike, group_alike
+    from probekit.storage.equivalence import group_equivalent, has_same_probe
 
     done = [outcome for outcome in outcomes or [] if outcome.result.status == "done"]
-    for group in group_alike(done, lambda first, second: asks_alike(first.result, second.result)):
-        print_outcomes(group, store, everything, known)
+    for group in group_equivalent(done, lambda first, second: has_same_probe(first.result, second.result)):
+        print_outcomes(group, store, everything, registry)
     if not outcomes or len(rows) > 1:
         print_runs(rows)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cards.words import NOTHING, duration, number, written
-from probekit.cli.messages import near, note, print_output, say
+from probekit.cards.formatting import NOTHING, format_duration, format_expression, format_score
+from probekit.cli.messages import print_error, print_info, print_output, relative_path
 from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
-from probekit.errors import StoreError, UsageError, did_you_mean
-from probekit.plain import as_cell, marked
+from probekit.plain import escape_cell, escape_lookalikes
+from probekit.plugin.errors import StoreError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
@@ -64,11 +64,11 @@ def list_runs(
     run_store = Store(store)
     options = {"probe": probe, "structure": structure, "scale": scale, "seed": seed, "status": status}
     filters = {
-        field: written(value) if isinstance(value, str) else value
+        field: format_expression(value) if isinstance(value, str) else value
         for field, value in options.items()
         if value is not None
     }
-    listed = [(folder, describe_run(folder, result)) for folder, result in run_store.results()]
+    listed = [(folder, describe_run(folder, result)) for folder, result in run_store.read_results()]
     listed = [run for run in listed if all(run[1][field] == value for field, value in filters.items())]
     rows = [row for _, row in listed]
     if as_json:
@@ -77,28 +77,28 @@ def list_runs(
         text = io.StringIO()
         writer = csv.DictWriter(text, HEADS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({field: as_cell(value) for field, value in row.items()} for row in rows)
+        writer.writerows({field: escape_cell(value) for field, value in row.items()} for row in rows)
         print_output(text.getvalue().rstrip("\n"))
     elif rows:
         cells = [[format_field(field, row[field]) for field in HEADS] for row in rows]
-        print_table(f"{len(rows)} runs in {near(run_store.root)}", HEADS, cells)
+        print_table(f"{len(rows)} runs in {relative_path(run_store.root)}", HEADS, cells)
     else:
-        print_output(f"No run in {near(run_store.root)} matches.")
+        print_output(f"No run in {relative_path(run_store.root)} matches.")
     if action == "rm" and rows:
         remove_runs(run_store, [folder for folder, _ in listed], yes)
 
 
 def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
     """Return the row of a run."""
-    from probekit.storage.phase import unfinished
+    from probekit.storage.phase import find_unfinished
 
-    path = str(near(folder.path))
-    if isinstance(result, StoreError) and (phase := unfinished(folder)) is not None:
+    path = str(relative_path(folder.path))
+    if isinstance(result, StoreError) and (phase := find_unfinished(folder)) is not None:
         progress = f"step {phase.step} of {phase.steps}" if phase.steps else None
         request, cost = describe_request(phase.plan), {"score": None, "seconds": None}
         return {**request, "status": phase.name, "headline": progress, **cost, "folder": path}
     if isinstance(result, StoreError):
-        return {**dict.fromkeys(HEADS), "status": "unread", "headline": result.found, "folder": path}
+        return {**dict.fromkeys(HEADS), "status": "unread", "headline": result.problem, "folder": path}
     metric, score = next(iter(result.metrics.items()), (None, None))
     return {
         **describe_request(result.plan),
@@ -113,15 +113,15 @@ def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
 def describe_request(plan: Plan) -> dict[str, Any]:
     """Return probe, structure, scale and seed of a plan, as they were typed."""
     spec = plan.spec
-    names = {"probe": written(spec.probe), "structure": written(spec.structure)}
-    return {**names, "scale": marked(spec.scale), "seed": spec.seed}
+    names = {"probe": format_expression(spec.probe), "structure": format_expression(spec.structure)}
+    return {**names, "scale": escape_lookalikes(spec.scale), "seed": spec.seed}
 
 
 def format_field(field: str, value: Any) -> str:
     """Return a field of a row as the text of a table's cell."""
     if field == "seconds":
-        return duration(value)
-    return number(value) if field == "score" else NOTHING if value is None else str(value)[:MAX_CELL]
+        return format_duration(value)
+    return format_score(value) if field == "score" else NOTHING if value is None else str(value)[:MAX_CELL]
 
 
 def remove_runs(store: Store, folders: list[Folder], yes: bool) -> None:
@@ -136,8 +136,8 @@ def remove_runs(store: Store, folders: list[Folder], yes: bool) -> None:
         UsageError: there is no terminal on which to ask.
         typer.Exit: with code 1 if a run could not be removed.
     """
-    from probekit.storage.claim import held_to_read
-    from probekit.storage.root import discard
+    from probekit.storage.lock import lock_for_reading
+    from probekit.storage.root import discard_folder
 
     if not yes:
         if not sys.stdin.isatty():
@@ -147,16 +147,16 @@ def remove_runs(store: Store, folders: list[Folder], yes: bool) -> None:
                 "Type --yes to remove them without asking.",
             )
         if not typer.confirm(f"Remove these {len(folders)} runs? You cannot undo this", err=True):
-            note("removed nothing.")
+            print_info("removed nothing.")
             return
     removed = 0
     for folder in folders:
         try:
-            with held_to_read(folder.path):
-                discard(folder.path, store.root)
+            with lock_for_reading(folder.path):
+                discard_folder(folder.path, store.root)
             removed += 1
         except StoreError as error:
-            say(str(error))
-    note(f"removed {removed} runs.")
+            print_error(str(error))
+    print_info(f"removed {removed} runs.")
     if removed < len(folders):
         raise typer.Exit(1)

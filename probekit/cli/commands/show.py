@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.catalog.grammar import write
+from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry, registry
-from probekit.catalog.signature import HANDED, describe
+from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
 from probekit.cli.messages import print_output
 from probekit.cli.table import print_json, print_table
-from probekit.components import KINDS, Component, Kind
-from probekit.errors import ProbekitError, UsageError, did_you_mean, reason
-from probekit.interfaces import Probe, Scale
+from probekit.plugin.components import KINDS, Component, Kind
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
+from probekit.plugin.interfaces import Probe, Scale
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table
@@ -36,19 +36,19 @@ def show_component(
     Example: probekit show probe nonlocality
     """
     plugin_registry = registry()
-    description = shown(plugin_registry, _find_component(plugin_registry, words))
+    description = describe_component(plugin_registry, _find_component(plugin_registry, words))
     if as_json:
         print_json({**description.facts, "doc": description.doc, **description.tables})
         return
     for label, text in description.facts.items():
         print_output(f"{label + ':':<14}{text}")
     print_output(f"\n{description.doc}\n")
-    for table in description.texts():
+    for table in description.make_tables():
         print_table(table.title, table.heads, table.rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ComponentDescription:
     """What `probekit show` prints of a component.
 
     Attributes:
@@ -61,7 +61,7 @@ class Shown:
     doc: str
     tables: dict[str, list[dict[str, Any]]]
 
-    def texts(self) -> Iterator[Table]:
+    def make_tables(self) -> Iterator[Table]:
         """Yield the tables that have rows, with all cells as text."""
         from probekit.cards.tables import Table
 
@@ -71,10 +71,10 @@ class Shown:
                 yield Table(title, tuple(rows[0]), texts)
 
 
-def shown(plugin_registry: Registry, component: Component) -> Shown:
+def describe_component(plugin_registry: Registry, component: Component) -> ComponentDescription:
     """Return the description of a component."""
-    target = plugin_registry.target(component)
-    owner = plugin_registry.owner(component)
+    target = plugin_registry.load_target(component)
+    owner = plugin_registry.find_plugin(component)
     facts = {
         "kind": component.kind,
         "name": component.name,
@@ -84,13 +84,13 @@ def shown(plugin_registry: Registry, component: Component) -> Shown:
         "about": component.about,
         "source": (inspect.getdoc(inspect.getmodule(target)) or "").partition("\n\n")[0].replace("\n", " "),
     }
-    parameters = describe(target, HANDED[component.kind])
+    parameters = describe_parameters(target, HOST_ARGUMENTS[component.kind])
     tables = {"parameters": [parameter._asdict() for parameter in parameters]}
     if component.kind == "probe":
         probe = _make_probe(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
         tables |= _describe_probe(probe)
-    return Shown(facts, inspect.getdoc(target) or "", tables)
+    return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
 
 
 def _find_component(plugin_registry: Registry, words: list[str]) -> Component:
@@ -104,7 +104,7 @@ def _find_component(plugin_registry: Registry, words: list[str]) -> Component:
         kind = next((kind for kind in KINDS if kind == words[0]), None)
         if kind is None:
             raise UsageError(f"the kind {words[0]!r}", "there is no such kind", did_you_mean(words[0], KINDS))
-        return plugin_registry.find(kind, name)
+        return plugin_registry.find_component(kind, name)
     kinds: list[Kind] = sorted(plugin_registry.kinds_of(name))
     if len(kinds) > 1:
         commands = " or ".join(f"`probekit show {kind} {name}`" for kind in kinds)
@@ -115,7 +115,7 @@ def _find_component(plugin_registry: Registry, words: list[str]) -> Component:
             for component in plugin_registry.components()
         ]
         raise UsageError(f"show {name}", "there is no such component", did_you_mean(name, names))
-    return plugin_registry.find(kinds[0], name)
+    return plugin_registry.find_component(kinds[0], name)
 
 
 def _make_probe(component: Component, target: Any) -> Probe:
@@ -125,7 +125,7 @@ def _make_probe(component: Component, target: Any) -> Probe:
     except Exception as error:
         raise ProbekitError(
             f"probe {component.name!r}",
-            f"it cannot be made with its default parameters ({reason(error)})",
+            f"it cannot be made with its default parameters ({describe_error(error)})",
             "Fix the plugin.",
         ) from error
     return probe
@@ -174,5 +174,5 @@ def _list_noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
 
 def _format_cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={write(item)}" for key, item in value.items())
+        return ", ".join(f"{key}={format_value(item)}" for key, item in value.items())
     return "" if value is None else str(value)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cards.words import NOTHING, duration
+from probekit.cards.formatting import NOTHING, format_duration
 from probekit.cli.live import REFRESH_SECONDS, LiveDisplay, format_step
-from probekit.cli.messages import near, print_output
+from probekit.cli.messages import print_output, relative_path
 from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
 
@@ -51,7 +51,7 @@ def show_status(
     if as_json:
         print_json({"runs": Counter(row["status"] for row in rows), "unfinished": select_unfinished(rows)})
         return
-    print_output(f"{near(run_store.root)}: {summarize_statuses(rows)}")
+    print_output(f"{relative_path(run_store.root)}: {summarize_statuses(rows)}")
     if unfinished := select_unfinished(rows):
         cells = [
             [NOTHING if row[field] is None else str(row[field]) for field in FIELDS] for row in unfinished
@@ -61,26 +61,26 @@ def show_status(
 
 def read_statuses(store: Store) -> list[dict[str, Any]]:
     """Return one row per run of a store."""
-    return [read_status(folder, result) for folder, result in store.results()]
+    return [read_status(folder, result) for folder, result in store.read_results()]
 
 
 def read_status(folder: Folder, result: Result | Exception) -> dict[str, Any]:
     """Return the row of one run: its name, status, progress and process."""
-    from probekit.storage.phase import unfinished
+    from probekit.storage.phase import find_unfinished
 
     empty = {"run": folder.path.name, "step": None, "left": None, "by": None}
     if not isinstance(result, Exception):
         return {**empty, "status": result.status}
-    phase: Phase | None = unfinished(folder)
+    phase: Phase | None = find_unfinished(folder)
     if phase is None:
         return {**empty, "status": "unread"}
-    time_left = None if phase.left is None else duration(phase.left)
+    time_left = None if phase.seconds_left is None else format_duration(phase.seconds_left)
     return {
         **empty,
         "status": phase.name,
         "step": format_step(phase.step, phase.steps),
         "left": time_left,
-        "by": phase.by or None,
+        "by": phase.owner or None,
     }
 
 

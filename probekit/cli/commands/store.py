@@ -12,14 +12,14 @@ import typer
 from probekit.cli.messages import (
     is_animation_disabled,
     make_console,
-    near,
-    note,
+    print_error,
+    print_info,
     print_output,
-    say,
+    relative_path,
 )
 from probekit.cli.options import StoreOption, parse_store
 from probekit.cli.table import print_json, print_table
-from probekit.errors import StoreError, UsageError, did_you_mean
+from probekit.plugin.errors import StoreError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store
@@ -79,33 +79,35 @@ def verify_store(store: Store, as_json: bool) -> None:
     """Print each file that has changed since it was stored; exit with code 1 if there is one."""
     from rich.progress import track
 
-    from probekit.storage.care.verify import verified
-    from probekit.storage.claim import Claimed
+    from probekit.storage.lock import RunLocked
+    from probekit.storage.maintenance.verify import verify_folder
 
-    folders = list(store.folders())
+    folders = list(store.list_folders())
     tracked = track(
         folders, "verifying", console=make_console(), transient=True, disable=is_animation_disabled()
     )
     faults, locked = [], 0
     for folder in tracked:
         try:
-            faults += [(folder, fault) for fault in verified(folder)]
-        except Claimed:
+            faults += [(folder, fault) for fault in verify_folder(folder)]
+        except RunLocked:
             locked += 1
     if as_json:
-        print_json([{"folder": str(near(folder.path)), "fault": str(fault)} for folder, fault in faults])
+        print_json(
+            [{"folder": str(relative_path(folder.path)), "fault": str(fault)} for folder, fault in faults]
+        )
     for _, fault in faults:
-        say(f"{fault.asked}: {fault.found}.")
+        print_error(f"{fault.request}: {fault.problem}.")
     if faults:
         raise typer.Exit(1)
     if not as_json:
         skipped = f"; {locked} were skipped because another process uses them" if locked else ""
-        print_output(f"{len(folders)} folders in {near(store.root)}: no file has changed{skipped}.")
+        print_output(f"{len(folders)} folders in {relative_path(store.root)}: no file has changed{skipped}.")
 
 
 def merge_stores(store: Store, source: Path, as_json: bool) -> None:
     """Copy the runs of another store; exit with code 1 if one of them is broken or locked."""
-    from probekit.storage.care.merge import LEFT, Fate, is_store, merged, summary
+    from probekit.storage.maintenance.merge import NOT_COPIED, Fate, is_store, merge_stores, summarize_fates
     from probekit.storage.store import Store
 
     if not is_store(source):
@@ -115,25 +117,25 @@ def merge_stores(store: Store, source: Path, as_json: bool) -> None:
         raise UsageError(f"merging {source}", "this is the same store", "Type the path of another store.")
     fates: Counter[Fate] = Counter()
     rows: list[dict[str, Any]] = []
-    for folder, fate, why in merged(store, Store(source)):
+    for folder, fate, why in merge_stores(store, Store(source)):
         fates[fate] += 1
-        rows.append({"folder": str(near(folder.path)), "fate": fate, "why": why})
-        if fate in LEFT:
-            say(f"{near(folder.path)}: {why}.")
+        rows.append({"folder": str(relative_path(folder.path)), "fate": fate, "why": why})
+        if fate in NOT_COPIED:
+            print_error(f"{relative_path(folder.path)}: {why}.")
     if as_json:
         print_json(rows)
     else:
-        print_output(f"{near(source)}: {summary(fates)}.")
-    if any(fates[fate] for fate in LEFT):
+        print_output(f"{relative_path(source)}: {summarize_fates(fates)}.")
+    if any(fates[fate] for fate in NOT_COPIED):
         raise typer.Exit(1)
 
 
 def collect_garbage(store: Store, yes: bool, as_json: bool) -> None:
     """List files that no command reads, and remove them after confirmation."""
-    from probekit.storage.care.leftovers import leftovers, remove
+    from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
 
-    garbage = list(leftovers(store))
-    rows = [[str(near(item.path)), item.why, f"{item.size / 1e6:.1f} MB"] for item in garbage]
+    garbage = list(find_garbage(store))
+    rows = [[str(relative_path(item.path)), item.why, f"{item.size / 1e6:.1f} MB"] for item in garbage]
     if as_json:
         print_json(
             [
@@ -142,9 +144,9 @@ def collect_garbage(store: Store, yes: bool, as_json: bool) -> None:
             ]
         )
     elif not garbage:
-        print_output(f"There is nothing to remove in {near(store.root)}.")
+        print_output(f"There is nothing to remove in {relative_path(store.root)}.")
     else:
-        print_table(f"Unused files in {near(store.root)}", ("path", "why", "size"), rows)
+        print_table(f"Unused files in {relative_path(store.root)}", ("path", "why", "size"), rows)
     if not garbage:
         return
     if not yes:
@@ -155,16 +157,16 @@ def collect_garbage(store: Store, yes: bool, as_json: bool) -> None:
                 "Type --yes to remove them without asking.",
             )
         if not typer.confirm(f"Remove these {len(garbage)}? You cannot undo this", err=True):
-            note("removed nothing.")
+            print_info("removed nothing.")
             return
     removed, failed = 0, False
     for item in garbage:
         try:
-            remove(store, item)
+            remove_garbage(store, item)
             removed += item.size
         except StoreError as error:
-            say(str(error))
+            print_error(str(error))
             failed = True
-    note(f"removed {removed / 1e6:.1f} MB.")
+    print_info(f"removed {removed / 1e6:.1f} MB.")
     if failed:
         raise typer.Exit(1)

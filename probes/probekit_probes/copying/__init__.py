@@ -1,7 +1,7 @@
 """Selective copying: memory for a few tokens among noise."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

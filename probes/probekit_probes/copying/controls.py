@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit.interfaces import Dataset
-from probekit_probes.words import decode_tokens
+from probekit.plugin.interfaces import Dataset
+from probekit_probes.sequences import decode_tokens
 
 
 class FirstToken:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from probekit_probes.words import decode_tokens, encode_answers
+from probekit_probes.sequences import decode_tokens, encode_answers
 
 
 def solve_copying(inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

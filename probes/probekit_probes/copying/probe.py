@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.copying.controls import FirstToken
-from probekit_probes.copying.notes import Design
 from probekit_probes.copying.oracle import solve_copying
+from probekit_probes.copying.tokens import Design
 from probekit_probes.noise import attach_noise
-from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, window
+from probekit_probes.sequences import RECIPE, SequenceProbe, bin_edges, build_causal_window
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_VALUES = 250
 """Greatest number of values: a token is stored as one byte."""
@@ -52,7 +52,7 @@ class SelectiveCopying(SequenceProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "sequences of up to twice as many tokens"
     golden: Mapping[int, str] = {1: "04c60ed086168595"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("selective-copying")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("selective-copying")
     scales: Mapping[str, Scale] = attach_noise(
         "selective-copying",
         {
@@ -97,12 +97,22 @@ class SelectiveCopying(SequenceProbe):
         design = Design(2, tokens, values, noise, 2 * tokens)
         harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (asked.accuracy(1 / values), asked.exact())
+        self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
         about = "Share of correct tokens in a sequence, by the number of its tokens"
-        self.axis = Axis("tokens", "tokens", about, self.told, asked.share, "higher", bins, (0.0, 1.0), 0.95)
+        self.axis = Axis(
+            "tokens",
+            "tokens",
+            about,
+            self.count_tokens,
+            masked.masked_accuracy,
+            "higher",
+            bins,
+            (0.0, 1.0),
+            0.95,
+        )
 
-    def told(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def count_tokens(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of marked tokens in each sequence, (batch,) float32."""
         return solve_copying(inputs)[2].float()
 
@@ -121,8 +131,8 @@ class SelectiveCopying(SequenceProbe):
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the sequences, (batch,) each."""
-        return {"tokens": self.told(inputs, targets), "length": (inputs.sum(1) == 1).sum(1)}
+        return {"tokens": self.count_tokens(inputs, targets), "length": (inputs.sum(1) == 1).sum(1)}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"a token that occurs": FirstToken(), "window": window}
+        return {"a token that occurs": FirstToken(), "window": build_causal_window}

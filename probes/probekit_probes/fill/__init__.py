@@ -1,7 +1,7 @@
 """Fill: the cells that a path through a maze can reach."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

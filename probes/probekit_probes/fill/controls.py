@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit.interfaces import Dataset
-from probekit.items import batch
+from probekit.plugin.interfaces import Dataset
+from probekit.plugin.items import read_batch
 
 FIT_ITEMS = 1024
 """Number of training items that choose the radius."""
@@ -29,7 +29,7 @@ class Ball:
 
     def fit(self, dataset: Dataset) -> None:
         """Choose the radius, in steps; with -1 nothing is filled."""
-        inputs, targets = batch(dataset, range(min(FIT_ITEMS, len(dataset))))
+        inputs, targets = read_batch(dataset, range(min(FIT_ITEMS, len(dataset))))
         steps, mask = seed_distance(inputs), targets.any(1)
         correct = [
             float((((steps <= radius) == targets[:, 1].bool()) & mask).sum())

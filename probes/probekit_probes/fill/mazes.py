@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probekit_probes import streams
-from probekit_probes.maps import draw_until_valid, flood_distances
-from probekit_probes.words import UNASKED, Alphabet, Bytes
+from probekit_probes.grids import draw_until_valid, flood_distances
+from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
 
 WALL, OPEN, SEED = range(3)
 DRY, FILLED = range(2)
@@ -50,7 +50,7 @@ class Design:
 
     def draw_mazes(self, keys: streams.Words) -> tuple[NDArray[np.bool_], Bytes, Bytes]:
         """Draw one maze per key, without rejection: which are valid, their cells and their answers."""
-        drawn = streams.uniform(keys, self.side**2 + 1)
+        drawn = streams.draw_uniform(keys, self.side**2 + 1)
         free = drawn[:, :-1] < OPEN_PROBABILITY
         # the seed is one of the open cells, each equally likely
         number = (drawn[:, -1] * free.sum(1)).astype(np.int64)
@@ -62,5 +62,5 @@ class Design:
         share = filled.sum(1) / np.maximum(free.sum(1), 1)
         valid = (share >= MIN_REACHED) & (share <= MAX_REACHED)
         valid &= (farthest >= self.min_steps) & (farthest <= self.max_steps)
-        answers = np.where(free & ~seed, np.where(filled, FILLED, DRY), UNASKED)
+        answers = np.where(free & ~seed, np.where(filled, FILLED, DRY), NO_ANSWER)
         return valid, (free * OPEN + seed).astype(np.uint8), answers.astype(np.uint8)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from probekit_probes.maps import CONNECTIVITY
+from probekit_probes.grids import CONNECTIVITY
 
 
 def solve_mazes(inputs: Tensor) -> Tensor:

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.fill.controls import Ball
 from probekit_probes.fill.mazes import Design
 from probekit_probes.fill.oracle import count_path_steps, solve_mazes
-from probekit_probes.maps import RECIPE, window
+from probekit_probes.grids import RECIPE, build_grid_window
 from probekit_probes.noise import attach_noise
-from probekit_probes.words import SequenceProbe, bin_edges
+from probekit_probes.sequences import SequenceProbe, bin_edges
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 
 class Fill(SequenceProbe):
@@ -51,7 +51,7 @@ class Fill(SequenceProbe):
     focus = "accuracy"
     harder = "mazes with paths of up to twice as many steps"
     golden: Mapping[int, str] = {1: "0a304a434f1796b8"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("fill")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("fill")
     scales: Mapping[str, Scale] = attach_noise(
         "fill",
         {
@@ -91,11 +91,11 @@ class Fill(SequenceProbe):
         self.side = size
         design, harder = Design(size, 1, near), Design(size, near + 1, 2 * near)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (asked.exact(), asked.accuracy(0.5))
+        self.metrics = (masked.make_exact_match(), masked.make_accuracy(0.5))
         about = "Share of correct cells among the filled ones, by the number of steps from the seed"
         bins = bin_edges((1, 2, 3, 5, 8, 12, 16, 24, 32, 48, 64, 96, 128), near, 2 * near)
         self.axis = Axis(
-            "steps", "steps", about, self.count_steps, asked.right, "higher", bins, (0.0, 1.0), 0.95
+            "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
 
     def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -123,4 +123,4 @@ class Fill(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"ball": Ball(), "window": window}
+        return {"ball": Ball(), "window": build_grid_window}

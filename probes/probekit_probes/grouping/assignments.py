@@ -63,25 +63,27 @@ class Assignments(NamedTuple):
     masked: NDArray[np.bool_]
 
 
-def draw(design: Design, keys: streams.Words) -> Assignments:
+def draw_assignments(design: Design, keys: streams.Words) -> Assignments:
     """Draw one item per key, redrawing it while it is flawed."""
-    items = draw_once(design, streams.key(keys, 0))
+    items = draw_unfiltered(design, streams.derive_keys(keys, 0))
     if design.iid_mask:
         return items
-    attempts, pending = 1, np.flatnonzero(~flawless(items))
+    attempts, pending = 1, np.flatnonzero(~is_flawless(items))
     while len(pending):
-        redrawn = draw_once(design, streams.key(keys[pending], attempts))
+        redrawn = draw_unfiltered(design, streams.derive_keys(keys[pending], attempts))
         for column, new_column in zip(items, redrawn, strict=True):
             column[pending] = new_column
-        attempts, pending = attempts + 1, pending[~flawless(redrawn)]
+        attempts, pending = attempts + 1, pending[~is_flawless(redrawn)]
     return items
 
 
-def draw_once(design: Design, keys: streams.Words) -> Assignments:
+def draw_unfiltered(design: Design, keys: streams.Words) -> Assignments:
     """Draw one item per key, without rejection."""
 
     def draw_integers(purpose: int, count: int, bound: int) -> Bytes:
-        return streams.below(streams.words(streams.key(keys, purpose), count), bound).astype(np.uint8)
+        return streams.to_integers(
+            streams.draw_words(streams.derive_keys(keys, purpose), count), bound
+        ).astype(np.uint8)
 
     palette = draw_integers(COLOURING, 3 * design.colours, LEVELS).reshape(len(keys), design.colours, 3)
     codes = draw_integers(CODING, design.colours, design.classes)
@@ -89,7 +91,7 @@ def draw_once(design: Design, keys: streams.Words) -> Assignments:
     return Assignments(palette, codes, colour, draw_integers(MASKING, design.size, 2) == 1)
 
 
-def flawless(items: Assignments) -> NDArray[np.bool_]:
+def is_flawless(items: Assignments) -> NDArray[np.bool_]:
     """Return which items mask a position, show a code of each colour present and have distinct colours."""
     valid: NDArray[np.bool_] = np.any(items.masked, axis=1)
     for colour in range(items.palette.shape[1]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.interfaces import Dataset, Shape
+from probekit.plugin.interfaces import Dataset, Shape
 
 
 class BagOfCodes:
@@ -20,7 +20,7 @@ class BagOfCodes:
         return most_frequent.float()[..., None].expand_as(codes)
 
 
-def pointwise(shape: Shape, *, width: int) -> nn.Module:
+def build_pointwise(shape: Shape, *, width: int) -> nn.Module:
     """Build a network that sees each position alone, so it is at chance on the masked ones."""
     return nn.Sequential(
         nn.Conv1d(shape.inputs, 4 * width, 1),

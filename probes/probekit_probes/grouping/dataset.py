@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from probekit_probes.grouping.assignments import LEVELS, Assignments, Design, draw
-from probekit_probes.kept import CachedSplit, Item
+from probekit_probes.cached_split import CachedSplit, Item
+from probekit_probes.grouping.assignments import LEVELS, Assignments, Design, draw_assignments
 from probekit_probes.streams import Words
 
 
@@ -32,7 +32,7 @@ class ColourCodes(CachedSplit):
         )
 
     def draw(self, keys: Words) -> Assignments:
-        return draw(self.design, keys)
+        return draw_assignments(self.design, keys)
 
     def assemble_items(self, *parts: Tensor) -> Item:
         """Return inputs (batch, 3 + classes, size) and targets (batch, classes, size)."""

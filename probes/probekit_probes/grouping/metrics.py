@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from probekit.axis import Axis
-from probekit.interfaces import Metric
+from probekit.plugin.axis import Axis
+from probekit.plugin.interfaces import Metric
 
 
 def find_masked(inputs: Tensor) -> Tensor:
@@ -20,13 +20,13 @@ def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return correct.sum(1) / mask.sum(1)
 
 
-def right(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+def is_code_correct(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return whether each masked position is correct, (batch, size) float32; NaN where a code is shown."""
     correct = (output.argmax(1) == target.argmax(1)).float()
     return correct.where(find_masked(inputs), float("nan"))
 
 
-def shown(inputs: Tensor, targets: Tensor) -> Tensor:
+def count_shown_codes(inputs: Tensor, targets: Tensor) -> Tensor:
     """Return the number of positions that show the code of each position's colour, (batch, size) float32."""
     colours = inputs[:, :3].mT.contiguous()
     same_colour = (colours[:, :, None] == colours[:, None, :]).all(3)
@@ -37,8 +37,8 @@ SHOWN = Axis(
     "shown",
     "codes",
     "Accuracy on the masked positions, by the number of positions that show the code of their colour",
-    shown,
-    right,
+    count_shown_codes,
+    is_code_correct,
     "higher",
     (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48),
     (0.0, 1.0),

@@ -20,21 +20,21 @@ class Reading:
 
     Attributes:
         codes: (batch, classes, size) float32, one-hot; the first class where the code is unknown.
-        told: whether a position's colour shows a code anywhere, (batch, size) bool.
+        is_shown: whether a position's colour shows a code anywhere, (batch, size) bool.
         masked: positions that show no code, (batch, size) bool.
-        agreed: whether no colour shows two codes, (batch,) bool.
+        is_consistent: whether no colour shows two codes, (batch,) bool.
         distance: least distance of two different colours of an item, in the channel where they differ most,
             of 255 levels, (batch,) float32; infinite if there is only one colour.
     """
 
     codes: Tensor
-    told: Tensor
+    is_shown: Tensor
     masked: Tensor
-    agreed: Tensor
+    is_consistent: Tensor
     distance: Tensor
 
 
-def read(inputs: Tensor) -> Reading:
+def read_codes(inputs: Tensor) -> Reading:
     """Read the codes of inputs.
 
     Args:
@@ -47,8 +47,8 @@ def read(inputs: Tensor) -> Reading:
     codes = functional.one_hot(votes.argmax(1), codes_shown.shape[1]).mT.float()
     return Reading(
         codes,
-        told=(votes > 0).any(1),
+        is_shown=(votes > 0).any(1),
         masked=(codes_shown == 0).all(1),
-        agreed=((votes > 0).sum(1) <= 1).all(1),
+        is_consistent=((votes > 0).sum(1) <= 1).all(1),
         distance=distances.masked_fill(same_colour, torch.inf).flatten(1).amin(1),
     )

@@ -9,16 +9,16 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.errors import UsageError
-from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
-from probekit_probes.certified import Certified
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
 from probekit_probes.grouping.metrics import SHOWN, make_accuracy
-from probekit_probes.grouping.oracle import read
+from probekit_probes.grouping.oracle import read_codes
 from probekit_probes.grouping.published import CLAIMS, ROWS
 from probekit_probes.grouping.scales import SCALES
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 PATIENCE = 4
 
@@ -58,7 +58,7 @@ class Grouping:
     symmetry: Symmetry = "permutation"
     axis = SHOWN
     golden: Mapping[int, str] = {1: "90885a4dc6171f93"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("grouping")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("grouping")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
@@ -100,14 +100,14 @@ class Grouping:
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact codes from the input alone, (batch, classes, size); the first class if unknown."""
-        return read(inputs).codes
+        return read_codes(inputs).codes
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove an input to have one answer, (batch,) bool each."""
-        reading = read(inputs)
+        reading = read_codes(inputs)
         return {
-            "each colour shows a code": reading.told.all(1),
-            "no colour shows two": reading.agreed,
+            "each colour shows a code": reading.is_shown.all(1),
+            "no colour shows two": reading.is_consistent,
             "colours keep their distance": reading.distance >= DISTANCE,
         }
 
@@ -116,16 +116,16 @@ class Grouping:
 
         It guesses a masked code that the input never shows. NaN if nothing is masked.
         """
-        reading = read(inputs)
-        expected = (reading.told + ~reading.told / self.design.classes) * reading.masked
+        reading = read_codes(inputs)
+        expected = (reading.is_shown + ~reading.is_shown / self.design.classes) * reading.masked
         return expected.sum(1) / reading.masked.sum(1)
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the inputs, (batch,) each."""
-        reading = read(inputs)
-        hidden = (reading.masked & ~reading.told).sum(1)
+        reading = read_codes(inputs)
+        hidden = (reading.masked & ~reading.is_shown).sum(1)
         return {"masked positions": reading.masked.sum(1), "of them with an unknown code": hidden}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property; the first, the only one in closed form, is the floor."""
-        return {"bag of codes": controls.BagOfCodes(), "pointwise": controls.pointwise}
+        return {"bag of codes": controls.BagOfCodes(), "pointwise": controls.build_pointwise}

@@ -6,7 +6,7 @@ The rows here run on the probe without that ambiguity.
 
 from __future__ import annotations
 
-from probekit.interfaces import Claim, Published
+from probekit.plugin.interfaces import Claim, Published
 from probekit_probes.claims import Rows, highest_score, lowest_score
 
 POINT, FAR, CLOSE = 0.01, 0.10, 0.99
@@ -30,7 +30,7 @@ def make_table3_row(
     host = "plain(depth=3)+"
     fallback = {} if quick is None else {"quick": host + quick}
     scores = {"accuracy": test}
-    return Published("table3", name, host + layer, parameters, scores, width=256, instead=fallback)
+    return Published("table3", name, host + layer, parameters, scores, width=256, fallback=fallback)
 
 
 ROWS = (

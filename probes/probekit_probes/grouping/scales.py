@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.interfaces import Scale, Value
+from probekit.plugin.interfaces import Scale, Value
 from probekit_probes.noise import attach_noise
 
 RECIPE: dict[str, Value] = {"batch": 32, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 5e-3}

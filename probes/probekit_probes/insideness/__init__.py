@@ -1,7 +1,7 @@
 """Insideness: which side of a closed curve a pixel is on."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

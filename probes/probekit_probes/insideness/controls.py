@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from probekit.interfaces import Dataset
-from probekit.items import batch
+from probekit.plugin.interfaces import Dataset
+from probekit.plugin.items import read_batch
 
 FIT_ITEMS = 2048
 """Number of training items that fill the table."""
@@ -36,7 +36,7 @@ class Patch:
 
     def fit(self, dataset: Dataset) -> None:
         """Count, for each patch in the middle, how often its pixel is inside."""
-        inputs, targets = batch(dataset, range(min(FIT_ITEMS, len(dataset))))
+        inputs, targets = read_batch(dataset, range(min(FIT_ITEMS, len(dataset))))
         mask = targets.any(1)[:, self.middle, self.middle]
         codes = encode_patches(inputs)[:, self.middle, self.middle][mask]
         inside = targets[:, 1, self.middle, self.middle][mask]

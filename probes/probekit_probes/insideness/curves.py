@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probekit_probes import streams
-from probekit_probes.maps import draw_until_valid, flood_distances
-from probekit_probes.words import UNASKED, Alphabet, Bytes
+from probekit_probes.grids import draw_until_valid, flood_distances
+from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
 
 OPEN, CURVE = range(2)
 OUTSIDE, INSIDE = range(2)
@@ -74,16 +74,20 @@ class Design:
 
     def draw_curves(self, keys: streams.Words) -> tuple[Mask, Bytes, Bytes]:
         """Draw one image per key, without rejection: which are valid, their pixels and their answers."""
-        cells = stirred(spanning(streams.key(keys, WALK), self.nodes), streams.key(keys, FLIP))
-        inside, has_gap = enclosed(cells, streams.words(streams.key(keys, GAP), 3))
-        kinds = placed(outlined(inside), streams.words(streams.key(keys, PLACE), 2), self.size)
-        longest = count_exit_steps(kinds != UNASKED, self.middle, self.max_steps).max((1, 2))
-        curve = np.where(kinds == UNASKED, CURVE, OPEN).astype(np.uint8)
+        cells = flip_cells(
+            draw_spanning_trees(streams.derive_keys(keys, WALK), self.nodes), streams.derive_keys(keys, FLIP)
+        )
+        inside, has_gap = choose_inside(cells, streams.draw_words(streams.derive_keys(keys, GAP), 3))
+        kinds = place_pictures(
+            outline_cells(inside), streams.draw_words(streams.derive_keys(keys, PLACE), 2), self.size
+        )
+        longest = count_exit_steps(kinds != NO_ANSWER, self.middle, self.max_steps).max((1, 2))
+        curve = np.where(kinds == NO_ANSWER, CURVE, OPEN).astype(np.uint8)
         valid = has_gap & (longest >= self.min_steps) & (longest <= self.max_steps)
         return valid, curve.reshape(len(keys), -1), kinds.reshape(len(keys), -1)
 
 
-def spanning(keys: streams.Words, side: int) -> Mask:
+def draw_spanning_trees(keys: streams.Words, side: int) -> Mask:
     """Draw uniform spanning trees of a square grid.
 
     A random walk visits the nodes; each is joined to the node from which the walk first reached it (Aldous
@@ -105,7 +109,7 @@ def spanning(keys: streams.Words, side: int) -> Mask:
     node, active, steps = np.zeros(len(keys), np.int64), np.arange(len(keys)), 0
     visited[:, 0] = tree[:, 0, 0] = True
     while len(active):
-        directions = streams.below(streams.words(keys[active], STRIDE, steps), 4)
+        directions = streams.to_integers(streams.draw_words(keys[active], STRIDE, steps), 4)
         for direction in directions.T:
             next_node = neighbours[node, direction]
             is_new = ~visited[active, next_node]
@@ -135,7 +139,7 @@ def make_flip_table() -> Bytes:
     return table
 
 
-def stirred(tree: Mask, keys: streams.Words) -> Mask:
+def flip_cells(tree: Mask, keys: streams.Words) -> Mask:
     """Let the cells of trees change sides at random, with two lines of outside cells all around.
 
     After each change the curve between the sides is still one curve; a longer one is likelier (Metropolis).
@@ -159,14 +163,14 @@ def stirred(tree: Mask, keys: streams.Words) -> Mask:
             for bit, (down, right) in enumerate(RING):
                 rows, columns = row - 1 + down, column - 1 + right
                 ring |= cells[rows : last - 1 + down : 2, columns : last - 1 + right : 2] << bit
-            draws = streams.uniform(streams.key(keys, sweep, row, column), quarter[..., 0].size)
+            draws = streams.draw_uniform(streams.derive_keys(keys, sweep, row, column), quarter[..., 0].size)
             accepts = draws < shortening_chance
             flips = table[ring] >> quarter
             quarter ^= (flips >> ALWAYS[0] | flips >> BY_CHANCE[0] & accepts.T.reshape(quarter.shape)) & 1
     return np.ascontiguousarray(cells.transpose(2, 0, 1)).view(np.bool_)
 
 
-def enclosed(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
+def choose_inside(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
     """Choose what is inside: the cells, or, in every other item, all else up to a ring around them.
 
     In the second case a gap in the ring leads out of the cells. The two curves differ only at the ring.
@@ -181,12 +185,12 @@ def enclosed(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
     count, lines, _ = cells.shape
     ring = np.zeros((lines, lines), np.bool_)
     ring[1:-1, 1:-1] = True
-    is_inverted, side = streams.below(words[:, 0], 2) == 1, streams.below(words[:, 1], 4)
+    is_inverted, side = streams.to_integers(words[:, 0], 2) == 1, streams.to_integers(words[:, 1], 4)
     inside: Mask = cells ^ (is_inverted[:, None, None] & ring)
     items = np.arange(count)
     border = np.stack([cells[:, 2], cells[:, -3], cells[:, :, 2], cells[:, :, -3]], 1)[items, side]
     # the first cell inside, from a random start, along the random side
-    start = streams.below(words[:, 2], lines)[:, None]
+    start = streams.to_integers(words[:, 2], lines)[:, None]
     order = (start + np.arange(lines)) % lines
     gap = order[items, np.take_along_axis(border, order, 1).argmax(1)]
     line = np.where(side % 2, lines - 2, 1)
@@ -195,20 +199,20 @@ def enclosed(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
     return inside, np.asarray(border.any(1))
 
 
-def outlined(cells: Mask) -> Bytes:
+def outline_cells(cells: Mask) -> Bytes:
     """Draw cells at twice their size: OUTSIDE, INSIDE, and UNASKED on the curve between them."""
     count, side, _ = cells.shape
-    fine = np.full((count, 2 * side - 1, 2 * side - 1), UNASKED, np.uint8)
+    fine = np.full((count, 2 * side - 1, 2 * side - 1), NO_ANSWER, np.uint8)
     fine[:, ::2, ::2] = cells
     up, down, left, right = cells[:, :-1], cells[:, 1:], cells[:, :, :-1], cells[:, :, 1:]
-    fine[:, 1::2, ::2] = np.where(up == down, up, UNASKED)
-    fine[:, ::2, 1::2] = np.where(left == right, left, UNASKED)
+    fine[:, 1::2, ::2] = np.where(up == down, up, NO_ANSWER)
+    fine[:, ::2, 1::2] = np.where(left == right, left, NO_ANSWER)
     same = (up == down)[:, :, :-1] & (up == down)[:, :, 1:] & (left == right)[:, :-1]
-    fine[:, 1::2, 1::2] = np.where(same, up[:, :, :-1], UNASKED)
+    fine[:, 1::2, 1::2] = np.where(same, up[:, :, :-1], NO_ANSWER)
     return fine
 
 
-def placed(fine: Bytes, words: streams.Words, size: int) -> Bytes:
+def place_pictures(fine: Bytes, words: streams.Words, size: int) -> Bytes:
     """Place pictures at random positions on images of `size` pixels, outside all around.
 
     Args:
@@ -217,7 +221,7 @@ def placed(fine: Bytes, words: streams.Words, size: int) -> Bytes:
         size: pixels per side of the image.
     """
     side = fine.shape[1]
-    offset = streams.below(words, size - side + 1)[:, :, None]
+    offset = streams.to_integers(words, size - side + 1)[:, :, None]
     rows, columns = (np.clip(np.arange(size) - offset, 0, side - 1)).swapaxes(0, 1)
     pictures: Bytes = fine[np.arange(len(fine))[:, None, None], rows[:, :, None], columns[:, None, :]]
     return pictures

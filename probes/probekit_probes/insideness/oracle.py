@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from probekit_probes.maps import CONNECTIVITY
+from probekit_probes.grids import CONNECTIVITY
 
 
 def solve_sides(inputs: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def solve_sides(inputs: Tensor) -> Tensor:
     return torch.stack([free & outside, free & ~outside], 1).float()
 
 
-def crossings(inputs: Tensor) -> Tensor:
+def count_crossings(inputs: Tensor) -> Tensor:
     """Count the lines of the curve that a ray to the right crosses from each pixel, (batch, size, size).
 
     The ray runs just below the pixel's row, so it crosses lines that lead down and touches none. An odd
@@ -32,7 +32,7 @@ def crossings(inputs: Tensor) -> Tensor:
     return down.flip(2).cumsum(2).flip(2) - down
 
 
-def simple(inputs: Tensor) -> Tensor:
+def is_simple_curve(inputs: Tensor) -> Tensor:
     """Return which images hold one closed curve that never touches itself, (batch,) bool."""
     curve = inputs[:, 1]
     padded = torch.nn.functional.pad(curve, (1, 1, 1, 1))

@@ -10,17 +10,17 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Control, Scale
+from probekit_probes.grids import RECIPE, WINDOW_RADIUS, build_grid_window
 from probekit_probes.insideness.controls import Patch
 from probekit_probes.insideness.curves import BORDER, Design, count_exit_steps
-from probekit_probes.insideness.oracle import crossings, simple, solve_sides
-from probekit_probes.maps import RECIPE, SEEN, window
+from probekit_probes.insideness.oracle import count_crossings, is_simple_curve, solve_sides
 from probekit_probes.noise import attach_noise
-from probekit_probes.words import SequenceProbe, bin_edges
+from probekit_probes.sequences import SequenceProbe, bin_edges
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 
 class Insideness(SequenceProbe):
@@ -59,7 +59,7 @@ class Insideness(SequenceProbe):
     structure = "unet"
     harder = "images with longer paths out of the middle"
     golden: Mapping[int, str] = {1: "229cf2521bf3e1d6"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("insideness")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("insideness")
     scales: Mapping[str, Scale] = attach_noise(
         "insideness",
         {
@@ -91,7 +91,7 @@ class Insideness(SequenceProbe):
         self,
         *,
         size: Annotated[int, Field(ge=24)] = 32,
-        reach: Annotated[int, Field(ge=SEEN)] = 4,
+        reach: Annotated[int, Field(ge=WINDOW_RADIUS)] = 4,
         near: Annotated[int, Field(ge=2)] = 10,
         train: PositiveInt = 8_000,
         validation: PositiveInt = 500,
@@ -108,21 +108,23 @@ class Insideness(SequenceProbe):
         design, harder = Design(size, reach, 1, near), Design(size, reach, near + 1, size**2)
         self.middle = design.middle
         self.set_splits(design, harder, train, validation, test)
-        accuracy, exact = asked.accuracy(0.5), asked.exact()
+        accuracy, exact = masked.make_accuracy(0.5), masked.make_exact_match()
         self.metrics = (
             replace(
-                accuracy, score=self.score_middle(asked.share), about="Accuracy in the middle of the image"
+                accuracy,
+                score=self.score_middle(masked.masked_accuracy),
+                about="Accuracy in the middle of the image",
             ),
             replace(
                 exact,
-                score=self.score_middle(asked.whole),
+                score=self.score_middle(masked.exact_match),
                 about="Share of images with a fully correct middle",
             ),
         )
         about = "Share of correct pixels, by the number of steps along the corridor to leave the middle"
         bins = bin_edges((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96), near, 2 * near)
         self.axis = Axis(
-            "steps", "steps", about, self.count_steps, asked.right, "higher", bins, (0.0, 1.0), 0.95
+            "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
 
     def score_middle(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
@@ -150,8 +152,8 @@ class Insideness(SequenceProbe):
         """Return the rules that prove an image to have one answer, (batch,) bool each."""
         inside, free = solve_sides(inputs)[:, 1], inputs[:, 0] > 0
         return {
-            "one closed curve": simple(inputs),
-            "odd crossings are inside": ((crossings(inputs) % 2 == inside) | ~free).flatten(1).all(1),
+            "one closed curve": is_simple_curve(inputs),
+            "odd crossings are inside": ((count_crossings(inputs) % 2 == inside) | ~free).flatten(1).all(1),
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
@@ -165,4 +167,4 @@ class Insideness(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"patch": Patch(self.middle), "window": window}
+        return {"patch": Patch(self.middle), "window": build_grid_window}

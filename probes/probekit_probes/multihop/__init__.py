@@ -1,7 +1,7 @@
 """Multi-hop: lookups that follow one another."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

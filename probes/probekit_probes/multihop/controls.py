@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from probekit.interfaces import Dataset
+from probekit.plugin.interfaces import Dataset
 from probekit_probes.multihop.oracle import solve_cycles
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from probekit_probes import streams
-from probekit_probes.words import UNASKED, Alphabet, Bytes
+from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
 
 COUNT, NODES, ORDER, STARTS, HOPS = range(5)
 BLANK = 0
@@ -43,30 +43,34 @@ class Design:
         """Draw tokens and answers, (items, length) uint8 each, one item per key."""
         count = len(keys)
         rows = np.arange(count)[:, None]
-        size = self.min_nodes + streams.below(
-            streams.words(streams.key(keys, COUNT), 1), self.max_nodes - self.min_nodes + 1
+        size = self.min_nodes + streams.to_integers(
+            streams.draw_words(streams.derive_keys(keys, COUNT), 1), self.max_nodes - self.min_nodes + 1
         )
-        cycle = np.argsort(streams.words(streams.key(keys, NODES), self.nodes), axis=1)[:, : self.max_nodes]
+        cycle = np.argsort(streams.draw_words(streams.derive_keys(keys, NODES), self.nodes), axis=1)[
+            :, : self.max_nodes
+        ]
         used = np.arange(self.max_nodes) < size
         # a random order of the pairs; the blank ones come last
         order = np.argsort(
             np.where(
                 used,
-                streams.words(streams.key(keys, ORDER), self.max_nodes) >> np.uint64(1),
+                streams.draw_words(streams.derive_keys(keys, ORDER), self.max_nodes) >> np.uint64(1),
                 np.iinfo(np.uint64).max,
             ),
             axis=1,
             kind="stable",
         )
         tokens = np.full((count, self.alphabet.length), BLANK, np.uint8)
-        answers = np.full((count, self.alphabet.length), UNASKED, np.uint8)
+        answers = np.full((count, self.alphabet.length), NO_ANSWER, np.uint8)
         first_question = 3 * self.slots
         tokens[:, 0 : 3 * self.max_nodes : 3] = np.where(used, 1 + cycle[rows, order], BLANK)
         tokens[:, 1 : 3 * self.max_nodes : 3] = np.where(used, 1 + cycle[rows, (order + 1) % size], BLANK)
-        starts = (streams.words(streams.key(keys, STARTS), self.questions) % size.astype(np.uint64)).astype(
-            np.int64
+        starts = (
+            streams.draw_words(streams.derive_keys(keys, STARTS), self.questions) % size.astype(np.uint64)
+        ).astype(np.int64)
+        hops = streams.to_integers(
+            streams.draw_words(streams.derive_keys(keys, HOPS), self.questions), self.hops
         )
-        hops = streams.below(streams.words(streams.key(keys, HOPS), self.questions), self.hops)
         tokens[:, first_question::2] = 1 + self.nodes + hops
         tokens[:, first_question + 1 :: 2] = 1 + cycle[rows, starts]
         answers[:, first_question + 1 :: 2] = cycle[rows, (starts + hops + 1) % size]

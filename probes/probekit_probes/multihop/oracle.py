@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit_probes.words import decode_tokens
+from probekit_probes.sequences import decode_tokens
 
 
 def solve_cycles(inputs: Tensor, nodes: int, hops: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.multihop.controls import OneHop
 from probekit_probes.multihop.cycles import Design
 from probekit_probes.multihop.oracle import solve_cycles
 from probekit_probes.noise import attach_noise
-from probekit_probes.words import RECIPE, SequenceProbe, window
+from probekit_probes.sequences import RECIPE, SequenceProbe, build_causal_window
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_TOKENS = 250
 """Greatest number of tokens: a token is stored as one byte."""
@@ -53,7 +53,7 @@ class MultiHop(SequenceProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "cycles of up to twice as many nodes"
     golden: Mapping[int, str] = {1: "c8763a311a51a4e5"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("multi-hop")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("multi-hop")
     scales: Mapping[str, Scale] = attach_noise(
         "multi-hop",
         {
@@ -98,12 +98,14 @@ class MultiHop(SequenceProbe):
         design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
         harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (asked.accuracy(1 / self.nodes), asked.exact())
+        self.metrics = (masked.make_accuracy(1 / self.nodes), masked.make_exact_match())
         about = "Share of correct answers, by the number of steps in the question"
         bins = tuple(map(float, range(1, hops + 2)))
-        self.axis = Axis("steps", "steps", about, self.steps, asked.right, "higher", bins, (0.0, 1.0), 0.95)
+        self.axis = Axis(
+            "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
+        )
 
-    def steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of steps at each question, (batch, length) float32, zero at other positions."""
         return solve_cycles(inputs, self.nodes, self.hops)[1].float()
 
@@ -127,4 +129,4 @@ class MultiHop(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"one hop": OneHop(self.nodes, self.hops), "window": window}
+        return {"one hop": OneHop(self.nodes, self.hops), "window": build_causal_window}

@@ -1,7 +1,7 @@
 """Nonlocality: the Rectangle Depth Estimation probe."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

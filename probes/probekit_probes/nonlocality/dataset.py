@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probekit_probes.kept import CachedSplit, Item
+from probekit_probes.cached_split import CachedSplit, Item
 from probekit_probes.nonlocality.palette import PALETTE
-from probekit_probes.nonlocality.scenes import COLOURS, Design, draw
+from probekit_probes.nonlocality.scenes import COLOURS, Design, draw_scenes
 from probekit_probes.streams import Words
 
 DEPTHS = 11
@@ -32,7 +32,7 @@ class Rectangles(CachedSplit):
         self.parts = [np.empty((length, *size), np.uint8) for size in sizes]
 
     def draw(self, keys: Words) -> Sequence[NDArray[np.uint8]]:
-        return draw(self.design, keys)
+        return draw_scenes(self.design, keys)
 
     def assemble_items(self, *parts: Tensor) -> Item:
         """Return images and depths.

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probekit.axis import Axis
-from probekit_probes.nonlocality.palette import indices
+from probekit.plugin.axis import Axis
+from probekit_probes.nonlocality.palette import palette_indices
 
 EDGES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135)
 
 
-def distance(inputs: Tensor, targets: Tensor) -> Tensor:
+def junction_distance(inputs: Tensor, targets: Tensor) -> Tensor:
     """Return the distance of each pixel from the nearest junction of its rectangle.
 
     Args:
@@ -32,7 +32,7 @@ def distance(inputs: Tensor, targets: Tensor) -> Tensor:
     """
     from scipy.ndimage import distance_transform_cdt
 
-    colours = indices(inputs).cpu().numpy()
+    colours = palette_indices(inputs).cpu().numpy()
     distances = np.full(colours.shape, np.nan, np.float32)
     blocks = np.stack([colours[:, :-1, :-1], colours[:, :-1, 1:], colours[:, 1:, :-1], colours[:, 1:, 1:]])
     horizontal = (blocks[0] == blocks[1]) & (blocks[2] == blocks[3])
@@ -66,7 +66,7 @@ DISTANCE = Axis(
     "distance",
     "pixels",
     "Absolute error, by the distance from the nearest junction with another rectangle",
-    distance,
+    junction_distance,
     absolute_depth_error,
     "lower",
     EDGES,

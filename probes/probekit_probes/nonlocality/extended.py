@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit_probes.nonlocality.oracle import read
-from probekit_probes.nonlocality.palette import RGB, indices
+from probekit_probes.nonlocality.oracle import read_depth
+from probekit_probes.nonlocality.palette import RGB, palette_indices
 
 KINDS = len(RGB)
 
 
-def extended(inputs: Tensor) -> Tensor:
+def find_extended_pairs(inputs: Tensor) -> Tensor:
     """Find the pairs where d lies directly on c and no local cue shows it.
 
     d is above c and nothing is between them; no edge of c ends on a visible side of d (a T-junction), and d
@@ -24,9 +24,9 @@ def extended(inputs: Tensor) -> Tensor:
     Returns:
         Entry [b, c, d] for each pair, (batch, 10, 10) bool.
     """
-    reading = read(inputs)
+    reading = read_depth(inputs)
     is_between = (reading.above.float() @ reading.above.float()) > 0.5
-    return reading.above & ~is_between & ~reading.inside & ~find_junctions(indices(inputs))[:, 1:, 1:]
+    return reading.above & ~is_between & ~reading.inside & ~find_junctions(palette_indices(inputs))[:, 1:, 1:]
 
 
 def find_junctions(index: Tensor) -> Tensor:

@@ -10,16 +10,16 @@ from probekit_probes.nonlocality.ranks import (
     Bits,
     Owners,
     collect_sets,
-    covers,
+    compute_cover,
+    compute_spans,
     find_overlaps,
     invert_relation,
-    spans,
     to_set,
     transitive_closure,
 )
 
 
-def side_covered(x: NDArray[np.uint16], y: NDArray[np.uint16]) -> NDArray[np.bool_]:
+def has_covered_side(x: NDArray[np.uint16], y: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Return which scenes have a rectangle with a side wholly behind one other rectangle, (scenes,).
 
     `are_sides_visible` rejects these scenes too; this test is fast and catches nearly all that it rejects.
@@ -76,7 +76,7 @@ def are_overlaps_ordered(inside: tuple[Bits, Bits], cover: Bits, top: Bits, coun
     return is_ordered
 
 
-def unambiguous(across: Owners, down: Owners, omit: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
+def is_unambiguous(across: Owners, down: Owners, omit: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
     """Return which scenes have one answer, (scenes,).
 
     The ranks themselves keep the rule on lines that coincide.
@@ -86,8 +86,8 @@ def unambiguous(across: Owners, down: Owners, omit: frozenset[str] = frozenset()
         down: owners of the lines of the vertical axis.
         omit: rules to leave out, "sides" or "overlaps"; only to show that each rule is needed.
     """
-    wide, high = spans(across), spans(down)
-    cover = covers(wide, high)
+    wide, high = compute_spans(across), compute_spans(down)
+    cover = compute_cover(wide, high)
     top = HIGHEST[cover]
     accepted = np.ones(len(across), np.bool_)
     if "sides" not in omit:

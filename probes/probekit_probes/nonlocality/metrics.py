@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from probekit.interfaces import Metric
-from probekit_probes.nonlocality.distance import distance
-from probekit_probes.nonlocality.extended import extended
-from probekit_probes.nonlocality.ordinal import (
+from probekit.plugin.interfaces import Metric
+from probekit_probes.nonlocality.distance import junction_distance
+from probekit_probes.nonlocality.extended import find_extended_pairs
+from probekit_probes.nonlocality.palette import RGB, palette_indices
+from probekit_probes.nonlocality.pixel_errors import (
     MIN_DEPTH,
     TAU,
     absolute_error,
@@ -25,7 +26,6 @@ from probekit_probes.nonlocality.ordinal import (
     ordinal_error,
     root_mean_square_error,
 )
-from probekit_probes.nonlocality.palette import RGB, indices
 
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -41,16 +41,16 @@ def ord_extended(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     The means of the two rectangles give the order: that of the upper one must be at least 3 % greater. NaN if
     an image has no such pair.
     """
-    index = indices(inputs).flatten(1)
+    index = palette_indices(inputs).flatten(1)
     values = output.flatten(1).double()
     pixels = sum_per_colour(index, torch.ones_like(values)).clamp(min=1)
     mean = (sum_per_colour(index, values) / pixels).clamp(min=MIN_DEPTH)
-    pairs = extended(inputs)
+    pairs = find_extended_pairs(inputs)
     wrong = pairs & (mean[:, None, :] < mean[:, :, None] * (1 + TAU))
     return masked_mean(wrong.flatten(1), pairs.flatten(1)).float()
 
 
-def parts(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def split_error(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Split the error of each colour.
 
     The truth is constant on a rectangle, so its mean squared error is exactly the first plus the second.
@@ -59,7 +59,7 @@ def parts(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tenso
         The squared error of the mean, the variance of the error, and the number of pixels, (batch, 10)
         float64 each.
     """
-    index = indices(inputs).flatten(1)
+    index = palette_indices(inputs).flatten(1)
     error = (output - target).flatten(1).double()
     pixels = sum_per_colour(index, torch.ones_like(error))
     mean = sum_per_colour(index, error) / pixels.clamp(min=1)
@@ -70,25 +70,25 @@ def parts(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tenso
 
 def wrong_level(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return the root mean square, over rectangles, of the error of a rectangle's mean, (batch,)."""
-    squared_error, _, pixels = parts(output, target, inputs)
+    squared_error, _, pixels = split_error(output, target, inputs)
     return masked_mean(squared_error, pixels > 0).sqrt().float()
 
 
 def unspread(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return the root mean square, over rectangles, of the deviation within a rectangle, (batch,)."""
-    _, variance, pixels = parts(output, target, inputs)
+    _, variance, pixels = split_error(output, target, inputs)
     return masked_mean(variance, pixels > 0).sqrt().float()
 
 
 def unspread_split(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return `unspread` over the rectangles cut into pieces, (batch,); NaN if an image has none."""
-    _, variance, _ = parts(output, target, inputs)
-    return masked_mean(variance, in_pieces(inputs)).sqrt().float()
+    _, variance, _ = split_error(output, target, inputs)
+    return masked_mean(variance, is_in_pieces(inputs)).sqrt().float()
 
 
-def in_pieces(inputs: Tensor) -> Tensor:
+def is_in_pieces(inputs: Tensor) -> Tensor:
     """Return which colours show more than one 4-connected piece, (batch, 10) bool."""
-    cells = drop_repeated_rows(drop_repeated_rows(indices(inputs)).transpose(1, 2))
+    cells = drop_repeated_rows(drop_repeated_rows(palette_indices(inputs)).transpose(1, 2))
     masks = torch.stack([cells == colour for colour in range(1, len(RGB))], dim=1)
     flat = masks.flatten(2)
     piece = (
@@ -138,10 +138,12 @@ class FarPixels:
     beyond: int
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        return (distance(inputs, inputs) >= self.beyond).flatten(1)  # False where the distance is NaN
+        return (junction_distance(inputs, inputs) >= self.beyond).flatten(
+            1
+        )  # False where the distance is NaN
 
 
-def align(output: Tensor, target: Tensor) -> Tensor:
+def align_outputs(output: Tensor, target: Tensor) -> Tensor:
     """Rescale and shift each output to the least squared error.
 
     The scale is 1 for an output that is the same everywhere. Source: Ranftl et al., "Towards Robust Monocular
@@ -162,7 +164,7 @@ class AlignedScore:
     score: Score
 
     def __call__(self, output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-        return self.score(align(output, target), target, inputs)
+        return self.score(align_outputs(output, target), target, inputs)
 
 
 PIXEL_ERRORS = (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probekit_probes.nonlocality.palette import RGB, indices
+from probekit_probes.nonlocality.palette import RGB, palette_indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Reading:
         return self.sides_apart & self.overlaps_ordered
 
 
-def read(images: Tensor, reading: str = "down-set") -> Reading:
+def read_depth(images: Tensor, reading: str = "down-set") -> Reading:
     """Read depths and certificates off images.
 
     Args:
@@ -55,7 +55,7 @@ def read(images: Tensor, reading: str = "down-set") -> Reading:
     Raises:
         ValueError: if a colour is not in the palette.
     """
-    index = indices(images)
+    index = palette_indices(images)
     masks = torch.stack([index == colour for colour in range(1, len(RGB))], dim=1)
     columns, rows = masks.any(dim=2), masks.any(dim=3)
     left, right = find_ends(columns)

@@ -23,7 +23,7 @@ RGB = (
 PALETTE = torch.tensor(RGB, dtype=torch.float32) / 255
 
 
-def indices(images: Tensor) -> Tensor:
+def palette_indices(images: Tensor) -> Tensor:
     """Return the palette index of each pixel, (batch, height, width) int64.
 
     Raises:

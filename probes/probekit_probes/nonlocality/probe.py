@@ -10,20 +10,20 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
-from probekit_probes.certified import Certified
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.distance import DISTANCE
-from probekit_probes.nonlocality.metrics import AlignedScore, align, depth_metrics, in_pieces
-from probekit_probes.nonlocality.oracle import read
+from probekit_probes.nonlocality.metrics import AlignedScore, align_outputs, depth_metrics, is_in_pieces
+from probekit_probes.nonlocality.oracle import read_depth
 from probekit_probes.nonlocality.published import CLAIMS, ROWS
-from probekit_probes.nonlocality.ranks import MOST
+from probekit_probes.nonlocality.ranks import MAX_RECTANGLES
 from probekit_probes.nonlocality.samplers import Law
 from probekit_probes.nonlocality.scales import SCALES
 from probekit_probes.nonlocality.scenes import COLOURS, Design
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 SIDE = 128
 """Default number of pixels per side."""
@@ -72,10 +72,10 @@ class Nonlocality:
     version = 1
     structure = "unet"
     symmetry: Symmetry = "shift"
-    speaks = "receptive_radius"
+    related_measurement = "receptive_radius"
     axis: Axis = DISTANCE
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("nonlocality")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("nonlocality")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
@@ -86,7 +86,7 @@ class Nonlocality:
         size: Annotated[int, Field(ge=3)] | None = None,
         height: Annotated[int, Field(ge=3)] | None = None,
         width: Annotated[int, Field(ge=3)] | None = None,
-        rectangles: Annotated[int, Field(ge=2, le=MOST)] = 10,
+        rectangles: Annotated[int, Field(ge=2, le=MAX_RECTANGLES)] = 10,
         gap: PositiveInt = 3,
         colours: Annotated[int, Field(ge=2, le=COLOURS)] = 10,
         sampler: Literal["sequential", "rejection"] = "sequential",
@@ -153,15 +153,15 @@ class Nonlocality:
 
     def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the outputs as they are scored, (batch, 1, height, width)."""
-        return align(outputs, targets) if self.aligned else outputs
+        return align_outputs(outputs, targets) if self.aligned else outputs
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact depth from the image alone, (batch, 1, height, width)."""
-        return read(inputs, self.design.reading).depth
+        return read_depth(inputs, self.design.reading).depth
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove an image to have one answer, (batch,) bool each."""
-        reading = read(inputs, self.design.reading)
+        reading = read_depth(inputs, self.design.reading)
         return {
             "F1 no opposite sides coincide": reading.sides_apart,
             "F2 overlapping boxes are ordered": reading.overlaps_ordered,
@@ -169,11 +169,11 @@ class Nonlocality:
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the images, (batch,) each."""
-        reading = read(inputs, self.design.reading)
+        reading = read_depth(inputs, self.design.reading)
         return {
             "rectangles": (reading.level > 0).sum(1),
             "greatest level": reading.level.amax(1),
-            "rectangles in pieces": in_pieces(inputs).sum(1),
+            "rectangles in pieces": is_in_pieces(inputs).sum(1),
             "share of background": (inputs == 0).all(1).float().flatten(1).mean(1),
         }
 
@@ -182,5 +182,5 @@ class Nonlocality:
         return {
             "constant": controls.Constant(),
             "colour median": controls.ColourMedian(),
-            "window": controls.window,
+            "window": controls.build_image_window,
         }

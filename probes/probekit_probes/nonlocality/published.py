@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.interfaces import Claim, Published, Value
+from probekit.plugin.interfaces import Claim, Published, Value
 from probekit_probes.claims import highest_score, lowest_score
 
 FOUR = 3.5

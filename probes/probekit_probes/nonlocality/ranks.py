@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 Bits = NDArray[np.uint16]
 Owners = NDArray[np.int64]
-MOST = 10
+MAX_RECTANGLES = 10
 
-HIGHEST: Bits = np.array([0] + [1 << (i.bit_length() - 1) for i in range(1, 1 << MOST)], np.uint16)
-SIZE: NDArray[np.uint8] = np.array([i.bit_count() for i in range(1 << MOST)], np.uint8)
+HIGHEST: Bits = np.array([0] + [1 << (i.bit_length() - 1) for i in range(1, 1 << MAX_RECTANGLES)], np.uint16)
+SIZE: NDArray[np.uint8] = np.array([i.bit_count() for i in range(1 << MAX_RECTANGLES)], np.uint8)
 EMPTY = np.uint16(0)
 
 
@@ -25,14 +25,14 @@ def to_set(rectangles: NDArray[np.int64]) -> Bits:
     return np.left_shift(1, rectangles).astype(np.uint16)
 
 
-def spans(owners: Owners) -> Bits:
+def compute_spans(owners: Owners) -> Bits:
     """Return the set of rectangles that span each interval of an axis, (scenes, 2n + 1)."""
     sets = np.zeros((owners.shape[0], owners.shape[1] + 1), np.uint16)
     np.bitwise_xor.accumulate(to_set(owners), axis=1, out=sets[:, 1:])
     return sets
 
 
-def covers(across: Bits, down: Bits) -> Bits:
+def compute_cover(across: Bits, down: Bits) -> Bits:
     """Return the set of rectangles that cover each cell, (scenes, rows, columns), from both axes' spans."""
     cover: Bits = down[:, :, None] & across[:, None, :]
     return cover
@@ -95,7 +95,7 @@ def true_relation(across: Bits, down: Bits, visible: Bits, count: int) -> Bits:
     return find_overlaps(across, down, count) & later & np.where(is_visible, visible[:, None], EMPTY)
 
 
-def levels(relation: Bits, visible: Bits, reading: str) -> NDArray[np.uint8]:
+def compute_levels(relation: Bits, visible: Bits, reading: str) -> NDArray[np.uint8]:
     """Return the level of each visible rectangle, 0 where hidden, (scenes, n).
 
     Args:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from probekit_probes import streams
 from probekit_probes.nonlocality import sequential
-from probekit_probes.nonlocality.filter import side_covered, unambiguous
-from probekit_probes.nonlocality.ranks import Bits, Owners, levels, spans, true_relation
+from probekit_probes.nonlocality.filter import has_covered_side, is_unambiguous
+from probekit_probes.nonlocality.ranks import Bits, Owners, compute_levels, compute_spans, true_relation
 
 # Number of tries in a batch, and the most of one key in it: a try of "sequential" is expensive.
 CHUNK = {"sequential": 4096, "rejection": 8192}
@@ -43,7 +43,7 @@ class Law:
     omit: frozenset[str] = frozenset()
 
 
-def pairing(words: streams.Words) -> Owners:
+def pair_ends(words: streams.Words) -> Owners:
     """Turn one word per rectangle, (scenes, n), into the owner of the line of each rank, (scenes, 2n).
 
     The halves of a word are the positions of its ends. From random words, every arrangement of each rectangle
@@ -54,23 +54,23 @@ def pairing(words: streams.Words) -> Owners:
     return owners
 
 
-def arrange(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
+def draw_arrangements(law: Law, keys: streams.Words, count: int) -> tuple[NDArray[np.bool_], Owners, Owners]:
     """Draw one uniform arrangement per key.
 
     Returns:
         Whether it is accepted, and its owners across and down, zero if the first test rejects it.
     """
-    x, y = (streams.words(streams.key(keys, axis), count) for axis in (ACROSS, DOWN))
+    x, y = (streams.draw_words(streams.derive_keys(keys, axis), count) for axis in (ACROSS, DOWN))
     accepted = np.ones(len(keys), np.bool_)
     if "sides" not in law.omit:
-        accepted = ~side_covered(coarse(x), coarse(y))
+        accepted = ~has_covered_side(coarsen_ends(x), coarsen_ends(y))
     across, down = np.zeros((2, len(keys), 2 * count), np.int64)
-    across[accepted], down[accepted] = pairing(x[accepted]), pairing(y[accepted])
-    accepted[accepted] = unambiguous(across[accepted], down[accepted], law.omit)
+    across[accepted], down[accepted] = pair_ends(x[accepted]), pair_ends(y[accepted])
+    accepted[accepted] = is_unambiguous(across[accepted], down[accepted], law.omit)
     return accepted, across, down
 
 
-def coarse(words: streams.Words) -> NDArray[np.uint16]:
+def coarsen_ends(words: streams.Words) -> NDArray[np.uint16]:
     """Return the two ends that `pairing` reads in each word, to 16 bits, (n, 2, scenes)."""
     ends = np.stack([words >> np.uint64(48), words >> np.uint64(16) & np.uint64(0xFFFF)])
     return ends.astype(np.uint16).transpose(2, 0, 1).copy()
@@ -81,14 +81,18 @@ def propose_arrangements(
 ) -> tuple[NDArray[np.bool_], Owners, Owners]:
     """Draw one try per key: whether it is accepted, and its owners across and down."""
     if law.sampler == "sequential":
-        accepted, across, down = sequential.build(keys, count, law.omit)
+        accepted, across, down = sequential.build_scenes(keys, count, law.omit)
     else:
-        accepted, across, down = arrange(law, keys, count)
+        accepted, across, down = draw_arrangements(law, keys, count)
     if law.overlapping:
         accepted[accepted] = all_overlap(across[accepted], down[accepted])
     if law.balance and not law.overlapping:
-        chance = np.exp(tilt_strength(law.sampler, count) * centrality(across[accepted], down[accepted]))
-        accepted[accepted] = streams.uniform(streams.key(keys[accepted], THINNING), 1)[:, 0] < chance
+        chance = np.exp(
+            tilt_strength(law.sampler, count) * correlate_centrality(across[accepted], down[accepted])
+        )
+        accepted[accepted] = (
+            streams.draw_uniform(streams.derive_keys(keys[accepted], THINNING), 1)[:, 0] < chance
+        )
     return accepted, across, down
 
 
@@ -110,7 +114,7 @@ def tilt_strength(sampler: str, count: int) -> float:
     return TILT[sampler].get(count, 0.0)
 
 
-def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
+def correlate_centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     """Return the correlation of a rectangle's level with its centrality, (scenes,).
 
     Centrality is minus the squared distance from the middle, in ranks. The correlation is 0 where either is
@@ -118,8 +122,8 @@ def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     """
     count = across.shape[1] // 2
     visible: Bits = np.full(len(across), (1 << count) - 1, np.uint16)
-    relation = true_relation(spans(across), spans(down), visible, count)
-    level = levels(relation, visible, "down-set").astype(np.int64)
+    relation = true_relation(compute_spans(across), compute_spans(down), visible, count)
+    level = compute_levels(relation, visible, "down-set").astype(np.int64)
     near = np.zeros_like(level)
     for owners in (across, down):
         ranks = np.argsort(owners, axis=1, kind="stable").reshape(-1, count, 2)
@@ -133,7 +137,7 @@ def centrality(across: Owners, down: Owners) -> NDArray[np.float64]:
     return correlation
 
 
-def first_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, Owners]:
+def draw_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, Owners]:
     """Draw the first accepted try of each key.
 
     When few keys are left, several tries of one key share a batch. The first accepted one still wins, so the
@@ -150,7 +154,7 @@ def first_accepted(law: Law, keys: streams.Words, count: int) -> tuple[Owners, O
         ahead = max(1, min(AHEAD[law.sampler], chunk // len(pending)))
         for start in range(0, len(pending), chunk):
             batch = pending[start : start + chunk]
-            tries = streams.key(keys[batch][:, None], tried + np.arange(ahead)).reshape(-1)
+            tries = streams.derive_keys(keys[batch][:, None], tried + np.arange(ahead)).reshape(-1)
             accepted, x, y = propose_arrangements(law, tries, count)
             grid = accepted.reshape(len(batch), ahead)
             is_done = grid.any(axis=1)
@@ -167,8 +171,8 @@ def fit_tilt(sampler: str, count: int, scenes: int = 20_000, seed: int = 0) -> f
 
     With weights min(1, exp(lam c)) the weighted mean of c rises with lam, so bisection finds its root.
     """
-    keys = streams.key(seed, np.arange(scenes))
-    correlation = centrality(*first_accepted(Law(sampler, balance=False), keys, count))
+    keys = streams.derive_keys(seed, np.arange(scenes))
+    correlation = correlate_centrality(*draw_accepted(Law(sampler, balance=False), keys, count))
     low, high = -50.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.interfaces import Scale, Value
+from probekit.plugin.interfaces import Scale, Value
 from probekit_probes.noise import attach_noise
 
 # Long frames need a large receptive field and have few pixels; two overlapping rectangles have levels that

@@ -13,12 +13,12 @@ from probekit_probes.nonlocality.ranks import (
     HIGHEST,
     Bits,
     Owners,
-    covers,
-    levels,
-    spans,
+    compute_cover,
+    compute_levels,
+    compute_spans,
     true_relation,
 )
-from probekit_probes.nonlocality.samplers import Law, first_accepted
+from probekit_probes.nonlocality.samplers import Law, draw_accepted
 
 COLOURS = 10
 CACHED = 512  # scenes painted together: beyond the cache, painting takes five times as long
@@ -50,9 +50,9 @@ class Design:
     law: Law = field(default_factory=Law)
 
 
-def counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
+def draw_counts(design: Design, keys: streams.Words) -> NDArray[np.int64]:
     """Draw the number of rectangles of each scene, before anything is rejected."""
-    tenth = streams.below(streams.words(streams.key(keys, COUNTING), 1)[:, 0], 10)
+    tenth = streams.to_integers(streams.draw_words(streams.derive_keys(keys, COUNTING), 1)[:, 0], 10)
     numbers: NDArray[np.int64] = np.maximum(2, design.rectangles - np.array([2, 1, *[0] * 8])[tenth])
     return numbers
 
@@ -63,34 +63,34 @@ def draw_lines(design: Design, keys: streams.Words, count: int, side: int) -> ND
     If the law omits "lines", each line is uniform on {0..side} and lines may coincide.
     """
     if "lines" in design.law.omit:
-        return np.sort(streams.below(streams.words(keys, 2 * count), side + 1), axis=1)
+        return np.sort(streams.to_integers(streams.draw_words(keys, 2 * count), side + 1), axis=1)
     stretch = design.gap - 1
     room = side + 1 - (2 * count - 1) * stretch
-    subset = np.argsort(streams.words(keys, room), axis=1)[:, : 2 * count]
+    subset = np.argsort(streams.draw_words(keys, room), axis=1)[:, : 2 * count]
     return np.sort(subset, axis=1) + np.arange(2 * count) * stretch
 
 
-def free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
+def draw_free_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
     """Draw two different ends in {0..side} for each rectangle.
 
     Returns:
         Owners, and lines in order, (keys, 2n) each.
     """
-    drawn = streams.words(keys, 2 * count).reshape(-1, count, 2)
-    first = streams.below(drawn[..., 0], side + 1)
-    second = (first + 1 + streams.below(drawn[..., 1], side)) % (side + 1)
+    drawn = streams.draw_words(keys, 2 * count).reshape(-1, count, 2)
+    first = streams.to_integers(drawn[..., 0], side + 1)
+    second = (first + 1 + streams.to_integers(drawn[..., 1], side)) % (side + 1)
     ends = np.stack([first, second], axis=2).reshape(-1, 2 * count)
     order = np.argsort(ends, axis=1, kind="stable")
     return order // 2, np.take_along_axis(ends, order, axis=1)
 
 
-def free_overlapping(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
+def draw_overlapping_ends(keys: streams.Words, count: int, side: int) -> tuple[Owners, NDArray[np.int64]]:
     """Draw ends as `free_ends` does, until every two rectangles overlap on this axis."""
     owners = np.zeros((len(keys), 2 * count), np.int64)
     ends = np.zeros_like(owners)
     pending, tried = np.arange(len(keys)), 0
     while len(pending):
-        new_owners, new_ends = free_ends(streams.key(keys[pending], tried), count, side)
+        new_owners, new_ends = draw_free_ends(streams.derive_keys(keys[pending], tried), count, side)
         ranks = np.argsort(new_owners, axis=1, kind="stable").reshape(-1, count, 2)
         first, last = (np.take_along_axis(new_ends, ranks[..., end], axis=1) for end in (0, 1))
         overlap = first.max(axis=1) < last.min(axis=1)
@@ -123,12 +123,12 @@ def paint_scenes(
     return np.repeat(bands, rows.reshape(-1), axis=0).reshape(-1, height, width)
 
 
-def pixels(ends: NDArray[np.int64], side: int) -> NDArray[np.int64]:
+def count_pixels(ends: NDArray[np.int64], side: int) -> NDArray[np.int64]:
     """Return the number of pixels in each interval between the lines of an axis, (scenes, 2n + 1)."""
     return np.diff(ends, axis=1, prepend=0, append=side)
 
 
-def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_scenes(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw one scene per key.
 
     Returns:
@@ -136,14 +136,14 @@ def draw(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArra
     """
     colours = np.empty((len(keys), *design.size), np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
-    numbers = counts(design, keys)
+    numbers = draw_counts(design, keys)
     for count in np.unique(numbers):
         rows = np.flatnonzero(numbers == count)
-        colours[rows], depth[rows] = draw_alike(design, keys[rows], int(count))
+        colours[rows], depth[rows] = draw_scenes_of_count(design, keys[rows], int(count))
     return colours, depth
 
 
-def draw_alike(
+def draw_scenes_of_count(
     design: Design, keys: streams.Words, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw scenes as `draw` does, each with `count` rectangles."""
@@ -151,7 +151,7 @@ def draw_alike(
     depth = np.empty((len(keys), COLOURS + 1), np.uint8)
     arranged = np.zeros((2, len(keys), 2 * count), np.int64)
     if not design.ambiguous:
-        arranged[:] = first_accepted(design.law, streams.key(keys, ARRANGING), count)
+        arranged[:] = draw_accepted(design.law, streams.derive_keys(keys, ARRANGING), count)
     for start in range(0, len(keys), CACHED):
         block = slice(start, start + CACHED)
         colours[block], depth[block] = render_arrangements(design, keys[block], count, *arranged[:, block])
@@ -165,21 +165,26 @@ def render_arrangements(
 
     Ambiguous scenes draw their own owners: `across` and `down` are then not used.
     """
-    across_keys, down_keys = (streams.key(keys, MEASURING, axis) for axis in (0, 1))
+    across_keys, down_keys = (streams.derive_keys(keys, MEASURING, axis) for axis in (0, 1))
     height, width = design.size
     if design.ambiguous:
-        draw_ends = free_overlapping if design.law.overlapping else free_ends
+        draw_ends = draw_overlapping_ends if design.law.overlapping else draw_free_ends
         across, x = draw_ends(across_keys, count, width)
         down, y = draw_ends(down_keys, count, height)
     else:
         x, y = draw_lines(design, across_keys, count, width), draw_lines(design, down_keys, count, height)
-    columns, rows = pixels(x, width), pixels(y, height)
+    columns, rows = count_pixels(x, width), count_pixels(y, height)
     # An interval without a pixel is emptied: a rectangle there neither shows nor overlaps.
-    wide, high = np.where(columns > 0, spans(across), EMPTY), np.where(rows > 0, spans(down), EMPTY)
-    top = HIGHEST[covers(wide, high)]
+    wide, high = (
+        np.where(columns > 0, compute_spans(across), EMPTY),
+        np.where(rows > 0, compute_spans(down), EMPTY),
+    )
+    top = HIGHEST[compute_cover(wide, high)]
     visible = np.bitwise_or.reduce(top, axis=(1, 2))
-    level = levels(true_relation(wide, high, visible, count), visible, design.reading)
-    order = np.argsort(streams.words(streams.key(keys, COLOURING), design.colours), axis=1)[:, :count]
+    level = compute_levels(true_relation(wide, high, visible, count), visible, design.reading)
+    order = np.argsort(streams.draw_words(streams.derive_keys(keys, COLOURING), design.colours), axis=1)[
+        :, :count
+    ]
     hues = (order + 1).astype(np.uint8)
     depth = np.zeros((len(keys), COLOURS + 1), np.uint8)
     np.put_along_axis(depth, hues.astype(np.int64), level, axis=1)

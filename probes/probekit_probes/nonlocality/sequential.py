@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probekit_probes import streams
-from probekit_probes.nonlocality.ranks import EMPTY, HIGHEST, MOST, Bits, Owners
+from probekit_probes.nonlocality.ranks import EMPTY, HIGHEST, MAX_RECTANGLES, Bits, Owners
 
 Count = TypeVar("Count", np.uint8, np.uint64)
 FAILURES = 200
@@ -24,8 +24,8 @@ MASK = np.uint64((1 << FIELD) - 1)
 
 def make_field_table(labels: range) -> NDArray[np.uint64]:
     """Return a table from a set of rectangles to a word with one 12-bit field for each of five labels."""
-    table = np.zeros(1 << MOST, np.uint64)
-    sets = np.arange(1 << MOST, dtype=np.uint64)
+    table = np.zeros(1 << MAX_RECTANGLES, np.uint64)
+    sets = np.arange(1 << MAX_RECTANGLES, dtype=np.uint64)
     for index, label in enumerate(labels):
         table |= ((sets >> np.uint64(label)) & np.uint64(1)) << np.uint64(FIELD * index)
     return table
@@ -34,7 +34,9 @@ def make_field_table(labels: range) -> NDArray[np.uint64]:
 SPREAD = np.stack([make_field_table(range(FIELDS)), make_field_table(range(FIELDS, 2 * FIELDS))])
 
 
-def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArray[np.bool_], Owners, Owners]:
+def build_scenes(
+    keys: streams.Words, count: int, omit: frozenset[str]
+) -> tuple[NDArray[np.bool_], Owners, Owners]:
     """Draw one scene per key.
 
     Args:
@@ -55,7 +57,7 @@ def build(keys: streams.Words, count: int, omit: frozenset[str]) -> tuple[NDArra
     above: Bits = np.zeros((len(keys), count), np.uint16)
     for placed in range(count):
         label = count - 1 - placed
-        placed_keys = streams.key(keys[alive], placed)
+        placed_keys = streams.derive_keys(keys[alive], placed)
         box, over = place_rectangles(placed_keys, cover, above, find_extents(x, y), omit)
         is_placed = box[:, 0] >= 0
         finished[alive[~is_placed]] = False
@@ -103,7 +105,7 @@ def place_rectangles(
     tried = 0
     while len(pending) and tried < FAILURES:
         ahead = min(FAILURES - tried, max(8, CHUNK // len(pending)))
-        drawn = streams.below(streams.words(keys[pending], 2 * ahead, 2 * tried), len(pairs))
+        drawn = streams.to_integers(streams.draw_words(keys[pending], 2 * ahead, 2 * tried), len(pairs))
         row = np.repeat(np.arange(len(pending)), ahead)
         x, y = (pairs[drawn[:, i::2].reshape(-1)] for i in (0, 1))
         scene = pending[row]
@@ -148,7 +150,7 @@ def sum_before(values: NDArray[Count], axis: int) -> NDArray[Count]:
 def decode_members(counts: NDArray[np.uint64]) -> Bits:
     """Return the sets whose counts are in the fields of two words, (2, tries) -> (tries,)."""
     sets: Bits = np.zeros(counts.shape[1], np.uint16)
-    for label in range(MOST):
+    for label in range(MAX_RECTANGLES):
         count = (counts[label // FIELDS] >> np.uint64(FIELD * (label % FIELDS))) & MASK
         sets |= (count > 0).astype(np.uint16) << label
     return sets

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.noise import attach_noise
+from probekit_probes.sequences import RECIPE, build_causal_window
+from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.tracking import controls
 from probekit_probes.tracking.probe import GroupProbe
-from probekit_probes.words import RECIPE, window
 
 
 class Parity(GroupProbe):
@@ -42,7 +42,7 @@ class Parity(GroupProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "6e23bc268ea9ab39"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("parity")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("parity")
     scales: Mapping[str, Scale] = attach_noise(
         "parity",
         {
@@ -83,4 +83,4 @@ class Parity(GroupProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"the last move": controls.LastMove(), "window": window}
+        return {"the last move": controls.LastMove(), "window": build_causal_window}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from probekit.interfaces import Dataset
-from probekit_probes.words import decode_tokens
+from probekit.plugin.interfaces import Dataset
+from probekit_probes.sequences import decode_tokens
 
 
 class FirstValue:

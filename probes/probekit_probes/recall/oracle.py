@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit_probes.words import decode_tokens, encode_answers
+from probekit_probes.sequences import decode_tokens, encode_answers
 
 
 def solve_pairs(inputs: Tensor, keys: int, values: int) -> tuple[Tensor, Tensor, Tensor]:

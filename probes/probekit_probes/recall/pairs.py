@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from probekit_probes import streams
-from probekit_probes.words import UNASKED, Alphabet, Bytes
+from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
 
 COUNT, KEYS, VALUES, PLACES = range(4)
 BLANK = 0
@@ -39,18 +39,22 @@ class Design:
     def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Draw tokens and answers, (items, length) uint8 each, one item per key."""
         count = len(keys)
-        pairs = self.min_pairs + streams.below(
-            streams.words(streams.key(keys, COUNT), 1), self.max_pairs - self.min_pairs + 1
+        pairs = self.min_pairs + streams.to_integers(
+            streams.draw_words(streams.derive_keys(keys, COUNT), 1), self.max_pairs - self.min_pairs + 1
         )
-        names = np.argsort(streams.words(streams.key(keys, KEYS), self.keys), axis=1)[:, : self.max_pairs]
-        values = streams.below(streams.words(streams.key(keys, VALUES), self.max_pairs), self.values)
+        names = np.argsort(streams.draw_words(streams.derive_keys(keys, KEYS), self.keys), axis=1)[
+            :, : self.max_pairs
+        ]
+        values = streams.to_integers(
+            streams.draw_words(streams.derive_keys(keys, VALUES), self.max_pairs), self.values
+        )
         used = np.arange(self.max_pairs) < pairs
         tokens = np.full((count, self.length), BLANK, np.uint8)
-        answers = np.full((count, self.length), UNASKED, np.uint8)
+        answers = np.full((count, self.length), NO_ANSWER, np.uint8)
         tokens[:, 0 : 2 * self.max_pairs : 2] = np.where(used, 1 + names, BLANK)
         tokens[:, 1 : 2 * self.max_pairs : 2] = np.where(used, 1 + self.keys + values, BLANK)
         start = self.length // 3 * 2
-        order = np.argsort(streams.words(streams.key(keys, PLACES), self.length - start), axis=1)
+        order = np.argsort(streams.draw_words(streams.derive_keys(keys, PLACES), self.length - start), axis=1)
         positions = start + order[:, : self.max_pairs]
         rows = np.broadcast_to(np.arange(count)[:, None], positions.shape)
         tokens[rows[used], positions[used]] = (1 + names)[used]

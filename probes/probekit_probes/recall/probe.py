@@ -9,16 +9,16 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.noise import attach_noise
 from probekit_probes.recall import controls
 from probekit_probes.recall.oracle import solve_pairs
 from probekit_probes.recall.pairs import Design
-from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, decode_tokens, window
+from probekit_probes.sequences import RECIPE, SequenceProbe, bin_edges, build_causal_window, decode_tokens
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_TOKENS = 250
 """Greatest number of tokens: a token is stored as one byte."""
@@ -53,7 +53,7 @@ class Recall(SequenceProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "sequences of up to twice as many pairs"
     golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("recall")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("recall")
     scales: Mapping[str, Scale] = attach_noise(
         "recall",
         {
@@ -100,14 +100,22 @@ class Recall(SequenceProbe):
         design = Design(2, pairs, keys, values, 6 * pairs)
         harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (asked.accuracy(1 / values), asked.exact())
+        self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
         about = "Share of correct answers in a sequence, by the number of its pairs"
         self.axis = Axis(
-            "pairs", "pairs", about, self.pairs_of, asked.share, "higher", bins, (0.0, 1.0), 0.95
+            "pairs",
+            "pairs",
+            about,
+            self.count_pairs,
+            masked.masked_accuracy,
+            "higher",
+            bins,
+            (0.0, 1.0),
+            0.95,
         )
 
-    def pairs_of(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def count_pairs(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of pairs in each sequence, (batch,) float32."""
         return (decode_tokens(inputs) > self.keys).sum(1).float()
 
@@ -126,10 +134,13 @@ class Recall(SequenceProbe):
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the sequences, (batch,) each."""
         return {
-            "pairs": self.pairs_of(inputs, targets),
-            "queries": asked.asked(targets).sum(1).to(torch.float32),
+            "pairs": self.count_pairs(inputs, targets),
+            "queries": masked.query_mask(targets).sum(1).to(torch.float32),
         }
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"a value that occurs": controls.FirstValue(self.keys, self.values), "window": window}
+        return {
+            "a value that occurs": controls.FirstValue(self.keys, self.values),
+            "window": build_causal_window,
+        }

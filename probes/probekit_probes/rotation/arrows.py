@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from probekit_probes.kept import BatchedSplit, Item
+from probekit_probes.cached_split import BatchedSplit, Item
 
 ARROW = ((1, 0), (1, 1), (1, 2), (1, 3), (0, 2))
 """Rows and columns: a shaft of four, and a barb next to the last but one."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from probekit.interfaces import Dataset, Shape
-from probekit.items import batch
+from probekit.plugin.interfaces import Dataset, Shape
+from probekit.plugin.items import read_batch
 
 
 def lit_centre(images: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ class SameWay:
 
     def fit(self, dataset: Dataset) -> None:
         """Measure the offset."""
-        images, cells = batch(dataset, range(len(dataset)))
+        images, cells = read_batch(dataset, range(len(dataset)))
         self.offset = (lit_centre(cells) - lit_centre(images)).mean(0)
 
     def __call__(self, inputs: Tensor) -> Tensor:

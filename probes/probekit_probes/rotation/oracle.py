@@ -30,14 +30,14 @@ def orient_template(mark: str) -> Tensor:
     return torch.stack(orientations)[:, None]
 
 
-def tips(inputs: Tensor) -> Tensor:
+def find_tips(inputs: Tensor) -> Tensor:
     """Return the position of the arrow's tip by orientation, (batch, 8, size, size) float32, 0 or 1."""
     arrows = orient_template("#").to(inputs.device)
     matches = functional.conv2d(inputs, arrows, padding=arrows.shape[-1] // 2)
     return (matches == arrows[0].sum()).float()
 
 
-def read(inputs: Tensor) -> Tensor:
+def solve_arrows(inputs: Tensor) -> Tensor:
     """Return the cell that the arrow aims at, (batch, 1, size, size) float32."""
     aims = orient_template("o").to(inputs.device)
-    return functional.conv_transpose2d(tips(inputs), aims, padding=aims.shape[-1] // 2)
+    return functional.conv_transpose2d(find_tips(inputs), aims, padding=aims.shape[-1] // 2)

@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.axis import Axis
-from probekit.interfaces import Control, Metric, Scale, Shape, Split, Symmetry
-from probekit_probes.certified import Certified
-from probekit_probes.maps import RECIPE
+from probekit.plugin.axis import Axis
+from probekit.plugin.interfaces import Control, Metric, Scale, Shape, Split, Symmetry
+from probekit_probes.grids import RECIPE
 from probekit_probes.noise import attach_noise
 from probekit_probes.rotation import controls
 from probekit_probes.rotation.arrows import ORIENTATIONS, Arrows
-from probekit_probes.rotation.oracle import read, tips
+from probekit_probes.rotation.oracle import find_tips, solve_arrows
+from probekit_probes.shipped_certificates import ShippedCertificates
 
 
 def predict_cell(output: Tensor) -> Tensor:
@@ -54,9 +54,9 @@ class Rotation:
     version = 1
     structure = "unet"
     symmetry: Symmetry = "turn"
-    speaks = "equivariance_error"
+    related_measurement = "equivariance_error"
     golden: Mapping[int, str] = {1: "5e12a63f2663d105"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("rotation")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("rotation")
     scales: Mapping[str, Scale] = attach_noise(
         "rotation",
         {
@@ -100,7 +100,7 @@ class Rotation:
             "orientation",
             "orientations",
             f"{about}, by orientation: 1 to 3 quarter turns; 4 to 7 for the mirror image after 0 to 3 turns",
-            self.orientation,
+            self.find_orientation,
             is_cell_correct,
             "higher",
             tuple(map(float, range(1, ORIENTATIONS + 1))),
@@ -111,9 +111,9 @@ class Rotation:
         """Return a split; `seed` changes nothing, because a split holds every position of its kind."""
         return Arrows(self.shape.size[0], split)
 
-    def orientation(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def find_orientation(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the orientation of each arrow, 0 for that of training, (batch,) float32."""
-        return tips(inputs).flatten(2).any(2).float().argmax(1).float()
+        return find_tips(inputs).flatten(2).any(2).float().argmax(1).float()
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the cross-entropy with one class per cell, a mean over items."""
@@ -125,13 +125,13 @@ class Rotation:
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact cell from the image alone, (batch, 1, size, size)."""
-        return read(inputs)
+        return solve_arrows(inputs)
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove an image to have one answer, (batch,) bool each."""
         return {
             "five cells are lit": inputs.flatten(1).sum(1) == 5,
-            "they are one arrow, in one orientation": tips(inputs).flatten(1).sum(1) == 1,
+            "they are one arrow, in one orientation": find_tips(inputs).flatten(1).sum(1) == 1,
         }
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
@@ -140,7 +140,7 @@ class Rotation:
         return {
             "row of the arrow": row,
             "column of the arrow": column,
-            "orientation": self.orientation(inputs, targets),
+            "orientation": self.find_orientation(inputs, targets),
         }
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from probekit.interfaces import Dataset
-from probekit_probes.tracking.groups import cosets, table
-from probekit_probes.words import decode_tokens, encode_answers
+from probekit.plugin.interfaces import Dataset
+from probekit_probes.sequences import decode_tokens, encode_answers
+from probekit_probes.tracking.groups import commutator_cosets, group_table
 
 
 class LastMove:
@@ -34,8 +34,8 @@ class AnyOrder:
     """
 
     def __init__(self, group: str) -> None:
-        products = torch.from_numpy(table(group)).long()
-        self.coset = torch.from_numpy(cosets(group)).long()
+        products = torch.from_numpy(group_table(group)).long()
+        self.coset = torch.from_numpy(commutator_cosets(group)).long()
         self.first = torch.stack(
             [(self.coset == coset).long().argmax() for coset in range(int(self.coset.max()) + 1)]
         )

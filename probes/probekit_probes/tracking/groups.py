@@ -8,14 +8,14 @@ from itertools import permutations, product
 
 import numpy as np
 
-from probekit_probes.words import Bytes
+from probekit_probes.sequences import Bytes
 
 Permutation = tuple[int, ...]
 NAMES = ("z2", "z6", "s3", "z60", "a4xz5", "a5")
 
 
 @cache
-def table(name: str) -> Bytes:
+def group_table(name: str) -> Bytes:
     """Return the multiplication table of a group, (order, order) uint8.
 
     The groups of order 60 are the ladder of Merrill, Petty and Sabharwal, "The Illusion of State in
@@ -32,15 +32,18 @@ def table(name: str) -> Bytes:
         elements = list(product(even_permutations(4), [(shift,) for shift in range(5)]))
         element_number = {element: number for number, element in enumerate(elements)}
         return np.array(
-            [[element_number[after(a, b), ((m[0] + n[0]) % 5,)] for b, n in elements] for a, m in elements],
+            [
+                [element_number[compose_permutations(a, b), ((m[0] + n[0]) % 5,)] for b, n in elements]
+                for a, m in elements
+            ],
             np.uint8,
         )
     moves = list(permutations(range(3))) if name == "s3" else list(even_permutations(5))
     move_number = {move: number for number, move in enumerate(moves)}
-    return np.array([[move_number[after(a, b)] for b in moves] for a in moves], np.uint8)
+    return np.array([[move_number[compose_permutations(a, b)] for b in moves] for a in moves], np.uint8)
 
 
-def after(first: Permutation, second: Permutation) -> Permutation:
+def compose_permutations(first: Permutation, second: Permutation) -> Permutation:
     """Return the permutation that applies `first`, then `second`."""
     return tuple(second[index] for index in first)
 
@@ -53,12 +56,12 @@ def even_permutations(count: int) -> Iterator[Permutation]:
             yield move
 
 
-def cosets(name: str) -> Bytes:
+def commutator_cosets(name: str) -> Bytes:
     """Return the number of each element's coset of the commutator subgroup, (order,) uint8.
 
     A solver that ignores the order of moves can know this coset and nothing more.
     """
-    products = table(name)
+    products = group_table(name)
     order = len(products)
     inverse = products.argmin(1)
     subgroup = {

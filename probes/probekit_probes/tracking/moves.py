@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from probekit_probes import streams
-from probekit_probes.tracking.groups import table
-from probekit_probes.words import UNASKED, Alphabet, Bytes
+from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
+from probekit_probes.tracking.groups import group_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class Design:
     @property
     def alphabet(self) -> Alphabet:
         """Tokens are the blank, then the elements; the classes are the elements."""
-        order = len(table(self.group))
+        order = len(group_table(self.group))
         return Alphabet(1 + order, order, (self.length,))
 
     def draw_tokens(self, keys: streams.Words) -> tuple[Bytes, Bytes]:
         """Draw tokens and answers, (items, length) uint8 each, one item per key."""
-        products = table(self.group)
+        products = group_table(self.group)
         tokens = np.zeros((len(keys), self.length), np.uint8)
-        answers = np.full((len(keys), self.length), UNASKED, np.uint8)
-        moves = streams.below(streams.words(keys, self.stop), len(products)).astype(np.uint8)
+        answers = np.full((len(keys), self.length), NO_ANSWER, np.uint8)
+        moves = streams.to_integers(streams.draw_words(keys, self.stop), len(products)).astype(np.uint8)
         tokens[:, : self.stop] = 1 + moves
         state = np.zeros(len(keys), np.uint8)
         for position in range(self.stop):

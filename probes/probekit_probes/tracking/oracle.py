@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 
-def matrices(group: str) -> Tensor:
+def group_matrices(group: str) -> Tensor:
     """Return a group's elements as permutation matrices, (order, side, side) float32, in their order."""
     if group == "a4xz5":
-        pairs = [(a, b) for a in matrices("a4") for b in matrices("z5")]
+        pairs = [(a, b) for a in group_matrices("a4") for b in group_matrices("z5")]
         return torch.stack([torch.block_diag(a, b) for a, b in pairs])  # type: ignore[no-untyped-call]
     side = int(group[1:])
     if group[0] == "z":
@@ -32,7 +32,7 @@ def track_states(moves: Tensor, group: str) -> Tensor:
     Returns:
         States, (batch, length) int64.
     """
-    elements = matrices(group)
+    elements = group_matrices(group)
     identity = torch.eye(elements.shape[1])
     products = torch.cat([elements, identity[None]])[moves.where(moves >= 0, len(elements))]
     step = 1

@@ -9,15 +9,22 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit import asked
-from probekit.axis import Axis
-from probekit.interfaces import Control, Scale
-from probekit_probes.certified import Certified
+from probekit.plugin import masked
+from probekit.plugin.axis import Axis
+from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.noise import attach_noise
+from probekit_probes.sequences import (
+    RECIPE,
+    SequenceProbe,
+    bin_edges,
+    build_causal_window,
+    decode_tokens,
+    encode_answers,
+)
+from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.tracking import controls
 from probekit_probes.tracking.moves import Design
 from probekit_probes.tracking.oracle import track_states
-from probekit_probes.words import RECIPE, SequenceProbe, bin_edges, decode_tokens, encode_answers, window
 
 
 class GroupProbe(SequenceProbe):
@@ -40,11 +47,11 @@ class GroupProbe(SequenceProbe):
         design, harder = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
         self.set_splits(design, harder, **items)
         order = self.alphabet.classes
-        self.metrics = (asked.accuracy(1 / order), asked.exact())
+        self.metrics = (masked.make_accuracy(1 / order), masked.make_exact_match())
         bins = bin_edges((1, 2, 3, 5, 9, 17, 25, 33, 49, 65, 97, 129, 193, 257), moves, longest)
         about = "Share of correct states, by the number of moves so far"
         self.axis = Axis(
-            "moves", "moves", about, self.count_moves, asked.right, "higher", bins, (0.0, 1.0), 0.95
+            "moves", "moves", about, self.count_moves, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
 
     def count_moves(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -70,7 +77,7 @@ class GroupProbe(SequenceProbe):
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the sequences, (batch,) each."""
-        return {"moves": (inputs.argmax(1) > 0).sum(1), "queries": asked.asked(targets).sum(1)}
+        return {"moves": (inputs.argmax(1) > 0).sum(1), "queries": masked.query_mask(targets).sum(1)}
 
 
 class StateTracking(GroupProbe):
@@ -100,7 +107,7 @@ class StateTracking(GroupProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("state-tracking")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("state-tracking")
     scales: Mapping[str, Scale] = attach_noise(
         "state-tracking",
         {
@@ -148,4 +155,4 @@ class StateTracking(GroupProbe):
         solvers: dict[str, Control | Callable[..., nn.Module]] = {"the last move": controls.LastMove()}
         if self.group[0] != "z":
             solvers["moves in any order"] = controls.AnyOrder(self.group)
-        return {**solvers, "window": window}
+        return {**solvers, "window": build_causal_window}

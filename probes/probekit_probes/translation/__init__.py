@@ -1,7 +1,7 @@
 """Translation: the Centered Square probe."""
 
-from probekit.components import Component
-from probekit.hookspecs import hookimpl
+from probekit.plugin.components import Component
+from probekit.plugin.hookspecs import hookimpl
 
 
 @hookimpl

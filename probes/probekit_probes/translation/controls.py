@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from probekit.interfaces import Dataset, Shape
-from probekit.items import batch
+from probekit.plugin.interfaces import Dataset, Shape
+from probekit.plugin.items import read_batch
 
 
-def places(images: Tensor) -> Tensor:
+def locate_white_pixels(images: Tensor) -> Tensor:
     """Return the position of the white pixel of each image, (batch, 2) float32 row and column."""
     flat, width = images.flatten(1).argmax(1), images.shape[-1]
     return torch.stack([flat // width, flat % width], dim=1).float()
@@ -20,11 +20,11 @@ class NearestPosition:
 
     def fit(self, dataset: Dataset) -> None:
         """Store all positions and their squares."""
-        images, self.masks = batch(dataset, range(len(dataset)))
-        self.positions = places(images)
+        images, self.masks = read_batch(dataset, range(len(dataset)))
+        self.positions = locate_white_pixels(images)
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        nearest = torch.cdist(places(inputs), self.positions.to(inputs.device)).argmin(1)
+        nearest = torch.cdist(locate_white_pixels(inputs), self.positions.to(inputs.device)).argmin(1)
         return self.masks.to(inputs.device)[nearest]
 
 
@@ -43,7 +43,7 @@ class ConstantMask:
 
     def fit(self, dataset: Dataset) -> None:
         """Choose the mask."""
-        truths = batch(self.test, range(len(self.test)))[1].flatten(1)
+        truths = read_batch(self.test, range(len(self.test)))[1].flatten(1)
         coverage = truths.mean(0)
         shares = torch.tensor(sorted({*coverage.tolist()} - {0.0}))
         masks = (coverage >= shares[:, None]).float()
@@ -66,7 +66,7 @@ class AllWhite:
         return torch.ones_like(inputs)
 
 
-def dense(shape: Shape, *, width: int) -> nn.Module:
+def build_dense(shape: Shape, *, width: int) -> nn.Module:
     """Build a network with separate weights for each pixel, so nothing it learns transfers."""
     pixels = shape.size[0] * shape.size[1]
     return nn.Sequential(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from probekit_probes.kept import BatchedSplit, Item
+from probekit_probes.cached_split import BatchedSplit, Item
 
 
 def training_range(size: int, square: int) -> tuple[int, int]:
@@ -17,7 +17,7 @@ def training_range(size: int, square: int) -> tuple[int, int]:
     return first, first + fitting // 2 - 1
 
 
-def centres(size: int, square: int, split: str) -> Tensor:
+def list_centres(size: int, square: int, split: str) -> Tensor:
     """List the positions of a split's white pixels.
 
     Args:
@@ -48,7 +48,7 @@ class Squares(BatchedSplit):
 
     def __init__(self, size: int, square: int, split: str) -> None:
         self.size, self.square, self.split = size, square, split
-        self.centres = centres(size, square, split)
+        self.centres = list_centres(size, square, split)
 
     def __len__(self) -> int:
         return len(self.centres)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from probekit.interfaces import Metric
+from probekit.plugin.interfaces import Metric
 
 
 def predict_mask(output: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.axis import Axis
-from probekit.errors import UsageError
-from probekit.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
-from probekit_probes.certified import Certified
+from probekit.plugin.axis import Axis
+from probekit.plugin.errors import UsageError
+from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.translation import controls
 from probekit_probes.translation.dataset import Squares, training_range
 from probekit_probes.translation.metrics import IOU, intersection_over_union, predict_mask
@@ -49,9 +49,9 @@ class Translation:
     version = 1
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
-    speaks = "equivariance_error"
+    related_measurement = "equivariance_error"
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
-    certificates: Mapping[str, Mapping[str, Any]] = Certified("translation")
+    certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("translation")
     scales: Mapping[str, Scale] = SCALES
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
@@ -83,7 +83,7 @@ class Translation:
             "distance",
             "pixels",
             "Intersection over union, by the distance of the white pixel from the training positions",
-            self.distance,
+            self.measure_distance,
             intersection_over_union,
             "higher",
             tuple(sorted(set(map(float, edges)))),
@@ -94,12 +94,12 @@ class Translation:
         """Return a split; `seed` changes nothing, because a split holds every position of its kind."""
         return Squares(self.size, self.square, split)
 
-    def distance(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def measure_distance(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the distance of each white pixel from the training positions, (batch,) float32.
 
         It is a number of steps, diagonal steps included.
         """
-        position, (first, last) = controls.places(inputs), self.training_range
+        position, (first, last) = controls.locate_white_pixels(inputs), self.training_range
         return torch.maximum(first - position, position - last).clamp(min=0).amax(1).float()
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class Translation:
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the images, (batch,) each."""
-        row, column = controls.places(inputs).unbind(1)
+        row, column = controls.locate_white_pixels(inputs).unbind(1)
         share = targets.flatten(1).mean(1)
         return {
             "row of the white pixel": row,
@@ -139,5 +139,5 @@ class Translation:
             "nearest position": controls.NearestPosition(),
             "constant mask": controls.ConstantMask(self.data("test", 0)),
             "all white": controls.AllWhite(),
-            "dense": controls.dense,
+            "dense": controls.build_dense,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.interfaces import Claim, Published
+from probekit.plugin.interfaces import Claim, Published
 from probekit_probes.claims import Rows, highest_score, lowest_score
 
 POINT = 0.01
@@ -33,7 +33,7 @@ def make_table2_row(
     host = "plain(norm=false)+lambda(heads=8,keys={})+"
     scores = {"train/iou": train, "iou": test}
     fallback = {"quick": host.format(8) + (quick or encoding)}
-    return Published("table2", name, host.format(16) + encoding, parameters, scores, 128, instead=fallback)
+    return Published("table2", name, host.format(16) + encoding, parameters, scores, 128, fallback=fallback)
 
 
 ROWS = (

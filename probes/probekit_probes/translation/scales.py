@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probekit.interfaces import Scale
+from probekit.plugin.interfaces import Scale
 from probekit_probes.noise import attach_noise
 
 SCALES = attach_noise(

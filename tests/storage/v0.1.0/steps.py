@@ -2,7 +2,7 @@
 
 import torch
 
-from probekit.items import batch
+from probekit.plugin.items import read_batch
 
 
 class Steps:
@@ -16,7 +16,7 @@ class Steps:
         optimiser = torch.optim.SGD(model.parameters(), self.lr)
         for step in range(self.step, self.steps):
             start = step * 8 % (len(data) - 8)
-            inputs, targets = batch(data, range(start, start + 8))
+            inputs, targets = read_batch(data, range(start, start + 8))
             loss = probe.loss(model(inputs), targets)
             optimiser.zero_grad()
             loss.backward()

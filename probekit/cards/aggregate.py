@@ -1,0 +1,227 @@
+"""Aggregation turns the seeds of a structure, or of a control, into means, intervals and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from probekit.cards.card import Cell, ControlScore, Run, Score
+from probekit.cards.names import CONTROL_PREFIX
+from probekit.evidence.bounds import Bound
+from probekit.evidence.certify import Certificate
+from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence, normalized_interval
+from probekit.plans.finite import finite_or_none
+from probekit.plans.plan import Plan
+from probekit.plugin.interfaces import Metric, Probe
+from probekit.scores.interval import Interval, clip_interval, difference_bounds, mean_interval
+from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
+from probekit.storage.folder import Folder
+from probekit.storage.result import Result, Scores, normalize_score
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A result and its folder."""
+
+    result: Result
+    folder: Folder
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.result.plan
+
+    @property
+    def age_key(self) -> tuple[float, str]:
+        """A sort key, oldest first, from the time in the result; a copied file has lost its own."""
+        return self.result.stored, self.folder.path.name
+
+
+def make_cell(
+    label: str,
+    by_seed: dict[int, StoredRun],
+    probe: Probe,
+    floors: dict[str, float | None],
+    thresholds: tuple[float, float],
+    published: dict[str, dict[str, float]],
+    noise: float | None,
+    decides: bool,
+) -> Cell:
+    """Aggregate the seeds of one structure.
+
+    Args:
+        label: The row's label.
+        by_seed: One run per seed.
+        probe: The probe, whose first metric is the headline.
+        floors: Floors by metric.
+        thresholds: Normalised scores from which a structure has the property, and has it partly.
+        published: Published scores by structure and metric.
+        noise: The scale's noise between seeds in the headline metric, None if it was not measured.
+        decides: Whether the scale can decide anything.
+    """
+    runs = list(by_seed.values())
+    done = [run for run in runs if run.result.status == "done"]
+    plan = runs[0].plan
+    scores: dict[str, Score] = {}
+    paper = published.get(plan.structure, {})
+    for metric in probe.metrics:
+        values = [value for run in done if (value := score_of(run, metric)) is not None]
+        interval = mean_interval(values, "seeds", metric.bounds)
+        if len(values) == 1 and metric is probe.metrics[0]:
+            interval = item_interval(done[0], metric)
+        train = mean_or_none(run.result.train.get(metric.name) for run in done)
+        scores[metric.name] = make_score(metric, values, interval, floors[metric.name]).model_copy(
+            update={
+                "train": train,
+                "trained": normalize_score(train, floors[metric.name], metric.perfect),
+                "harder": mean_or_none(run.result.harder.get(metric.name) for run in done),
+                "published": paper.get(metric.name),
+            }
+        )
+        if metric.gap:
+            gaps = [gap for run in done if (gap := run.result.metrics.get(metric.gap)) is not None]
+            gap_interval = mean_interval(gaps, "seeds", difference_bounds(metric.bounds))
+            scores[metric.gap] = Score(mean=mean_or_none(gaps), interval=gap_interval)
+    first = probe.metrics[0]
+    headline = scores[first.name]
+    values = [value for run in done if (value := score_of(run, first)) is not None]
+    names = sorted({name for run in done for name in run.result.measured})
+    measured = {
+        name: value
+        for name in names
+        if (value := mean_or_none(run.result.measured.get(name) for run in done)) is not None
+    }
+    evidence = Evidence(
+        score=headline.place,
+        interval=normalized_interval(values, headline.interval, first, floors[first.name], noise),
+        training_score=headline.trained,
+        decides=decides,
+        blown_up=sum(run.result.spike is not None for run in done),
+        seeds=len(done),
+    )
+    if evidence.interval is not None:  # draw the interval that the verdict rests on
+        scores[first.name] = headline.model_copy(update={"reach": evidence.interval})
+    measurement = getattr(probe, "related_measurement", "")
+    return Cell(
+        structure=label,
+        resolved=plan.structure,
+        scores=scores,
+        verdict=add_measurement(judge_evidence(evidence, thresholds), measurement, measured.get(measurement)),
+        parameters=plan.parameters,
+        width=plan.width,
+        width_wished=plan.width_wished,
+        budget_gap=plan.budget_gap,
+        flops=next((run.result.flops for run in done if run.result.flops is not None), None),
+        seconds=mean_or_none(run.result.seconds for run in done),
+        measured=measured,
+        along=average_curves([run.result.along for run in done if run.result.along is not None]),
+        runs=tuple(make_run(run, first, floors[first.name]) for run in runs),
+    )
+
+
+def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:
+    """Average the difficulty curves of several seeds: the mean of each bin, and its interval over seeds."""
+    if len(curves) < 2:
+        return curves[0] if curves else None
+    bins: dict[tuple[float, float], list[CurveBin]] = {}
+    for curve in curves:
+        for point in curve.points:
+            bins.setdefault((point.start, point.stop), []).append(point)
+    points = []
+    for (start, stop), seed_points in sorted(bins.items()):
+        interval = mean_interval([point.mean for point in seed_points], "seeds", curves[0].bounds)
+        low, high = (None, None) if interval is None else (interval.low, interval.high)
+        average = mean(point.mean for point in seed_points)
+        items = seed_points[0].items
+        points.append(CurveBin(start=start, stop=stop, items=items, mean=average, low=low, high=high))
+    return curves[0].model_copy(update={"points": tuple(points)})
+
+
+def make_score(
+    metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None
+) -> Score:
+    """Return a mean and its interval, and both normalised."""
+    average = mean_or_none(values)
+    ends = [
+        end
+        for value in ((interval.low, interval.high) if interval else ())
+        if (end := normalize_score(value, floor, metric.perfect)) is not None
+    ]
+    return Score(
+        mean=average,
+        interval=interval,
+        place=normalize_score(average, floor, metric.perfect),
+        reach=(min(ends), max(ends)) if ends else None,
+        floor=floor,
+        perfect=finite_or_none(metric.perfect),
+    )
+
+
+def make_run(stored: StoredRun, headline: Metric, floor: float | None) -> Run:
+    """Return a run's identity, its headline score, and that score normalised from this floor."""
+    result, name, perfect = stored.result, headline.name, headline.perfect
+    return Run(
+        seed=stored.plan.seed,
+        status=result.status,
+        folder=stored.folder.path.name,
+        identity=stored.plan.identity,
+        weights=result.weights,
+        score=score_of(stored, headline),
+        place=normalize_score(score_of(stored, headline), floor, perfect),
+        trained=normalize_score(result.train.get(name), floor, perfect),
+        error=result.error,
+        spike=result.spike,
+        unscored={
+            name: why for name, why in {**result.unscored, **result.missing}.items() if "/" not in name
+        },
+        caution=result.caution,
+        environment=result.environment,
+    )
+
+
+def item_interval(stored: StoredRun, metric: Metric) -> Interval | None:
+    """Return the interval of one run's score over its test items, as it was stored."""
+    ends = stored.result.intervals.get(metric.name)
+    if ends is None:
+        return None
+    low, high = clip_interval(*ends, metric.bounds)
+    return Interval(low=low, high=high, over="items", count=stored.result.counts.get(metric.name, 0))
+
+
+def score_of(stored: StoredRun, metric: Metric) -> float | None:
+    """Return a run's score, None if it failed or the metric applies to no item."""
+    return stored.result.metrics.get(metric.name)
+
+
+def mean_or_none(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None, or None without any."""
+    present = [value for value in values if value is not None]
+    return mean(present) if present else None
+
+
+def score_network_controls(
+    stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
+) -> dict[str, Scores]:
+    """Return scores of the controls that are networks: from stored runs, else from the certificate."""
+    scores: dict[str, Scores] = dict(certificate.networks) if certificate else {}
+    for label, seeds in stored.items():
+        values = {
+            metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())
+            for metric in probe.metrics
+        }
+        if any(value is not None for value in values.values()):
+            scores[label.removeprefix(CONTROL_PREFIX)] = values
+    return scores
+
+
+def list_controls(
+    closed: Mapping[str, Bound], networks: Mapping[str, Scores], headline: Metric, floor: float | None
+) -> Iterator[ControlScore]:
+    """Yield each control that has a score, with its normalised score."""
+    values = {name: bound.value for name, bound in closed.items()}
+    values |= {name: scores.get(headline.name) for name, scores in networks.items()}
+    for name, value in values.items():
+        normalized = normalize_score(value, floor, headline.perfect)
+        if value is not None and normalized is not None:
+            yield ControlScore(name=name, mean=value, place=normalized)

@@ -1,0 +1,64 @@
+"""Certificates and tuning choices that a store holds in addition to runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from pydantic import ValidationError
+
+from probekit.cards.installed import observe_installed_probe
+from probekit.cards.names import Names
+from probekit.cards.rerun_commands import certify_command
+from probekit.evidence.certify import CERTIFICATE, Certificate
+from probekit.plugin.errors import StoreError
+from probekit.runs.tune import CHOICE, Choice
+from probekit.storage.folder import Folder
+from probekit.storage.result import Result
+from probekit.storage.store import Store
+
+
+def rejected_rates(store: Store, left_out: list[str]) -> Iterator[str]:
+    """Yield the identities of runs whose learning rate was tried and not chosen."""
+    for path in sorted(store.root.glob(f"tune-*/{CHOICE}")):
+        try:
+            yield from Choice.model_validate(Folder(path.parent).read_json(CHOICE)).rejected
+        except (StoreError, ValidationError) as error:
+            message = error.problem if isinstance(error, StoreError) else "it is not a complete choice"
+            left_out.append(f"{path.parent.name}: {message}; `probekit run ... --tune` makes a new one")
+
+
+def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:
+    """Yield the store's certificates, each with its folder's name."""
+    for path in sorted(store.root.glob("certificate-*")):
+        if not os.path.lexists(path / CERTIFICATE):
+            continue
+        try:
+            yield path.name, Certificate.model_validate(Folder(path).read_json(CERTIFICATE))
+        except (StoreError, ValidationError) as error:
+            message = error.problem if isinstance(error, StoreError) else "it is not a complete certificate"
+            left_out.append(f"{path.name}: {message}; `probekit certify` makes a new one")
+
+
+def certificate_of(
+    result: Result, certificates: Iterable[tuple[str, Certificate]], names: Names, left_out: list[str]
+) -> Certificate | None:
+    """Return the certificate of a run's probe.
+
+    A stored one is preferred to the one shipped with the probe. One of a probe that behaves differently is
+    left out. Nothing is known about runs of probekit 0.1; they get the certificate of the installed probe.
+    """
+    plan = result.plan
+    question = result.behaviour.probe or observe_installed_probe(names, plan.column_key[0]) or {}
+    shipped = names.shipped_certificate(plan)
+    chosen = shipped if shipped is not None and shipped.certifies(question) else None
+    for name, certificate in certificates:
+        if not names.is_certificate_of(certificate, plan):
+            continue
+        if certificate.certifies(question):
+            chosen = certificate
+        else:
+            which = "another probe" if certificate.question else "an unknown probe"
+            command = certify_command(certificate.probe, certificate.scale)
+            left_out.append(f"{name}: it is for {which} of that name; `{command}` makes a new one")
+    return chosen

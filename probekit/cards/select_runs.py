@@ -1,0 +1,98 @@
+"""Selection of the runs that a card may count together: of one code, and one run per seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from probekit.cards.aggregate import StoredRun
+from probekit.cards.installed import behaves_as_installed
+from probekit.cards.names import Names, is_control
+from probekit.cards.rerun_commands import certify_command, list_rerun_commands
+from probekit.plans.plan import Plan
+from probekit.storage.behaviour import Numbers
+from probekit.storage.equivalence import (
+    describe_setup_difference,
+    group_equivalent,
+    has_same_probe,
+    has_same_setup,
+    matches_probe,
+)
+from probekit.storage.result import Result
+
+
+def select_one_probe(
+    runs: Sequence[StoredRun], installed: Numbers | None, left_out: list[str]
+) -> list[StoredRun]:
+    """Select the runs of the installed probe, or else those of the same probe as the newest run.
+
+    Args:
+        runs: Runs of one question.
+        installed: Numbers of the installed probe, None if it is not installed.
+        left_out: Receives a line for each other run, with the command that runs it again.
+    """
+    groups, unknown = _group_alike(runs, has_same_probe)
+    matching = [
+        group for group in groups if installed is not None and matches_probe(group[0].result, installed)
+    ]
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
+        left_out.append(_explain_exclusion(run, f"probe {run.plan.probe_component.name}", ""))
+    return selected
+
+
+def select_one_code(runs: Sequence[StoredRun], names: Names, left_out: list[str]) -> list[StoredRun]:
+    """Select the runs of a row whose structure and trainer behave as installed, or else as the newest run."""
+    groups, unknown = _group_alike(runs, has_same_setup)
+    matching = [group for group in groups if len(groups) > 1 and behaves_as_installed(names, group[0].result)]
+    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    for run in _exclude_runs(runs, selected):
+        difference = describe_setup_difference(selected[0].result, run.result)
+        components = (used for used in run.plan.components if used.kind != "probe")
+        terms = ", ".join(f"{component.kind} {component.name}" for component in components)
+        left_out.append(_explain_exclusion(run, terms, f" ({difference})"))
+    return selected
+
+
+def newest_per_seed(runs: Iterable[StoredRun], left_out: list[str]) -> dict[int, StoredRun]:
+    """Return the newest run of each seed."""
+    by_seed: dict[int, StoredRun] = {}
+    for run in sorted(runs, key=lambda run: run.age_key):
+        if (older := by_seed.get(run.plan.seed)) is not None:
+            left_out.append(f"{older.folder.path.name}: {run.folder.path.name} is newer, of the same seed")
+        by_seed[run.plan.seed] = run
+    return dict(sorted(by_seed.items()))
+
+
+def rerun_command(plan: Plan) -> str:
+    """Return the command that runs a plan again; `certify` runs the controls."""
+    return (
+        certify_command(plan.spec.probe, plan.scale)
+        if is_control(plan)
+        else next(list_rerun_commands([plan]))
+    )
+
+
+def _group_alike(
+    runs: Sequence[StoredRun], alike: Callable[[Result, Result], bool]
+) -> tuple[list[list[StoredRun]], list[StoredRun]]:
+    """Return groups of runs that are alike, and the runs that failed before their code was known."""
+    unknown = [run for run in runs if run.result.status == "failed" and not run.result.behaviour.probe]
+    observed = _exclude_runs(runs, unknown)
+    if not observed:
+        observed, unknown = unknown, []
+    return group_equivalent(observed, lambda run, member: alike(run.result, member.result)), unknown
+
+
+def _exclude_runs(runs: Sequence[StoredRun], excluded: Sequence[StoredRun]) -> list[StoredRun]:
+    """Return the runs whose folders are not among the excluded."""
+    paths = {run.folder.path for run in excluded}
+    return [run for run in runs if run.folder.path not in paths]
+
+
+def _newest_group(groups: Sequence[list[StoredRun]]) -> list[StoredRun]:
+    return max(groups, key=lambda group: max(run.age_key for run in group))
+
+
+def _explain_exclusion(run: StoredRun, names: str, difference: str) -> str:
+    command = f"`{rerun_command(run.plan)}` runs it again"
+    return f"{run.folder.path.name}: it used other code of the {names}{difference}; {command}"

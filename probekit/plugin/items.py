@@ -1,0 +1,76 @@
+"""Items are the elements of a dataset, built one by one and read in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from probekit.plugin.interfaces import Dataset
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A dataset made of a function of the index.
+
+    Args:
+        length: the number of items.
+        item: `item(index)` returns the pair (input, target).
+    """
+
+    length: int
+    item: Callable[[int], tuple[Tensor, Tensor]]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= index < self.length:
+            raise IndexError(f"there are items 0 to {self.length - 1}")
+        return self.item(index)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        return [self[index] for index in indices]
+
+
+def read_batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the inputs and targets of these items.
+
+    It calls the dataset's `batch(indices)` if there is one, and keeps its memory layout. Otherwise it stacks
+    single items.
+
+    Shape:
+        - Output: (batch, channels, *size) each
+    """
+    batch_method = getattr(data, "batch", None)
+    if batch_method is not None:
+        return cast("tuple[Tensor, Tensor]", batch_method(indices))
+    import torch
+
+    items_method = getattr(data, "__getitems__", None)
+    items = items_method(indices) if items_method is not None else [data[index] for index in indices]
+    inputs, targets = zip(*items, strict=True)
+    return torch.stack(inputs), torch.stack(targets)
+
+
+def move_to_device(data: Dataset, device: torch.device) -> Dataset:
+    """Move a split to a device's memory, if the dataset has a method `on(device)`; otherwise return it."""
+    move = getattr(data, "on", None)
+    return data if move is None else cast("Dataset", move(device))
+
+
+def iterate_batches(data: Dataset, count: int, size: int) -> Iterator[tuple[range, Tensor, Tensor]]:
+    """Yield the first `count` items in batches of `size`: their indices, inputs and targets."""
+    for start in range(0, count, size):
+        indices = range(start, min(start + size, count))
+        yield indices, *read_batch(data, indices)
+
+
+def draw_split(data: Dataset) -> Iterator[int]:
+    """Draw a whole split and yield the number of items drawn so far, if the dataset has `materialise()`."""
+    materialise = getattr(data, "materialise", None)
+    yield from cast("Iterator[int]", materialise() if materialise is not None else ())

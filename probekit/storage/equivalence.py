@@ -1,0 +1,107 @@
+"""Equivalence: which results may be counted together, as one probe, one structure, or reruns of one plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from probekit.plans.plan import Plan, UsedComponent
+from probekit.storage.behaviour import Numbers, find_difference
+from probekit.storage.result import Environment, Result
+
+TIGHT_TOLERANCE, LOOSE_TOLERANCE = 1e-6, 1e-3
+"""Relative tolerances: on the same kind of machine with as many threads, and on another."""
+NUMERICAL = ("torch", "device", "threads", "denormals", "machine")
+"""The fields of an environment that decide the last digits of a number."""
+Item = TypeVar("Item")
+
+
+def choose_tolerance(first: Environment, second: Environment) -> float:
+    """Return the relative tolerance between numbers of two environments.
+
+    A GPU adds in no fixed order, so its numbers are never as close as a CPU's.
+    """
+    same = all(getattr(first, name) == getattr(second, name) for name in NUMERICAL)
+    return TIGHT_TOLERANCE if same and first.device == "cpu" else LOOSE_TOLERANCE
+
+
+def has_same_probe(first: Result, second: Result) -> bool:
+    """Return whether two runs have the same probe, so that their scores may share a column.
+
+    For results of probekit 0.1, the hash of the probe's source decides.
+    """
+    if first.plan.column_key != second.plan.column_key:
+        return False
+    numbers, other_numbers = first.behaviour.probe, second.behaviour.probe
+    if not numbers or not other_numbers:
+        return (
+            not numbers
+            and not other_numbers
+            and first.plan.probe_component.source == second.plan.probe_component.source
+        )
+    return not find_difference(
+        numbers, other_numbers, choose_tolerance(first.environment, second.environment)
+    )
+
+
+def matches_probe(result: Result, numbers: Numbers) -> bool:
+    """Return whether a run's probe behaves as these numbers say."""
+    return bool(result.behaviour.probe) and not find_difference(
+        result.behaviour.probe, numbers, LOOSE_TOLERANCE
+    )
+
+
+def has_same_setup(first: Result, second: Result) -> bool:
+    """Return whether two runs have the same structure and trainer, so that their seeds may share a row."""
+    return not describe_setup_difference(first, second)
+
+
+def describe_setup_difference(first: Result, second: Result) -> str:
+    """Return in words how the structures or trainers of two runs differ; "" if they do not."""
+    for used, counterpart in zip(_other_components(first.plan), _other_components(second.plan), strict=False):
+        if used.syntax != counterpart.syntax and not has_same_pins(first.plan, second.plan):
+            return f"the code of {used.kind} {used.name}"
+        if any(getattr(used, name) != getattr(counterpart, name) for name in ("files", "source", "version")):
+            return f"the {used.kind} {used.name}"
+    relative = choose_tolerance(first.environment, second.environment)
+    behaviour, reference = first.behaviour, second.behaviour
+    if differing := find_difference(behaviour.structure, reference.structure, relative):
+        return differing
+    if not behaviour.recipe or not reference.recipe:
+        return ""
+    return find_difference(behaviour.recipe, reference.recipe, relative)
+
+
+def is_rerun(first: Result, second: Result) -> bool:
+    """Return whether two runs of one plan came from the same code, so that the newer replaces the older.
+
+    A run that failed before its first steps were known counts as a rerun.
+    """
+    if any(run.status == "failed" and not run.behaviour.training for run in (first, second)):
+        return True
+    if not has_same_probe(first, second) or not has_same_setup(first, second):
+        return False
+    relative = choose_tolerance(first.environment, second.environment)
+    return not find_difference(first.behaviour.training, second.behaviour.training, relative)
+
+
+def group_equivalent(items: Sequence[Item], alike: Callable[[Item, Item], bool]) -> list[list[Item]]:
+    """Return the items in groups, in order; each member is equivalent to the first of its group."""
+    groups: list[list[Item]] = []
+    for item in items:
+        group = next((group for group in groups if alike(group[0], item)), None)
+        if group is None:
+            groups.append([item])
+        else:
+            group.append(item)
+    return groups
+
+
+def has_same_pins(first: Plan, second: Plan) -> bool:
+    """Return whether two plans use the same releases, so that their code cannot differ."""
+    return bool(first.pins) and first.pins == second.pins
+
+
+def _other_components(plan: Plan) -> Iterator[UsedComponent]:
+    """Yield the components other than the probe."""
+    return (used for used in plan.components if used.kind != "probe")
