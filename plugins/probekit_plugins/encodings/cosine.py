@@ -32,10 +32,10 @@ class Cosine(nn.Module):
     """The cosine encoding P, mixed with the layer as Courtois et al. 2022 (section 5.2) compare it.
 
     Args:
-        channels: of the map.
-        size: of the map.
-        keys: of each head.
-        heads: of the layer.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
+        keys: number of keys in each head.
+        heads: number of heads of the layer.
         mix: "sum-qkv" adds P to the inputs of q, k and v, "sum-qv" to those of q and v; there P has as many
             channels as the map. "decor" leaves them alone and adds the y_pos of the Decor. rule, with P in
             eight bands as in `pe`.

@@ -16,11 +16,11 @@ class Decor(nn.Module):
     head's channels; otherwise it is the identity.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         frequencies: float64, in radians per position.
-        keys: of each head.
-        heads: of the layer.
+        keys: number of keys in each head.
+        heads: number of heads of the layer.
         bands: must divide the frequencies. Where they do not divide the channels, groups have nearly equal
             size.
     """

@@ -17,8 +17,8 @@ class Fourier(nn.Module):
     other weights.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         keys: not used.
         heads: not used.
         features: cosines and sines together, even.

@@ -26,10 +26,10 @@ class Local(nn.Module):
     of positions matter.
 
     Args:
-        channels: of the map.
-        size: of the map.
-        keys: of each head.
-        heads: of the layer.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
+        keys: number of keys in each head.
+        heads: number of heads of the layer.
         window: its side in positions, odd.
 
     Raises:

@@ -15,10 +15,10 @@ class PE(Decor):
     """The Decor. rule with frequencies w_c = 2 pi c / (2 C), c = 1..C / 2; P has C channels per axis.
 
     Args:
-        channels: of the map.
-        size: of the map.
-        keys: of each head.
-        heads: of the layer.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
+        keys: number of keys in each head.
+        heads: number of heads of the layer.
         frequencies: how many, C / 2.
         bands: as in `Decor`.
 

@@ -15,10 +15,10 @@ class Rotary(nn.Module):
     belong to the axes in turn. An odd channel is not rotated.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         keys: channels of a head.
-        heads: of the layer.
+        heads: number of heads of the layer.
         base: the ratio of the fastest to the slowest frequency.
     """
 

@@ -22,7 +22,7 @@ def check_pair_limit(layer: str, size: tuple[int, ...], count_per_pair: int, uni
 
     Args:
         layer: its name, for the message.
-        size: of the map.
+        size: of the map, (length,) or (height, width).
         count_per_pair: how many numbers the layer needs for each pair of positions.
         unit: what these numbers are, in words.
 
@@ -42,12 +42,12 @@ class Attention(MultiHead, nn.Module, ABC):
     """Projections of x, split into heads that attend to each other.
 
     Args:
-        channels: of the map.
+        channels: number of channels.
         heads: must divide the channels.
         projections: how many projections of x there are, as q, k and v. Each has a bias, as the counts of
             Table 3 of Courtois et al. 2022 have it.
         project_out: whether a last linear map mixes the heads.
-        size: of the map, for the encoding.
+        size: of the map, (length,) or (height, width), for the encoding.
         encoding: None, or a builder (channels, size, keys=, heads=) -> Encoding with the hooks `mix` and
             `turn`, for three projections only. Subclasses serve the hook `bias`.
 

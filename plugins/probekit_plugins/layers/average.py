@@ -10,8 +10,8 @@ class Average(nn.Module):
     """The mean over positions, broadcast; no parameters.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         causal: each position receives the mean of the positions up to it, in reading order.
 
     Shape:

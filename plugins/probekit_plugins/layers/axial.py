@@ -26,8 +26,8 @@ class Axial(MultiHead, nn.Module):
     In 1-D it is dense attention.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
 
     Shape:

@@ -18,8 +18,8 @@ class CrissCross(nn.Module):
     1-D it is attention to all positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         times: how often, with the same weights. All but the last have a skip, so that two reach the whole
             map.
 

@@ -23,8 +23,8 @@ class DeltaNet(MultiHead, nn.Module):
     normalised in each head, then mapped. Computed in chunks, so that time and memory are linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         negative: beta goes up to 2, so that the state may have negative eigenvalues, which tracking states
             needs (Grazzi et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues",

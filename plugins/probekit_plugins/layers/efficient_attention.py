@@ -12,8 +12,8 @@ class EfficientAttention(Attention):
     """y = O softmax_d(q) (softmax_n(k)^T v), head by head, linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
 
     Shape:

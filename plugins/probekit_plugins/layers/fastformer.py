@@ -15,8 +15,8 @@ class Fastformer(Attention):
     Head by head, linear in positions: one global query and one global key meet each value.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
 
     Shape:

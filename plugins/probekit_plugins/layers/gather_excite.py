@@ -13,8 +13,8 @@ class GatherExcite(nn.Module):
     """y = x * sigmoid(up(mean of x over blocks)), the parameter-free form of the paper (its section 3).
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         extent: the side of a block in positions; blocks at the border may be smaller. 0: the whole map is
             one block.
 

@@ -24,8 +24,8 @@ class GatedLinearAttention(Attention):
     paper's output gate is left out, as in `retention`. Linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
         causal: read in reading order only.

@@ -17,8 +17,8 @@ class GRU(nn.Module):
     """A gated state, updated by one position after the other; linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         scan: the order of reading (see `scan_directions`); each direction has a unit of its own, which reads
             all channels and computes its share of them.
         causal: read in reading order only.

@@ -25,8 +25,8 @@ class Hyena(nn.Module):
     structure (`conv`). N log N in positions by the transform.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
         causal: read in reading order only.
 

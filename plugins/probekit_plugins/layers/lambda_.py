@@ -19,8 +19,8 @@ class Lambda(MultiHead, nn.Module):
     Time and memory are linear in the number of positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         encoding: None, or a builder (channels, size, keys=, heads=) -> Encoding with any of the hooks
             `extra`, `mix` and `position`.
         shared: not used.

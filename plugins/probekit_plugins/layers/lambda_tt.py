@@ -18,10 +18,10 @@ class LambdaTT(Lambda):
     y as in `Lambda`. V' and K' read the same input as K.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
-        keys: of each head.
+        keys: number of keys in each head.
         bias: whether K' has one. It cancels in the softmax, but the count of Table 3 includes it, and that
             of Table 1 does not.
         options: the other parameters of `Lambda`.

@@ -24,8 +24,8 @@ class LargeKernel(nn.Module):
     A position sees (kernel - 1) / 2 positions in each direction. The weights do not depend on the content.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         kernel: its side in positions, odd.
 
     Shape:

@@ -19,8 +19,8 @@ class LinearAttention(Attention):
     """y_n = O phi(q_n) sum_m phi(k_m) v_m / phi(q_n) sum_m phi(k_m), head by head, linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         features: "elu", phi = elu + 1; "favor", exp(w x - |x|^2 / 2) of x / d^(1/4), which approximates
             softmax attention.

@@ -20,8 +20,8 @@ class Linformer(Attention):
     values and all layers of a network that have as many positions share it (the paper's layerwise sharing).
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         shared: what the layers of a network share; E is taken from here, or stored here.
         rank: at most the number of positions.
         heads: must divide the channels.

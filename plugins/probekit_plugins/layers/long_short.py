@@ -21,8 +21,8 @@ class LongShort(Window):
     windows overlap, these do not. Linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         window: its side in positions.
         rank: summaries per head.
         heads: of at least four channels each, as a norm leaves nothing of one.

@@ -26,8 +26,8 @@ class Mamba(nn.Module):
     -1 to -state, dt as 0.001 to 0.1. Linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         state: numbers in the state of a channel.
         scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
         causal: read in reading order only.

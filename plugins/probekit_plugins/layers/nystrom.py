@@ -20,8 +20,8 @@ class Nystrom(Attention):
     share a position. Time and memory are linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         landmarks: how many.
         heads: must divide the channels.
         iterations: of the pseudo-inverse; six in the paper.

@@ -17,8 +17,8 @@ class Perceiver(MultiHead, nn.Module):
     paper's perceptrons belong to the structure.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         latents: how many.
         heads: must divide the channels.
 

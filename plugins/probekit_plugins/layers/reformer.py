@@ -29,8 +29,8 @@ class Reformer(Attention):
     so that a network gives the same answer twice.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         bucket: positions per chunk; the last chunk may be shorter.
         heads: must divide the channels.
         rounds: how often the positions are hashed.

@@ -22,8 +22,8 @@ class Retention(Attention):
     paper's rotation of q and k is the encoding `rotary`; its gate is left out. Linear in positions.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
         causal: read in reading order only.

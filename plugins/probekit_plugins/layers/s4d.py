@@ -22,8 +22,8 @@ class S4D(nn.Module):
     content. A starts as -1/2 + i pi n ("S4D-Lin"), dt as 0.001 to 0.1. N log N in positions by the transform.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         state: numbers in the state of a channel, in conjugate pairs.
         scan: the order of reading (see `scan_directions`); each direction has its share of the channels.
         causal: read in reading order only.

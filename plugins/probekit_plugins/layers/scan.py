@@ -46,7 +46,7 @@ def scan_directions(scan: Scan, size: tuple[int, ...], causal: bool = False) -> 
     Args:
         scan: "raster", reading order; "both", that and backwards; "cross", also down the columns and back.
             A 1-D map has no columns.
-        size: of the map.
+        size: of the map, (length,) or (height, width).
         causal: reading order only, whatever the scan.
     """
     if causal or scan == "raster":
@@ -80,7 +80,7 @@ def apply_scan(
             in the order of the head's direction.
         parts: (batch, heads, positions, ...) each.
         directions: from `scan_directions`.
-        size: of the map.
+        size: of the map, (length,) or (height, width).
 
     Returns:
         What the function returns, with positions in reading order.

@@ -12,8 +12,8 @@ class SqueezeExcite(nn.Module):
     The mean of all positions weights the channels of each.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         ratio: W1 divides the channels by it.
 
     Shape:

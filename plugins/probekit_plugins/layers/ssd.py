@@ -21,8 +21,8 @@ class SSD(MultiHead, nn.Module):
     short convolution belongs to the structure (`conv`). -A starts as 1 to 16, dt as 0.001 to 0.1.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         state: numbers in B and in C.
         scan: the order of reading (see `scan_directions`); each direction has its share of the heads.

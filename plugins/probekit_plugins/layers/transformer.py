@@ -20,8 +20,8 @@ class Transformer(Attention):
     each head and pair.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
         causal: each position attends to those up to it, in reading order.
         encoding: as in `Attention`, with any of the hooks `mix`, `turn` and `bias`.

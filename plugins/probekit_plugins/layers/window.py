@@ -18,8 +18,8 @@ class Window(Attention):
     bias is left out, as in all layers here: an encoding tells positions, or nothing does.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         window: its side in positions.
         shifted: shift the windows by half a side, as the paper does in every second layer. Where the paper
             masks windows that wrap round, windows here are smaller.

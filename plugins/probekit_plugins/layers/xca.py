@@ -17,8 +17,8 @@ class XCA(Attention):
     them.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         heads: must divide the channels.
 
     Shape:

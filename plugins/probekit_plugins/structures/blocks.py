@@ -21,7 +21,7 @@ def build_convolution(
     """Return a convolution with a bias for maps of this dimension.
 
     Args:
-        size: of the map.
+        size: of the map, (length,) or (height, width).
         inputs: channels.
         outputs: channels.
         side: of the kernel. An odd one with a stride of 1 keeps the size of the map.
@@ -97,7 +97,7 @@ class Bottleneck(nn.Module):
     """The inverted bottleneck: x + LS(conv1x1(GELU(conv1x1(LN x)))) (Courtois et al. 2022, section 4).
 
     Args:
-        channels: of the map.
+        channels: number of channels.
         extra: how many channels, the same for every item, its convolutions also read.
     """
 
@@ -117,8 +117,8 @@ class Nonlocal(nn.Module):
     (CoordConv's) are appended in the bottleneck as well.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         layer: its builder.
         shared: what the layers of a network share.
         norm: whether there are LN and LS around the layer.

@@ -26,7 +26,7 @@ class GroupAveragedUNet(nn.Module):
     two.
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         width: channels of the U-Net.
         layer: that the U-Net hosts.
         downs: as in `unet`.

@@ -67,8 +67,8 @@ class HRNet(nn.Module):
     all. Blocks are ConvNeXt's, where the paper has residual ones, all of one width.
 
     Args:
-        shape: of the probe.
-        width: channels.
+        shape: channels and size of inputs and outputs.
+        width: number of channels.
         layer: builder (channels, size, shared) -> Module, hosted at each scale of each stage.
         scales: at most how many; by default as many as `unet` has.
 

@@ -54,8 +54,8 @@ class LambdaUNet(nn.Module):
     of batch normalisation, which would let items see each other.
 
     Args:
-        shape: of the probe.
-        width: channels.
+        shape: channels and size of inputs and outputs.
+        width: number of channels.
         layer: builder (channels, size, shared) -> Module instead of `lambda+local`.
         downs: as in `unet`.
 

@@ -96,8 +96,8 @@ class NonLocalUNet(nn.Module):
     instead of a transposed one, so that any two sizes fit.
 
     Args:
-        shape: of the probe.
-        width: channels.
+        shape: channels and size of inputs and outputs.
+        width: number of channels.
         layer: builder (channels, size, shared) -> Module instead of attention at the bottom.
         downs: as in `unet`.
 

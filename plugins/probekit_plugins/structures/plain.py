@@ -21,7 +21,7 @@ class Plain(nn.Module):
     counts of Tables 2 and 3, and exact for all their rows.
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         width: channels inside.
         layer: builder (channels, size, shared) -> Module, called `depth` times with one dict `shared`.
             Without it the network is pointwise: only the bottlenecks remain.
@@ -76,8 +76,8 @@ class ShortConvolution(nn.Module):
     Source: the short convolutions of H3 (Fu et al. 2023) and of later layers.
 
     Args:
-        channels: of the map.
-        size: of the map.
+        channels: number of channels.
+        size: of the map, (length,) or (height, width).
         side: of the kernel.
         causal: only positions up to each, along the last axis and, in 2-D, in the rows above.
     """

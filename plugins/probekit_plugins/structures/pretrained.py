@@ -65,7 +65,7 @@ class Pretrained(nn.Module):
     `nonlocality(aligned=true)` with the trainer `none`.
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         model: a folder with config.json and model.safetensors, or the name of one on the hub. The model's own
             code, if any, does not run.
         revision: of a model on the hub.

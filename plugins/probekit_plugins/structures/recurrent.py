@@ -34,7 +34,7 @@ class Recurrent(nn.Module):
     The paper's progressive loss is not part of it.
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         width: channels inside.
         layer: builder (channels, size, shared) -> Module, hosted after the residual blocks.
         iterations: how often the block is applied.

@@ -69,8 +69,8 @@ class Restormer(nn.Module):
     hosted.
 
     Args:
-        shape: of the probe.
-        width: channels.
+        shape: channels and size of inputs and outputs.
+        width: number of channels.
         layer: builder (channels, size, shared) -> Module instead of `xca`.
         downs: as in `unet`.
 

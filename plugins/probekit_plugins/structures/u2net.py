@@ -72,8 +72,8 @@ class U2Net(nn.Module):
     which would let items see each other.
 
     Args:
-        shape: of the probe.
-        width: channels.
+        shape: channels and size of inputs and outputs.
+        width: number of channels.
         layer: builder (channels, size, shared) -> Module, hosted at the bottom of each stage.
         downs: as in `unet`.
 

@@ -61,7 +61,7 @@ class UNet(nn.Module):
     global average pooling and global context, up to 3.4 % off in the other rows of Table 1 (see its tests).
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         width: channels at every scale.
         layer: builder (channels, size, shared) -> Module, called for each of the 2 * downs + 1 stages with
             one dict `shared`. Without it a stage's input replaces the nonlocal module's output.

@@ -28,7 +28,7 @@ class ViT(nn.Module):
     There is no class token.
 
     Args:
-        shape: of the probe.
+        shape: channels and size of inputs and outputs.
         width: channels inside.
         layer: builder (channels, size, shared) -> Module instead of `transformer`.
         patch: its side in positions.
