@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "insideness",
             "probekit_probes.insideness.probe:Insideness",
-            "a closed curve, too large for a window: is this pixel inside or outside?",
+            "a curve too large for a window: is this pixel inside or outside the curve?",
             tags=("topology", "parity"),
         )
     ]

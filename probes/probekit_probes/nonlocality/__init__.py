@@ -12,7 +12,7 @@ def probekit_components() -> list[Component]:
             "probe",
             "nonlocality",
             "probekit_probes.nonlocality.probe:Nonlocality",
-            "depth of overlapping rectangles: do distant local cues decide what is on top?",
+            "depth of overlapping rectangles: do local cues decide the depth of distant pixels?",
             tags=("path", "partial order"),
         )
     ]

@@ -1,4 +1,4 @@
-"""The nonlocality probe: do distant local cues decide which rectangle is on top?"""
+"""The nonlocality probe: do local cues decide the depth of distant pixels?"""
 
 from __future__ import annotations
 
