@@ -68,8 +68,8 @@ def arrange_panels(
     title: str, heads: Sequence[str], rows: Sequence[GridRow], signed: frozenset[str]
 ) -> Figure:
     """Return the figure of a grid: one axes in inches, as one per panel takes many times longer to draw."""
-    is_flat = all(is_flat(panel) for row in rows for panel in row.panels)
-    cell_width, cell_height = (2 * INCH, INCH / 3) if is_flat else (INCH, INCH)
+    has_bands = all(is_flat(panel) for row in rows for panel in row.panels)
+    cell_width, cell_height = (2 * INCH, INCH / 3) if has_bands else (INCH, INCH)
     lines = textwrap.wrap(make_plain(title), int(10 * (LABEL + len(heads) * cell_width))) or [""]
     top = LINE * (len(lines) + 1.6)
     widths = [cell_width + GAP + (RANGE if head in signed else 0.0) for head in heads]
