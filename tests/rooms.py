@@ -26,7 +26,16 @@ ROOMS = (
     "api",
 )
 """From the top of the staircase down: a room imports from itself and from those before it."""
-DOORS = frozenset({"probekit", "probekit.__main__", "probekit.check", "probekit.detached", "probekit.work"})
+DOORS = frozenset(
+    {
+        "probekit",
+        "probekit.__main__",
+        "probekit.check",
+        "probekit.detached",
+        "probekit.work",
+        "probekit.workers",
+    }
+)
 """What lets people in, and is imported by nothing within."""
 
 Graph = Mapping[str, frozenset[str]]

@@ -12,6 +12,8 @@ import pytest
 import rooms
 from conftest import ROOT
 
+import probekit
+
 FILES = rooms.files()
 GRAPH = rooms.graph({name: path.read_text() for name, path in FILES.items()})
 OURS = sorted(
@@ -58,7 +60,7 @@ def test_the_check_sees_every_way_to_trespass() -> None:
     text = """
 from typing import TYPE_CHECKING
 import probekit.runs.engine
-from probekit import check, errors
+from probekit import check, plain
 from probekit.storage import store
 from probekit.cli.table import print_table
 if TYPE_CHECKING:
@@ -101,3 +103,14 @@ def test_a_file_opens_with_a_docstring_and_is_short(path: Path) -> None:
     if ROOT / "probekit" in path.parents:
         first = " ".join(doc.split("\n\n")[0].split())
         assert re.fullmatch(r"(?:(?!\.\s+[A-Z]).)+\.", first), f"{first!r} is not one sentence"
+
+
+def test_built_in_plugins_rely_on_the_contract_alone() -> None:
+    allowed = {"probekit.workers", "probekit.plugin"}
+    for top in ("plugins", "probes"):
+        for path in (ROOT / top).rglob("*.py"):
+            for dotted in rooms.imports(path.read_text(encoding="utf-8")):
+                parts = dotted.split(".")
+                if parts[0] == "probekit" and len(parts) > 1:
+                    is_public = parts[1] in probekit.__all__ or ".".join(parts[:2]) in allowed
+                    assert is_public, f"{path.name} imports {dotted}"

@@ -12,7 +12,7 @@ from probekit.cards.names import Names
 from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.plugin.errors import StoreError
-from probekit.runs.tune import CHOICE, Choice
+from probekit.schedule.tuning import CHOICE, Choice
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import traceback
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from probekit.catalog.denormals import flush_denormals
@@ -13,25 +11,21 @@ from probekit.catalog.isolation import Isolation
 from probekit.catalog.registry import Registry
 from probekit.catalog.syntax import hash_syntax
 from probekit.plans.job import Job
-from probekit.plugin.errors import ProbekitError, RunError, StoreError, describe_error
-from probekit.plugin.interfaces import Dataset, Trainer
-from probekit.plugin.steps import listen_to_steps
-from probekit.plugin.stop import TimeLimit, find_interrupt, stop
-from probekit.runs import rng
+from probekit.plugin.errors import ProbekitError, StoreError, describe_error
+from probekit.plugin.stop import TimeLimit, find_interrupt
 from probekit.runs.behaviour import (
     observe_recipe,
     observe_start,
     read_behaviour,
     repeat_start,
     store_answers,
-    write_training,
 )
-from probekit.runs.first_steps import FirstSteps
 from probekit.runs.machine import read_environment
 from probekit.runs.memory import check_training_memory
 from probekit.runs.network import build_network, check_network, hash_weights, split_state
 from probekit.runs.session import ProgressListener, Session
 from probekit.runs.splits import load_splits
+from probekit.runs.training import train_model
 from probekit.scores.diagnostics import diagnose_network
 from probekit.scores.score import (
     best_control_scores,
@@ -40,22 +34,16 @@ from probekit.scores.score import (
     score_intervals,
     score_items,
 )
-from probekit.storage import checkpoint
 from probekit.storage.attempt import begin_attempt
-from probekit.storage.checkpoint import TrainingState
 from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, LOG, SCORES, WEIGHTS, Folder
 from probekit.storage.loss_curve import find_spike, read_losses
 from probekit.storage.result import Result
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 TRACE = "traceback.txt"
-FIRST = 0.3
-"""Seconds of training before the first checkpoint."""
-SHARE = 0.005
-"""The largest share of the time that later checkpoints may take."""
 
 
 def execute_job(
@@ -194,62 +182,3 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
         unrepeatable=unrepeatable,
         files={**files, **diagnostics.files},
     )
-
-
-def train_model(
-    job: Job,
-    folder: Folder,
-    registry: Registry,
-    model: nn.Module,
-    data: Dataset,
-    device: torch.device,
-    session: Session,
-) -> TrainingState:
-    """Train, or go on from the checkpoint; return the progress over all sessions.
-
-    Raises:
-        Stopped: A signal came between two steps; a checkpoint is saved.
-        TimedOut: The time was over between two steps; a checkpoint is saved.
-    """
-    plan = job.plan
-    trainer: Trainer = job.trainer.make()
-    current = read_environment(device)
-    before = checkpoint.restore_checkpoint(folder, model, current)
-    if before.generators is not None:
-        rng.restore_rng(before.generators)
-    steps, rows = before.steps, before.rows
-    start = saved = time.monotonic()
-    pause = FIRST
-
-    def save_progress() -> TrainingState:
-        seconds = before.seconds + time.monotonic() - start
-        reached = TrainingState(steps, rows, seconds, generators=rng.get_rng_state())
-        checkpoint.save_checkpoint(folder, model, trainer, reached, current)
-        return reached
-
-    first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
-    model.train()
-    with stop.defer_signals(), listen_to_steps(first) if is_new else contextlib.nullcontext():
-        for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
-            steps = int(row.get("step", steps + 1))
-            if not all(isfinite(value) for value in row.values()):
-                raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
-            folder.append(row)
-            rows += 1
-            if is_new:
-                first.note_row(row)
-                if first.complete and not is_recorded:
-                    write_training(folder, first, current)
-                    is_recorded = True
-            registry.notify_observers("probekit_run_progress", plan=plan, row=row)
-            session.report("train", row)
-            now = time.monotonic()
-            if stop.pending is not None or session.limit.is_over or now - saved > pause:
-                save_progress()
-                saved = time.monotonic()
-                pause = (saved - now) / SHARE
-                stop.raise_if_stopped()
-                session.limit.raise_if_over()
-        if is_new and not is_recorded:
-            write_training(folder, first, current)
-        return save_progress()

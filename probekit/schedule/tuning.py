@@ -1,4 +1,4 @@
-"""Tuning replaces the learning rate of each group of jobs by the best of three on validation."""
+"""Tuning chooses a learning rate on the validation split, from the same three for every structure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,110 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
+from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
+from probekit.plans.job import Job, make_job
+from probekit.plans.plan import slugify
+from probekit.plans.spec import RunSpec, make_spec
+from probekit.plugin.errors import RunError, UsageError
 from probekit.schedule.event import Report
+from probekit.storage.result import Result
 
 if TYPE_CHECKING:
-    from probekit.plans.job import Job
-    from probekit.plans.spec import RunSpec
-    from probekit.runs.tune import Choice
     from probekit.storage.store import Store
+
+FACTORS = (0.333, 1.0, 3.0)
+RATE = "lr"
+CHOICE = "choice.json"
+
+
+class Choice(BaseModel):
+    """The learning rate chosen for one structure.
+
+    Attributes:
+        metric: The headline metric.
+        tried: The validation score by rate.
+        rate: The chosen rate.
+        trainer: The text of the trainer with that rate.
+        rejected: The identities of runs with rates that were neither typed nor chosen; no card counts them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    probe: str
+    structure: str
+    metric: str
+    tried: dict[float, float | None]
+    rate: float
+    trainer: str
+    rejected: tuple[str, ...] = ()
+
+    def describe_choice(self) -> str:
+        """Return the choice and the scores in one sentence."""
+        scores = ", ".join(
+            f"{rate:g}: {'failed' if score is None else f'{score:.4f}'}" for rate, score in self.tried.items()
+        )
+        choice = f"lr {self.rate:g} chosen on validation {self.metric} ({scores})"
+        return f"{self.structure} on {self.probe}: {choice}"
+
+
+def make_candidates(job: Job, registry: Registry) -> list[Job]:
+    """Return the job with a third of its learning rate, with the rate itself, and with three times it.
+
+    Raises:
+        UsageError: The trainer has no `lr`.
+    """
+    term = parse_term(job.plan.spec.trainer)
+    base_rate = job.trainer.params.get(RATE)
+    if not isinstance(base_rate, float | int):
+        raise UsageError(f"--tune with trainer {term.name!r}", "it has no lr to tune", "Leave --tune out.")
+    jobs = []
+    for factor in FACTORS:
+        params = dict(term.params)
+        if factor != 1:
+            params[RATE] = float(f"{base_rate * factor:.3g}")
+        jobs.append(with_trainer(job, str(Term(term.name, tuple(sorted(params.items())))), registry))
+    return jobs
+
+
+def with_trainer(job: Job, trainer: str, registry: Registry) -> Job:
+    """Return the job with another trainer."""
+    return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), registry)
+
+
+def choose_rate(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
+    """Choose the candidate with the best validation score; raises RunError if none was scored."""
+    metric = jobs[0].probe.metrics[0]
+    scores = {result.plan.identity: result.validation.get(metric.name) for result in results}
+    tried = {read_rate(job): scores.get(job.plan.identity) for job in jobs}
+    scored = {read_rate(job): job for job in jobs if tried[read_rate(job)] is not None}
+    spec = jobs[0].plan.spec
+    if not scored:
+        request = f"tuning {spec.structure} on {spec.probe}"
+        raise RunError(request, "no rate could be scored", "See why the runs failed.")
+    sign = 1 if metric.better == "lower" else -1
+    best_rate = min(scored, key=lambda candidate: sign * (tried[candidate] or 0.0))
+    best = scored[best_rate]
+    return Choice(
+        probe=spec.probe,
+        structure=spec.structure,
+        metric=metric.name,
+        tried=tried,
+        rate=best_rate,
+        trainer=best.plan.spec.trainer,
+        rejected=tuple(
+            job.plan.identity
+            for factor, job in zip(FACTORS, jobs, strict=True)
+            if factor != 1 and job is not best
+        ),
+    )
+
+
+def read_rate(job: Job) -> float:
+    """Return a job's learning rate."""
+    return float(job.trainer.params[RATE] or 0.0)
 
 
 def tune_rates(
@@ -34,9 +130,6 @@ def tune_rates(
         RunError: if no rate could be scored.
         UsageError: if the trainer has no learning rate.
     """
-    from probekit.plans.plan import slugify
-    from probekit.runs.tune import CHOICE, choose_rate, make_candidates, with_trainer
-
     groups: dict[RunSpec, list[Job]] = defaultdict(list)
     for job in jobs:
         groups[job.plan.spec.model_copy(update={"seed": 0})].append(job)

@@ -19,7 +19,7 @@ from probekit.catalog.registry import registry
 from probekit.plugin.components import Component
 from probekit.plugin.errors import RunError
 from probekit.plugin.interfaces import Metric, Shape
-from probekit.runs import engine
+from probekit.runs import training
 from probekit.runs.network import hash_weights, join_state, split_state
 from probekit.runs.run import run_job
 from probekit.scores import diagnostics
@@ -92,7 +92,16 @@ def test_a_network_that_cannot_be_looked_at_is_scored_and_stored(
     assert set(outcome.result.files) >= {"weights.safetensors", "scores.safetensors", LOG}
 
 
-@pytest.mark.parametrize("step", ["draw_cases", "forward_flops", "reach", "equivariance", "along"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "draw_cases",
+        "count_forward_flops",
+        "effective_receptive_field",
+        "measure_equivariance",
+        "measure_difficulty_curve",
+    ],
+)
 def test_each_later_step_that_fails_leaves_its_place_empty_with_the_reason(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,13 +239,13 @@ def test_a_layer_that_draws_from_any_generator_resumes_bit_by_bit(tmp_path: Path
         if (stage, row["step"]) == ("train", 7):
             raise Stop
 
-    first, engine.FIRST = engine.FIRST, 0.0
-    share, engine.SHARE = engine.SHARE, 1e9
+    first, training.FIRST = training.FIRST, 0.0
+    share, training.SHARE = training.SHARE, 1e9
     try:
         with pytest.raises(Stop):
             run_job(made, known, device="cpu", store=Store(tmp_path / "cut"), watch=watch)
     finally:
-        engine.FIRST, engine.SHARE = first, share
+        training.FIRST, training.SHARE = first, share
     random.seed(9), np.random.seed(9), torch.manual_seed(9)
     again = run_job(made, known, device="cpu", store=Store(tmp_path / "cut"))
     assert again.result.weights == whole.result.weights

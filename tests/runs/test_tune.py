@@ -13,7 +13,7 @@ from small import PROBE, job
 from probekit.catalog.registry import registry
 from probekit.plans.job import Job
 from probekit.plugin.errors import RunError, UsageError
-from probekit.runs.tune import choose_rate, make_candidates, read_rate
+from probekit.schedule.tuning import choose_rate, make_candidates, read_rate
 from probekit.storage.result import Environment, Result
 
 HERE = Environment(probekit="1", torch="2", python="3.11", device="cpu", threads=1)

@@ -23,10 +23,10 @@ ELSEWHERE = """
 import pathlib, socket, sys
 socket.gethostname = lambda: "elsewhere"
 from probekit.storage import lock
-claim.LIFE, claim.BEAT = {life}, {life} / 6
+lock.LIFE, lock.BEAT = {life}, {life} / 6
 from probekit.storage.folder import Folder
 folder = Folder(pathlib.Path({path!r}))
-with folder.claimed():
+with folder.hold_lock():
     # a disk that is shared may hold no lock of the system's for another machine
     folder.run_lock.system_lock.release()
     print("held", flush=True)

@@ -82,7 +82,7 @@ def test_too_many_open_files_are_said(use: Callable[[Path], object], tmp_path: P
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"} == before
 
 
-@pytest.mark.parametrize("asked", ["newest", "new", "newest_or_new", "find"])
+@pytest.mark.parametrize("asked", ["newest_run", "new_run", "newest_or_new_run", "find"])
 def test_a_store_that_cannot_be_looked_into_begins_no_run_anew(asked: str, tmp_path: Path) -> None:
     """A run that is not seen would be begun again in its own folder, and its log cut."""
     folder = laid(tmp_path)
@@ -131,7 +131,7 @@ except StoreError as error:
     print(error)
 """
 STARVED_USES = {
-    "read": "disk.read(Path({path!r}), 8 << 30)",
+    "read": "disk.read_file(Path({path!r}), 8 << 30)",
     "read tensors": "Folder(Path({path!r}).parent).read_tensors(Path({path!r}).name)",
     "write tensors": "Folder(Path({path!r}).parent).write_tensors('it', tensors)",
 }
@@ -152,7 +152,7 @@ def test_memory_that_does_not_suffice_is_said(use: str, tmp_path: Path) -> None:
 
 def test_little_memory_is_enough_for_a_small_file(tmp_path: Path) -> None:
     (tmp_path / "small").write_bytes(b"content")
-    program = STARVING.format(use=f"print(disk.read(Path({str(tmp_path / 'small')!r}), 8 << 30))")
+    program = STARVING.format(use=f"print(disk.read_file(Path({str(tmp_path / 'small')!r}), 8 << 30))")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment(None, {})
     )

@@ -179,7 +179,7 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
 def test_one_process_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from probekit.storage.folder import Folder\n"
-        f"with Folder(pathlib.Path({str(tmp_path)!r})).claimed():\n"
+        f"with Folder(pathlib.Path({str(tmp_path)!r})).hold_lock():\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     other = subprocess.Popen(

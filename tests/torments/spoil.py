@@ -31,20 +31,20 @@ def finished(store: Path) -> Outcome:
 
 def unfinished(store: Path) -> Path:
     """Run until Ctrl-C, with a checkpoint after each row, and return the folder."""
-    from probekit.runs import engine
+    from probekit.runs import training
 
     def watch(stage: str, row: object) -> None:
         if stage == "train" and row["step"] == STOP:  # type: ignore[index]
             raise Stopped
 
-    pause, engine.FIRST = engine.FIRST, 0.0
-    share, engine.SHARE = engine.SHARE, 1e9
+    pause, training.FIRST = training.FIRST, 0.0
+    share, training.SHARE = training.SHARE, 1e9
     try:
         run_job(job(**WORDS), registry(), device="cpu", store=Store(store), watch=watch)
     except Stopped:
         pass
     finally:
-        engine.FIRST, engine.SHARE = pause, share
+        training.FIRST, training.SHARE = pause, share
     (folder,) = (path.parent for path in store.glob("*/spec.json"))
     return folder
 

@@ -26,7 +26,7 @@ seeds = 2
 KILLS = 4
 OTHER_HOST = (
     "import socket, sys; socket.gethostname = lambda: 'elsewhere'\n"
-    "from probekit.storage import claim; claim.LIFE, claim.BEAT, claim.SETTLED = 2.0, 0.3, 3.0\n"
+    "from probekit.storage import lock; lock.LIFE, lock.BEAT, lock.SETTLED = 2.0, 0.3, 3.0\n"
     "from probekit.work import run_worker; sys.exit(run_worker())"
 )
 HERE = OTHER_HOST.replace("socket.gethostname = lambda: 'elsewhere'", "pass")

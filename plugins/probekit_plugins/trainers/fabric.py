@@ -11,11 +11,11 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import nn
 
-from probekit.catalog.denormals import is_flushing_denormals
 from probekit.plugin.errors import RunError, UsageError, describe_error
 from probekit.plugin.interfaces import Dataset, Probe, Row
 from probekit.plugin.steps import is_watched, report_step
 from probekit.plugin.stop import Stopped
+from probekit.workers import is_flushing_denormals
 from probekit_plugins.trainers.message import NEXT, STATE, STEP, pack_value
 from probekit_plugins.trainers.ranks import Ranks
 from probekit_plugins.trainers.supervised import Supervised

@@ -11,10 +11,9 @@ import threading
 import traceback
 from multiprocessing.connection import Connection, wait
 
-from probekit.catalog.files import run_source
-from probekit.catalog.process import exit_promptly
 from probekit.plugin.errors import describe_error
 from probekit.plugin.stop import SIGNALS
+from probekit.workers import exit_promptly, run_source
 from probekit_plugins.trainers.message import (
     FAILED,
     READY,

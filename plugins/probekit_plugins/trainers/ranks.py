@@ -15,10 +15,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NoReturn
 
-from probekit.catalog.files import list_sources
-from probekit.catalog.process import HANDLER_SECONDS, HASH_SEED, THREAD_SECONDS, make_child_environment
 from probekit.plugin.errors import RunError
 from probekit.plugin.stop import SIGNALS, describe_signal, stop
+from probekit.workers import HANDLER_SECONDS, HASH_SEED, THREAD_SECONDS, list_sources, make_child_environment
 from probekit_plugins.trainers.message import (
     FAILED,
     FILES,

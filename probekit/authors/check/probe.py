@@ -175,11 +175,8 @@ def controls_fail(fixture: ProbeFixture) -> None:
         )
     for name, outcome in judge_controls(metric, closed, {}).items():
         if not outcome.holds:
-            score = (
-                "no score"
-                if outcome.normalized_score is None
-                else f"{outcome.normalized_score:.0%} of the way from chance to perfect"
-            )
+            reached = outcome.normalized_score
+            score = "no score" if reached is None else f"{reached:.0%} of the way from chance to perfect"
             fail(
                 f"control {name} reaches {score} in {focus}",
                 f"At most {outcome.limit:.0%} is allowed: otherwise the probe does not need the property.",

@@ -1,0 +1,91 @@
+"""Training runs a trainer, logs its rows and saves checkpoints on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from probekit.catalog.registry import Registry
+from probekit.plans.job import Job
+from probekit.plugin.errors import RunError
+from probekit.plugin.interfaces import Dataset, Trainer
+from probekit.plugin.steps import listen_to_steps
+from probekit.plugin.stop import stop
+from probekit.runs import rng
+from probekit.runs.behaviour import write_training
+from probekit.runs.first_steps import FirstSteps
+from probekit.runs.machine import read_environment
+from probekit.runs.session import Session
+from probekit.storage import checkpoint
+from probekit.storage.checkpoint import TrainingState
+from probekit.storage.folder import Folder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+FIRST = 0.3
+"""Seconds of training before the first checkpoint."""
+SHARE = 0.005
+"""The largest share of the time that later checkpoints may take."""
+
+
+def train_model(
+    job: Job,
+    folder: Folder,
+    registry: Registry,
+    model: nn.Module,
+    data: Dataset,
+    device: torch.device,
+    session: Session,
+) -> TrainingState:
+    """Train, or go on from the checkpoint; return the progress over all sessions.
+
+    Raises:
+        Stopped: A signal came between two steps; a checkpoint is saved.
+        TimedOut: The time was over between two steps; a checkpoint is saved.
+    """
+    plan = job.plan
+    trainer: Trainer = job.trainer.make()
+    current = read_environment(device)
+    before = checkpoint.restore_checkpoint(folder, model, current)
+    if before.generators is not None:
+        rng.restore_rng(before.generators)
+    steps, rows = before.steps, before.rows
+    start = saved = time.monotonic()
+    pause = FIRST
+
+    def save_progress() -> TrainingState:
+        seconds = before.seconds + time.monotonic() - start
+        reached = TrainingState(steps, rows, seconds, generators=rng.get_rng_state())
+        checkpoint.save_checkpoint(folder, model, trainer, reached, current)
+        return reached
+
+    first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
+    model.train()
+    with stop.defer_signals(), listen_to_steps(first) if is_new else contextlib.nullcontext():
+        for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
+            steps = int(row.get("step", steps + 1))
+            if not all(isfinite(value) for value in row.values()):
+                raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
+            folder.append(row)
+            rows += 1
+            if is_new:
+                first.note_row(row)
+                if first.complete and not is_recorded:
+                    write_training(folder, first, current)
+                    is_recorded = True
+            registry.notify_observers("probekit_run_progress", plan=plan, row=row)
+            session.report("train", row)
+            now = time.monotonic()
+            if stop.pending is not None or session.limit.is_over or now - saved > pause:
+                save_progress()
+                saved = time.monotonic()
+                pause = (saved - now) / SHARE
+                stop.raise_if_stopped()
+                session.limit.raise_if_over()
+        if is_new and not is_recorded:
+            write_training(folder, first, current)
+        return save_progress()

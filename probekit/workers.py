@@ -1,0 +1,33 @@
+"""What executors, and trainers that start processes, may rely on besides probekit.plugin."""
+
+from __future__ import annotations
+
+from probekit.catalog.denormals import is_flushing_denormals
+from probekit.catalog.files import list_sources, run_source
+from probekit.catalog.process import (
+    HANDLER_SECONDS,
+    HASH_SEED,
+    THREAD_SECONDS,
+    exit_promptly,
+    make_child_environment,
+)
+from probekit.storage import disk
+from probekit.storage.folder import MAX_FILE, RESULT, Folder
+from probekit.storage.lock import LEASE, LOCK
+
+__all__ = [
+    "HANDLER_SECONDS",
+    "HASH_SEED",
+    "LEASE",
+    "LOCK",
+    "MAX_FILE",
+    "RESULT",
+    "THREAD_SECONDS",
+    "Folder",
+    "disk",
+    "exit_promptly",
+    "is_flushing_denormals",
+    "list_sources",
+    "make_child_environment",
+    "run_source",
+]
