@@ -36,6 +36,9 @@ def show_card(
         Path | None, typer.Option(metavar="FILE", help="Write an HTML page with pictures to FILE.")
     ] = None,
     md: MarkdownOption = None,
+    latex: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a LaTeX table to FILE; - is stdout.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
     run: Annotated[bool, typer.Option("--run", help="First run what is not stored yet.")] = False,
     seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: run seeds 0 to K - 1.")] = 3,
@@ -75,16 +78,23 @@ def show_card(
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
     words += [
-        word for option, path in (("--html", html), ("--md", md)) if path for word in (option, path.name)
+        word
+        for option, path in (("--html", html), ("--md", md), ("--latex", latex))
+        if path
+        for word in (option, path.name)
     ]
     card = make_card(run_store, registry(), structures or (), probes or (), scale, shlex.join(words))
     if html is not None:
         write_file(html, make_page(card, run_store, structures, probes))
     if md is not None:
         write_file(md, make_markdown(card))
+    if latex is not None:
+        from probekit.pages.latex import card_to_latex
+
+        write_file(latex, card_to_latex(card))
     if as_json:
         print_json(card.model_dump(mode="json"))
-    elif html is None and md is None:
+    elif html is None and md is None and latex is None:
         from probekit.cards.tables import card_tables
 
         print_tables(card_tables(card))
