@@ -6,6 +6,7 @@ so that links to them work as they do in the repository.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,8 +78,12 @@ def list_sections(component: Component, description: ComponentDescription) -> It
         yield f"![{ITEMS} items of the scale quick]({component.name}.png)\n"
     yield f"{description.facts['source']}\n\n{description.doc}\n"
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
-    for table in description.texts():
+    for table in description.make_tables():
         yield tables_to_markdown([table]).replace("# ", "## ", 1)
+    module = inspect.getmodule(registry().load_target(component))
+    if reference := getattr(module, "reference", None):
+        source = inspect.getsource(reference)
+        yield f"## Formula\n\nThe same in a plain loop; tests compare the two:\n\n```python\n{source}```\n"
     if component.kind == "probe":
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))

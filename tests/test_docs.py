@@ -37,6 +37,13 @@ def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
             assert component.about.partition(":")[0] in text.replace("&#39;", "'")
 
 
+@pytest.mark.parametrize("layer", ["gla", "deltanet", "ssd", "mamba", "retention", "reformer"])
+def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
+    text = (site / f"reference/layer/{layer}/index.html").read_text(encoding="utf-8")
+    assert "Formula" in text
+    assert "reference" in text
+
+
 @pytest.mark.parametrize("probe", ["nonlocality", "translation", "grouping"])
 def test_a_probe_has_its_certificate_its_noise_and_items_drawn(site: Path, probe: str) -> None:
     text = (site / f"reference/probe/{probe}/index.html").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 
 from probekit.api.results import Results
 from probekit.catalog.registry import registry as installed_registry
@@ -118,8 +118,8 @@ def run(
     if seeds is not None and (seeds < 1 or seed):
         reason = "there is nothing to run" if seeds < 1 else "they exclude each other"
         raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Give seeds=3, or seed=3, alone.")
-    probes = [probe] if isinstance(probe, str) else list(probe)
-    structures = [structure] if isinstance(structure, str) or callable(structure) else list(structure)
+    probes = list(probe) if isinstance(probe, list | tuple) else [probe]
+    structures = cast("list[Structure]", structure if isinstance(structure, list | tuple) else [structure])
     numbers = [seed] if seeds is None else range(seeds)
     has_callables = not all(isinstance(item, str) for item in structures)
     schedule = Schedule(
@@ -139,7 +139,7 @@ def run(
     for event in report.events:
         check_event(event)
     results = [event.result for event in report.events if event.result is not None]
-    is_single = isinstance(probe, str) and (isinstance(structure, str) or callable(structure))
+    is_single = not isinstance(probe, list | tuple) and not isinstance(structure, list | tuple)
     return results[0] if is_single and seeds is None else Results(results)
 
 

@@ -90,7 +90,7 @@ CASES = (
     trains("a trainer's docstring", '"""Step down."""', '"""Go down."""'),
     trains("a trainer's docstring that goes", '    """Step down."""\n\n', ""),
     trains("a trainer's blank lines", "\n    def rate", "\n\n\n    def rate"),
-    trains("a trainer's line breaks", "inputs, targets = batch(data, range(start, start + 8))", "inputs, targets = batch(\n                data, range(start, start + 8)\n            )"),
+    trains("a trainer's line breaks", "inputs, targets = read_batch(data, range(start, start + 8))", "inputs, targets = read_batch(\n                data, range(start, start + 8)\n            )"),
     Case("a comment in a trainer's helper module", OF_TRAINER, "reuse", TRAINERS, {"site/user_pack/rates.py": ("def late", "# late\ndef late")}, {"trainer": "user-descent"}, package=ENTRY),
     Case("the seed of Python's hashes", PLACE, "reuse", env=({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"}), anew_process=True),
     Case("a variable that nothing reads", PLACE, "reuse", env=({"NOTHING": "1"}, {"NOTHING": "2"})),

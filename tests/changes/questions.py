@@ -15,10 +15,10 @@ CONTROL = """
 
 class Twice:
     def fit(self, dataset):
-        from probekit.plugin.items import batch
+        from probekit.plugin.items import read_batch
 
         assert len(dataset) >= {least}
-        inputs, targets = batch(dataset, range(len(dataset)))
+        inputs, targets = read_batch(dataset, range(len(dataset)))
         self.gain = 1.0 * (targets / (inputs + 1)).mean()
 
     def __call__(self, inputs):

@@ -81,7 +81,7 @@ TRAINER = '''
 
 import torch
 
-from probekit.plugin.items import batch
+from probekit.plugin.items import read_batch
 from probekit.plugin.steps import watch_step
 
 
@@ -100,7 +100,7 @@ class Descent:
         self.step = 0 if state is None else int(state["step"])
         while self.step < self.steps:
             start = 8 * self.step % len(data)
-            inputs, targets = batch(data, range(start, start + 8))
+            inputs, targets = read_batch(data, range(start, start + 8))
             loss = probe.loss(model(inputs.to(device)), targets.to(device))
             model.zero_grad()
             loss.backward()

@@ -97,7 +97,7 @@ def test_tau_is_of_the_means_and_its_interval_over_seeds() -> None:
 
 def test_a_row_that_was_not_run_is_left_open_and_so_is_what_needs_it() -> None:
     found = table(results(Best=(0.1,), Near=(0.1,)))
-    assert [line.mean("loss") for line in found.lines] == [0.1, 0.1, None]
+    assert [line.mean_score("loss") for line in found.lines] == [0.1, 0.1, None]
     assert found.conclusions[0].verdict == "not run"
     assert found.order.tau is None
 

@@ -11,13 +11,13 @@ from conftest import Run
 KILLER = """
 import signal
 
-from probekit.plugin.executor import Ended
+from probekit.plugin.executor import WorkerExit
 
 
 class Killer:
     def carry_out(self, folders, command):
         for folder in folders:
-            yield Ended(folder, -signal.SIGKILL)
+            yield WorkerExit(folder, -signal.SIGKILL)
 """
 
 

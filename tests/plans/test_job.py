@@ -30,9 +30,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counted[f"parse {text}"] += 1
         return parse(text)
 
-    monkeypatch.setattr(Registry, "find", counting_find)
+    monkeypatch.setattr(Registry, "find_component", counting_find)
     monkeypatch.setattr(grammar, "parse_expression", counting_parse)
-    monkeypatch.setattr(expression, "parse", counting_parse)
+    monkeypatch.setattr(expression, "parse_expression", counting_parse)
     return counted
 
 

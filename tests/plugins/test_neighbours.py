@@ -111,7 +111,8 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     install(tmp_path / "site", "probekit-bad", {"bad": "bad_plugin"}, files)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     found = Registry.load()
-    for module in ("grid", "commands.check", "commands.show", "commands.list", "commands.plugins"):
+    commands = [f"commands.{name}" for name in ("check", "list", "plugins", "run", "show")]
+    for module in ("follow", "schedule", *commands):
         monkeypatch.setattr(f"probekit.cli.{module}.registry", lambda: found, raising=False)
     monkeypatch.setattr("probekit.cli.registry", lambda: found)
     monkeypatch.setattr(holder, "registry", lambda: found)
@@ -165,9 +166,9 @@ OPENED = {
     "modest": "requires_probekit = '0.0.1'\n" + plugin_text("'layer', 'modest-one', 'm:a', ''"),
 }
 SAID = {
-    "slow": r"plugin slow took 1\.\d s to open.* Leave it out with PROBEKIT_SKIP=slow\.",
-    "future": r"plugin future failed to load \(probekit 99\.1, which it requires: this is .*\)\. Upgrade",
-    "garbled": r"plugin garbled failed to load \(requires_probekit = 'soon': it is no version\)\. Write it",
+    "slow": r"plugin slow took 1\.\d s to open.* PROBEKIT_SKIP=slow leaves it out\.",
+    "future": r"plugin future failed to load \(probekit 99\.1, which it requires: .*installed\)\. Upgrade",
+    "garbled": r"plugin garbled failed to load \(requires_probekit = 'soon': it is not a version\)\. Write",
     "needy": r"plugin needy failed to load \(ModuleNotFound.*\)\. Install a_package_nobody_has,",
     "raiser": r"plugin raiser failed to load \(RuntimeError: a bug\)\. `probekit plugins --trace` shows",
 }

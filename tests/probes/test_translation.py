@@ -190,7 +190,7 @@ def test_certifying_passes_and_shows_every_floor(tmp_path: Path) -> None:
     assert found.passed, found.checks
     assert [check.holds for check in found.checks] == [True, True, None, True]
     said = found.checks[-1].evidence
-    closed, networks = said.split("; networks, ")
+    closed, networks = said.split("; network controls, ")
     assert all(f"{name} " in closed for name in ("nearest position", "constant mask", "all white"))
     assert "dense -" in networks
 

@@ -24,7 +24,7 @@ from probekit.runs.run import Outcome
 from probekit.runs.splits import load_splits
 from probekit.scores.flops import count_forward_flops
 from probekit.scores.score import mean_scores, score_items
-from probekit.storage.folder import ANSWERS, CASES, LOG, MEASURED, RESULT, SCORES, SPEC, WEIGHTS
+from probekit.storage.folder import ANSWERS, CASES, ITEMS, LOG, MEASURED, RESULT, SCORES, SPEC, WEIGHTS
 
 CPU = torch.device("cpu")
 
@@ -41,8 +41,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_the_folder_holds_what_it_says_and_nothing_half_done(small: Outcome) -> None:
     names = {path.name for path in small.folder.path.iterdir()}
-    assert names == {SPEC, RESULT, LOG, SCORES, ANSWERS, MEASURED, WEIGHTS, CASES, ".lock"}
-    assert set(small.result.files) == {SCORES, ANSWERS, MEASURED, WEIGHTS, CASES, LOG}
+    assert names == {SPEC, RESULT, LOG, SCORES, ANSWERS, ITEMS, MEASURED, WEIGHTS, CASES, ".lock"}
+    assert set(small.result.files) == {SCORES, ANSWERS, ITEMS, MEASURED, WEIGHTS, CASES, LOG}
     assert (small.folder.path / CASES).read_bytes().startswith(b"\x89PNG")
     rows = [json.loads(line) for line in (small.folder.path / LOG).read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, small.result.steps + 1))

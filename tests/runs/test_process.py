@@ -162,8 +162,8 @@ def test_sigterm_ends_a_worker_whose_layer_left_a_thread(tmp_path: Path) -> None
 def test_what_is_printed_last_is_there_though_a_thread_is(tmp_path: Path) -> None:
     text = (
         "import sys, threading, time\n"
-        "from probekit.catalog.process import ending\n"
-        "with ending():\n"
+        "from probekit.catalog.process import exit_promptly\n"
+        "with exit_promptly():\n"
         "    threading.Thread(target=time.sleep, args=(1e6,)).start()\n"
         "    sys.stdout.write('x' * 5000)\n"
         "    sys.exit({code})"

@@ -227,7 +227,7 @@ class Thin(Good):
 
 
 CHECKED: dict[type[Good], str] = {
-    Hosted: "its state_dict does not hold temperature",
+    Hosted: "its state_dict lacks temperature",
     Grown: "a training step changes the shape of bank",
     Late: "a training step registers late",
     Thin: "mask is sparse_coo",

@@ -149,7 +149,7 @@ def find_address(fixture: Any) -> str:
     """
     component = fixture.part.component
     name = parse_term(fixture.request).name
-    if is_file_term(name) or fixture.registry.owner(component) is not None:
+    if is_file_term(name) or fixture.registry.find_plugin(component) is not None:
         return ""
     if isinstance(component.target, str):
         return component.target
