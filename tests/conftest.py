@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from timed import mark_slow_members
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -69,6 +70,12 @@ def environment(path: Path | None, env: Mapping[str, str]) -> dict[str, str]:
     folders = [str(path)] if path else []
     inherited = [value] if (value := os.environ.get("PYTHONPATH")) else []
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders + inherited), **env}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long as slow, before pytest chooses by marks."""
+    mark_slow_members(items)
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_rows_whose_worker_was_killed_are_not_passed_over_in_silence(
 
 
 def test_minutes_and_several_at_a_time_exclude_each_other(probekit: Run) -> None:
-    for words in (("--jobs", "2"), ("--executor", "process")):
+    for words in (("--jobs", "2"), ("--executor", "local")):
         done = probekit("reproduce", "table2", "--minutes", "1", *words)
         assert done.returncode == 2
         assert "--minutes with --executor or --jobs" in done.stderr

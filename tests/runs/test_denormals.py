@@ -22,7 +22,7 @@ OURS = """
 import json, sys
 import torch
 import probekit
-from probekit.catalog.denormals import keeps_denormals, start_threads
+from probekit.catalog.denormals import keeps_denormals, start_torch_threads
 
 how, store = sys.argv[1:]
 seen = []
@@ -38,7 +38,7 @@ class Seen(torch.nn.Module):
         return self.out(x)
 
 if how == "ours":
-    start_threads(2)
+    start_torch_threads(2)
 before = keeps_denormals()
 result = probekit.run(
     "grouping(test=4,train=32,validation=4)", lambda shape: Seen(shape.inputs, shape.outputs),

@@ -16,7 +16,7 @@ from small import call, done, job
 
 from probekit.catalog.registry import registry
 from probekit.plugin.interfaces import Row
-from probekit.runs import engine
+from probekit.runs import training
 from probekit.runs.run import Outcome, run_job
 from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, RESULT
 from probekit.storage.store import Store
@@ -139,8 +139,8 @@ def test_a_run_that_was_stopped_goes_on_under_its_own_code_alone(
     name: str, edit: Edit, said: str, here: Path, monkeypatch: pytest.MonkeyPatch, caplog: Log
 ) -> None:
     whole = done(here / "whole", **{**ASKED, **DESCENT})
-    monkeypatch.setattr(engine, "FIRST", 0.0)
-    monkeypatch.setattr(engine, "SHARE", float("inf"))
+    monkeypatch.setattr(training, "FIRST", 0.0)
+    monkeypatch.setattr(training, "SHARE", float("inf"))
     stop_at_step(5, here / "store")
     (begun,) = (here / "store").iterdir()
     checkpoint = (begun / CHECKPOINT).read_bytes()

@@ -16,7 +16,7 @@ from small import done, first, job, planned, rows
 from probekit.catalog.registry import registry
 from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Row
-from probekit.runs import engine
+from probekit.runs import training
 from probekit.runs.run import Outcome, run_job
 from probekit.storage.checkpoint import CHECKPOINT
 from probekit.storage.folder import LOG, RESULT, Folder
@@ -34,8 +34,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a checkpoint after every row."""
-    monkeypatch.setattr(engine, "FIRST", 0.0)
-    monkeypatch.setattr(engine, "SHARE", float("inf"))
+    monkeypatch.setattr(training, "FIRST", 0.0)
+    monkeypatch.setattr(training, "SHARE", float("inf"))
 
 
 def stopped(folder: Path, stage: str, step: int) -> None:
