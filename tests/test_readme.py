@@ -143,4 +143,4 @@ def test_observer_shown_looks_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_first_command_trains_at_the_default_scale(tmp_path: Path) -> None:
     command = BASH[0].partition("&&")[2].strip()
-    assert "place" in shell(command, tmp_path)
+    assert "normalised" in shell(command, tmp_path)

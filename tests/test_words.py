@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +91,29 @@ def test_the_counts_see_what_they_guard(text: str, empty: float, single: float |
     assert share_of_empty(trees) == empty
     if single is not None:
         assert share_of_single(trees) == single
+
+
+PAGES = sorted(
+    [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md")]
+    + list((ROOT / "docs").glob("*.md"))
+)
+DIALECT = re.compile(
+    r"\b(but for|of which|that is had|is said|is told|are said|are told|from \w+ on|of its own|as it is)\b",
+    re.I,
+)
+"""Phrases for which plain English has a usual word."""
+
+
+def prose(path: Path) -> str:
+    """Return a page without its code."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S)
+    return re.sub(r"`[^`]*`", "", text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_are_in_plain_english(path: Path) -> None:
+    assert DIALECT.findall(prose(path)) == []
+
+
+def test_the_check_sees_dialect() -> None:
+    assert DIALECT.findall("A run is said to be done, but for its weights.") == ["is said", "but for"]

@@ -45,6 +45,13 @@ def choose_jobs(runs: int, threads: int, device: str | None, seconds: float) -> 
     return min(runs, count_gpus(chosen.index))
 
 
+def has_gpus(device: str | None) -> bool:
+    """Return whether runs on a device as typed go to this machine's GPUs."""
+    from probekit.runs.machine import choose_device
+
+    return choose_device(device).type == "cuda"
+
+
 def count_gpus(index: int | None) -> int:
     """Return how many GPUs runs may use: one where its index was typed, and on mps."""
     import torch

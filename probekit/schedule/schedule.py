@@ -11,7 +11,7 @@ from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.runs.machine import choose_device
 from probekit.runs.replay import Replay
 from probekit.runs.run import find_stored
-from probekit.schedule.cores import choose_jobs, default_threads, use_threads
+from probekit.schedule.cores import choose_jobs, default_threads, has_gpus, use_threads
 from probekit.schedule.detach import leave_folders
 from probekit.schedule.event import Event
 from probekit.schedule.parallel import make_executor, prepare_folders, run_in_workers, worker_command
@@ -116,7 +116,8 @@ class Schedule:
         threads = self.threads or default_threads()
         count = self.jobs or choose_jobs(len(jobs), threads, self.device, estimate_seconds(jobs))
         if self.detach or (count > 1 and self.limit is None):
-            return f"local(jobs={count},threads={threads})"
+            gpus = count if self.jobs is None and count > 1 and has_gpus(self.device) else 0
+            return f"local(jobs={count},threads={threads}" + (f",gpus={gpus})" if gpus else ")")
         return None
 
     def make_replay(self, job: Job) -> Replay:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from probekit.plugin.executor import WorkerExit
 from probekit_plugins.executors.process import PAUSE, read_last_line, start_worker, wait_for_worker
@@ -19,23 +18,28 @@ class Local:
 
     Args:
         jobs: workers at a time.
-        threads: of each worker; by default this machine's processors divided among them.
+        threads: of each worker.
+        gpus: of this machine; worker i of those that run sees GPU i modulo `gpus` alone. 0 hides none.
     """
 
-    def __init__(self, *, jobs: PositiveInt = 2, threads: PositiveInt | None = None) -> None:
-        self.jobs = jobs
-        self.threads = threads or max(1, len(os.sched_getaffinity(0)) // jobs)
+    def __init__(self, *, jobs: PositiveInt = 2, threads: PositiveInt = 1, gpus: NonNegativeInt = 0) -> None:
+        self.jobs, self.threads, self.gpus = jobs, threads, gpus
 
     def carry_out(self, folders: Sequence[Path], command: Sequence[str]) -> Iterator[WorkerExit]:
         """Start one worker per folder, `jobs` at a time; yield each as it ends."""
         waiting, running = list(folders), dict[Path, subprocess.Popen[bytes]]()
+        slots: dict[Path, int] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     folder = waiting.pop(0)
-                    running[folder] = start_worker(command, folder, self.threads)
+                    slot = min(set(range(self.jobs)) - set(slots.values()))
+                    slots[folder] = slot
+                    gpu = slot % self.gpus if self.gpus else None
+                    running[folder] = start_worker(command, folder, self.threads, gpu)
                 finished = [folder for folder, worker in running.items() if worker.poll() is not None]
                 for folder in finished:
+                    del slots[folder]
                     yield WorkerExit(folder, wait_for_worker(running.pop(folder)), read_last_line(folder))
                 if not finished:
                     time.sleep(PAUSE)

@@ -20,7 +20,9 @@ TAIL_BYTES = 16 << 10
 PAUSE = 0.05
 
 
-def start_worker(command: Sequence[str], folder: Path, threads: int) -> subprocess.Popen[bytes]:
+def start_worker(
+    command: Sequence[str], folder: Path, threads: int, gpu: int | None = None
+) -> subprocess.Popen[bytes]:
     """Start a worker in its own session, so that Ctrl-C reaches it as SIGTERM, once.
 
     Its standard input is a pipe of this process, which closes when this process ends, in whatever way.
@@ -30,8 +32,11 @@ def start_worker(command: Sequence[str], folder: Path, threads: int) -> subproce
         folder: of the run.
         threads: for the libraries. They are set in the environment, as that must happen before the libraries
             load.
+        gpu: the one GPU that the worker sees; None for all.
     """
     env = make_child_environment(**dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if gpu is not None:
+        env["CUDA_VISIBLE_DEVICES"] = str(gpu)
     with disk.create_file(folder / OUTPUT) as output:
         return subprocess.Popen(
             [*command, "--tied", str(folder)],
