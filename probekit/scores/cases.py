@@ -1,4 +1,4 @@
-"""Cases are the test items on which a network does worst, average and best, drawn with their truth."""
+"""Cases are the test items on which a network does worst, median and best, drawn with their truth."""
 
 from __future__ import annotations
 

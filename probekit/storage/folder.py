@@ -205,7 +205,7 @@ class Folder:
 
         Args:
             result: The result.
-            but: A large file to skip, as the caller checks it later.
+            skip: A large file to skip, as the caller checks it later.
         """
         for name in result.files:
             if name != skip:
