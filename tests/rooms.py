@@ -22,6 +22,7 @@ ROOMS = (
     "cards",
     "pages",
     "authors",
+    "terminal",
     "cli",
     "api",
 )

@@ -9,10 +9,10 @@ from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.cards.contrast import Contrast, contrast_structures
 from probekit.catalog.registry import registry
-from probekit.cli.progress import Progress
 from probekit.evidence.certify import Certificate
 from probekit.evidence.certify import certify_probe as run_certification
 from probekit.storage.store import Store
+from probekit.terminal.progress import Progress
 
 Names = str | Sequence[str]
 

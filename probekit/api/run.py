@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 
 from probekit.api.results import Results
 from probekit.catalog.registry import registry as installed_registry
-from probekit.cli.follow import follow_schedule
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
 from probekit.plugin.errors import RunError, UsageError
@@ -18,6 +17,7 @@ from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
 from probekit.storage.result import Result
 from probekit.storage.store import Store
+from probekit.terminal.follow import follow_schedule
 
 if TYPE_CHECKING:
     from torch.nn import Module

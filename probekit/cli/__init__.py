@@ -16,9 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_error, print_output, set_quiet
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.stop import find_interrupt, stop
+from probekit.terminal.messages import print_error, print_output, set_quiet
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": (".run:run_probes", "Train structures on probes; store and report their scores."),

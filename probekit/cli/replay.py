@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import (
+from probekit.cli.options import DeviceOption
+from probekit.cli.table import print_json, print_table
+from probekit.plugin.errors import StoreError, UsageError
+from probekit.terminal.messages import (
     is_animation_disabled,
     make_console,
     print_error,
     print_output,
     relative_path,
 )
-from probekit.cli.options import DeviceOption
-from probekit.cli.table import print_json, print_table
-from probekit.plugin.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store

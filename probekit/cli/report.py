@@ -30,7 +30,6 @@ from probekit.cards.tables import format_mean_and_normalized
 from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
-from probekit.cli.messages import print_output, relative_path
 from probekit.cli.table import print_table
 from probekit.evidence.compare import compare_results
 from probekit.plugin.interfaces import Metric
@@ -38,6 +37,7 @@ from probekit.runs.run import Outcome
 from probekit.storage.folder import CASES
 from probekit.storage.result import Result
 from probekit.storage.store import Store
+from probekit.terminal.messages import print_output, relative_path
 
 LINE_WIDTH, MAX_METRICS, BAR_WIDTH = 80, 5, 12
 """Characters per line, metrics shown without --all, characters per bar."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from probekit.cli.messages import relative_path
+from probekit.terminal.messages import relative_path
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job

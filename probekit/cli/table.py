@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probekit.cli.messages import print_output, write_file
 from probekit.plain import make_plain
 from probekit.plans.finite import replace_nonfinite, to_json
+from probekit.terminal.messages import print_output, write_file
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import torch
 from small import job
 
+import probekit
 from probekit.catalog.registry import registry
 from probekit.plans.job import Job
 from probekit.plugin.errors import UsageError
@@ -190,3 +193,23 @@ def test_threads_are_those_of_the_schedule_and_are_put_back(jobs: list[Job]) -> 
     assert event.result is not None
     assert event.result.environment.threads == 2
     assert torch.get_num_threads() == before
+
+
+def test_python_needs_no_command_line() -> None:
+    heavy = "{'typer', 'click', 'torch'}"
+    code = f"import sys, probekit; probekit.run; sys.exit(not {heavy}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_python_runs_lists(tmp_path: Path) -> None:
+    results = probekit.run(
+        ["recall(test=16,train=32,validation=8)", "parity(test=16,train=32,validation=8)"],
+        ["gru", "linear-attention"],
+        scale="smoke",
+        seeds=2,
+        store=tmp_path,
+    )
+    assert len(results) == 8
+    assert {(result.plan.spec.structure, result.plan.seed) for result in results} == {
+        (name, seed) for name in ("gru", "linear-attention") for seed in (0, 1)
+    }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_info
 from probekit.cli.options import DeviceOption, StoreOption
 from probekit.plugin.errors import UsageError
+from probekit.terminal.messages import print_info
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan
@@ -39,12 +39,12 @@ def run_again(
     Example: probekit again probekit-runs/nonlocality-unet-quick-s0-0123456789ab
     """
     from probekit.cli.commands.run import print_report
-    from probekit.cli.follow import follow_schedule, make_interrupted
     from probekit.cli.rows import event_row
     from probekit.cli.schedule import make_schedule
     from probekit.plans.job import make_job
     from probekit.plans.stored_plan import check_code, list_changes, list_code
     from probekit.storage.store import Store
+    from probekit.terminal.follow import follow_schedule, make_interrupted
 
     stored_plan = read_plan(stored)
     files = list_code(stored_plan)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_error, print_info, write_file
 from probekit.cli.options import JobsOption, MarkdownOption, StoreOption, ThreadsOption
 from probekit.cli.table import print_json, print_tables
 from probekit.plugin.errors import UsageError
+from probekit.terminal.messages import print_error, print_info, write_file
 
 if TYPE_CHECKING:
     from probekit.cards.card import Card
@@ -144,8 +144,8 @@ def run_missing(
         UsageError: there is nothing to run, or the store names Python files to execute.
     """
     from probekit.catalog.grammar import list_files
-    from probekit.cli.follow import follow_schedule, make_interrupted
     from probekit.schedule.grid import plan_grid
+    from probekit.terminal.follow import follow_schedule, make_interrupted
 
     if not (structures and probes):
         stored_structures, stored_probes = list_stored(store)

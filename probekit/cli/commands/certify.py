@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_info, print_output
 from probekit.cli.options import StoreOption
-from probekit.cli.progress import Progress
 from probekit.cli.table import print_json
+from probekit.terminal.messages import print_info, print_output
+from probekit.terminal.progress import Progress
 
 STATUSES = {True: "holds", False: "FAILS", None: "-"}
 

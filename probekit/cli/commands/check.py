@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from probekit.cli.messages import print_output
 from probekit.cli.table import print_json
+from probekit.terminal.messages import print_output
 
 LABELS = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
 

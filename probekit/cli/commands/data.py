@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probekit.cli.messages import print_info
-from probekit.cli.progress import Progress
 from probekit.plugin.errors import ProbekitError, UsageError, explain_os_error
 from probekit.plugin.items import read_batch
+from probekit.terminal.messages import print_info
+from probekit.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_info
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import KINDS
 from probekit.plugin.errors import UsageError, did_you_mean
+from probekit.terminal.messages import print_info
 
 
 def list_components(

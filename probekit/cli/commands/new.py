@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_output
+from probekit.terminal.messages import print_output
 
 
 def create_plugin(

@@ -9,8 +9,8 @@ import typer
 
 from probekit.catalog.plugins import PluginRecord
 from probekit.catalog.registry import registry
-from probekit.cli.messages import print_info, print_output
 from probekit.cli.table import print_json, print_table
+from probekit.terminal.messages import print_info, print_output
 
 
 def list_plugins(

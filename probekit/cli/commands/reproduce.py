@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.cli.messages import print_info
 from probekit.cli.options import (
     DeviceOption,
     ExecutorOption,
@@ -21,6 +19,8 @@ from probekit.cli.options import (
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json, print_tables, write_tables
 from probekit.plugin.stop import TimeLimit
+from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
+from probekit.terminal.messages import print_info
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import PublishedTable, RowSeed

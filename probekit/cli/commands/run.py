@@ -10,8 +10,6 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
-from probekit.cli.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.cli.messages import print_error, print_output
 from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
 from probekit.cli.rows import event_row, run_row
 from probekit.cli.schedule import make_schedule
@@ -20,6 +18,8 @@ from probekit.plans.job import Job
 from probekit.plans.study import Study, read_study
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.schedule.grid import Grid, plan_grid
+from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
+from probekit.terminal.messages import print_error, print_output
 
 if TYPE_CHECKING:
     from probekit.catalog.registry import Registry

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cards.formatting import NOTHING, format_duration, format_expression, format_score
-from probekit.cli.messages import print_error, print_info, print_output, relative_path
 from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
 from probekit.plain import escape_cell, escape_lookalikes
 from probekit.plugin.errors import StoreError, UsageError, did_you_mean
+from probekit.terminal.messages import print_error, print_info, print_output, relative_path
 
 if TYPE_CHECKING:
     from probekit.plans.plan import Plan

@@ -12,11 +12,11 @@ import typer
 from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
-from probekit.cli.messages import print_output
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.interfaces import Probe, Scale
+from probekit.terminal.messages import print_output
 
 if TYPE_CHECKING:
     from probekit.cards.tables import Table

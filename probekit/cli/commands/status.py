@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probekit.cards.formatting import NOTHING, format_duration
-from probekit.cli.live import REFRESH_SECONDS, LiveDisplay, format_step
-from probekit.cli.messages import print_output, relative_path
 from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
+from probekit.terminal.live import REFRESH_SECONDS, LiveDisplay, format_step
+from probekit.terminal.messages import print_output, relative_path
 
 if TYPE_CHECKING:
     from probekit.storage.folder import Folder

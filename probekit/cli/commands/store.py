@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cli.messages import (
+from probekit.cli.options import StoreOption, parse_store
+from probekit.cli.table import print_json, print_table
+from probekit.plugin.errors import StoreError, UsageError, did_you_mean
+from probekit.terminal.messages import (
     is_animation_disabled,
     make_console,
     print_error,
@@ -17,9 +20,6 @@ from probekit.cli.messages import (
     print_output,
     relative_path,
 )
-from probekit.cli.options import StoreOption, parse_store
-from probekit.cli.table import print_json, print_table
-from probekit.plugin.errors import StoreError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store

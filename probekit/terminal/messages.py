@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, TextIO
 
 from probekit.plain import make_plain_lines
 from probekit.plugin.errors import ProbekitError, explain_os_error
@@ -13,6 +13,7 @@ from probekit.plugin.errors import ProbekitError, explain_os_error
 if TYPE_CHECKING:
     from rich.console import Console
 
+RED, RESET = "\033[31m", "\033[0m"
 QUIET = False
 """Whether --quiet hides information and progress bars."""
 
@@ -25,18 +26,27 @@ def set_quiet(quiet: bool) -> None:
 
 def print_error(text: str) -> None:
     """Print an error or a warning on stderr, red on a terminal."""
-    typer.secho(f"probekit: {make_plain_lines(text)}", err=True, fg=typer.colors.RED)
+    line = f"probekit: {make_plain_lines(text)}"
+    is_coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    write_line(sys.stderr, f"{RED}{line}{RESET}" if is_coloured else line)
 
 
 def print_info(text: str) -> None:
     """Print information on stderr, unless --quiet hides it."""
     if not QUIET:
-        typer.echo(make_plain_lines(text), err=True)
+        write_line(sys.stderr, make_plain_lines(text))
 
 
 def print_output(text: str = "") -> None:
     """Print an answer on stdout."""
-    typer.echo(make_plain_lines(text))
+    write_line(sys.stdout, make_plain_lines(text))
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    """Write a line at once; a character that the stream cannot encode is escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
 
 
 def make_console() -> Console:

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry, registry
-from probekit.cli.live import JobsDisplay
-from probekit.cli.messages import print_error, print_info, relative_path
-from probekit.cli.progress import Progress
 from probekit.plugin.errors import Interrupted
 from probekit.schedule.cores import default_threads, use_threads
 from probekit.schedule.event import Event, Report, collect_report
 from probekit.schedule.parallel import make_executor
 from probekit.schedule.schedule import Schedule
 from probekit.schedule.tuning import tune_rates
+from probekit.terminal.live import JobsDisplay
+from probekit.terminal.messages import print_error, print_info, relative_path
+from probekit.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job

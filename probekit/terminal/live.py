@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.formatting import format_duration
-from probekit.cli.messages import is_animation_disabled, make_console, print_info
+from probekit.terminal.messages import is_animation_disabled, make_console, print_info
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from probekit.cards.formatting import budget_note, format_duration, format_width
-from probekit.cli.messages import is_animation_disabled, make_console, print_info
 from probekit.plans.spec import RunSpec
 from probekit.plugin.interfaces import Row
+from probekit.terminal.messages import is_animation_disabled, make_console, print_info
 
 if TYPE_CHECKING:
     from probekit.plans.job import Job

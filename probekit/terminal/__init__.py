@@ -1,0 +1,1 @@
+"""What people see while runs go on: messages, bars and tables on stderr."""
