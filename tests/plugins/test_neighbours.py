@@ -111,9 +111,9 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     install(tmp_path / "site", "probekit-bad", {"bad": "bad_plugin"}, files)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     found = Registry.load()
-    commands = [f"commands.{name}" for name in ("check", "list", "plugins", "run", "show")]
-    for module in ("follow", "schedule", *commands):
-        monkeypatch.setattr(f"probekit.cli.{module}.registry", lambda: found, raising=False)
+    commands = [f"cli.commands.{name}" for name in ("check", "list", "plugins", "run", "show")]
+    for module in ("terminal.follow", "cli.schedule", *commands):
+        monkeypatch.setattr(f"probekit.{module}.registry", lambda: found, raising=False)
     monkeypatch.setattr("probekit.cli.registry", lambda: found)
     monkeypatch.setattr(holder, "registry", lambda: found)
     return found
