@@ -52,6 +52,11 @@ class Schedule:
     threads: int | None = None
     detach: bool = False
 
+    @property
+    def run_threads(self) -> int:
+        """The threads that each run takes."""
+        return self.threads or default_threads()
+
     def run_all(
         self, jobs: Sequence[Job], registry: Registry, watch: ProgressListener | None = None
     ) -> Iterator[Event]:
@@ -88,7 +93,7 @@ class Schedule:
             missing,
             registry,
             store=self.store,
-            threads=self.threads or default_threads(),
+            threads=self.run_threads,
             device=self.device,
             timeout=self.timeout,
             limit=self.limit,
@@ -113,7 +118,7 @@ class Schedule:
         """Return the text of the executor for jobs; None for this process."""
         if self.executor is not None:
             return self.executor
-        threads = self.threads or default_threads()
+        threads = self.run_threads
         count = self.jobs or choose_jobs(len(jobs), threads, self.device, estimate_seconds(jobs))
         if self.detach or (count > 1 and self.limit is None):
             gpus = count if self.jobs is None and count > 1 and has_gpus(self.device) else 0
@@ -131,7 +136,7 @@ class Schedule:
 
     def find_stored(self, job: Job, replay: Replay) -> Outcome | None:
         """Return the stored run of a job that would come out the same now; None where there is none."""
-        with use_threads(self.threads or default_threads()):
+        with use_threads(self.run_threads):
             return find_stored(job, self.store, replay)
 
 

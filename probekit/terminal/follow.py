@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry, registry
 from probekit.plugin.errors import Interrupted
-from probekit.schedule.cores import default_threads, use_threads
+from probekit.schedule.cores import use_threads
 from probekit.schedule.event import Event, Report, collect_report
 from probekit.schedule.parallel import make_executor
 from probekit.schedule.schedule import Schedule
@@ -34,10 +35,11 @@ def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) 
         report = collect_report(jobs, show_events(events, schedule, progress, len(jobs), displays))
     if report.interruption and has_queue(schedule, plugins):
         print_info("What is in the queue stays there. `probekit status` shows how far it is.")
-    handed_over = {event.message: event for event in report.events if event.message and schedule.detach}
-    for place in handed_over:
-        count = sum(event.message == place for event in report.events)
-        print_info(f"{count} runs are left to {place}. `probekit status` shows how far they are.")
+    handed_over = Counter(
+        event.message for event in report.events if event.status == "planned" and event.message
+    )
+    for executor, count in handed_over.items():
+        print_info(f"{count} runs are left to {executor}. `probekit status` shows how far they are.")
     return report
 
 
@@ -111,7 +113,7 @@ def list_changes(result: Result, schedule: Schedule) -> str:
         device = choose_device(schedule.device)
     except UsageError:  # a worker may have it
         return ""
-    with use_threads(schedule.threads or default_threads()):
+    with use_threads(schedule.run_threads):
         return "; ".join(read_environment(device).describe_changes(result.environment.model_dump()))
 
 

@@ -72,8 +72,10 @@ def show_card(
 
     run_store = Store(store)
     options = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
-    schedule = make_schedule(run_store, device=device, timeout=timeout, jobs=jobs, threads=threads)
-    complete = not run or run_missing(run_store, structures, probes, seeds, options, schedule)
+    complete = True
+    if run:  # a schedule starts torch's threads, which a card of stored runs does not need
+        schedule = make_schedule(run_store, device=device, timeout=timeout, jobs=jobs, threads=threads)
+        complete = run_missing(run_store, structures, probes, seeds, options, schedule)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
