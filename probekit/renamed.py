@@ -7,10 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 Renamed = TypeVar("Renamed")
 MODULES = {
@@ -66,12 +68,15 @@ class RenamedModule(ModuleType):
         return getattr(module, NAMES.get(self.__name__, {}).get(name, name))
 
 
-class RenamedModuleFinder(MetaPathFinder, Loader):
-    """Imports modules by their names of 0.1."""
+class RenamedModuleFinder:
+    """Imports modules by their names of 0.1.
+
+    It has no base class: `importlib.abc` imports modules that a plugin's may shadow, `random` among them.
+    """
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Return the spec of a module of 0.1; None for any other one."""
-        return ModuleSpec(name, self) if name in MODULES else None
+        return ModuleSpec(name, cast("Loader", self)) if name in MODULES else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return a module of 0.1."""

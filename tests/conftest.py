@@ -88,7 +88,7 @@ def probekit() -> Run:
             capture_output=True,
             text=True,
             env=environment(path, env),
-            timeout=120,
+            timeout=300,
         )
 
     return run

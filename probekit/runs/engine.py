@@ -113,7 +113,7 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
     train, validation, test, extra = data.train, data.validation, data.test, data.extrapolation
     with session.stage("building"):
         model = build_network(job.expression, probe.shape, plan, device)
-    with session.stage("answering first"):
+    with session.stage("first steps"):
         check_network(model, probe.shape, device)
         check_training_memory(job, model, device)
         observe_start(job, folder, device)

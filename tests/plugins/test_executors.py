@@ -141,7 +141,7 @@ def test_what_is_detached_outlives_its_command_and_is_stopped_by_its_number(
     done = probekit(*words, "--trainer", "supervised(epochs=100000)", "--detach")
     assert done.returncode == 0, done.stderr
     assert "probekit status" in done.stderr
-    number = int(done.stderr.partition("kill ")[2].split()[0])
+    number = int(done.stderr.partition("kill ")[2].split()[0].strip("`."))
     for _ in range(1200):
         said = json.loads(probekit("status", "--store", str(tmp_path), "--json").stdout)
         if said["runs"] == {"running": 1} and list(tmp_path.glob("*/checkpoint.safetensors")):

@@ -27,7 +27,7 @@ def told(trainer: Supervised, most: int = FIRST_STEPS) -> Told:
     """Train, and return what a listener was told that stops listening after so many steps."""
     heard: Told = []
 
-    def hear(loss: float, gradients: dict[str, float]) -> None:
+    def hear(loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
         heard.append((loss, gradients))
         if len(heard) == most:
             stop_listening()
@@ -60,7 +60,7 @@ def test_who_stops_listening_hears_no_more() -> None:
 def test_a_listener_that_raises_ends_the_ranks() -> None:
     heard = []
 
-    def hear(loss: float, gradients: dict[str, float]) -> None:
+    def hear(loss: float, gradients: dict[str, float], buffers: dict[str, float]) -> None:
         heard.append(loss)
         if len(heard) == FIRST_STEPS:
             raise Enough

@@ -154,7 +154,7 @@ def test_a_run_that_kills_its_process_twice_is_failed_the_third_time_and_force_t
     third = grid(probekit, tmp_path, end)
     assert third.returncode == 1
     assert [row["status"] for row in json.loads(third.stdout)] == ["failed", "done"]
-    assert "its process died 2 times at the same stage (training, after 0 rows" in third.stderr
+    assert "its process died 2 times at the same stage (first steps, after 0 rows" in third.stderr
     fourth = grid(probekit, tmp_path, end)
     assert [row["status"] for row in json.loads(fourth.stdout)] == ["failed", "stored"]
     assert grid(probekit, tmp_path, end, "--force").stdout == ""

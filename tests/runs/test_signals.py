@@ -128,7 +128,7 @@ def test_processor_time_that_runs_out_saves_and_the_same_command_goes_on(tmp_pat
 
     def limit() -> None:
         unheard()
-        resource.setrlimit(resource.RLIMIT_CPU, (8, 60))
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 90))
 
     for _ in range(2):
         process = subprocess.Popen(
