@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from probekit.plugin.errors import ProbekitError, UsageError
     from probekit.plugin.hookspecs import hookimpl
     from probekit.plugin.items import Items
+    from probekit.plugin.probe import Probe
     from probekit.storage.result import Result
 
 PUBLIC_NAMES = {
@@ -26,6 +27,7 @@ PUBLIC_NAMES = {
     "Constant": "probekit.plugin.controls",
     "Items": "probekit.plugin.items",
     "Metric": "probekit.plugin.declarations",
+    "Probe": "probekit.plugin.probe",
     "ProbekitError": "probekit.plugin.errors",
     "Result": "probekit.storage.result",
     "Results": "probekit.api.results",
@@ -49,6 +51,7 @@ __all__ = [
     "Constant",
     "Items",
     "Metric",
+    "Probe",
     "ProbekitError",
     "Result",
     "Results",

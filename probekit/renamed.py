@@ -90,7 +90,7 @@ class RenamedModuleFinder:
 
 def warn_of(old: str, hint: str) -> None:
     """Warn that something of 0.1 goes with 0.3."""
-    warnings.warn(f"{old} was renamed and goes with probekit 0.3; {hint}", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"{old} goes with probekit 0.3; {hint}", DeprecationWarning, stacklevel=3)
 
 
 def rename_fields(fields: Mapping[str, str]) -> Callable[[type[Renamed]], type[Renamed]]:
@@ -122,6 +122,16 @@ def rename_fields(fields: Mapping[str, str]) -> Callable[[type[Renamed]], type[R
         return cls
 
     return decorate
+
+
+@functools.cache
+def inherit_probe(target: Any) -> Any:
+    """Return a probe's class of 0.1, which inherits from no base class, as a subclass of `probekit.Probe`."""
+    from probekit.plugin.probe import Probe
+
+    warn_of(f"a probe without a base class, {target.__qualname__},", "inherit from probekit.Probe")
+    names = {name: getattr(target, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(target.__name__, (target, Probe), names)
 
 
 def install_finder() -> None:

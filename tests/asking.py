@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from probekit.catalog.registry import Registry, registry
 from probekit.plugin.components import Component
 from probekit.plugin.controls import Constant
-from probekit.plugin.interfaces import Metric, Scale, Shape, Split
+from probekit.plugin.interfaces import Metric, Probe, Scale, Shape, Split
 from probekit.plugin.items import Items
 
 
@@ -31,7 +31,7 @@ def accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return (output.argmax(1) == target.argmax(1)).float().mean(1)
 
 
-class Agree:
+class Agree(Probe):
     """Does the first place agree with the last?"""
 
     property, version, structure = "agreement", 1, "unet"

@@ -102,7 +102,7 @@ def make_cell(
     )
     if evidence.interval is not None:  # draw the interval that the verdict rests on
         scores[first.name] = headline.model_copy(update={"reach": evidence.interval})
-    measurement = getattr(probe, "related_measurement", "")
+    measurement = probe.related_measurement
     return Cell(
         structure=label,
         resolved=plan.structure,

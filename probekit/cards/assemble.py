@@ -18,7 +18,6 @@ from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
-from probekit.evidence.verdict import HAS, PARTLY
 from probekit.plans.finite import finite_or_none
 from probekit.plans.noise import reload_noises
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
@@ -162,11 +161,10 @@ def make_column(
     decides = scale is None or scale.decides
     scored = {label: seeds for label, seeds in scores.items() if seeds}
     ranks = rank_structures(scored, headline, noise, decides)
-    thresholds = getattr(probe, "thresholds", (HAS, PARTLY))
     published = names.published_scores(plan, probe)
     cells = []
     for label, seeds in by_seed.items():
-        cell = make_cell(label, seeds, probe, floors, thresholds, published, noise, decides)
+        cell = make_cell(label, seeds, probe, floors, probe.thresholds, published, noise, decides)
         standing, difference = ranks.get(label, ("", None))
         cells.append(cell.model_copy(update={"standing": standing, "difference": difference}))
     cautions = []
@@ -199,9 +197,9 @@ def make_column(
         ceiling=ceiling.value,
         cautions=tuple(cautions),
         noise=noise,
-        harder=getattr(probe, "harder", ""),
+        harder=probe.harder,
         tags=names.probe_tags(plan),
-        thresholds=thresholds,
+        thresholds=probe.thresholds,
         controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name])),
         certificate=certificate,
         cells=tuple(cells),

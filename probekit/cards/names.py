@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from probekit.cards.card import Column
 from probekit.catalog.expression import resolve_expression
@@ -193,16 +192,15 @@ class Names:
     def shipped_certificate(self, plan: Plan) -> Certificate | None:
         """Return the certificate that is shipped with a run's probe, None without one."""
         probe = self.probe(plan.probe)
-        certificates: Mapping[str, Any] = getattr(probe, "certificates", {})
         # check the scale first: a stored one may be any text, and `certificates` may read a file of that name
-        if plan.scale not in probe.scales or plan.scale not in certificates:
+        if plan.scale not in probe.scales or plan.scale not in probe.certificates:
             return None
-        certificate = Certificate.model_validate(certificates[plan.scale])
+        certificate = Certificate.model_validate(probe.certificates[plan.scale])
         return certificate if self.is_certificate_of(certificate, plan) else None
 
     def published_scores(self, plan: Plan, probe: Probe) -> dict[str, dict[str, float]]:
         """Return published scores by canonical structure and metric, at the paper's scale only."""
-        rows: tuple[Published, ...] = getattr(probe, "published", ()) if plan.scale == PAPER else ()
+        rows = probe.published if plan.scale == PAPER else ()
         scores: dict[str, dict[str, float]] = {}
         for row in rows:
             typed = make_probe_text(parse_term(plan.probe).name, row)

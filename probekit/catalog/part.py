@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from probekit.catalog.files import FILE_PLUGIN, pin_file_name
 from probekit.catalog.grammar import Term
@@ -16,10 +16,11 @@ from probekit.catalog.registry import Registry
 from probekit.catalog.signature import HOST_ARGUMENTS, fill_parameters
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, suggest_install
-from probekit.plugin.interfaces import Value
+from probekit.plugin.interfaces import Probe, Value
+from probekit.renamed import inherit_probe
 
 REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
-    "probe": ("property", "version", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
+    "probe": ("property", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
     "layer": ("forward", "parameters"),
     "trainer": ("fit", "state_dict"),
 }
@@ -115,6 +116,9 @@ class Part:
         if problem_and_hint := find_fault(built):
             raise ProbekitError(request, *problem_and_hint)
         missing_names = [name for name in REQUIRED_MEMBERS.get(kind, ()) if not hasattr(built, name)]
+        if kind == "probe" and not isinstance(built, Probe):
+            problem = f"it built a {type(built).__name__}, which does not inherit from probekit.Probe"
+            raise ProbekitError(request, problem, "Inherit from it; `probekit new probe` shows how.")
         if missing_names:
             problem = f"it built a {type(built).__name__}, which has no {', '.join(missing_names)}"
             hint = f"probekit.plugin.interfaces describes what a {kind} needs."
@@ -133,6 +137,8 @@ def find_part(kind: Kind, name: str, registry: Registry) -> Part:
     target = registry.load_target(component)
     if not callable(target):
         raise ProbekitError(f"{kind} {name!r}", f"{component.target} is not callable", "Fix the plugin.")
+    if kind == "probe" and isinstance(target, type) and not issubclass(target, Probe):
+        target = inherit_probe(cast(Any, target))
     if component.plugin == FILE_PLUGIN:
         return Part(component, pin_file_name(component, name), target)
     namesakes = [c for c in registry.components(kind) if c.name == component.name]

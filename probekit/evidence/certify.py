@@ -158,7 +158,7 @@ def check_controls(
     """
     probe = make_probe_at(text, scale, registry)
     train, test = probe.data("train", 0), probe.data("test", 0)
-    name = getattr(probe, "focus", probe.metrics[0].name)
+    name = probe.focus or probe.metrics[0].name
     metric: Metric = next(m for m in probe.metrics if m.name == name)
     closed: dict[str, float | None] = {}
     networks: dict[str, Result] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -47,9 +46,6 @@ def check_items(probe: Probe, items: int, watch: ProgressListener) -> tuple[list
 
     data = probe.data("train", 0)
     count = min(items, len(data))
-    prove: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(probe, "certified", None)
-    describe: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = getattr(probe, "contents", None)
-    expect: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
     unproved: dict[str, int] = {}
     expected_scores: list[Tensor] = []
     contents: dict[str, list[Tensor]] = {}
@@ -59,20 +55,20 @@ def check_items(probe: Probe, items: int, watch: ProgressListener) -> tuple[list
         answers = probe.oracle(inputs)
         wrong = (answers != targets).flatten(1).any(1)
         failed = wrong.clone()
-        for rule, holds in (prove(inputs) if prove else {}).items():
+        for rule, holds in probe.certified(inputs).items():
             unproved[rule] = unproved.get(rule, 0) + int((~holds).sum())
             failed |= ~holds
-        for name, values in (describe(inputs, targets) if describe else {}).items():
+        for name, values in probe.contents(inputs, targets).items():
             contents.setdefault(name, []).append(values)
-        if expect:
-            expected_scores.append(expect(inputs))
+        if (expected := probe.ceiling(inputs)) is not None:
+            expected_scores.append(expected)
         errors += int(wrong.sum())
         if not picture and bool(failed.any()):
             first = int((wrong if bool(wrong.any()) else failed).int().argmax())
             picture = draw_counterexample(indices[first], inputs[first], targets[first], answers[first])
         watch("examine", {"step": indices.stop, "steps": count})
     checks = []
-    if prove:
+    if unproved:
         rules = "; ".join(f"{rule}: {count - n:,} of {count:,}" for rule, n in unproved.items())
         checks.append(Check(name="unambiguous", holds=not any(unproved.values()), evidence=rules))
     evidence = f"the oracle is exact on {count - errors:,} of {count:,}"

@@ -21,7 +21,7 @@ HASHED_ITEMS = 8
 
 def list_splits(probe: Probe) -> tuple[Split, ...]:
     """Return the names of a probe's splits."""
-    return (*SPLITS, "harder") if getattr(probe, "harder", "") else SPLITS
+    return (*SPLITS, "harder") if probe.harder else SPLITS
 
 
 def load_split(probe: Probe, split: Split, seed: int) -> Dataset:
@@ -43,7 +43,7 @@ def check_golden(source: Part) -> tuple[str, str] | None:
     Returns:
         What differs and how to fix it; None if nothing differs or the version has no golden hash.
     """
-    golden: Mapping[int, str] = getattr(source.target, "golden", None) or {}
+    golden: Mapping[int, str] = getattr(source.target, "golden", {})
     if not golden:
         return None
     version, current_hash = _hash_once(source.target)

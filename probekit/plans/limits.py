@@ -48,7 +48,7 @@ def estimate_data(part: Part, probe: Probe) -> dict[str, int]:
 
     An extrapolation split has as many items as the test split.
     """
-    splits = (*SPLITS, "test") if getattr(probe, "harder", "") else SPLITS
+    splits = (*SPLITS, "test") if probe.harder else SPLITS
     counts = (part.params.get(split) for split in splits)
     items = sum(int(count) for count in counts if isinstance(count, int | float))
     return {"data": items * (probe.shape.inputs + probe.shape.outputs) * prod(probe.shape.size)}

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from probekit.plugin.interfaces import Dataset
-from probekit.plugin.items import read_batch
+from probekit.plugin.items import Dataset, read_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_ITEMS = 1024
+
+
+class Control(Protocol):
+    """A closed-form solver that lacks the property; its score is a baseline of the probe."""
+
+    def fit(self, dataset: Dataset, /) -> None:
+        """Fit the control to the training split, in closed form."""
+        ...
+
+    def __call__(self, inputs: Tensor, /) -> Tensor:
+        """Answer the inputs in the form of outputs or of targets.
+
+        Shape:
+            - inputs: (batch, channels, *size)
+        """
+        ...
 
 
 class Constant:

@@ -11,6 +11,9 @@ from probekit.renamed import rename_fields
 if TYPE_CHECKING:
     from torch import Tensor
 
+StandardSplit = Literal["train", "validation", "test"]
+Split = Literal[StandardSplit, "harder"]
+Symmetry = Literal["shift", "permutation", "turn"]
 Value = str | int | float | bool | None
 """The value of a parameter."""
 

@@ -12,122 +12,28 @@ it is known to fail, each with the reason.
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
+from probekit.plugin.controls import Control as Control
 from probekit.plugin.declarations import Claim as Claim
 from probekit.plugin.declarations import Metric as Metric
 from probekit.plugin.declarations import Published as Published
 from probekit.plugin.declarations import Scale as Scale
 from probekit.plugin.declarations import Shape as Shape
+from probekit.plugin.declarations import Split as Split
+from probekit.plugin.declarations import StandardSplit as StandardSplit
+from probekit.plugin.declarations import Symmetry as Symmetry
 from probekit.plugin.declarations import Value as Value
 from probekit.plugin.encodings import Encoding as Encoding
+from probekit.plugin.items import Dataset as Dataset
+from probekit.plugin.probe import Probe as Probe
 
 if TYPE_CHECKING:
-    from torch import Tensor, device
+    from torch import device
     from torch.nn import Module
 
-StandardSplit = Literal["train", "validation", "test"]
-Split = Literal[StandardSplit, "harder"]
-Symmetry = Literal["shift", "permutation", "turn"]
 Row = Mapping[str, float]
-
-
-class Dataset(Protocol):
-    """Items (input, target) by index.
-
-    An item must not depend on the order of access, the batch or the number of workers. `probekit.Items` makes
-    a dataset of a function of the index. A dataset can have these methods, too:
-
-    - `__getitems__(indices)`: several items in one vectorised call, equal to single items.
-    - `batch(indices) -> (inputs, targets)`: a batch in any memory layout; probekit prefers it to items.
-    - `materialise()`: draw the split, and yield the number of items drawn so far.
-    - `on(device)`: return the split with its data in the device's memory, so that batches are built there.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
-
-
-class Control(Protocol):
-    """A closed-form solver that lacks the property; its score is a baseline of the probe."""
-
-    def fit(self, dataset: Dataset, /) -> None:
-        """Fit the control to the training split, in closed form."""
-        ...
-
-    def __call__(self, inputs: Tensor, /) -> Tensor:
-        """Answer the inputs in the form of outputs or of targets.
-
-        Shape:
-            - inputs: (batch, channels, *size)
-        """
-        ...
-
-
-class Probe(Protocol):
-    """A synthetic dataset with metrics, made to test one property of a network.
-
-    Register a class whose keyword parameters have defaults. Its class attributes `property`, `version`,
-    `scales` and `structure` are read without an instance. Raise `version` when the data or the metrics
-    change: cards never mix versions. The first metric is the headline metric.
-
-    Optional class attributes:
-        axis: an `Axis`; scores are stored and drawn along it.
-        certificates: what `probekit certify` found, as JSON by scale.
-        claims: a tuple of `Claim`, for `probekit reproduce`.
-        focus: the metric by which controls are judged, if it is not the headline metric.
-        golden: the hash of the data by version; `probekit check` prints it.
-        harder: a line that says how the items of the extrapolation split go beyond training. `data` then also
-            gets this split, of the same shape, under the name "harder"; its score is reported after the test.
-        published: a tuple of `Published`, for `probekit reproduce`.
-        related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
-        symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
-            target moves with the input; probekit measures how far a network departs from that.
-        thresholds: the normalised headline scores from which a structure has the property and has it partly
-            (by default 0.9 and 0.25).
-
-    Optional methods:
-        answer(output): the answer in the form of targets, if outputs differ from it, as logits do.
-        ceiling(inputs): the best possible score of each item, (batch,), if a part must be guessed.
-        certified(inputs): the rules that prove a unique label, {rule: (batch,) bool}.
-        contents(inputs, targets): statistics of the items for `probekit certify`, {name: (batch,)}.
-        drawn(outputs, targets): what cards draw in place of the outputs.
-    """
-
-    @builtins.property
-    def version(self) -> int: ...
-    @builtins.property
-    def scales(self) -> Mapping[str, Scale]: ...
-    @builtins.property
-    def structure(self) -> str: ...
-    @builtins.property
-    def shape(self) -> Shape: ...
-    @builtins.property
-    def metrics(self) -> tuple[Metric, ...]: ...
-    @builtins.property
-    def property(self) -> str: ...
-
-    def data(self, split: StandardSplit, seed: int, /) -> Dataset:
-        """Return a split. `seed` changes the training split; `version` alone fixes the others."""
-        ...
-
-    def loss(self, output: Tensor, target: Tensor, /) -> Tensor:
-        """Return the training loss of a batch, a scalar."""
-        ...
-
-    def oracle(self, inputs: Tensor, /) -> Tensor:
-        """Return the exact targets from the inputs alone; it shares no code with the generator."""
-        ...
-
-    def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
-        """Return controls by name.
-
-        Each is a closed-form `Control` or a function (shape, *, width) -> Module that builds a network.
-        """
-        ...
 
 
 class Structure(Protocol):

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
-
-from probekit.plugin.interfaces import Dataset
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+
+class Dataset(Protocol):
+    """Items (input, target) by index.
+
+    An item must not depend on the order of access, the batch or the number of workers. `probekit.Items` makes
+    a dataset of a function of the index. A dataset can have these methods, too:
+
+    - `__getitems__(indices)`: several items in one vectorised call, equal to single items.
+    - `batch(indices) -> (inputs, targets)`: a batch in any memory layout; probekit prefers it to items.
+    - `materialise()`: draw the split, and yield the number of items drawn so far.
+    - `on(device)`: return the split with its data in the device's memory, so that batches are built there.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True, slots=True)

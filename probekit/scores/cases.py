@@ -43,14 +43,6 @@ def format_item_score(score: float) -> str:
     return "" if finite_or_none(score) is None else f": {score:.4f}"
 
 
-def convert_for_display(probe: Probe, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Convert outputs to what a picture shows: by the probe's `drawn` or `answer`, if it has one."""
-    if hasattr(probe, "drawn"):
-        display: Tensor = probe.drawn(outputs, targets)
-        return display
-    return probe.answer(outputs) if hasattr(probe, "answer") else outputs
-
-
 def answer_cases(
     model: Module, probe: Probe, data: Dataset, scores: Tensor, device: device
 ) -> dict[str, Tensor]:
@@ -75,7 +67,7 @@ def answer_cases(
     ]
     inputs, targets = read_batch(data, indices)
     with torch.no_grad():
-        answers = convert_for_display(probe, model(inputs.to(device).clone()).float().cpu(), targets)
+        answers = probe.drawn(model(inputs.to(device).clone()).float().cpu(), targets)
     tensors = {"inputs": inputs, "targets": targets, "answers": answers}
     limit = torch.finfo(torch.float16).max
     halves = {name: values.clamp(-limit, limit).half().contiguous() for name, values in tensors.items()}

@@ -42,7 +42,7 @@ def measure_difficulty_curve(
     """
     import torch
 
-    axis: Axis | None = getattr(probe, "axis", None)
+    axis = probe.axis
     if axis is None:
         return None
     control_points = {}

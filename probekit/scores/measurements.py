@@ -54,7 +54,7 @@ def measure_equivariance(model: nn.Module, probe: Probe, data: Dataset, device: 
     """
     import torch
 
-    symmetry, size = getattr(probe, "symmetry", None), probe.shape.size
+    symmetry, size = probe.symmetry, probe.shape.size
     error, inside = None, torch.ones(size, dtype=torch.bool)
     if symmetry == "permutation":
         inputs, _ = read_batch(data, range(min(ITEMS, len(data))))

@@ -159,12 +159,10 @@ def best_control_scores(probe: Probe, controls: Mapping[str, Scores]) -> Scores:
 def expected_ceiling(probe: Probe, data: Dataset, count: int) -> float | None:
     """Return the headline score that the best possible solver expects on the first `count` items.
 
-    None for a probe without `ceiling(inputs) -> (batch,)`: its inputs determine their targets.
+    None for a probe whose inputs determine their targets.
     """
-    expect: Callable[[Tensor], Tensor] | None = getattr(probe, "ceiling", None)
-    return mean_expected_score(
-        [expect(inputs) for _, inputs, _ in iterate_batches(data, count, EVAL_BATCH_SIZE)] if expect else []
-    )
+    best = (probe.ceiling(inputs) for _, inputs, _ in iterate_batches(data, count, EVAL_BATCH_SIZE))
+    return mean_expected_score([scores for scores in best if scores is not None])
 
 
 def mean_expected_score(best: Sequence[Tensor]) -> float | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.plugin import masked
-from probekit.plugin.interfaces import Shape, Split, Value
+from probekit.plugin.interfaces import Probe, Shape, Split, Value
 from probekit_probes.cached_split import CachedSplit, Item
 from probekit_probes.streams import Words as Keys
 
@@ -92,7 +92,7 @@ class TokenDataset(CachedSplit):
         return inputs.mT.view(shape), targets.mT.view(shape)
 
 
-class SequenceProbe:
+class SequenceProbe(Probe):
     """Base of the probes on sequences and grids: shape, splits, loss and form of the answers."""
 
     alphabet: Alphabet
@@ -110,14 +110,10 @@ class SequenceProbe:
             test: number of test items.
         """
         self.alphabet = design.alphabet
+        self.shape = design.alphabet.shape
         self.token_draws = dict.fromkeys(("train", "validation", "test"), design.draw_tokens)
         self.token_draws = {**self.token_draws, "harder": harder.draw_tokens}
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of inputs and outputs."""
-        return self.alphabet.shape
 
     def data(self, split: Split, seed: int) -> TokenDataset:
         """Return a split; `seed` changes only the training split, `version` fixes the others."""

@@ -127,7 +127,13 @@ def test_a_component_that_keeps_its_promises_passes(kind: Kind) -> None:
     assert "holds" in {one.state for one in found.values()}
 
 
-@pytest.mark.parametrize(("kind", "check"), SINNERS, ids="-".join)
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [
+        pytest.param(kind, check, id=f"{kind}-{check}", marks=[pytest.mark.slow] * check.endswith("process"))
+        for kind, check in SINNERS
+    ],
+)
 def test_each_check_fails_where_its_promise_is_broken(kind: Kind, check: str) -> None:
     found = looked_at(kind, SINNERS[kind, check], check)[check]
     assert found.state == "fails"

@@ -98,7 +98,7 @@ def share(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return (output == target).float().flatten(1).mean(1)
 
 
-class Bare:
+class Bare(Probe):
     property = "agreement"
     version = 1
     structure = "plain"

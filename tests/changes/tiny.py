@@ -8,7 +8,7 @@ PROBE = '''
 import torch
 from torch.nn.functional import mse_loss
 
-from probekit import Constant, Items, Metric, Scale, Shape
+from probekit import Constant, Items, Metric, Probe, Scale, Shape
 
 
 def item(size, split, seed, index):
@@ -25,7 +25,7 @@ def near(output, target, inputs):
     return ((output - target).abs() < 0.1).float().flatten(1).mean(1)
 
 
-class Tiny:
+class Tiny(Probe):
     """Does it sum up?"""
 
     property, version, structure = "summing", 1, "unet"

@@ -19,9 +19,9 @@ from probekit.cli.commands.show import show_component
 PROBE = '''
 import signal
 from typing import Literal
-from probekit.plugin.interfaces import Metric, Scale
+from probekit.plugin.interfaces import Metric, Probe, Scale
 
-class Tiny:
+class Tiny(Probe):
     """A probe to look at."""
     property = "smallness"
     version = 3
@@ -38,6 +38,8 @@ class Tiny:
         class Constant:
             def fit(self, dataset): ...
         return {"constant": Constant(), "pointwise": lambda shape, *, width: None}
+
+    data = loss = oracle = None
 
 class Odd(Tiny):
     scales = 3

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import cast
 
 import pytest
 import torch
+from asking import Agree
 from matplotlib.image import imread
 from torch import Tensor
 
-from probekit.plugin.interfaces import Metric, Probe
-from probekit.scores.cases import choose_extremes, convert_for_display
+from probekit.plugin.interfaces import Metric
+from probekit.scores.cases import choose_extremes
 from probekit.scores.pictures import GridRow, draw_grid, is_flat, to_image
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -104,10 +104,7 @@ def test_a_long_frame_is_drawn_with_pixels_higher_than_wide_and_no_other_is() ->
 def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
     outputs, targets = torch.tensor([[1.0]]), torch.tensor([[3.0]])
 
-    class Bare:
-        pass
-
-    class Answers:
+    class Answers(Agree):
         def answer(self, outputs: Tensor) -> Tensor:
             return -outputs
 
@@ -115,7 +112,4 @@ def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
         def drawn(self, outputs: Tensor, targets: Tensor) -> Tensor:
             return outputs + targets
 
-    found = [
-        float(convert_for_display(cast(Probe, probe()), outputs, targets)) for probe in (Bare, Answers, Draws)
-    ]
-    assert found == [1.0, -1.0, 4.0]
+    assert [float(probe().drawn(outputs, targets)) for probe in (Agree, Answers, Draws)] == [1.0, -1.0, 4.0]

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+import probekit
 from probekit import Constant, Items, Metric, Scale, Shape
 from probekit.plugin.axis import Axis
 
@@ -29,7 +30,7 @@ def share(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return ((output > 0.5) == (target > 0.5)).float().mean((1, 2))
 
 
-class Probe:
+class Probe(probekit.Probe):
     """A probe that keeps every promise: tell where two rows of bits agree."""
 
     property, version, structure = "agreement", 1, "plain"

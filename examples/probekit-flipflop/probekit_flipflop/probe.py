@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from probekit import Constant, Items, Scale, Shape
+from probekit import Constant, Items, Probe, Scale, Shape
 from probekit.plugin import masked
 from probekit.plugin.axis import Axis
 
@@ -32,7 +32,7 @@ def since(inputs, targets):
     return torch.where(inputs[:, READ] > 0, places - written, torch.nan)
 
 
-class FlipFlop:
+class FlipFlop(Probe):
     """Inputs: channels of write, ignore, read, 0 and 1. Targets: the bit, where it is read."""
 
     property, version, structure = "memory", 1, "plain(depth=2, causal=true, conv=4)"

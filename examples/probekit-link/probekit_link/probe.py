@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from probekit import Constant, Items, Metric, Scale, Shape
+from probekit import Constant, Items, Metric, Probe, Scale, Shape
 
 SHARES = {"train": range(6), "validation": [6], "test": [7]}  # of the places, so that splits never meet
 
@@ -42,7 +42,7 @@ def window(shape, *, width):
     return nn.Sequential(nn.Conv2d(5, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, 4, 1))
 
 
-class Link:
+class Link(Probe):
     """Inputs: four channels of colours, one of the sink. Targets: the sink, in the source's colour."""
 
     property, version, structure = "long-range link", 1, "unet"

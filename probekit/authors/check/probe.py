@@ -159,7 +159,7 @@ def controls_fail(fixture: ProbeFixture) -> None:
 
     probe = fixture.probe
     train, test = probe.data("train", 0), probe.data("test", 0)
-    focus = getattr(probe, "focus", probe.metrics[0].name)
+    focus = probe.focus or probe.metrics[0].name
     metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
     closed: dict[str, float | None] = {}
     for name, control in probe.controls().items():
@@ -214,7 +214,7 @@ def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
     import torch
 
     probe = fixture.probe
-    if getattr(probe, "axis", None) is None:
+    if probe.axis is None:
         raise DoesNotApply("it has no difficulty axis")
 
     def model(inputs: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.plugin.errors import UsageError
-from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit.plugin.interfaces import Claim, Control, Probe, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
@@ -23,7 +23,7 @@ from probekit_probes.shipped_certificates import ShippedCertificates
 PATIENCE = 4
 
 
-class Grouping:
+class Grouping(Probe):
     """Predict the code of every position's colour; half of the positions show it.
 
     Inputs: float32 (3 + classes, size), RGB in [0, 1] and the code as one-hot channels, all zero where

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
-from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit.plugin.interfaces import Claim, Control, Probe, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.nonlocality import controls
 from probekit_probes.nonlocality.dataset import Rectangles
 from probekit_probes.nonlocality.distance import DISTANCE
@@ -31,7 +31,7 @@ ALL_OVERLAP = 5
 """Greatest number of rectangles that can all be asked to overlap."""
 
 
-class Nonlocality:
+class Nonlocality(Probe):
     """Predict the depth of every pixel of an image of overlapping rectangles.
 
     Inputs: float32 RGB (3, height, width) in [0, 1]. Targets: float32 depth (1, height, width),

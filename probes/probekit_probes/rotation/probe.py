@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.plugin.axis import Axis
-from probekit.plugin.interfaces import Control, Metric, Scale, Shape, Split, Symmetry
+from probekit.plugin.interfaces import Control, Metric, Probe, Scale, Shape, Split, Symmetry
 from probekit_probes.grids import RECIPE
 from probekit_probes.noise import attach_noise
 from probekit_probes.rotation import controls
@@ -31,7 +31,7 @@ def is_cell_correct(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return (output.flatten(1).argmax(1) == target.flatten(1).argmax(1)).float()
 
 
-class Rotation:
+class Rotation(Probe):
     """Predict the cell at which an arrow aims, in orientations that training did not show.
 
     Inputs: float32 (1, size, size), black (0) except the five cells of an arrow (1). Targets: float32

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
-from probekit.plugin.interfaces import Claim, Control, Published, Scale, Shape, Split, Symmetry
+from probekit.plugin.interfaces import Claim, Control, Probe, Published, Scale, Shape, Split, Symmetry
 from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.translation import controls
 from probekit_probes.translation.dataset import Squares, training_range
@@ -22,7 +22,7 @@ from probekit_probes.translation.published import CLAIMS, ROWS
 from probekit_probes.translation.scales import SCALES
 
 
-class Translation:
+class Translation(Probe):
     """Draw the square around a white pixel, at positions that training did not show.
 
     Inputs: float32 (1, size, size), black (0) with one white pixel (1). Targets: float32 (1, size, size), 1

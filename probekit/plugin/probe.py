@@ -1,0 +1,105 @@
+"""The base class of probes: what each must have, and the defaults of what it may have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from probekit.plugin.axis import Axis
+from probekit.plugin.controls import Control
+from probekit.plugin.declarations import Claim, Metric, Published, Scale, Shape, StandardSplit, Symmetry
+from probekit.plugin.items import Dataset
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+class Probe(ABC):
+    """A synthetic dataset with metrics, made to test one property of a network.
+
+    Inherit from it, and register the class; its keyword parameters have defaults. `property`, `scales` and
+    `structure` are read without an instance. Raise `version` when the data or the metrics change: cards never
+    mix versions.
+
+    Attributes:
+        property: the property in a few words.
+        structure: the structure that hosts a layer for which the user names none.
+        shape: the shape of inputs and outputs.
+        metrics: the metrics; the first one is the headline metric.
+        version: the version of data and metrics.
+        scales: sizes of the probe by name.
+        axis: if set, scores are stored and drawn along it.
+        certificates: what `probekit certify` found, as JSON by scale.
+        claims: what `probekit reproduce` checks.
+        focus: the metric by which controls are judged; "" for the headline metric.
+        golden: the hash of the data by version; `probekit check` prints it.
+        harder: a line that says how the items of the extrapolation split go beyond training. If set, `data`
+            also gets this split, of the same shape, under the name "harder"; its score is reported after the
+            test.
+        published: rows of published tables, for `probekit reproduce`.
+        related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
+        solved_by: the shortcut solvers that have the property, by name, each with the reason. They do not
+            raise the floor.
+        symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
+            target moves with the input; probekit measures how far a network departs from that.
+        thresholds: the normalised headline scores from which a structure has the property and has it partly.
+    """
+
+    property: str
+    structure: str
+    shape: Shape
+    metrics: tuple[Metric, ...]
+    version: int = 1
+    scales: Mapping[str, Scale] = {}
+    axis: Axis | None = None
+    certificates: Mapping[str, Mapping[str, Any]] = {}
+    claims: tuple[Claim, ...] = ()
+    focus: str = ""
+    golden: Mapping[int, str] = {}
+    harder: str = ""
+    published: tuple[Published, ...] = ()
+    related_measurement: str = ""
+    solved_by: Mapping[str, str] = {}
+    symmetry: Symmetry | None = None
+    thresholds: tuple[float, float] = (0.9, 0.25)
+
+    @abstractmethod
+    def data(self, split: StandardSplit, seed: int, /) -> Dataset:
+        """Return a split. `seed` changes the training split; `version` alone fixes the others."""
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor, /) -> Tensor:
+        """Return the training loss of a batch, a scalar."""
+
+    @abstractmethod
+    def oracle(self, inputs: Tensor, /) -> Tensor:
+        """Return the exact targets from the inputs alone; it shares no code with the generator."""
+
+    @abstractmethod
+    def controls(self) -> Mapping[str, Control | Callable[..., Module]]:
+        """Return controls by name.
+
+        Each is a closed-form `Control` or a function (shape, *, width) -> Module that builds a network.
+        """
+
+    def answer(self, output: Tensor, /) -> Tensor:
+        """Return the answer in the form of targets; override it if outputs differ from it, as logits do."""
+        return output
+
+    def drawn(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
+        """Return what cards draw in place of the outputs."""
+        return self.answer(outputs)
+
+    def certified(self, inputs: Tensor, /) -> Mapping[str, Tensor]:
+        """Return the rules that prove a unique label, {rule: (batch,) bool}."""
+        return {}
+
+    def contents(self, inputs: Tensor, targets: Tensor, /) -> Mapping[str, Tensor]:
+        """Return statistics of the items for `probekit certify`, {name: (batch,)}."""
+        return {}
+
+    def ceiling(self, inputs: Tensor, /) -> Tensor | None:
+        """Return the best possible score of each item, (batch,), if a part must be guessed; else None."""
+        return None
