@@ -50,8 +50,13 @@ def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
 
 
 def exact_match(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-    """Return 1 for each item whose masked positions are all correct, else 0, (batch,) float32."""
-    return (is_correct(output, target, inputs) != 0).flatten(1).all(1).float()
+    """Return 1 for each item whose masked positions are all correct, else 0; NaN for an item without any.
+
+    Shape:
+        - Output: (batch,), float32
+    """
+    all_correct = (is_correct(output, target, inputs) != 0).flatten(1).all(1).float()
+    return all_correct.where(query_mask(target).flatten(1).any(1), float("nan"))
 
 
 def make_accuracy(chance: float) -> Metric:

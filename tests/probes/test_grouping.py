@@ -29,10 +29,11 @@ from probekit_probes.grouping.assignments import (
     draw_unfiltered,
     is_flawless,
 )
-from probekit_probes.grouping.controls import BagOfCodes, build_pointwise
+from probekit_probes.grouping.controls import BagOfCodes, Cells, Polynomial, build_pointwise, list_exponents
 from probekit_probes.grouping.dataset import ColourCodes
-from probekit_probes.grouping.metrics import count_shown_codes, is_code_correct
+from probekit_probes.grouping.metrics import count_colours, count_shown_codes, is_code_correct
 from probekit_probes.grouping.oracle import read_codes
+from probekit_probes.grouping.pairs import FARTHEST, NEAREST, list_counts
 from probekit_probes.grouping.probe import Grouping
 
 SMALL = Design(size=32, colours=4, classes=3)
@@ -290,3 +291,63 @@ def test_the_axis_counts_the_positions_that_show_a_colour_s_code() -> None:
             assert found[item, place] == int((same_colour & (inputs[item, 3:].sum(0) > 0)).sum())
             assert bool(known[item, place].isnan()) == bool(inputs[item, 3:, place].any())
     assert known.nan_to_num(1).eq(1).all()
+
+
+def test_paired_items_have_few_to_many_colours_each_shown_and_masked() -> None:
+    probe = Grouping(size=64, colours=32, paired=True, train=600, test=300)
+    assert list_counts(32) == [32, 16, 8, 4]
+    assert list_counts(6) == [6]
+    for split in ("train", "test"):
+        data = probe.data(split, 0)  # type: ignore[arg-type]
+        inputs, targets = data.batch(range(300))
+        assert torch.equal(probe.oracle(inputs), targets)
+        assert all(bool(rule.all()) for rule in probe.certified(inputs).values())
+        counts = count_colours(inputs)
+        assert set(counts.tolist()) == {4.0, 8.0, 16.0, 32.0}
+        assert all(abs(int((counts == count).sum()) - 75) < 4 * 7.5 for count in (4, 8, 16, 32))
+        for item in range(300):
+            colour, masked = data.parts.colour[item], data.parts.masked[item]
+            assert set(colour[masked]) == set(colour[~masked]) == set(range(int(counts[item])))
+
+
+def test_the_colours_of_a_pair_are_near_and_have_unlike_codes() -> None:
+    items = block(Design(64, 16, 3, paired=True), 500)
+    near = items.palette[:, 1::2].astype(int) - items.palette[:, ::2].astype(int)
+    farthest = np.abs(near).max(2)
+    assert (farthest.min(), farthest.max()) == (NEAREST, FARTHEST)
+    assert (items.codes[:, ::2] != items.codes[:, 1::2]).all()
+    for code in range(3):
+        assert abs(float((items.codes == code).mean()) - 1 / 3) < 0.03
+
+
+def test_the_accuracy_of_paired_items_counts_those_with_most_colours() -> None:
+    probe = Grouping(size=32, colours=16, paired=True, test=200)
+    inputs, targets = probe.data("test", 0).batch(range(200))
+    scores = probe.metrics[0].score(targets, targets, inputs)
+    assert torch.equal(scores.isnan(), count_colours(inputs) != 16)
+    assert (scores.nan_to_num(1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"colours": 7}, {"colours": 2}, {"size": 16, "colours": 16}, {"colours": 8, "iid_mask": True}],
+)
+def test_pairs_that_cannot_be_are_refused(parameters: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="Type colours="):
+        Grouping(paired=True, **parameters)  # type: ignore[arg-type]
+
+
+def test_summaries_keep_few_numbers_and_solve_few_colours_alone() -> None:
+    assert [len(list_exponents(degree)) for degree in (1, 2, 3)] == [4, 10, 20]
+    few, many = Grouping(size=64, colours=4, test=200), Grouping(size=128, colours=64, paired=True, test=400)
+    scores = {}
+    for name, probe in (("few", few), ("many", many)):
+        inputs, targets = probe.data("test", 0).batch(range(len(probe.data("test", 0))))
+        for control in (Polynomial(2), Polynomial(3), Cells(4), Cells(64)):
+            answers = control(inputs)
+            score = probe.metrics[0].score(answers, targets, inputs).nanmean()
+            scores[name, type(control).__name__, *vars(control).values()] = float(score)
+    assert scores["few", "Polynomial", 2, 1e-3] > 0.95
+    assert scores["few", "Cells", 4] > 0.95
+    assert scores["many", "Cells", 64] > 0.95  # a memory of 262,144 cells
+    assert max(scores["many", "Polynomial", 3, 1e-3], scores["many", "Cells", 4]) < 2 / 3

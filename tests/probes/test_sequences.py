@@ -131,7 +131,7 @@ def test_the_best_of_a_window_is_right_as_often_as_the_theorem_says(group: str, 
     error = float(right.std()) / len(right) ** 0.5
     assert abs(float(right.mean()) - (seen / moves + (1 - seen / moves) / order)) < ABOUT * error
     if seen == 1:
-        last = probe.metrics[0].score(LastMove()(inputs), targets, inputs).double()
+        last = masked.masked_accuracy(LastMove()(inputs), targets, inputs).double()
         assert torch.allclose(last, right)
 
 
@@ -169,7 +169,8 @@ def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> Non
     [
         (lambda: Recall(pairs=8, keys=15), "Type keys=16"),
         (lambda: Recall(keys=128, values=128), "holds at most 250 tokens"),
-        (lambda: MultiHop(nodes=3, hops=3), "Type nodes=6, hops=2"),
+        (lambda: MultiHop(nodes=3, least=3, hops=3), "Type nodes=10, least=8, hops=2"),
+        (lambda: MultiHop(nodes=7), "Type nodes=10, least=8, hops=2"),
         (lambda: SelectiveCopying(tokens=8, noise=10), "Type noise=16 or more"),
     ],
 )
@@ -178,22 +179,76 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_type(build: Any, said: str
         build()
 
 
-@pytest.mark.parametrize(("nodes", "hops"), [(6, 3), (8, 2)])
-def test_one_hop_answers_what_is_one_step_away_and_nothing_else(nodes: int, hops: int) -> None:
-    probe = MultiHop(nodes=nodes, hops=hops, test=2_000)
-    for split in ("test", "harder"):
-        inputs, targets = words(probe, split, 2_000)
-        right = masked.is_correct(probe.controls()["one hop"](inputs), targets, inputs)
-        steps = probe.count_steps(inputs, targets)
-        assert (right[steps == 1] == 1).all()
-        assert (right[steps > 1] == 0).all()
-        found = right.nanmean().item()
-        count = int((steps > 0).sum())
-        assert abs(found - 1 / hops) < ABOUT * (1 / hops * (1 - 1 / hops) / count) ** 0.5
+@pytest.mark.parametrize("hops", [2, 3])
+def test_one_lookup_knows_the_next_node_and_guesses_among_the_others(hops: int) -> None:
+    """On a cycle of n nodes it is right in 1 / (n - 2) of the questions that count."""
+    probe = MultiHop(nodes=7, least=7, hops=hops, test=4_000)
+    inputs, targets = words(probe, "test", 4_000)
+    answers = probe.controls()["one lookup"](inputs)
+    right, steps = masked.is_correct(answers, targets, inputs), probe.count_steps(inputs, targets)
+    assert (right[steps == 1] == 1).all()
+    count = int((steps > 1).sum())
+    assert abs(right[steps > 1].mean().item() - 1 / 5) < ABOUT * (1 / 5 * 4 / 5 / count) ** 0.5
+    score = probe.metrics[0].score(answers, targets, inputs).nanmean().item()
+    assert score == pytest.approx(1 / 5, abs=0.02)
+
+
+def test_an_easy_question_asks_for_one_step_and_counts() -> None:
+    hard, easy = (MultiHop(nodes=6, least=5, easy=easy, test=300) for easy in (False, True))
+    inputs, targets = words(easy, "test", 300)
+    assert torch.equal(easy.oracle(inputs), targets)
+    assert set(easy.count_steps(inputs, targets).unique().tolist()) == {0.0, 1.0}
+    answers = easy.controls()["one lookup"](inputs)
+    assert easy.metrics[0].score(answers, targets, inputs).mean() == 1
+    assert hard.metrics[0].score(answers, targets, inputs).isnan().all()
+    assert hard.metrics[1].score(answers, targets, inputs).isnan().all()
+    assert hard.shape == easy.shape
+    assert torch.equal(words(hard, "test", 300)[0][:, :, :36], inputs[:, :, :36])
+
+
+@pytest.mark.parametrize("split", ["test", "harder"])
+def test_an_easy_state_is_the_product_of_the_last_two_moves(split: str) -> None:
+    probe = StateTracking(moves=6, times=2, easy=True, test=200)
+    inputs, targets = words(probe, split, 200)
+    assert torch.equal(probe.oracle(inputs), targets)
+    tokens, of = inputs.argmax(1) - 1, torch.from_numpy(group_table("s3")).long()
+    asked = targets.any(1)
+    product_of_two = torch.cat([tokens[:, :1], of[tokens[:, :-1].clamp(0), tokens[:, 1:].clamp(0)]], 1)
+    assert torch.equal(product_of_two[asked], targets.argmax(1)[asked])
+
+
+@pytest.mark.parametrize("window", [1, 4, 8])
+def test_late_states_are_beyond_every_window_of_half_the_moves(window: int) -> None:
+    """The product of the last moves is right by chance, 1/6: the product before them is uniform."""
+    probe = StateTracking(moves=16, times=2, test=4_000)
+    inputs, targets = words(probe, "test", 4_000)
+    tokens, of = inputs.argmax(1) - 1, torch.from_numpy(group_table("s3")).long()
+    state = torch.zeros_like(tokens)
+    for place in range(16):
+        for move in range(max(0, place - window + 1), place + 1):
+            state[:, place] = of[state[:, place], tokens[:, move].clamp(0)]
+    answers = torch.nn.functional.one_hot(state, 6).mT.float()
+    scores = probe.metrics[0].score(answers, targets, inputs).double()
+    assert abs(float(scores.mean()) - 1 / 6) < ABOUT * float(scores.std()) / len(scores) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("probe", "weak", "strong"),
+    [
+        (Recall(test=3_000), "a value that occurs", "most frequent value"),
+        (SelectiveCopying(test=3_000), "a token that occurs", "most frequent token"),
+    ],
+)
+def test_the_most_frequent_answer_raises_the_floor(probe: Any, weak: str, strong: str) -> None:
+    inputs, targets = words(probe, "test", 3_000)
+    score = probe.metrics[0].score
+    first, frequent = (score(probe.controls()[name](inputs), targets, inputs) for name in (weak, strong))
+    error = float((frequent - first).std()) / 3_000**0.5
+    assert float((frequent - first).mean()) > ABOUT * error
 
 
 def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() -> None:
-    probe = MultiHop(nodes=6, hops=3, test=300)
+    probe = MultiHop(nodes=6, least=4, hops=3, test=300)
     for split, least, most in (("test", 4, 6), ("harder", 7, 12)):
         data = probe.data(split, 0)  # type: ignore[arg-type]
         data.ensure_drawn(range(300))

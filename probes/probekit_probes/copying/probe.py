@@ -12,7 +12,7 @@ from probekit.plugin import masked
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
-from probekit_probes.copying.controls import FirstToken
+from probekit_probes.copying.controls import FirstToken, MostFrequentToken
 from probekit_probes.copying.oracle import solve_copying
 from probekit_probes.copying.tokens import Design
 from probekit_probes.noise import attach_noise
@@ -135,4 +135,8 @@ class SelectiveCopying(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"a token that occurs": FirstToken(), "window": build_causal_window}
+        return {
+            "a token that occurs": FirstToken(),
+            "most frequent token": MostFrequentToken(),
+            "window": build_causal_window,
+        }

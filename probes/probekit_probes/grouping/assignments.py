@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probekit_probes import streams
+from probekit_probes.grouping.block import LEVELS as LEVELS
+from probekit_probes.grouping.block import Assignments as Assignments
+from probekit_probes.grouping.block import Bytes
+from probekit_probes.grouping.pairs import draw_pairs
 
-LEVELS = 256
 DISTANCE = 8
 """Two colours of an item differ by at least this in one of their three channels, of 256 levels."""
 COLOURING, CODING, PLACING, MASKING = range(4)
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Design:
         iid_mask: draw each item once and never reject, as in Courtois et al. 2022. Otherwise an item is
             redrawn until at least one position is masked, each colour present shows a code, and the colours
             keep their distance.
+        paired: draw from few to `colours` colours, in pairs of near ones with unlike codes: see `pairs`.
     """
 
     size: int
     colours: int
     classes: int
     iid_mask: bool = False
+    paired: bool = False
 
     @property
     def flaws(self) -> float:
@@ -42,25 +45,11 @@ class Design:
 
         An item takes about exp(flaws) draws.
         """
+        if self.paired:
+            return comb(self.colours, 2) * ((2 * DISTANCE - 1) / LEVELS) ** 3
         hidden = (1 - 0.5 / self.colours) ** self.size - (1 - 1 / self.colours) ** self.size
         similar = ((2 * DISTANCE - 1) / LEVELS) ** 3
         return self.colours * hidden + comb(self.colours, 2) * similar
-
-
-class Assignments(NamedTuple):
-    """A block of items.
-
-    Attributes:
-        palette: RGB levels, (items, colours, 3).
-        codes: code of each colour, (items, colours).
-        colour: colour of each position, (items, size).
-        masked: positions that hide their code, (items, size) bool.
-    """
-
-    palette: Bytes
-    codes: Bytes
-    colour: Bytes
-    masked: NDArray[np.bool_]
 
 
 def draw_assignments(design: Design, keys: streams.Words) -> Assignments:
@@ -79,6 +68,8 @@ def draw_assignments(design: Design, keys: streams.Words) -> Assignments:
 
 def draw_unfiltered(design: Design, keys: streams.Words) -> Assignments:
     """Draw one item per key, without rejection."""
+    if design.paired:
+        return draw_pairs(design.size, design.colours, design.classes, keys)
 
     def draw_integers(purpose: int, count: int, bound: int) -> Bytes:
         return streams.to_integers(

@@ -33,6 +33,23 @@ def count_shown_codes(inputs: Tensor, targets: Tensor) -> Tensor:
     return (same_colour & ~find_masked(inputs)[:, None, :]).sum(2).float()
 
 
+def count_colours(inputs: Tensor) -> Tensor:
+    """Return the number of different colours of each item, (batch,) float32."""
+    colours = inputs[:, :3].mT.contiguous()
+    same_colour = (colours[:, :, None] == colours[:, None, :]).all(3)
+    return (1 / same_colour.sum(2)).sum(1).round()
+
+
+COLOURS = Axis(
+    "colours",
+    "colours",
+    "Accuracy on the masked positions, by the number of colours that have to be kept apart",
+    lambda inputs, targets: count_colours(inputs),
+    masked_accuracy,
+    "higher",
+    (4, 8, 16, 32, 64, 128),
+    (0.0, 1.0),
+)
 SHOWN = Axis(
     "shown",
     "codes",
@@ -45,16 +62,19 @@ SHOWN = Axis(
 )
 
 
-def make_accuracy(classes: int) -> Metric:
-    """Return the accuracy metric for a number of codes; chance is 1 / classes."""
-    about = "Accuracy on the masked positions"
-    return Metric(
-        "accuracy",
-        "higher",
-        1.0,
-        masked_accuracy,
-        about,
-        chance=1 / classes,
-        gap="gap",
-        bounds=(0.0, 1.0),
-    )
+def make_accuracy(classes: int, colours: int | None = None) -> Metric:
+    """Return the accuracy metric; chance is 1 / classes.
+
+    Args:
+        classes: number of codes.
+        colours: if given, only items with so many colours count.
+    """
+
+    def score(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+        accuracy = masked_accuracy(output, target, inputs)
+        if colours is None:
+            return accuracy
+        return accuracy.where(count_colours(inputs) == colours, float("nan"))
+
+    about = "Accuracy on the masked positions" + (f" of items with {colours} colours" if colours else "")
+    return Metric("accuracy", "higher", 1.0, score, about, chance=1 / classes, gap="gap", bounds=(0.0, 1.0))

@@ -14,8 +14,9 @@ from probekit.plugin.interfaces import Claim, Control, Probe, Published, Scale, 
 from probekit_probes.grouping import controls
 from probekit_probes.grouping.assignments import DISTANCE, LEVELS, Design
 from probekit_probes.grouping.dataset import ColourCodes
-from probekit_probes.grouping.metrics import SHOWN, make_accuracy
+from probekit_probes.grouping.metrics import COLOURS, SHOWN, make_accuracy
 from probekit_probes.grouping.oracle import read_codes
+from probekit_probes.grouping.pairs import FEWEST
 from probekit_probes.grouping.published import CLAIMS, ROWS
 from probekit_probes.grouping.scales import SCALES
 from probekit_probes.shipped_certificates import ShippedCertificates
@@ -41,6 +42,10 @@ class Grouping(Probe):
         size: number of positions.
         colours: number of colours of an item, drawn from 256^3.
         classes: number of codes.
+        paired: draw items of few to many colours: `colours`, half of it and so on, at least four, with equal
+            chance. Colours come in pairs that differ by 12 to 24 of 256 levels and have unlike codes, and
+            each colour is shown and masked at least once. The accuracy counts only items with `colours`
+            colours; the curve shows the others.
         iid_mask: keep every item, as the paper does. A share (1 - 1 / (2 colours))^(size - 1) of the masked
             positions then has a code that the item never shows and that can only be guessed: with 128
             positions, ten colours and three classes the ceiling is 99.90 % of the masked positions.
@@ -49,14 +54,13 @@ class Grouping(Probe):
         test: number of test items.
 
     Raises:
-        UsageError: if nearly every item would be rejected.
+        UsageError: if nearly every item would be rejected, or the parameters contradict each other.
     """
 
     property = "grouping"
     version = 1
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
-    axis = SHOWN
     golden: Mapping[int, str] = {1: "90885a4dc6171f93"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("grouping")
     scales: Mapping[str, Scale] = SCALES
@@ -69,22 +73,32 @@ class Grouping(Probe):
         size: Annotated[int, Field(ge=2)] = 128,
         colours: Annotated[int, Field(ge=2, le=LEVELS)] = 10,
         classes: Annotated[int, Field(ge=2, le=LEVELS)] = 3,
+        paired: bool = False,
         iid_mask: bool = False,
         train: PositiveInt = 20_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 10_000,
     ) -> None:
-        if not iid_mask and Design(size, colours, classes).flaws > PATIENCE:
-            feasible = [n for n in range(2, colours) if Design(size, n, classes).flaws <= PATIENCE]
+        if not iid_mask and Design(size, colours, classes, paired=paired).flaws > PATIENCE:
+            feasible = [
+                n for n in range(2, colours) if Design(size, n, classes, paired=paired).flaws <= PATIENCE
+            ]
             raise UsageError(
                 f"grouping(size={size}, colours={colours})",
                 "nearly every item has a colour that shows no code, or two similar colours",
                 f"Type colours={max(feasible, default=2)} or fewer, or a larger size.",
             )
-        self.design = Design(size, colours, classes, iid_mask)
+        if paired and (iid_mask or colours % 2 or colours < FEWEST or size < 2 * colours):
+            raise UsageError(
+                f"grouping(size={size}, colours={colours}, paired=true)",
+                "pairs need an even number of colours, four or more, twice as many positions and no iid_mask",
+                f"Type colours={max(FEWEST, colours // 2 * 2)}, size={max(size, 2 * colours)}.",
+            )
+        self.design = Design(size, colours, classes, iid_mask, paired)
+        self.axis = COLOURS if paired else SHOWN
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3 + classes, classes, (size,))
-        self.metrics = (make_accuracy(classes),)
+        self.metrics = (make_accuracy(classes, colours if paired else None),)
 
     def data(self, split: Split, seed: int) -> ColourCodes:
         """Return a split; `seed` changes only the training split, `version` fixes the other two."""
@@ -127,5 +141,15 @@ class Grouping(Probe):
         return {"masked positions": reading.masked.sum(1), "of them with an unknown code": hidden}
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
-        """Return the solvers that lack the property; the first, the only one in closed form, is the floor."""
-        return {"bag of codes": controls.BagOfCodes(), "pointwise": controls.build_pointwise}
+        """Return the solvers that keep a summary of the item, or see each position alone."""
+        summaries = {
+            "4 moments": controls.Polynomial(1),
+            "10 moments": controls.Polynomial(2),
+            "20 moments": controls.Polynomial(3),
+            "64 cells": controls.Cells(4),
+        }
+        return {
+            "bag of codes": controls.BagOfCodes(),
+            **(summaries if self.design.paired else {}),
+            "pointwise": controls.build_pointwise,
+        }

@@ -21,9 +21,10 @@ class Design:
         min_nodes: least number of nodes of a cycle; the number is uniform.
         max_nodes: greatest number of nodes of a cycle.
         nodes: number of different nodes.
-        hops: greatest number of steps; the number is uniform from one.
+        hops: greatest number of steps that there is a token for.
         questions: number of questions.
         slots: number of pairs that a sequence has room for.
+        asked: greatest number of steps in a question; the number is uniform from one.
     """
 
     min_nodes: int
@@ -32,6 +33,7 @@ class Design:
     hops: int
     questions: int
     slots: int
+    asked: int
 
     @property
     def alphabet(self) -> Alphabet:
@@ -69,7 +71,7 @@ class Design:
             streams.draw_words(streams.derive_keys(keys, STARTS), self.questions) % size.astype(np.uint64)
         ).astype(np.int64)
         hops = streams.to_integers(
-            streams.draw_words(streams.derive_keys(keys, HOPS), self.questions), self.hops
+            streams.draw_words(streams.derive_keys(keys, HOPS), self.questions), self.asked
         )
         tokens[:, first_question::2] = 1 + self.nodes + hops
         tokens[:, first_question + 1 :: 2] = 1 + cycle[rows, starts]

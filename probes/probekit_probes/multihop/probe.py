@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional
 
 from probekit.plugin import masked
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
-from probekit_probes.multihop.controls import OneHop
+from probekit_probes.multihop.controls import OneLookup
 from probekit_probes.multihop.cycles import Design
 from probekit_probes.multihop.oracle import solve_cycles
 from probekit_probes.noise import attach_noise
@@ -30,51 +32,55 @@ class MultiHop(SequenceProbe):
     blank after each, in random order, then questions, each a number of steps and a node. Targets: float32
     (2 nodes, length), the node that many steps ahead, at the node of each question; zero elsewhere.
 
-    Cycles of training and test have `hops` + 1 to `nodes` nodes; harder ones have up to twice as many. A
-    single lookup is correct in 1 / `hops` of the questions.
+    Cycles of training and test have `least` to `nodes` nodes; harder ones have up to twice as many. Questions
+    ask for one to `hops` steps; the metrics count those of two steps or more. A single lookup rules out two
+    nodes of a cycle and leaves the rest to a guess, so cycles are long.
 
     Source: the task Depo of Allen-Zhu, "Physics of Language Models: Part 4.1", 2025, with one token per node
     and all numbers of steps equally likely.
 
     Args:
         nodes: greatest number of nodes of a cycle in training.
+        least: least number of nodes of a cycle.
         hops: greatest number of steps.
         questions: number of questions per sequence.
+        easy: ask for one step in every question, and count all of them. Everything else stays the same, so
+            a structure that fails here too does not fail because of composition.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
 
     Raises:
-        UsageError: if the steps can go around a cycle, or there are too many tokens.
+        UsageError: if the steps can go around a cycle, no question counts, or there are too many tokens.
     """
 
     property = "composition"
-    version = 1
+    version = 2
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "cycles of up to twice as many nodes"
-    golden: Mapping[int, str] = {1: "c8763a311a51a4e5"}
+    golden: Mapping[int, str] = {2: "TODO"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("multi-hop")
     scales: Mapping[str, Scale] = attach_noise(
         "multi-hop",
         {
             "smoke": Scale(
                 "seconds, for tests; proves nothing",
-                {"nodes": 4, "hops": 2, "questions": 2, "train": 256, "validation": 64, "test": 64},
+                {"nodes": 6, "least": 5, "questions": 2, "train": 256, "validation": 64, "test": 64},
                 {"epochs": 2, "batch": 32, "lr": 2e-3},
                 width=16,
                 decides=False,
                 seconds=1,
             ),
             "quick": Scale(
-                "two minutes on one core: one or two steps on cycles of three to six nodes",
-                {"nodes": 6, "hops": 2, "questions": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
+                "three minutes on one core: one or two steps on cycles of eight to ten nodes",
+                {"nodes": 10, "least": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
                 RECIPE,
                 width=64,
-                seconds=120,
+                seconds=180,
             ),
             "large": Scale(
-                "a GPU: one to eight steps on cycles of nine to 48 nodes",
-                {"nodes": 48, "hops": 8, "questions": 16, "train": 2_000_000, "test": 5_000},
+                "a GPU: one to eight steps on cycles of 24 to 48 nodes",
+                {"nodes": 48, "least": 24, "hops": 8, "questions": 16, "train": 2_000_000, "test": 5_000},
                 {**RECIPE, "batch": 256},
                 width=128,
             ),
@@ -84,26 +90,53 @@ class MultiHop(SequenceProbe):
     def __init__(
         self,
         *,
-        nodes: Annotated[int, Field(ge=3)] = 6,
-        hops: Annotated[int, Field(ge=1)] = 2,
+        nodes: Annotated[int, Field(ge=3)] = 10,
+        least: Annotated[int, Field(ge=3)] = 8,
+        hops: Annotated[int, Field(ge=2)] = 2,
         questions: PositiveInt = 8,
+        easy: bool = False,
         train: PositiveInt = 96_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        if hops >= nodes or 1 + 2 * nodes + hops > MAX_TOKENS:
-            reason = f"hops must be less than nodes, and one byte holds at most {MAX_TOKENS} tokens"
-            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", reason, "Type nodes=6, hops=2.")
-        self.nodes, self.hops = 2 * nodes, hops
-        design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes)
-        harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes)
+        if not hops < least <= nodes or 1 + 2 * nodes + hops > MAX_TOKENS:
+            reason = f"hops < least <= nodes must hold, and one byte holds at most {MAX_TOKENS} tokens"
+            request = f"multi-hop(nodes={nodes}, least={least}, hops={hops})"
+            raise UsageError(request, reason, "Type nodes=10, least=8, hops=2.")
+        self.nodes, self.hops, self.scored_from = 2 * nodes, hops, 1 if easy else 2
+        asked = 1 if easy else hops
+        design = Design(least, nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
+        harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (masked.make_accuracy(1 / self.nodes), masked.make_exact_match())
+        counted = "questions" if easy else "questions of two steps or more"
+        self.metrics = (
+            replace(
+                masked.make_accuracy(1 / self.nodes),
+                score=self.score_counted(masked.masked_accuracy),
+                about=f"Share of correct answers to {counted}",
+            ),
+            replace(
+                masked.make_exact_match(),
+                score=self.score_counted(masked.exact_match),
+                about=f"Share of sequences with all {counted} correct",
+            ),
+        )
         about = "Share of correct answers, by the number of steps in the question"
         bins = tuple(map(float, range(1, hops + 2)))
         self.axis = Axis(
             "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
+
+    def score_counted(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+        """Restrict a score to the questions that count."""
+
+        def score_those(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+            # the number of steps stands before the node that the question starts from
+            first_number = self.nodes + self.scored_from
+            counts = functional.pad(inputs[:, first_number:, :-1].sum(1, keepdim=True), (1, 0))
+            return score(output, target * counts, inputs)
+
+        return score_those
 
     def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of steps at each question, (batch, length) float32, zero at other positions."""
@@ -129,4 +162,4 @@ class MultiHop(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"one hop": OneHop(self.nodes, self.hops), "window": build_causal_window}
+        return {"one lookup": OneLookup(self.nodes, self.hops), "window": build_causal_window}

@@ -142,5 +142,6 @@ class Recall(SequenceProbe):
         """Return the solvers that lack the property."""
         return {
             "a value that occurs": controls.FirstValue(self.keys, self.values),
+            "most frequent value": controls.MostFrequentValue(self.keys, self.values),
             "window": build_causal_window,
         }

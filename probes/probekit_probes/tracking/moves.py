@@ -20,12 +20,14 @@ class Design:
         start: number of moves before the first query.
         stop: number of moves.
         length: number of positions; those after the moves are blank.
+        memory: number of last moves whose product is the state; 0 for all moves.
     """
 
     group: str
     start: int
     stop: int
     length: int
+    memory: int = 0
 
     @property
     def alphabet(self) -> Alphabet:
@@ -42,7 +44,12 @@ class Design:
         tokens[:, : self.stop] = 1 + moves
         state = np.zeros(len(keys), np.uint8)
         for position in range(self.stop):
-            state = products[state, moves[:, position]]
+            if self.memory:
+                state = np.zeros(len(keys), np.uint8)
+                for move in moves[:, max(0, position + 1 - self.memory) : position + 1].T:
+                    state = products[state, move]
+            else:
+                state = products[state, moves[:, position]]
             if position >= self.start:
                 answers[:, position] = state
         return tokens, answers

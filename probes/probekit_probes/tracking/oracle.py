@@ -20,7 +20,7 @@ def group_matrices(group: str) -> Tensor:
     return moves[torch.linalg.det(moves) > 0] if group[0] == "a" else moves
 
 
-def track_states(moves: Tensor, group: str) -> Tensor:
+def track_states(moves: Tensor, group: str, memory: int = 0) -> Tensor:
     """Return the state after each move.
 
     It computes prefix products of the matrices, neighbouring pairs first (Hillis and Steele 1986).
@@ -28,6 +28,7 @@ def track_states(moves: Tensor, group: str) -> Tensor:
     Args:
         moves: elements, (batch, length) int64; -1 keeps the state.
         group: name of the group.
+        memory: number of last moves, a power of two, whose product is the state; 0 for all.
 
     Returns:
         States, (batch, length) int64.
@@ -36,7 +37,7 @@ def track_states(moves: Tensor, group: str) -> Tensor:
     identity = torch.eye(elements.shape[1])
     products = torch.cat([elements, identity[None]])[moves.where(moves >= 0, len(elements))]
     step = 1
-    while step < products.shape[1]:
+    while step < min(memory or products.shape[1], products.shape[1]):
         longer = products[:, :-step] @ products[:, step:]
         products = torch.cat([products[:, :step], longer], 1)
         step *= 2

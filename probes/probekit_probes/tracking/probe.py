@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -26,14 +27,20 @@ from probekit_probes.tracking import controls
 from probekit_probes.tracking.moves import Design
 from probekit_probes.tracking.oracle import track_states
 
+LAST_MOVES = 2
+"""Number of moves that the easy task asks about."""
+
 
 class GroupProbe(SequenceProbe):
     """Base of the probes on groups, `StateTracking` and `Parity`."""
 
     group: str
     moves: int
+    memory: int
 
-    def set_group(self, group: str, moves: int, times: int, items: Mapping[str, int]) -> None:
+    def set_group(
+        self, group: str, moves: int, times: int, items: Mapping[str, int], memory: int = 0
+    ) -> None:
         """Set the splits, metrics and axis.
 
         Args:
@@ -41,10 +48,12 @@ class GroupProbe(SequenceProbe):
             moves: number of moves in training.
             times: length of the harder sequences, as a multiple of `moves`.
             items: number of items by split.
+            memory: number of last moves whose product is the state; 0 for all moves.
         """
         longest = times * moves
-        self.group, self.moves = group, moves
-        design, harder = Design(group, 0, moves, longest), Design(group, moves, longest, longest)
+        self.group, self.moves, self.memory = group, moves, memory
+        design = Design(group, 0, moves, longest, memory)
+        harder = Design(group, moves, longest, longest, memory)
         self.set_splits(design, harder, **items)
         order = self.alphabet.classes
         self.metrics = (masked.make_accuracy(1 / order), masked.make_exact_match())
@@ -64,7 +73,7 @@ class GroupProbe(SequenceProbe):
         mask = moves >= 0
         if bool(mask[:, self.moves :].any()):
             mask = mask & (torch.arange(inputs.shape[2], device=mask.device) >= self.moves)
-        states = track_states(moves.cpu(), self.group).to(inputs.device)
+        states = track_states(moves.cpu(), self.group, self.memory).to(inputs.device)
         return encode_answers(states, mask, self.alphabet.classes)
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
@@ -81,14 +90,17 @@ class GroupProbe(SequenceProbe):
 
 
 class StateTracking(GroupProbe):
-    """Predict the state after each move of a sequence.
+    """Predict the state after each move of a sequence; the second half of the moves counts.
 
     Inputs: float32 one-hot tokens (1 + order, length): elements of a group, uniform, then blanks. Targets:
     float32 (order, length), the product of the elements so far; zero outside the queries.
 
-    Sequences of training and test have `moves` elements. Harder ones are `times` as long, which is `length`,
-    and have queries only after the end of the others. z6 is the abelian group of the same order as s3: a
-    structure that fails only on s3 fails because of the order of moves.
+    Sequences of training and test have `moves` elements, and the metrics count the states after more than
+    half of them: no window of half as many moves does better than chance there. Who ignores the order of
+    moves knows the coset of the commutator subgroup, for s3 whether the permutation is odd: 1/3. Harder
+    sequences are `times` as long, which is `length`, and have queries only after the end of the others. z6 is
+    the abelian group of the same order as s3: a structure that fails only on s3 fails because of the order of
+    moves.
 
     Source: the word problem of groups, Merrill, Petty and Sabharwal, "The Illusion of State in State-Space
     Models", ICML 2024; Barrington 1989.
@@ -97,13 +109,15 @@ class StateTracking(GroupProbe):
         group: see `groups.table`.
         moves: number of moves in training.
         times: length of the harder sequences, as a multiple of `moves`.
+        easy: ask for the product of the last two moves instead. Everything else stays the same, so a
+            structure that fails here too does not fail because of the state.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
     """
 
     property = "state tracking"
-    version = 1
+    version = 2
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
@@ -141,11 +155,32 @@ class StateTracking(GroupProbe):
         group: Literal["z2", "z6", "s3", "z60", "a4xz5", "a5"] = "s3",
         moves: PositiveInt = 16,
         times: Annotated[int, Field(ge=2)] = 4,
+        easy: bool = False,
         train: PositiveInt = 64_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        self.set_group(group, moves, times, {"train": train, "validation": validation, "test": test})
+        memory = LAST_MOVES if easy else 0
+        self.set_group(group, moves, times, {"train": train, "validation": validation, "test": test}, memory)
+        about = f"{{}} after more than {moves // 2} moves"
+        accuracy, exact = self.metrics
+        self.metrics = (
+            replace(
+                accuracy,
+                score=self.score_late(masked.masked_accuracy),
+                about=about.format("Share of correct states"),
+            ),
+            replace(
+                exact,
+                score=self.score_late(masked.exact_match),
+                about=about.format("Share of sequences with all states correct"),
+            ),
+        )
+
+    def score_late(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+        """Restrict a score to the states after more than half of the moves of training."""
+        late = (..., slice(self.moves // 2, None))
+        return lambda output, target, inputs: score(output[late], target[late], inputs[late])
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property.
