@@ -42,7 +42,7 @@ def describe_degenerate_layers(expression: Expression, shape: Shape, width: int 
         width: The structure's width.
 
     Returns:
-        One sentence for each size at which the layer has something to say, without repetition.
+        What the layer says, each sentence once, with the sizes it is about.
 
     Raises:
         ProbekitError: The method raises, or does not return text.
@@ -53,7 +53,7 @@ def describe_degenerate_layers(expression: Expression, shape: Shape, width: int 
         return ()
     recorder = SizeRecorder(expression.structure, layer, expression.encoding)
     build_bounded(recorder, shape, width)
-    sentences = []
+    sizes_by_sentence: dict[str, list[str]] = {}
     for size in dict.fromkeys(recorder.sizes):
         request = f"{METHOD} of layer {layer.text}"
         try:
@@ -64,6 +64,8 @@ def describe_degenerate_layers(expression: Expression, shape: Shape, width: int 
             problem = f"it returned a {type(sentence).__name__}"
             raise ProbekitError(request, problem, 'Return a sentence, or "".')
         if sentence:
-            side_text = " x ".join(map(str, size))
-            sentences.append(f"{layer.display_name} on {side_text} positions: {sentence}")
-    return tuple(sentences)
+            sizes_by_sentence.setdefault(sentence, []).append(" x ".join(map(str, size)))
+    return tuple(
+        f"{layer.display_name} on {' and '.join(sizes)} positions: {sentence}"
+        for sentence, sizes in sizes_by_sentence.items()
+    )

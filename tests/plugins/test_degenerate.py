@@ -7,6 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from probekit.catalog.expression import resolve_expression
+from probekit.catalog.registry import registry
+from probekit.plans.degenerate import describe_degenerate_layers
+from probekit.plugin.components import Component
+from probekit.plugin.errors import ProbekitError
+from probekit.plugin.interfaces import Shape
+from probekit.scores.flops import count_forward_flops
 from probekit_plugins.layers import LAYERS
 from probekit_plugins.layers.attention import Attention
 from probekit_plugins.layers.axial import Axial
@@ -18,16 +28,6 @@ from probekit_plugins.layers.nystrom import Nystrom, pseudo_inverse
 from probekit_plugins.layers.reformer import SELF_SCORE, Reformer
 from probekit_plugins.layers.transformer import Transformer
 from probekit_plugins.layers.window import Window
-from torch import Tensor, nn
-from torch.nn import functional
-
-from probekit.catalog.expression import resolve_expression
-from probekit.catalog.registry import registry
-from probekit.plans.degenerate import describe_degenerate_layers
-from probekit.plugin.components import Component
-from probekit.plugin.errors import ProbekitError
-from probekit.plugin.interfaces import Shape
-from probekit.scores.flops import count_forward_flops
 
 CHANNELS, HEADS = 16, 4
 
@@ -48,7 +48,7 @@ def inputs(size: tuple[int, ...]) -> Tensor:
 
 
 def distance(output: Tensor, expected: Tensor) -> float:
-    return float((output - expected).norm() / expected.norm())
+    return float(((output - expected).norm() / expected.norm()).detach())
 
 
 def reformer_distance(positions: int, bucket: int) -> float:
@@ -179,17 +179,15 @@ def test_a_kernel_and_a_block_as_large_as_the_map() -> None:
 
 def test_only_layers_that_approximate_say_so_on_a_large_map() -> None:
     for name in LAYERS:
-        assert not sentences(name, (32, 32), 32) or name == "large-kernel", name
+        assert not sentences(name, (32, 32), 32), name
 
 
 def test_each_size_of_a_host_is_asked_once() -> None:
-    told = sentences("unet+window(window=4)", (16, 16))
-    assert told == (
-        "window on 4 x 4 positions: one window of side 4 holds all positions. This is dense attention.",
-        "window on 2 x 2 positions: one window of side 4 holds all positions. This is dense attention.",
-    ) or all("window on " in text for text in told)
-    assert len(set(told)) == len(told) >= 1
-    assert not sentences("unet", (16, 16))
+    (sentence,) = sentences("unet+window(window=8)", (32, 32))
+    dense = "one window of side 8 holds all positions. This is dense attention."
+    assert sentence == f"window on 8 x 8 and 4 x 4 positions: {dense}"
+    assert sentences("plain(depth=3)+window(window=8)", (8, 8)) == (f"window on 8 x 8 positions: {dense}",)
+    assert not sentences("unet", (32, 32))
 
 
 class Loud(nn.Module):
