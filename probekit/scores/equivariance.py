@@ -22,8 +22,10 @@ ITEMS = 512
 """How many items each move is tried on: enough that a test split's rows and orientations all occur."""
 CANDIDATES = 1024
 """How many random test items are searched for ones that can be shifted."""
-CONSTANT = 1e-5
-"""Spread of the outputs, relative to their size, below which they vary only by rounding errors."""
+CONSTANT, ROUNDING = 1e-4, 1e-6
+"""Relative to the size of the outputs: a spread below the first is none, a difference below the second is a
+rounding error (exact layers in float32 reach 2e-7). The first is so much larger that no error of more than a
+hundredth of the spread passes for rounding."""
 ERROR, BORDER, MAP = "equivariance_error", "equivariance_error_border", "equivariance"
 Move = tuple["Tensor", "Tensor"]
 """Source positions (positions,) int64, and the indices of the items to move (items,) int64."""
@@ -35,7 +37,7 @@ def measure_equivariance(model: nn.Module, probe: Probe, data: Dataset, device: 
     The error is the root mean square difference between the output of a moved input and the moved output,
     over random test items, channels and moves, divided by the standard deviation of all these outputs over
     items and positions. The outputs are first freed from the offset that the probe's loss ignores (see
-    `find_ignored_offset`): it changes no answer.
+    `find_ignored_offset`): it changes no answer. Rounding errors count as none.
 
     A network that gives one answer to all inputs at all positions moves its output with its input, which
     says nothing. It is called constant and gets no number.
@@ -114,11 +116,11 @@ def equivariance_map(
         difference = moved - move_positions(output[items], source)
         errors.append(difference.double().square().mean(1).sum(0) * inside)
         counts.append(inside * len(items))
-    scale = spread.deviation
-    if scale <= CONSTANT * float(raw.double().square().mean().sqrt()):
+    scale, magnitude = spread.deviation, float(raw.double().square().mean().sqrt())
+    if scale <= CONSTANT * magnitude:
         return None
-    error = (torch.stack(errors).sum(0) / torch.stack(counts).sum(0)).sqrt() / scale
-    return error.float()
+    error = (torch.stack(errors).sum(0) / torch.stack(counts).sum(0)).sqrt()
+    return (error.masked_fill(error < ROUNDING * magnitude, 0) / scale).float()
 
 
 class Spread:

@@ -176,9 +176,13 @@ def test_rounding_errors_are_constant_and_a_faint_answer_is_not() -> None:
     probe = PROBES["translation"]()
     rounding = Network(lambda x: 1000 + 1e-4 * torch.sin(1e4 * (x + columns(x))), 2)
     faint = Network(lambda x: 1 + 1e-3 * (x + columns(x)), 2)
+    exact = Network(lambda x: 100 + 10 * mean(x.sin()) + x, 2)
+    slight = Network(lambda x: 10 + x + 0.02 * x * columns(x), 2)
     assert measure(probe, rounding).constant
     assert not measure(probe, faint).constant
     assert measure(probe, faint).numbers[ERROR] > 0.1
+    assert measure(probe, exact).numbers[ERROR] == 0  # though rounding is 1e-4 of its spread
+    assert 1e-4 < measure(probe, slight).numbers[ERROR] < 0.1
 
 
 class Pair(nn.Module):
