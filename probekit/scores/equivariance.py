@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-ITEMS = 512
-"""How many items each move is tried on: enough that a test split's rows and orientations all occur."""
+ITEMS = 256
+"""How many items are moved, each in one way: enough that a test split's rows and orientations all occur."""
 CANDIDATES = 1024
 """How many random test items are searched for ones that can be shifted."""
 CONSTANT, ROUNDING = 1e-4, 1e-6
@@ -72,15 +72,22 @@ def measure_equivariance(model: nn.Module, probe: Probe, data: Dataset, device: 
 
 
 def list_moves(symmetry: str, inputs: Tensor) -> list[Move]:
-    """Return the moves of a symmetry, each with the items that it may move; shifts lose only zeros."""
-    import torch
+    """Return the moves of a symmetry, each with its share of the items that lose only zeros by it.
 
+    Each move takes other items, as far as there are enough, so that all moves together try many.
+    """
     size = tuple(inputs.shape[2:])
-    if symmetry == "shift":
-        shifts = ((source, shiftable_items(inputs, source)) for source in axis_shifts(size))
-        return [(source, items) for source, items in shifts if len(items)]
-    sources = [fixed_permutation(size)] if symmetry == "permutation" else list(square_symmetries(size))
-    return [(source, torch.arange(len(inputs))) for source in sources]
+    if symmetry == "permutation":
+        sources = [fixed_permutation(size)]
+    else:
+        sources = list(square_symmetries(size) if symmetry == "turn" else axis_shifts(size))
+    count = ITEMS // len(sources)
+    shares = ((source, movable_items(inputs, source)) for source in sources)
+    return [
+        (source, items.roll(-number * count)[:count])
+        for number, (source, items) in enumerate(shares)
+        if len(items)
+    ]
 
 
 def equivariance_map(
@@ -209,7 +216,7 @@ def central_mask(size: tuple[int, ...]) -> Tensor:
     return inside
 
 
-def shiftable_items(inputs: Tensor, source: Tensor) -> Tensor:
-    """Return the indices of the first items that lose only zeros when they are shifted, (items,) int64."""
+def movable_items(inputs: Tensor, source: Tensor) -> Tensor:
+    """Return the indices of the items that lose only zeros when they are moved, (items,) int64."""
     lossless = (move_positions(inputs, source) != 0).flatten(1).sum(1) == (inputs != 0).flatten(1).sum(1)
-    return lossless.nonzero()[:ITEMS, 0]
+    return lossless.nonzero()[:, 0]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-ITEMS = 256
-MAX_EXACT = 8
-"""From more output channels on, the norm is estimated from as many random projections of each item."""
+ITEMS = 64
+MAX_EXACT = 4
+"""For outputs of more dimensions, the norm is estimated from as many random projections of each item."""
 INFLUENCE = 0.9
 RADIUS, FIELD = "receptive_radius", "receptive_field"
 
@@ -112,16 +112,17 @@ def choose_directions(items: int, outputs: int, generator: torch.Generator, *, c
         centred: Whether to project the directions to mean zero.
 
     Returns:
-        (directions, items, outputs): each channel in turn if there are at most eight, else eight random
-        directions per item, whose squares have the right expectation up to a factor.
+        (directions, items, outputs): an orthonormal basis if it has at most four vectors, else four random
+        vectors per item, whose squares have the right expectation up to a factor.
     """
     import torch
 
-    if outputs <= MAX_EXACT:
-        directions = torch.eye(outputs)[:, None].expand(-1, items, -1)
-    else:
-        directions = torch.randn(MAX_EXACT, items, outputs, generator=generator)
-    return directions - directions.mean(2, keepdim=True) if centred else directions
+    removed = 1 / outputs if centred else 0.0
+    projection = torch.eye(outputs) - removed
+    if outputs - centred <= MAX_EXACT:
+        basis = torch.linalg.eigh(projection).eigenvectors.mT if centred else projection
+        return basis[int(centred) :, None].expand(-1, items, -1)
+    return torch.randn(MAX_EXACT, items, outputs, generator=generator) @ projection
 
 
 def field_radius(field: Tensor) -> float:

@@ -244,7 +244,7 @@ def test_the_radius_of_a_known_network(
     model = Network(function, probe.shape.outputs)
     measurement = effective_receptive_field(model, probe, probe.data("test", 0), CPU)
     assert measurement.numbers[RADIUS] == radius
-    assert measurement.items[RADIUS] == 256
+    assert measurement.items[RADIUS] == 64
 
 
 def test_channels_that_cancel_in_a_sum_have_a_radius() -> None:
@@ -271,7 +271,7 @@ def test_the_field_is_the_norm_of_the_jacobian(outputs: int, centred: bool) -> N
 
     jacobian = torch.autograd.functional.jacobian(centre, inputs)  # (outputs, items, channels, positions)
     norm = jacobian.square().sum((0, 2)).sqrt().mean(0)
-    tolerance = 1e-5 if outputs == 3 else 0.05
+    tolerance = 1e-4 if outputs == 3 else 0.1
     assert field == pytest.approx(norm / norm.sum(), rel=tolerance)
     assert field_radius(field) == field_radius(norm)
 
@@ -283,11 +283,11 @@ def test_random_items_cover_all_rows_and_columns_of_translation(scale: str) -> N
     everything = locate_white_pixels(read_batch(data, range(len(data)))[0])
     inputs, _ = draw_random_items(data, equivariance.CANDIDATES)
     moves = equivariance.list_moves("shift", inputs)
-    assert len(moves) == 4
-    for _, items in moves:
-        drawn = locate_white_pixels(inputs[items])
-        for axis in (0, 1):
-            assert set(drawn[:, axis].tolist()) == set(everything[:, axis].tolist())
+    assert [len(items) for _, items in moves] == [64] * 4
+    drawn = locate_white_pixels(inputs[torch.cat([items for _, items in moves])])
+    assert len(drawn.unique(dim=0)) == 256
+    for axis in (0, 1):
+        assert set(drawn[:, axis].tolist()) == set(everything[:, axis].tolist())
     first = locate_white_pixels(read_batch(data, range(64))[0])  # why the first items will not do
     assert len(set(first[:, 0].tolist())) < 6
 
@@ -296,9 +296,14 @@ def test_random_items_cover_all_rows_and_columns_of_translation(scale: str) -> N
 def test_random_items_cover_all_orientations_of_rotation(scale: str) -> None:
     probe = Rotation(**Rotation.scales[scale].parameters)
     inputs, targets = draw_random_items(probe.data("test", 0), equivariance.ITEMS)
-    counts = torch.bincount(probe.find_orientation(inputs, targets).long(), minlength=8)
-    assert int(counts[0]) == 0
-    assert int(counts[1:].min()) > 40
+    moves = equivariance.list_moves("turn", inputs)
+    assert len(moves) == 7
+    assert len(torch.cat([items for _, items in moves]).unique()) == 252
+    orientations = probe.find_orientation(inputs, targets).long()
+    for _, items in moves:
+        counts = torch.bincount(orientations[items], minlength=8)
+        assert int(counts[0]) == 0
+        assert int(counts[1:].min()) > 0
     first = read_batch(probe.data("test", 0), range(64))
     assert len(set(probe.find_orientation(*first).tolist())) == 1
 
