@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from small import call
+from small import call, done
 from torch import Tensor, nn
 
 import probekit
+from probekit.catalog.registry import registry
+from probekit.plugin.components import Component
 from probekit.plugin.interfaces import Shape
 
 Capture = pytest.CaptureFixture[str]
@@ -67,3 +70,22 @@ def test_a_layer_that_approximates_is_not_told(tmp_path: Path, capsys: Capture) 
     assert "positions:" not in err
     (path,) = tmp_path.glob("*/result.json")
     assert json.loads(path.read_text())["degenerate"] == []
+
+
+class Vague(nn.Identity):
+    """A layer that does not know what it amounts to."""
+
+    def __init__(self, channels: int, size: tuple[int, ...]) -> None:
+        super().__init__()
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], **_: Any) -> str:
+        raise ValueError("no idea")
+
+
+def test_a_layer_that_cannot_tell_leaves_the_reason(tmp_path: Path) -> None:
+    known = registry().with_components(Component("layer", "vague", Vague, "for a test"))
+    result = done(tmp_path, known, structure="unet+vague").result
+    assert result.status == "done"
+    assert result.degenerate == ()
+    assert result.missing == {"degenerate layers": "it raises ValueError: no idea"}
