@@ -54,6 +54,7 @@ def reading_notes(column: Column) -> Iterator[str]:
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."
+    yield from remark_notes(column.cells)
     yield from (describe_interval(cell.headline) for cell in distinct_intervals(column.cells))
     controls = {line.name: line.mean for line in column.controls}
     yield from bound_notes(column.metric, controls, column.ceiling, column.perfect)
@@ -71,6 +72,13 @@ def reading_notes(column: Column) -> Iterator[str]:
         yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
         yield from (spike_caution(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from missing_score_notes(cell, [column.metric])
+
+
+def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield each remark once, with the structures that it belongs to, unless it belongs to all."""
+    for remark in dict.fromkeys(remark for cell in cells for remark in cell.remarks):
+        names = [cell.structure for cell in cells if remark in cell.remarks]
+        yield remark if len(names) == len(cells) > 1 else f"{', '.join(names)}: {remark}"
 
 
 def missing_score_notes(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:

@@ -199,7 +199,7 @@ def print_cost(outcome: Outcome, everything: bool) -> None:
         )
         print_wrapped(f"Recipe: {recipe}.")
         for name, value in result.measured.items():
-            print_output(f"Measured: {name} {format_score(value)}.")
+            print_wrapped(f"Measured: {name} {format_score(value)}, over {result.describe_items(name)}.")
     if outcome.stored:
         print_output("This result was stored earlier; --force runs it again.")
     cases = "; cases.png shows its worst and best test items" if CASES in result.files else ""
