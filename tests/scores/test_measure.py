@@ -145,7 +145,7 @@ def test_a_departure_at_the_border_alone_is_told_from_one_in_the_middle() -> Non
 
 
 def test_a_probe_without_a_symmetry_is_measured_for_its_receptive_field_alone() -> None:
-    probe = cast(Probe, SimpleNamespace(shape=Shape(1, 1, (8,)), loss=squared_error))
+    probe = cast(Probe, SimpleNamespace(symmetry=None, shape=Shape(1, 1, (8,)), loss=squared_error))
     numbers, maps = looked_at(nn.Conv1d(1, 1, 1), probe, Spots((8,)))
     assert set(numbers) == {"receptive_radius"}
     assert set(maps) == {"receptive_field"}
