@@ -1,0 +1,71 @@
+"""Solvers that see next to nothing: one answer for all, or the answer that the item shows most often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probekit.battery.features import count_tokens
+from probekit.battery.solver import Solver
+from probekit.battery.view import NotApplicable, View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Mode(Solver):
+    """Answers everywhere with the most frequent class, or the most frequent number."""
+
+    name = "mode"
+    lacks = "It does not see the input."
+    against = ("any property",)
+    light = True
+
+    def fit(self, train: View) -> None:
+        values, counts = train.labels.unique(dim=0, return_counts=True)
+        self.answer = values[counts.argmax()]
+
+    def predict(self, view: View) -> Tensor:
+        return self.answer.expand_as(view.labels)
+
+
+class MostFrequentAnswer(Solver):
+    """Answers everywhere with the answer that the item shows most often."""
+
+    name = "most frequent answer of the item"
+    lacks = "It links no position to another: all positions get the same answer."
+    against = ("grouping", "recall", "selective memory", "binding")
+    light = True
+
+    def fit(self, train: View) -> None:
+        self.token_of_class = None if train.form.shown_channels else match_tokens(train)
+
+    def predict(self, view: View) -> Tensor:
+        if self.token_of_class is None:
+            counts = view.split_shown()[1].flatten(2).sum(2)
+        else:
+            counts = count_tokens(view.tokens, view.form.symbols)[:, self.token_of_class]
+        return counts.argmax(1)[view.rows[0]]
+
+
+def match_tokens(train: View) -> Tensor:
+    """Return the token that stands for each class, (classes,) int64: the one that occurs with it most.
+
+    Raises:
+        NotApplicable: The items are not sequences of tokens with classes as answers.
+    """
+    import torch
+
+    if not train.form.classes:
+        raise NotApplicable("targets are numbers, so no token stands for an answer")
+    has_token = (count_tokens(train.tokens, train.form.symbols) > 0).double()
+    has_class = (train.targets * train.scored[:, None]).flatten(2).any(2).double()
+    centred_token, centred_class = has_token - has_token.mean(0), has_class - has_class.mean(0)
+    scale = centred_token.square().sum(0).sqrt() * centred_class.square().sum(0).sqrt()[:, None]
+    correlation = (centred_class.T @ centred_token) / scale.clamp(min=1e-9)
+    if float(correlation.max()) < MIN_CORRELATION:
+        raise NotApplicable("no token occurs more often with one answer than with others")
+    return correlation.argmax(1).to(torch.int64)
+
+
+MIN_CORRELATION = 0.2
+"""Least correlation, over items, of a class and the token that stands for it."""
