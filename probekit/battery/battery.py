@@ -1,12 +1,8 @@
-"""The battery is the list of solvers, and what each of them scores on a probe."""
+"""The battery is the list of the solvers."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, ConfigDict
 
 from probekit.battery import features
 from probekit.battery.constants import Mode, MostFrequentAnswer
@@ -17,50 +13,17 @@ from probekit.battery.lookups import LookUp
 from probekit.battery.memory import ItemNumber, NearestItem
 from probekit.battery.order import MachineAndSums, ModularSums, WindowMachine
 from probekit.battery.solver import FeatureSolver, Solver
-from probekit.battery.view import FIT_ITEMS, TEST_ITEMS, NotApplicable, Rows, View, view_probe
-from probekit.plugin.interfaces import Metric, Probe
-from probekit.scores.score import better_score
-from probekit.storage.result import Number, Scores, normalize_score
+from probekit.battery.view import Rows, View
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 RADII = (0, 1, 2, 3)
 PAST = 7
+"""Length of the window of last positions."""
 PATCHES = {1: square_offsets(1, 1), 2: [(0, 0), (0, 1), (1, 0), (1, 1)]}
 """The offsets of a patch by number of dimensions: three positions, or two by two."""
 LOCAL, FAR = ("nonlocality", "memory", "connectedness"), ("order", "position", "binding")
-
-
-class SolverScore(BaseModel):
-    """The score of one solver on a probe.
-
-    Attributes:
-        solver: Its name.
-        lacks: What it cannot do.
-        against: Properties that a probe does not need if it solves it.
-        scores: Its score by metric; empty if it does not apply.
-        normalized_score: Its score in the metric that judges controls, from chance (0) to perfect (1).
-        items: How many training items it was fitted on.
-        legitimate: Why it may solve the probe; "" if it counts for the floor.
-        not_applicable: Why it does not apply; "" if it does.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    solver: str
-    lacks: str
-    against: tuple[str, ...] = ()
-    scores: Scores = {}
-    normalized_score: Number = None
-    items: int = 0
-    legitimate: str = ""
-    not_applicable: str = ""
-
-    @property
-    def counts(self) -> bool:
-        """Whether the score counts for the floor."""
-        return bool(self.scores) and not self.legitimate
 
 
 def list_solvers() -> tuple[Solver, ...]:
@@ -70,7 +33,7 @@ def list_solvers() -> tuple[Solver, ...]:
             f"window of radius {radius}",
             f"It sees nothing farther than {radius} positions away.",
             LOCAL,
-            Table([(2 * smaller + 1) ** dims for smaller in range(radius, -1, -1) for dims in (1,)]),
+            Table(features.square_levels),
             WindowFeatures(radius),
             light=radius <= 1,
         )
@@ -87,7 +50,9 @@ def list_solvers() -> tuple[Solver, ...]:
         )
     ]
     return (
-        FeatureSolver("constant", "It does not see the input.", ("any property",), Table(), read_nothing, True),
+        FeatureSolver(
+            "constant", "It does not see the input.", ("any property",), Table(), read_nothing, True
+        ),
         Mode(),
         FeatureSolver(
             "position alone",
@@ -126,7 +91,25 @@ def list_solvers() -> tuple[Solver, ...]:
             True,
         ),
         FeatureSolver(
-            "bag of tokens", "It counts, and knows no order and no place.", FAR, Forest(), features.read_counts
+            "forest over the whole item",
+            "It reads each position at its absolute place, and compares none with another.",
+            ("any property",),
+            Forest(rows=10_000),
+            features.read_item,
+        ),
+        FeatureSolver(
+            "bag of tokens so far",
+            "It counts what came so far, and knows no order.",
+            FAR,
+            Forest(),
+            features.read_prefix_counts,
+        ),
+        FeatureSolver(
+            "bag of tokens",
+            "It counts, and knows no order and no place.",
+            FAR,
+            Forest(),
+            features.read_counts,
         ),
         FeatureSolver(
             "bag of tokens by line",
@@ -204,9 +187,7 @@ def read_wide_window(view: View, rows: Rows) -> Tensor:
     offsets = square_offsets(len(view.form.size), 3)
     if view.form.codes is not None:
         return features.read_window(view, rows, offsets)
-    channels = [
-        features.read_offsets(channel, rows, offsets, -1) for channel in view.inputs.unbind(1)
-    ]
+    channels = [features.read_offsets(channel, rows, offsets, -1) for channel in view.inputs.unbind(1)]
     return join(*channels)
 
 
@@ -220,77 +201,3 @@ class JoinedFeatures:
         window = features.read_window(view, rows, square_offsets(len(view.form.size), 1))
         blocks = [window, features.read_coordinates(view, rows), features.read_counts(view, rows)]
         return join(*blocks, self.patches(view, rows))
-
-
-def focus_metric(probe: Probe) -> Metric:
-    """Return the metric that judges controls: the probe's `focus`, by default its headline metric."""
-    name = getattr(probe, "focus", probe.metrics[0].name)
-    return next(metric for metric in probe.metrics if metric.name == name)
-
-
-def run_battery(
-    probe: Probe,
-    *,
-    light: bool = False,
-    fit_items: int = FIT_ITEMS,
-    test_items: int = TEST_ITEMS,
-    solvers: Sequence[Solver] | None = None,
-    watch: Callable[[str, Mapping[str, float]], None] | None = None,
-) -> tuple[SolverScore, ...]:
-    """Fit each solver of the battery to a probe and score it on test items.
-
-    Args:
-        probe: The probe.
-        light: Run only the solvers that take a second or less.
-        fit_items: Greatest number of training items.
-        test_items: Greatest number of test items.
-        solvers: The solvers; None for the battery.
-        watch: Receives progress events.
-    """
-    solvers = solvers or [solver for solver in list_solvers() if solver.light or not light]
-    metric = focus_metric(probe)
-    try:
-        train, test = view_probe(probe, metric, fit_items, test_items)
-    except NotApplicable as error:
-        return tuple(describe_solver(solver, not_applicable=str(error)) for solver in solvers)
-    reasons: Mapping[str, str] = getattr(probe, "solved_by", {})
-    chance = metric.chance
-    table: list[SolverScore] = []
-    for step, solver in enumerate(solvers, 1):
-        try:
-            solver.fit(train)
-            output = test.place_answers(solver.predict(test))
-        except NotApplicable as error:
-            table.append(describe_solver(solver, not_applicable=str(error)))
-            continue
-        finally:
-            if watch:
-                watch("attack", {"step": step, "steps": len(solvers)})
-        scores = {each.name: test.score_output(output, each) for each in {metric, probe.metrics[0]}}
-        score = scores[metric.name]
-        chance = score if chance is None else chance
-        table.append(
-            describe_solver(
-                solver,
-                scores=scores,
-                normalized_score=normalize_score(score, chance, metric.perfect),
-                items=len(train),
-                legitimate=reasons.get(solver.name, ""),
-            )
-        )
-    return tuple(table)
-
-
-def describe_solver(solver: Solver, **values: object) -> SolverScore:
-    """Return the entry of a solver."""
-    return SolverScore(solver=solver.name, lacks=solver.lacks, against=solver.against, **values)  # type: ignore[arg-type]
-
-
-def find_best(table: Sequence[SolverScore], metric: Metric) -> SolverScore | None:
-    """Return the solver with the best score among those that count for the floor; None without any."""
-    best: SolverScore | None = None
-    for entry in table:
-        score = entry.scores.get(metric.name) if entry.counts else None
-        if score is not None and (best is None or better_score(metric, score, best.scores[metric.name]) == score):
-            best = best if best is not None and best.scores[metric.name] == score else entry
-    return best

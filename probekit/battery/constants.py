@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.battery.features import count_tokens
+from probekit.battery.form import NotApplicable
 from probekit.battery.solver import Solver
-from probekit.battery.view import NotApplicable, View
+from probekit.battery.view import View
 
 if TYPE_CHECKING:
     from torch import Tensor

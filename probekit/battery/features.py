@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from math import isqrt
 from typing import TYPE_CHECKING
 
+from probekit.battery.form import NotApplicable
 from probekit.battery.learners import hash_features
-from probekit.battery.view import NotApplicable, Rows, View
+from probekit.battery.view import Rows, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +19,8 @@ PATCHES = 64
 """How many of the most frequent patches are counted."""
 MAX_COUNTS = 512
 """Greatest number of counts that describe an item."""
+MAX_WIDTH = 1024
+"""Greatest number of values of an item that a forest reads one by one."""
 
 Offsets = list[tuple[int, ...]]
 
@@ -27,13 +31,20 @@ def square_offsets(dims: int, radius: int) -> Offsets:
     return sorted(offsets, key=lambda offset: max(map(abs, offset)))
 
 
+def square_levels(count: int) -> list[int]:
+    """Return how many offsets the smaller windows have, largest first, for a window with `count` offsets."""
+    side = isqrt(count)
+    sides = range(side, 0, -2) if side % 2 and side * side == count else range(count, 0, -2)
+    return [width * width if side * side == count and side % 2 else width for width in sides]
+
+
 def past_offsets(length: int) -> Offsets:
     """Return the offsets of a position and those before it."""
     return [(-step,) for step in range(length)]
 
 
 def read_window(view: View, rows: Rows, offsets: Offsets) -> Tensor:
-    """Return the symbols at offsets from each row, (rows, offsets) int64; beyond the border, one more symbol."""
+    """Return the symbols at offsets from each row, (rows, offsets) int64; one more beyond the border."""
     return read_offsets(view.tokens, rows, offsets, view.form.symbols)
 
 
@@ -112,6 +123,15 @@ def read_prefix_counts(view: View, rows: Rows) -> Tensor:
     item, position = rows
     counts = functional.one_hot(view.tokens, view.form.symbols).cumsum(1)
     return counts[item, position]
+
+
+def read_item(view: View, rows: Rows) -> Tensor:
+    """Return each row's coordinates and all symbols of its item, or its channels if there are too many."""
+    values = view.inputs if view.form.codes is None else view.tokens
+    flat = values.flatten(1)
+    if flat.shape[1] > MAX_WIDTH:
+        raise NotApplicable(f"an item has {flat.shape[1]:,} values, more than {MAX_WIDTH:,}")
+    return join(read_coordinates(view, rows), flat[rows[0]])
 
 
 def require_sequences(view: View) -> None:

@@ -7,8 +7,9 @@ from itertools import combinations_with_replacement
 from math import prod
 from typing import TYPE_CHECKING
 
+from probekit.battery.form import NotApplicable
 from probekit.battery.solver import Solver
-from probekit.battery.view import NotApplicable, View, split_range
+from probekit.battery.view import View, split_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,12 +67,12 @@ class Regression(InItem):
     def __init__(self, degree: int) -> None:
         self.degree = degree
         self.name = f"regression in the item, degree {degree}"
-        self.lacks = f"It keeps only the coefficients of one polynomial of degree {degree} per class and item."
+        self.lacks = f"It keeps one polynomial of degree {degree} per class and item."
 
     def check_features(self, count: int) -> None:
         terms = prod(range(count + 1, count + self.degree + 1)) // prod(range(1, self.degree + 1))
         if terms > MAX_TERMS:
-            raise NotApplicable(f"a polynomial of {count} features has {terms:,} terms, more than {MAX_TERMS}")
+            raise NotApplicable(f"a polynomial of {count} features has {terms:,} terms, over {MAX_TERMS}")
 
     def score_classes(self, features: Tensor, shown: Tensor) -> Tensor:
         import torch

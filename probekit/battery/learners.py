@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from probekit.battery.view import Form, NotApplicable
+from probekit.battery.form import Form, NotApplicable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TABLE_ROWS, FOREST_ROWS = 1 << 18, 20_000
+TABLE_ROWS, FOREST_ROWS = 1 << 18, 40_000
 TREES = 32
+MIN_TRIED = 16
+"""Least number of features that a tree tries at each cut, if there are as many."""
+FEW_VALUES = 16
 
 
 class Learner(Protocol):
@@ -37,18 +40,20 @@ class Table:
     A combination that training did not show gets the answer for its first features alone.
 
     Args:
-        levels: How many of the first features to look up, from many to few; None for all features, then none.
+        levels: How many of the first features to look up, from many to few, or a function that computes them
+            from the number of features; None for all features.
     """
 
     max_rows = TABLE_ROWS
 
-    def __init__(self, levels: Sequence[int] | None = None) -> None:
+    def __init__(self, levels: Sequence[int] | Callable[[int], Sequence[int]] | None = None) -> None:
         self.levels = levels
 
     def fit(self, features: Tensor, labels: Tensor, form: Form) -> None:
         import torch
 
-        levels = (features.shape[1],) if self.levels is None else self.levels
+        width = features.shape[1]
+        levels = self.levels(width) if callable(self.levels) else (self.levels or (width,))
         self.tables = []
         for level in (*levels, 0):
             keys, group = torch.unique(hash_features(features[:, :level]), return_inverse=True)
@@ -107,24 +112,38 @@ def summarise_groups(group: Tensor, count: int, labels: Tensor, form: Form) -> T
 
 
 class Forest:
-    """Learns with a forest of extremely randomised trees, from scikit-learn."""
+    """Learns with a forest of extremely randomised trees, from scikit-learn.
 
-    max_rows = FOREST_ROWS
+    Numbers whose best average is the median, and that take few values, are learned as classes: a mean of
+    values scores worse than the likeliest one.
+
+    Args:
+        rows: Greatest number of rows that it learns from.
+    """
+
+    def __init__(self, rows: int = FOREST_ROWS) -> None:
+        self.max_rows = rows
 
     def fit(self, features: Tensor, labels: Tensor, form: Form) -> None:
         ensemble = import_ensemble()
-        make_forest = ensemble.ExtraTreesClassifier if form.classes else ensemble.ExtraTreesRegressor
-        self.is_classes = bool(form.classes)
-        self.forest: Any = make_forest(
-            TREES, max_features="sqrt" if form.classes else 0.3, random_state=0, n_jobs=1
-        )
-        self.forest.fit(features.numpy(), (labels if form.classes or labels.shape[1] > 1 else labels[:, 0]).numpy())
+        wide = features.shape[1]
+        tried = max(int(wide**0.5), min(MIN_TRIED, wide))
+        self.values: Tensor | None = None
+        if not form.classes and form.centre == "median" and labels.shape[1] == 1:
+            values, index = labels[:, 0].unique(return_inverse=True)
+            if len(values) <= FEW_VALUES:
+                self.values, labels = values[:, None], index
+        make_forest = ensemble.ExtraTreesRegressor if labels.ndim > 1 else ensemble.ExtraTreesClassifier
+        self.forest: Any = make_forest(TREES, max_features=tried, random_state=0, n_jobs=1)
+        self.forest.fit(features.numpy(), labels.squeeze(-1).numpy() if labels.ndim > 1 else labels.numpy())
 
     def predict(self, features: Tensor) -> Tensor:
         import torch
 
         answers = torch.from_numpy(self.forest.predict(features.numpy()))
-        return answers if self.is_classes else answers.view(len(features), -1)
+        if self.values is not None:
+            return self.values[answers]
+        return answers.view(len(features), -1) if answers.is_floating_point() else answers
 
 
 def import_ensemble() -> Any:

@@ -77,7 +77,7 @@ class LookUp(Solver):
         return torch.stack(columns, 1)
 
     def find_answer_neighbours(self, view: View, offset: int) -> tuple[Tensor, Tensor]:
-        """Return the neighbour of each position and whether it stands for a class, (items, positions) each."""
+        """Return each position's neighbour and whether it stands for a class, (items, positions) each."""
         import torch
 
         tokens, border = view.tokens, view.form.symbols

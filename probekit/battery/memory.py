@@ -52,20 +52,21 @@ class ItemNumber(Solver):
     def fit(self, train: View) -> None:
         import torch
 
-        item, labels = train.rows[0], train.labels
+        item, labels = train.numbers[train.rows[0]], train.labels
         tables = {
             period: summarise_groups(item % period, period, labels, train.form)
             for period in PERIODS
             if len(torch.unique(item % period)) == period
         }
-        self.period = min(tables, key=lambda period: self.measure_error(tables[period][item % period], labels))
+        errors = {period: measure_error(table[item % period], labels) for period, table in tables.items()}
+        self.period = min(errors, key=lambda period: errors[period])
         self.table = tables[self.period]
 
-    @staticmethod
-    def measure_error(answers: Tensor, labels: Tensor) -> float:
-        """Return the mean absolute error, or the share of wrong classes."""
-        error = (answers - labels).abs() if labels.is_floating_point() else answers != labels
-        return float(error.double().mean())
-
     def predict(self, view: View) -> Tensor:
-        return self.table[view.rows[0] % self.period]
+        return self.table[view.numbers[view.rows[0]] % self.period]
+
+
+def measure_error(answers: Tensor, labels: Tensor) -> float:
+    """Return the mean absolute error, or the share of wrong classes."""
+    error = (answers - labels).abs() if labels.is_floating_point() else answers != labels
+    return float(error.double().mean())

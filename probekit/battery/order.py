@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probekit.battery.features import join, past_offsets, read_coordinates, read_prefix_counts, read_window
-from probekit.battery.features import require_sequences
-from probekit.battery.learners import Table, summarise_groups
+from probekit.battery.features import (
+    join,
+    past_offsets,
+    read_coordinates,
+    read_prefix_counts,
+    read_window,
+    require_sequences,
+)
+from probekit.battery.form import NotApplicable
+from probekit.battery.learners import Table, hash_features
 from probekit.battery.solver import FeatureSolver, Solver
-from probekit.battery.view import NotApplicable, Rows, View
+from probekit.battery.view import Rows, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,7 +157,7 @@ class MachineAndSums(FeatureSolver):
             "state machine joined with sums in any order",
             f"It knows the order of the last {WINDOW} tokens only; of the others it knows sums.",
             ("state tracking",),
-            Table((2 + 1, 1)),
+            Table((3, 1)),
             self.read_features,
         )
 
@@ -160,8 +167,6 @@ class MachineAndSums(FeatureSolver):
 
     def read_features(self, view: View, rows: Rows) -> Tensor:
         """Return one number for the sums, the state, and whether the window reaches the start."""
-        from probekit.battery.learners import hash_features
-
         state = self.machine.read_states(view, rows)[:, None]
         reaches_start = read_coordinates(view, rows).clamp(max=WINDOW)
         return join(hash_features(self.sums(view, rows))[:, None], state, reaches_start)

@@ -12,7 +12,7 @@ from probekit.battery.view import Rows, View
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 1 << 16
+CHUNK = 1 << 14
 """How many rows get their features at once."""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from probekit.battery.attack import SolverScore, find_best, focus_metric, run_battery
+from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
@@ -17,7 +20,7 @@ from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.plans.spec import make_spec
 from probekit.plugin.components import Component
-from probekit.plugin.interfaces import Metric
+from probekit.plugin.interfaces import Probe
 from probekit.runs.fingerprint import observe_probe
 from probekit.runs.run import run_job
 from probekit.scores.score import score_closed_form
@@ -46,6 +49,7 @@ class Certificate(BaseModel):
         checks: The checks.
         counterexample: Path of a picture of the first item that fails, "" if none does.
         networks: Scores of the controls that are networks.
+        shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +63,7 @@ class Certificate(BaseModel):
     checks: tuple[Check, ...]
     counterexample: str = ""
     networks: dict[str, Scores] = {}
+    shortcuts: tuple[SolverScore, ...] = ()
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
@@ -120,11 +125,15 @@ def certify_probe(
     items = min(items, len(probe.data("train", 0)))
     checks, picture = check_items(probe, items, watch)
     networks: dict[str, Result] = {}
+    shortcuts: tuple[SolverScore, ...] = ()
     if focus:
-        check, networks = check_controls(text, scale, registry, store, device, watch)
+        check, shortcuts = check_shortcuts(make_probe_at(text, scale, registry), watch)
+        checks.append(check)
+        check, networks = check_controls(text, scale, registry, store, device, watch, shortcuts)
         checks.append(check)
     else:
-        checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
+        unmeasured = f"not measured; type --scale {scale}"
+        checks += [Check(name=name, holds=None, evidence=unmeasured) for name in ("shortcuts", "focused")]
     source = resolve_at_scale(text, scale, registry)[1]
     folder = store.aux_folder(f"certificate-{text}-{scale}")
     counterexample = ""
@@ -141,25 +150,47 @@ def certify_probe(
         counterexample=counterexample,
         networks={title: result.metrics for title, result in networks.items()},
         first_steps={title: result.behaviour.training for title, result in networks.items()},
+        shortcuts=shortcuts,
     )
     folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
     return certificate
 
 
+def check_shortcuts(probe: Probe, watch: ProgressListener) -> tuple[Check, tuple[SolverScore, ...]]:
+    """Put the battery to a probe and check that no solver without the property comes too far.
+
+    Returns:
+        The check, which names the best solver, and the scores of all.
+    """
+    metric = focus_metric(probe)
+    table = run_battery(probe, watch=watch)
+    check = Check(
+        name="shortcuts", holds=is_low_enough(table, metric), evidence=describe_floor(table, metric)
+    )
+    return check, table
+
+
 def check_controls(
-    text: str, scale: str, registry: Registry, store: Store, device: str | None, watch: ProgressListener
+    text: str,
+    scale: str,
+    registry: Registry,
+    store: Store,
+    device: str | None,
+    watch: ProgressListener,
+    shortcuts: Sequence[SolverScore],
 ) -> tuple[Check, dict[str, Result]]:
     """Fit the controls and check that none comes near a perfect score.
 
-    The metric is the probe's `focus`, by default its headline metric.
+    The metric is the probe's `focus`, by default its headline metric. Networks are measured from the floor,
+    the best of the closed-form controls and of the battery.
 
     Returns:
         The check, and the results of the controls that are networks, by name.
     """
     probe = make_probe_at(text, scale, registry)
     train, test = probe.data("train", 0), probe.data("test", 0)
-    name = getattr(probe, "focus", probe.metrics[0].name)
-    metric: Metric = next(m for m in probe.metrics if m.name == name)
+    metric = focus_metric(probe)
+    name = metric.name
     closed: dict[str, float | None] = {}
     networks: dict[str, Result] = {}
     for title, control in probe.controls().items():
@@ -173,7 +204,13 @@ def check_controls(
         job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
         outcome = run_job(job, with_control, device=device, store=store, watch=watch)
         networks[title] = outcome.result
-    judged = judge_controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
+    shortcut = find_best(shortcuts, metric)
+    judged = judge_controls(
+        metric,
+        closed,
+        {title: run.metrics.get(name) for title, run in networks.items()},
+        shortcut.scores.get(name) if shortcut else None,
+    )
     parts = [
         f"{group} at most {limit:.0%}: "
         + ", ".join(f"{title} {format_control(judged[title])}" for title in titles)

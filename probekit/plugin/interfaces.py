@@ -84,6 +84,8 @@ class Probe(Protocol):
             gets this split, of the same shape, under the name "harder"; its score is reported after the test.
         published: a tuple of `Published`, for `probekit reproduce`.
         related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
+        solved_by: solvers of the battery of `probekit certify` that have the property, each with the reason, as
+            {"set of columns": "it links distant columns"}. They are shown and do not count for the floor.
         symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
             target moves with the input; probekit measures how far a network departs from that.
         thresholds: the normalised headline scores from which a structure has the property and has it partly
@@ -94,6 +96,7 @@ class Probe(Protocol):
         ceiling(inputs): the best possible score of each item, (batch,), if a part must be guessed.
         certified(inputs): the rules that prove a unique label, {rule: (batch,) bool}.
         contents(inputs, targets): statistics of the items for `probekit certify`, {name: (batch,)}.
+        scored(inputs, targets): the positions that the headline metric counts, (batch, *size) bool.
         drawn(outputs, targets): what cards draw in place of the outputs.
     """
 

@@ -8,12 +8,15 @@ from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.other_process import same_data_in_another_process
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.authors.check.probe_data import DATA_CHECKS, MAX_ITEMS, ProbeFixture
+from probekit.battery.attack import focus_metric, run_battery
+from probekit.battery.battery import list_solvers
+from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.catalog.expression import resolve_expression
 from probekit.evidence.focus import judge_controls
 from probekit.plans.golden import list_splits
 from probekit.plans.scale import make_probe_at
 from probekit.plugin.errors import describe_error
-from probekit.plugin.interfaces import Dataset, Metric, Split
+from probekit.plugin.interfaces import Dataset, Split
 from probekit.plugin.items import Items
 from probekit.scores.difficulty_curve import measure_difficulty_curve
 from probekit.scores.pictures import GridRow, draw_grid
@@ -159,8 +162,8 @@ def controls_fail(fixture: ProbeFixture) -> None:
 
     probe = fixture.probe
     train, test = probe.data("train", 0), probe.data("test", 0)
-    focus = getattr(probe, "focus", probe.metrics[0].name)
-    metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
+    metric = focus_metric(probe)
+    focus = metric.name
     closed: dict[str, float | None] = {}
     for name, control in probe.controls().items():
         if hasattr(control, "fit"):
@@ -181,6 +184,26 @@ def controls_fail(fixture: ProbeFixture) -> None:
                 f"control {name} reaches {score} in {focus}",
                 f"At most {outcome.limit:.0%} is allowed: otherwise the probe does not need the property.",
             )
+
+
+def resists_shortcuts(fixture: ProbeFixture) -> None:
+    """No quick solver of the battery comes more than half of the way from chance to perfect.
+
+    `probekit certify` runs all solvers. A probe names those that have its property in `solved_by`.
+    """
+    metric = focus_metric(fixture.probe)
+    table = run_battery(fixture.probe, light=True)
+    unknown = set(getattr(fixture.probe, "solved_by", {})) - {solver.name for solver in list_solvers()}
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        fail(f"solved_by names {names}, and there is no such solver", "See the table of `probekit certify`.")
+    if all(entry.not_applicable for entry in table):
+        raise DoesNotApply(table[0].not_applicable)
+    if not is_low_enough(table, metric):
+        fail(
+            describe_floor(table, metric),
+            "Change the items, or name the solver in `solved_by` with the reason why it has the property.",
+        )
 
 
 def items_can_be_drawn(fixture: ProbeFixture) -> None:
@@ -241,6 +264,7 @@ PROBE_CHECKS = (
     scores_stay_within_bounds,
     constant_output_scores_near_chance,
     controls_fail,
+    resists_shortcuts,
     items_can_be_drawn,
     network_outputs_can_be_scored,
     difficulty_axis_is_valid,
