@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RADII = (0, 1, 2, 3)
 PAST = 7
 """Length of the window of last positions."""
-PATCHES = {1: square_offsets(1, 1), 2: [(0, 0), (0, 1), (1, 0), (1, 1)]}
+PATCHES: dict[int, features.Offsets] = {1: square_offsets(1, 1), 2: [(0, 0), (0, 1), (1, 0), (1, 1)]}
 """The offsets of a patch by number of dimensions: three positions, or two by two."""
 LOCAL, FAR = ("nonlocality", "memory", "connectedness"), ("order", "position", "binding")
 

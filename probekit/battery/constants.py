@@ -22,8 +22,10 @@ class Mode(Solver):
     light = True
 
     def fit(self, train: View) -> None:
-        values, counts = train.labels.unique(dim=0, return_counts=True)
-        self.answer = values[counts.argmax()]
+        import torch
+
+        values, counts = torch.unique(train.labels, dim=0, return_counts=True)
+        self.answer: Tensor = values[counts.argmax()]
 
     def predict(self, view: View) -> Tensor:
         return self.answer.expand_as(view.labels)

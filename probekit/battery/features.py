@@ -195,7 +195,7 @@ class PatchBag:
         dims = len(view.form.size)
         codes = encode_patches(view, self.offsets[dims] if self.offsets else None)
         if self.frequent is None:  # the first call is on training items
-            values, counts = codes.unique(return_counts=True)
+            values, counts = torch.unique(codes, return_counts=True)
             self.frequent = values[counts.argsort(descending=True)[:PATCHES]].sort().values
         index = torch.searchsorted(self.frequent, codes).clamp(max=len(self.frequent) - 1)
         index = torch.where(self.frequent[index] == codes, index, len(self.frequent))

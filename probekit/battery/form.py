@@ -46,10 +46,12 @@ class Form:
 
 def learn_form(inputs: Tensor, targets: Tensor) -> Form:
     """Learn the form of items from training items."""
+    import torch
+
     total = targets.sum(1)
     is_binary = bool(((targets == 0) | (targets == 1)).all())
     is_classes = targets.shape[1] > 1 and is_binary and bool((total <= 1).all()) and bool(total.any())
-    codes = encode_inputs(inputs).unique()
+    codes: Tensor = torch.unique(encode_inputs(inputs))
     return Form(
         targets.shape[1] if is_classes else 0,
         targets.shape[1],
@@ -88,4 +90,5 @@ def encode_inputs(inputs: Tensor) -> Tensor:
 
     weights = torch.rand(inputs.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     mixed = torch.tensordot(inputs.double(), weights, dims=([1], [0]))
-    return (mixed * 1e9).round().long()
+    codes: Tensor = (mixed * 1e9).round().long()
+    return codes

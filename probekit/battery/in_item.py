@@ -41,7 +41,8 @@ class InItem(Solver):
         import torch
 
         features, shown = view.split_shown()
-        features = (features.movedim(1, -1) - self.low) / (self.high - self.low).clamp(min=1e-9)
+        scale = (self.high - self.low).clamp(min=1e-9)
+        features = (features.movedim(1, -1) - self.low) / scale
         features, shown = features.flatten(1, -2), shown.movedim(1, -1).flatten(1, -2)
         answers = [self.score_classes(features[part], shown[part]) for part in split_range(len(view))]
         classes = torch.cat(answers).argmax(2).view(view.scored.shape)
@@ -87,7 +88,8 @@ class Regression(InItem):
         weighted = powers * is_shown
         penalty = RIDGE * is_shown.sum(1, keepdim=True).clamp(min=1) * torch.eye(len(terms)).double()
         solution = torch.linalg.solve(weighted.mT @ powers + penalty, weighted.mT @ shown.double())
-        return powers @ solution
+        fitted: Tensor = powers @ solution
+        return fitted
 
 
 class NearestCentroid(InItem):

@@ -10,6 +10,7 @@ from probekit.battery.scored import VALIDATED_ITEMS, choose_rule, restrict_score
 from probekit.battery.view import View
 from probekit.plugin.interfaces import Dataset, Metric, Probe
 from probekit.plugin.items import read_batch
+from probekit.scores.score import better_score
 
 FIT_ITEMS, TEST_ITEMS = 4096, 512
 """Greatest numbers of items that solvers are fitted on and scored on."""
@@ -44,6 +45,8 @@ def view_probe(
     sample = train.select(slice(VALIDATED_ITEMS))
     rule = choose_rule(sample, probe, metric)
     train = choose_centre(restrict_scored(train, rule, probe, metric), metric)
+    if not len(train.rows[0]):
+        raise NotApplicable("no position of the training items is scored")
     return train, replace(restrict_scored(test, rule, probe, metric), form=train.form)
 
 
@@ -69,10 +72,8 @@ def choose_centre(view: View, metric: Metric) -> View:
         return view
     sample = view.select(slice(TEST_ITEMS))
     labels = sample.labels
-    scores = {
-        name: sample.score_answers(values.expand_as(labels), metric)
-        for name, values in (("mean", labels.mean(0)), ("median", labels.median(0).values))
-    }
-    sign = -1 if metric.better == "lower" else 1
-    best = max(scores, key=lambda name: sign * (scores[name] if scores[name] is not None else -sign * 1e30))
-    return replace(view, form=replace(view.form, centre="median" if best == "median" else "mean"))
+    with_mean = sample.score_answers(labels.mean(0).expand_as(labels), metric)
+    with_median = sample.score_answers(labels.median(0).values.expand_as(labels), metric)
+    if with_median == with_mean or better_score(metric, with_mean, with_median) == with_mean:
+        return view
+    return replace(view, form=replace(view.form, centre="median"))

@@ -125,12 +125,14 @@ class Forest:
         self.max_rows = rows
 
     def fit(self, features: Tensor, labels: Tensor, form: Form) -> None:
+        import torch
+
         ensemble = import_ensemble()
         wide = features.shape[1]
         tried = max(int(wide**0.5), min(MIN_TRIED, wide))
         self.values: Tensor | None = None
         if not form.classes and form.centre == "median" and labels.shape[1] == 1:
-            values, index = labels[:, 0].unique(return_inverse=True)
+            values, index = torch.unique(labels[:, 0], return_inverse=True)
             if len(values) <= FEW_VALUES:
                 self.values, labels = values[:, None], index
         make_forest = ensemble.ExtraTreesRegressor if labels.ndim > 1 else ensemble.ExtraTreesClassifier

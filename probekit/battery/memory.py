@@ -35,7 +35,7 @@ class NearestItem(Solver):
 
         nearest = torch.cdist(view.inputs.flatten(1), self.inputs).argmin(1)
         item, *position = view.rows
-        labels = self.targets[(nearest[item], slice(None), *position)]
+        labels = self.targets.movedim(1, -1)[(nearest[item], *position)]
         if not view.form.classes:
             return labels
         return labels.argmax(1).where(labels.any(1), self.fallback)

@@ -72,5 +72,5 @@ class FeatureSolver(Solver):
     def predict(self, view: View) -> Tensor:
         import torch
 
-        chunks = zip(*(column.split(CHUNK) for column in view.rows), strict=True)
+        chunks = zip(*(torch.split(column, CHUNK) for column in view.rows), strict=True)
         return torch.cat([self.learner.predict(self.features(view, chunk)) for chunk in chunks])

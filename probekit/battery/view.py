@@ -53,8 +53,7 @@ class View:
 
     def read_labels(self, rows: Rows) -> Tensor:
         """Return the class at each row, (rows,) int64; or its numbers, (rows, outputs)."""
-        item, *position = rows
-        labels = self.targets[(item, slice(None), *position)]
+        labels = self.targets.movedim(1, -1)[rows]
         return labels.argmax(1) if self.form.classes else labels
 
     def sample_rows(self, limit: int) -> Rows:
@@ -113,10 +112,9 @@ class View:
         from torch.nn import functional
 
         output = self.targets.new_zeros(self.targets.shape)
-        item, *position = self.rows
         if self.form.classes:
             answers = functional.one_hot(answers.long(), self.form.classes)
-        output[(item, slice(None), *position)] = answers.float()
+        output.movedim(1, -1)[self.rows] = answers.float()
         return output
 
     def score_answers(self, answers: Tensor, metric: Metric) -> float | None:
