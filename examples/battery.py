@@ -14,6 +14,7 @@ import torch
 
 from probekit.battery.attack import SolverScore, find_best, focus_metric, run_battery
 from probekit.battery.floor import HEADS, MAX_SHORTCUT, format_share, list_inapplicable, make_rows
+from probekit.battery.items import FIT_ITEMS, TEST_ITEMS
 from probekit.catalog.registry import registry
 from probekit.plans.scale import make_probe_at
 from probekit.plugin.interfaces import Metric, Probe
@@ -35,10 +36,11 @@ def list_lines(names: Sequence[str], scale: str) -> Iterator[str]:
         floors[name] = best_control_scores(probe, controls)[focus_metric(probe).name]
     yield f"# What generic shortcuts reach, scale {scale}"
     yield ""
-    yield f"`python examples/battery.py {scale}`; {', '.join(f'{name} {version(name)}' for name in VERSIONS)}, CPU."
-    yield "Solvers are fitted on at most 4,096 training items and scored on at most 512 test items. `from chance`:"
-    yield "normalised score, 0 % is chance (the constant's score), 100 % is perfect. A probe passes if no solver"
-    yield f"without the property reaches more than {MAX_SHORTCUT:.0%}."
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    yield f"`python examples/battery.py {scale}`; {versions}, CPU, one thread."
+    yield f"Solvers are fitted on at most {FIT_ITEMS:,} training items and scored on at most {TEST_ITEMS} test items."
+    yield "`from chance` is the normalised score: 0 % is chance (or the score of a constant), 100 % is perfect."
+    yield f"A probe passes if no solver without the property reaches more than {MAX_SHORTCUT:.0%}."
     yield ""
     yield "| probe | metric | own closed-form floor | best shortcut | score | from chance | |"
     yield "|---|---|---|---|---|---|---|"

@@ -60,15 +60,20 @@ def match_tokens(train: View) -> Tensor:
 
     if not train.form.classes:
         raise NotApplicable("targets are numbers, so no token stands for an answer")
-    has_token = (count_tokens(train.tokens, train.form.symbols) > 0).double()
-    has_class = (train.targets * train.scored[:, None]).flatten(2).any(2).double()
-    centred_token, centred_class = has_token - has_token.mean(0), has_class - has_class.mean(0)
-    scale = centred_token.square().sum(0).sqrt() * centred_class.square().sum(0).sqrt()[:, None]
-    correlation = (centred_class.T @ centred_token) / scale.clamp(min=1e-9)
+    counts = count_tokens(train.tokens, train.form.symbols)
+    has_class = (train.targets * train.scored[:, None]).flatten(2).any(2)
+    correlation = torch.maximum(correlate(has_class, counts), correlate(has_class, counts > 0))
     if float(correlation.max()) < MIN_CORRELATION:
         raise NotApplicable("no token occurs more often with one answer than with others")
     return correlation.argmax(1).to(torch.int64)
 
 
-MIN_CORRELATION = 0.2
+def correlate(first: Tensor, second: Tensor) -> Tensor:
+    """Return the correlation of each column of one table with each of another, (columns, columns)."""
+    centred = [table.double() - table.double().mean(0) for table in (first, second)]
+    scaled = [table / table.square().sum(0).sqrt().clamp(min=1e-9) for table in centred]
+    return scaled[0].T @ scaled[1]
+
+
+MIN_CORRELATION = 0.1
 """Least correlation, over items, of a class and the token that stands for it."""

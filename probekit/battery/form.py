@@ -72,7 +72,8 @@ def find_shown_channels(inputs: Tensor, targets: Tensor) -> tuple[int, int] | No
     for start in range(inputs.shape[1] - classes, -1, -1):
         block = inputs[:, start : start + classes]
         total = block.sum(1)
-        if not bool(((block == 0) | (block == 1)).all() & (total <= 1).all() & total.any()):
+        is_used = block.transpose(0, 1).flatten(1).any(1).all()
+        if not bool(((block == 0) | (block == 1)).all() & (total <= 1).all() & is_used):
             continue
         is_shown = total > 0
         both = is_shown & has_answer
