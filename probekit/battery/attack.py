@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -97,14 +98,26 @@ def score_solver(solver: Solver, probe: Probe, metric: Metric, train: View, test
         output = test.place_answers(solver.predict(test))
     except NotApplicable as error:
         return describe_solver(solver, not_applicable=str(error))
-    reasons: Mapping[str, str] = getattr(probe, "solved_by", {})
     metrics = {judged.name: judged for judged in (metric, probe.metrics[0])}
     return describe_solver(
         solver,
         scores={name: test.score_output(output, judged) for name, judged in metrics.items()},
         items=len(train),
-        legitimate=reasons.get(solver.name, ""),
+        legitimate=find_reason(probe, solver.name),
     )
+
+
+def find_reason(probe: Probe, solver: str) -> str:
+    """Return why the probe says that a solver has its property, "" if it does not say so."""
+    solved_by: Mapping[str, str] = getattr(probe, "solved_by", {})
+    return next((reason for pattern, reason in solved_by.items() if fnmatchcase(solver, pattern)), "")
+
+
+def list_unknown_solvers(probe: Probe) -> list[str]:
+    """Return the patterns in the probe's `solved_by` that fit no solver."""
+    names = [solver.name for solver in list_solvers()]
+    patterns: Mapping[str, str] = getattr(probe, "solved_by", {})
+    return [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
 
 
 def describe_solver(solver: Solver, **values: Any) -> SolverScore:

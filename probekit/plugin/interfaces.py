@@ -85,7 +85,8 @@ class Probe(Protocol):
         published: a tuple of `Published`, for `probekit reproduce`.
         related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
         solved_by: solvers of `probekit certify` that have the property, each with the reason, as
-            {"set of columns": "it links distant columns"}. They are shown and do not count for the floor.
+            {"set of columns": "it links distant columns"}; "window *" fits several. They are shown, and do
+            not count for the floor.
         symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
             target moves with the input; probekit measures how far a network departs from that.
         thresholds: the normalised headline scores from which a structure has the property and has it partly

@@ -46,6 +46,7 @@ class Link:
     """Inputs: four channels of colours, one of the sink. Targets: the sink, in the source's colour."""
 
     property, version, structure = "long-range link", 1, "unet"
+    solved_by = dict.fromkeys(("*item*", "codebook*"), "what the whole image shows is a long-range link")
     golden = {1: "cf76744fe20b71d3"}
     scales = {
         "smoke": Scale("seconds", {"size": 16, "train": 256, "test": 64}, {"epochs": 2}, width=4),

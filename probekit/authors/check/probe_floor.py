@@ -6,8 +6,7 @@ from typing import Any, cast
 
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.probe_data import MAX_ITEMS, ProbeFixture
-from probekit.battery.attack import focus_metric, run_battery
-from probekit.battery.battery import list_solvers
+from probekit.battery.attack import focus_metric, list_unknown_solvers, run_battery
 from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.evidence.focus import judge_controls
 from probekit.scores.score import score_closed_form
@@ -50,9 +49,8 @@ def resists_shortcuts(fixture: ProbeFixture) -> None:
     """
     metric = focus_metric(fixture.probe)
     table = run_battery(fixture.probe, light=True)
-    unknown = set(getattr(fixture.probe, "solved_by", {})) - {solver.name for solver in list_solvers()}
-    if unknown:
-        names = ", ".join(sorted(unknown))
+    if unknown := list_unknown_solvers(fixture.probe):
+        names = ", ".join(unknown)
         fail(f"solved_by names {names}, and there is no such solver", "See the table of `probekit certify`.")
     if all(entry.not_applicable for entry in table):
         raise DoesNotApply(table[0].not_applicable)

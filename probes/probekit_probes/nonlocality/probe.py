@@ -75,14 +75,7 @@ class Nonlocality:
     related_measurement = "receptive_radius"
     axis: Axis = DISTANCE
     solved_by: Mapping[str, str] = dict.fromkeys(
-        (
-            "bag of tokens",
-            "bag of tokens by line",
-            "bag of patches",
-            "set of columns",
-            "window joined with bags",
-            "forest over the whole item",
-        ),
+        ("bag of *", "set of columns", "window joined with bags", "forest over the whole item"),
         "what it knows of the whole image is nonlocal",
     )
     golden: Mapping[int, str] = {1: "d112799f4381308d"}

@@ -40,10 +40,7 @@ class Parity(GroupProbe):
     property = "parity"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
-    solved_by: Mapping[str, str] = dict.fromkeys(
-        ("sums in any order, modulo 2, 3 and 5", "state machine joined with sums in any order"),
-        "the sum of the bits modulo 2 is the parity",
-    )
+    solved_by: Mapping[str, str] = {"*sums in any order*": "the sum of the bits modulo 2 is the parity"}
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "6e23bc268ea9ab39"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("parity")
