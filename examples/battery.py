@@ -38,7 +38,7 @@ def list_lines(names: Sequence[str], scale: str) -> Iterator[str]:
     yield ""
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     yield f"`python examples/battery.py {scale}`; {versions}, CPU, one thread."
-    yield f"Solvers are fitted on at most {FIT_ITEMS:,} training items, and scored on {TEST_ITEMS} test items."
+    yield f"Solvers are fitted on {FIT_ITEMS:,} training items and scored on {TEST_ITEMS} test items."
     yield "`from chance` is the normalised score: 0 % is chance (or a constant's score), 100 % is perfect."
     yield f"A probe passes if no solver without the property reaches more than {MAX_SHORTCUT:.0%}."
     yield ""

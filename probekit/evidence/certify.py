@@ -20,7 +20,7 @@ from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.plans.spec import make_spec
 from probekit.plugin.components import Component
-from probekit.plugin.interfaces import Probe
+from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
 from probekit.runs.run import run_job
 from probekit.scores.score import score_closed_form
@@ -81,6 +81,11 @@ class Certificate(BaseModel):
     def certifies(self, question: Numbers) -> bool:
         """Tell whether the certificate is for the probe that has these numbers."""
         return bool(self.question) and not find_difference(self.question, question, LOOSE_TOLERANCE)
+
+    def list_controls(self, metrics: Sequence[Metric]) -> dict[str, Scores]:
+        """Return scores by name: of the controls that are networks, and of the best shortcuts."""
+        best = [find_best(self.shortcuts, metric) for metric in metrics]
+        return {**self.networks, **{entry.solver: entry.scores for entry in best if entry is not None}}
 
     @property
     def passed(self) -> bool:
