@@ -31,7 +31,7 @@ def list_solvers() -> tuple[Solver, ...]:
     windows = [
         FeatureSolver(
             f"window of radius {radius}",
-            f"It sees nothing farther than {radius} positions away.",
+            f"It sees nothing outside its radius of {radius}.",
             LOCAL,
             Table(features.square_levels),
             WindowFeatures(radius),
@@ -77,7 +77,7 @@ def list_solvers() -> tuple[Solver, ...]:
         WindowMachine(),
         FeatureSolver(
             "forest over a window of radius 3",
-            "It sees nothing farther than 3 positions away.",
+            "It sees nothing outside its radius of 3.",
             LOCAL,
             Forest(),
             read_wide_window,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,18 +12,13 @@ from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
-from probekit.evidence.focus import MAX_CLOSED_FORM_CONTROL, MAX_NETWORK_CONTROL, ControlCheck, judge_controls
+from probekit.evidence.control_checks import average_seeds, check_controls, measure_spread
 from probekit.evidence.item_checks import Check, check_items
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
-from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at, resolve_at_scale
-from probekit.plans.spec import make_spec
-from probekit.plugin.components import Component
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
-from probekit.runs.run import run_job
-from probekit.scores.score import score_closed_form
 from probekit.storage.behaviour import Numbers, find_difference
 from probekit.storage.equivalence import LOOSE_TOLERANCE
 from probekit.storage.result import Result, Scores
@@ -48,7 +43,8 @@ class Certificate(BaseModel):
         items: How many items were checked.
         checks: The checks.
         counterexample: Path of a picture of the first item that fails, "" if none does.
-        networks: Scores of the controls that are networks.
+        networks: Scores of the controls that are networks, means over seeds.
+        spreads: Standard deviations over seeds; empty in certificates of one seed.
         shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
     """
 
@@ -63,6 +59,7 @@ class Certificate(BaseModel):
     checks: tuple[Check, ...]
     counterexample: str = ""
     networks: dict[str, Scores] = {}
+    spreads: dict[str, Scores] = {}
     shortcuts: tuple[SolverScore, ...] = ()
 
     def __repr__(self) -> str:
@@ -129,7 +126,7 @@ def certify_probe(
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = check_items(probe, items, watch)
-    networks: dict[str, Result] = {}
+    networks: dict[str, list[Result]] = {}
     shortcuts: tuple[SolverScore, ...] = ()
     if focus:
         check, shortcuts = check_shortcuts(make_probe_at(text, scale, registry), watch)
@@ -153,8 +150,9 @@ def certify_probe(
         items=items,
         checks=tuple(checks),
         counterexample=counterexample,
-        networks={title: result.metrics for title, result in networks.items()},
-        first_steps={title: result.behaviour.training for title, result in networks.items()},
+        networks={title: average_seeds(results) for title, results in networks.items()},
+        spreads={title: measure_spread(results) for title, results in networks.items()},
+        first_steps={title: results[0].behaviour.training for title, results in networks.items()},
         shortcuts=shortcuts,
     )
     folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
@@ -173,68 +171,3 @@ def check_shortcuts(probe: Probe, watch: ProgressListener) -> tuple[Check, tuple
         name="shortcuts", holds=is_low_enough(table, metric), evidence=describe_floor(table, metric)
     )
     return check, table
-
-
-def check_controls(
-    text: str,
-    scale: str,
-    registry: Registry,
-    store: Store,
-    device: str | None,
-    watch: ProgressListener,
-    shortcuts: Sequence[SolverScore],
-) -> tuple[Check, dict[str, Result]]:
-    """Fit the controls and check that none comes near a perfect score.
-
-    The metric is the probe's `focus`, by default its headline metric. Networks are measured from the floor,
-    the best of the closed-form controls and of the battery.
-
-    Returns:
-        The check, and the results of the controls that are networks, by name.
-    """
-    probe = make_probe_at(text, scale, registry)
-    train, test = probe.data("train", 0), probe.data("test", 0)
-    metric = focus_metric(probe)
-    name = metric.name
-    closed: dict[str, float | None] = {}
-    networks: dict[str, Result] = {}
-    for title, control in probe.controls().items():
-        if hasattr(control, "fit"):
-            closed[title] = score_closed_form(control, probe, train, test, len(test))[name]
-            continue
-        component = Component(
-            "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
-        )
-        with_control = registry.with_components(component)
-        job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
-        outcome = run_job(job, with_control, device=device, store=store, watch=watch)
-        networks[title] = outcome.result
-    shortcut = find_best(shortcuts, metric)
-    judged = judge_controls(
-        metric,
-        closed,
-        {title: run.metrics.get(name) for title, run in networks.items()},
-        shortcut.scores.get(name) if shortcut else None,
-    )
-    parts = [
-        f"{group} at most {limit:.0%}: "
-        + ", ".join(f"{title} {format_control(judged[title])}" for title in titles)
-        for group, limit, titles in (
-            ("closed-form controls, from chance,", MAX_CLOSED_FORM_CONTROL, closed),
-            ("network controls, from the floor,", MAX_NETWORK_CONTROL, networks),
-        )
-        if titles
-    ]
-    check = Check(
-        name="focused",
-        holds=all(control.holds for control in judged.values()),
-        evidence=f"normalised score (and score) of the controls in {name}; {'; '.join(parts)}",
-    )
-    return check, networks
-
-
-def format_control(control: ControlCheck) -> str:
-    """Return a control's normalised score, followed by its score."""
-    return (
-        "-" if control.normalized_score is None else f"{control.normalized_score:z.0%} ({control.score:.3f})"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Any
 
@@ -122,6 +123,12 @@ def test_without_scikit_learn_the_rest_runs(monkeypatch: pytest.MonkeyPatch) -> 
     assert "bag of tokens" in missing
     assert "forest over the whole item" in missing
     assert next(entry for entry in table if entry.solver == "window of radius 0").scores
+
+
+def test_loading_certificates_needs_no_scikit_learn() -> None:
+    code = "import sys, probekit.evidence.certify; print({'sklearn', 'torch', 'numpy'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout == "set()\n"
 
 
 def test_the_floor_names_the_best_solver_that_counts() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from probekit.plugin.components import Component
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Metric
 from probekit.storage.folder import Folder
+from probekit.storage.result import Result
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -170,6 +172,11 @@ def test_a_shortcut_is_caught_named_and_stored(tmp_path: Path) -> None:
     path = next(tmp_path.rglob("certificate.json"))
     assert Certificate.model_validate(Folder(path.parent).read_json(path.name)) == certificate
     assert certificate.list_controls(Solved().metrics)["window of radius 0"] == {"share": 1.0}
+    results = [result for _, result in Store(tmp_path).read_results()]
+    scores = [result.metrics["share"] for result in results if isinstance(result, Result)]
+    assert len(scores) == 3
+    assert certificate.networks == {"pointwise": {"share": pytest.approx(mean(scores))}}
+    assert certificate.spreads == {"pointwise": {"share": pytest.approx(stdev(scores))}}
 
 
 def test_a_certificate_without_shortcuts_is_readable() -> None:
