@@ -37,6 +37,11 @@ def format_share(entry: SolverScore) -> str:
     return "-" if entry.normalized_score is None else f"{entry.normalized_score:z.0%}"
 
 
+def find_metric(table: Sequence[SolverScore]) -> str:
+    """Return the name of the metric that judges the solvers, the first of their scores; "" without any."""
+    return next((next(iter(entry.scores)) for entry in table if entry.scores), "")
+
+
 def make_rows(table: Sequence[SolverScore], metric: str) -> list[list[str]]:
     """Return the cells of a table of the solvers that apply, the best first, with `HEADS` as heads.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from planted import PLANTED, PlantedProbe, draw_item, draw_positions
+from sinners.probes import Solved
 
 from probekit.battery.attack import SolverScore, describe_solver, find_best, focus_metric, run_battery
 from probekit.battery.battery import list_solvers
@@ -16,7 +17,10 @@ from probekit.battery.floor import describe_floor, is_low_enough, list_inapplica
 from probekit.battery.items import view_probe
 from probekit.battery.order import find_null_space
 from probekit.catalog.registry import registry
+from probekit.cli.commands.show import describe_component
+from probekit.evidence.certify import Certificate
 from probekit.plans.scale import make_probe_at
+from probekit.plugin.components import Component
 from probekit.plugin.interfaces import Metric, Shape
 
 SOLVERS = [solver.name for solver in list_solvers()]
@@ -147,6 +151,20 @@ def test_the_floor_names_the_best_solver_that_counts() -> None:
     assert any(
         "It may solve it: a window is all it takes." in row[1] for row in make_rows(excused, metric.name)
     )
+
+
+def test_the_page_of_a_probe_shows_its_shortcuts() -> None:
+    table = run_battery(PlantedProbe(*PLANTED["window of radius 0"]), light=True)
+    certificate = Certificate(probe="solved", version=1, scale="quick", items=1, checks=(), shortcuts=table)
+
+    class Certified(Solved):
+        certificates = {"quick": certificate.model_dump(mode="json")}
+
+    description = describe_component(registry(), Component("probe", "solved", Certified, ""))
+    rows = description.tables["shortcuts"]
+    assert rows[0]["solver"] == "window of radius 0"
+    assert (rows[0]["scale"], rows[0]["score"], rows[0]["from chance"]) == ("quick", "1", "100%")
+    assert len(rows) == sum(1 for entry in table if entry.scores)
 
 
 def test_rows_are_ranked_and_reasons_are_listed() -> None:

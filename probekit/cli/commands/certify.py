@@ -88,11 +88,11 @@ def show_certificates(
 
 def print_shortcuts(certificate: Certificate) -> None:
     """Print the table of the battery, if it was run, and what does not apply."""
-    from probekit.battery.floor import HEADS, list_inapplicable, make_rows
+    from probekit.battery.floor import HEADS, find_metric, list_inapplicable, make_rows
 
     if not certificate.shortcuts:
         return
-    metric = next((next(iter(entry.scores)) for entry in certificate.shortcuts if entry.scores), "")
+    metric = find_metric(certificate.shortcuts)
     rows = make_rows(certificate.shortcuts, metric)
     print_table(f"shortcuts, by score in {metric}", HEADS, rows)
     for reason, names in list_inapplicable(certificate.shortcuts).items():
