@@ -174,7 +174,10 @@ def encode_patches(view: View, offsets: Offsets | None) -> Tensor:
         require_narrow(view)
         return hash_features(view.tokens.mT.flatten(0, 1)).view(len(view), -1)
     everywhere = torch.ones_like(view.tokens, dtype=torch.bool).nonzero(as_tuple=True)
-    return hash_features(read_window(view, everywhere, offsets)).view(view.tokens.shape)
+    windows = read_window(view, everywhere, offsets)
+    crosses_border = (windows == view.form.symbols).any(1)
+    # all patches at the border are alike, because they would tell places apart
+    return hash_features(windows).masked_fill(crosses_border, 0).view(view.tokens.shape)
 
 
 class PatchBag:

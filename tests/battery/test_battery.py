@@ -193,6 +193,11 @@ def test_a_null_space_solves_its_equations() -> None:
         assert not (matrix @ basis.T % prime).any()
 
 
+def test_a_bag_of_patches_knows_no_place() -> None:
+    ends = draw_item(lambda tokens: tokens[:, 0] == tokens[:, -1], 2)
+    assert abs(attack(PlantedProbe(ends, 2), "bag of patches").scores["accuracy"] - 0.5) < 0.13
+
+
 def test_solvers_hold_nothing_of_an_earlier_probe() -> None:
     first, second = PLANTED["bag of patches"], (draw_item(lambda tokens: tokens[:, 3] == 1, 2), 2)
     before = run_battery(PlantedProbe(*second), light=True)
