@@ -223,11 +223,15 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     return mean(present) if present else None
 
 
-def score_network_controls(
+def score_certified_controls(
     stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
 ) -> dict[str, Scores]:
-    """Return scores of the controls that are networks: from stored runs, else from the certificate."""
-    scores: dict[str, Scores] = dict(certificate.networks) if certificate else {}
+    """Return scores of the controls that no run fits itself.
+
+    Those that are networks are taken from stored runs, else from the certificate; the best shortcuts that the
+    battery found are taken from the certificate.
+    """
+    scores: dict[str, Scores] = certificate.list_controls(probe.metrics) if certificate else {}
     for label, seeds in stored.items():
         values = {
             metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())

@@ -15,6 +15,7 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
+from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import FITS
 
@@ -31,6 +32,13 @@ def column_notes(column: Column) -> Iterator[str]:
     yield certificate_note(column.certificate)
     for check in column.certificate.checks:
         yield f"{check.name} {CHECK_WORDS[check.holds]}: {check.evidence}."
+
+
+def certificate_cautions(column: Column) -> Iterator[str]:
+    """Yield a warning if no certificate supports the floor of a scale that decides."""
+    if column.certificate is None and column.decides:
+        command = certify_command(column.probe, column.scale)
+        yield f"This probe has no certificate, so the floor is that of its own controls. Type {command}."
 
 
 def reading_notes(column: Column) -> Iterator[str]:

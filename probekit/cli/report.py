@@ -26,6 +26,7 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
+from probekit.cards.notes import certificate_cautions
 from probekit.cards.tables import format_mean_and_normalized
 from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
@@ -66,7 +67,7 @@ def print_outcomes(
         if everything:
             print_all_metrics(column)
         print_ranking(outcomes)
-    for text in column.cautions:
+    for text in (*column.cautions, *certificate_cautions(column)):
         print_wrapped(text)
     print_warnings([outcome.result for outcome in outcomes])
     if everything:

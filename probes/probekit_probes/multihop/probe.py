@@ -51,6 +51,10 @@ class MultiHop(SequenceProbe):
     property = "composition"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    solved_by: Mapping[str, str] = {"two look-ups": "two look-ups in a row are two hops"}
+    expected_failures: Mapping[str, str] = {
+        "resists-shortcuts": "on short cycles, one look-up leaves only a few nodes as answers"
+    }
     harder = "cycles of up to twice as many nodes"
     golden: Mapping[int, str] = {1: "c8763a311a51a4e5"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("multi-hop")

@@ -105,6 +105,9 @@ class StateTracking(GroupProbe):
     property = "state tracking"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    expected_failures: Mapping[str, str] = {
+        "resists-shortcuts": "a window follows short sequences from their start"
+    }
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "f6b035acad7b62d6"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("state-tracking")
