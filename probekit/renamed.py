@@ -124,16 +124,6 @@ def rename_fields(fields: Mapping[str, str]) -> Callable[[type[Renamed]], type[R
     return decorate
 
 
-@functools.cache
-def inherit_probe(target: Any) -> Any:
-    """Return a probe's class of 0.1, which inherits from no base class, as a subclass of `probekit.Probe`."""
-    from probekit.plugin.probe import Probe
-
-    warn_of(f"a probe without a base class, {target.__qualname__},", "inherit from probekit.Probe")
-    names = {name: getattr(target, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return type(target.__name__, (target, Probe), names)
-
-
 def install_finder() -> None:
     """Let modules be imported by their names of 0.1."""
     if not any(isinstance(finder, RenamedModuleFinder) for finder in sys.meta_path):

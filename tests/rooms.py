@@ -18,6 +18,7 @@ ROOMS = (
     "scores",
     "runs",
     "schedule",
+    "battery",
     "evidence",
     "cards",
     "pages",

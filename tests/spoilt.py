@@ -125,7 +125,14 @@ def fill(result: dict[str, Any]) -> dict[str, Any]:
     words = {name: {**result["behaviour"][name], "word": "x"} for name in ("structure", "training", "recipe")}
     told = {"unscored": {"ord": "why"}, "missing": {"flops": "why"}, "put_back": {"training": ["threads"]}}
     told["behaviour"] = {**result["behaviour"], **words}
-    return {**result, "plan": plan, **told, "measured": {"receptive_radius": 3.0}, "harder": {"loss": 0.1}}
+    return {
+        **result,
+        "plan": plan,
+        **told,
+        "measured": {"receptive_radius": 3.0},
+        "degenerate": ["it is dense"],
+        "harder": {"loss": 0.1},
+    }
 
 
 def store_spoiled(run: Path, result: dict[str, Any]) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from probekit.catalog.part import inherit_probe
 from probekit.plugin import axis, errors, executor, masked
 from probekit.plugin.probe import Probe
-from probekit.renamed import MODULES, NAMES, inherit_probe
+from probekit.renamed import MODULES, NAMES
 
 
 @pytest.mark.parametrize("name", MODULES)

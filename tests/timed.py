@@ -39,6 +39,7 @@ TIMED_MEMBERS = {
     "tests/cli/test_small.py::test_the_example_of_one_run_prints_every_metric_at_smoke": 0,
     "tests/cli/test_startup.py::test_the_help_of_a_command_imports_nothing_heavy": 4,
     "tests/evidence/test_certify.py::test_a_filter_without_one_of_its_rules_is_caught_and_a_counterexample_drawn": 1,
+    "tests/evidence/test_certify.py::test_a_shortcut_is_caught_named_and_stored": 0,
     "tests/evidence/test_certify.py::test_the_controls_that_lack_the_property_stay_in_the_lowest_quarter": 0,
     "tests/evidence/test_reproduce.py::test_a_margin_that_is_no_number_is_judged_to_be_none": 1,
     "tests/evidence/test_reproduced.py::test_rows_whose_worker_was_killed_are_not_passed_over_in_silence": 0,

@@ -107,7 +107,13 @@ def make_cell(
         structure=label,
         resolved=plan.structure,
         scores=scores,
-        verdict=add_measurement(judge_evidence(evidence, thresholds), measurement, measured.get(measurement)),
+        verdict=add_measurement(
+            judge_evidence(evidence, thresholds),
+            measurement,
+            measured.get(measurement),
+            constant=bool(done) and all(run.result.constant for run in done),
+        ),
+        remarks=tuple(list_remarks([run.result for run in done])),
         parameters=plan.parameters,
         width=plan.width,
         width_wished=plan.width_wished,
@@ -118,6 +124,23 @@ def make_cell(
         along=average_curves([run.result.along for run in done if run.result.along is not None]),
         runs=tuple(make_run(run, first, floors[first.name]) for run in runs),
     )
+
+
+def list_remarks(results: Sequence[Result]) -> Iterator[str]:
+    """Yield what readers should know of how results were measured, and of layers at their size."""
+    names_by_items: dict[str, dict[str, None]] = {}
+    for result in results:
+        for name in result.measured:
+            names_by_items.setdefault(result.describe_items(name), {})[name] = None
+    if names_by_items:
+        groups = (f"over {items}: {', '.join(names)}" for items, names in names_by_items.items())
+        yield f"Measured {'; '.join(groups)}."
+    if constant := sum(result.constant for result in results):
+        yield (
+            f"In {constant} of {len(results)} seeds, the network gives one answer to all inputs at all "
+            "positions (constant). Its equivariance says nothing and is not counted."
+        )
+    yield from dict.fromkeys(sentence for result in results for sentence in result.degenerate)
 
 
 def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:
@@ -200,11 +223,15 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     return mean(present) if present else None
 
 
-def score_network_controls(
+def score_certified_controls(
     stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
 ) -> dict[str, Scores]:
-    """Return scores of the controls that are networks: from stored runs, else from the certificate."""
-    scores: dict[str, Scores] = dict(certificate.networks) if certificate else {}
+    """Return scores of the controls that no run fits itself.
+
+    Those that are networks are taken from stored runs, else from the certificate; the best shortcuts that the
+    battery found are taken from the certificate.
+    """
+    scores: dict[str, Scores] = certificate.list_controls(probe.metrics) if certificate else {}
     for label, seeds in stored.items():
         values = {
             metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())

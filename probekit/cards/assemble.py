@@ -6,7 +6,7 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Sequence
 
-from probekit.cards.aggregate import StoredRun, list_controls, make_cell, score_network_controls, score_of
+from probekit.cards.aggregate import StoredRun, list_controls, make_cell, score_certified_controls, score_of
 from probekit.cards.card import Card, Column
 from probekit.cards.certificates import certificate_of, rejected_rates, stored_certificates
 from probekit.cards.formatting import format_expression, narrow_width_cautions
@@ -147,7 +147,7 @@ def make_column(
     controls = {label: by_seed.pop(label) for label in rows if label.startswith(CONTROL_PREFIX)}
     counted = [run for seeds in by_seed.values() for run in seeds.values()]
     done = [run.result for run in counted if run.result.status == "done"]
-    networks = score_network_controls(controls, certificate, probe)
+    networks = score_certified_controls(controls, certificate, probe)
     bounds = {metric.name: find_floor(done, metric, networks) for metric in probe.metrics}
     floors = {name: bound.value for name, bound in bounds.items()}
     ceiling = find_ceiling(done)

@@ -48,8 +48,7 @@ class Run(BaseModel):
 
     Attributes:
         weights: Their sha256.
-        score: Headline score on the test items.
-        place: The same, normalised.
+        score: Headline score on the test items; `place` is the same, normalised.
         trained: Normalised headline score on the training items.
         spike: To what multiple of its first value the loss rose for good, None if it did not.
         unscored: Why a metric or a diagnostic is missing, by name.
@@ -88,6 +87,7 @@ class Cell(BaseModel):
         flops: Of one item's forward pass.
         seconds: Of training, mean over seeds.
         along: Difficulty curve, mean over seeds; intervals are over seeds if there are several.
+        remarks: How it was measured, and what its layers amount to at their size, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +106,7 @@ class Cell(BaseModel):
     seconds: float | None
     measured: dict[str, float]
     along: DifficultyCurve | None = None
+    remarks: tuple[str, ...] = ()
     runs: tuple[Run, ...]
 
     @property

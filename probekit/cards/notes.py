@@ -15,6 +15,7 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
+from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import FITS
 
@@ -31,6 +32,13 @@ def column_notes(column: Column) -> Iterator[str]:
     yield certificate_note(column.certificate)
     for check in column.certificate.checks:
         yield f"{check.name} {CHECK_WORDS[check.holds]}: {check.evidence}."
+
+
+def certificate_cautions(column: Column) -> Iterator[str]:
+    """Yield a warning if no certificate supports the floor of a scale that decides."""
+    if column.certificate is None and column.decides:
+        command = certify_command(column.probe, column.scale)
+        yield f"This probe has no certificate, so the floor is that of its own controls. Type {command}."
 
 
 def reading_notes(column: Column) -> Iterator[str]:
@@ -54,6 +62,7 @@ def reading_notes(column: Column) -> Iterator[str]:
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."
+    yield from remark_notes(column.cells)
     yield from (describe_interval(cell.headline) for cell in distinct_intervals(column.cells))
     controls = {line.name: line.mean for line in column.controls}
     yield from bound_notes(column.metric, controls, column.ceiling, column.perfect)
@@ -71,6 +80,13 @@ def reading_notes(column: Column) -> Iterator[str]:
         yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
         yield from (spike_caution(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from missing_score_notes(cell, [column.metric])
+
+
+def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield each remark once, with the structures that it belongs to, unless it belongs to all."""
+    for remark in dict.fromkeys(remark for cell in cells for remark in cell.remarks):
+        names = [cell.structure for cell in cells if remark in cell.remarks]
+        yield remark if len(names) == len(cells) > 1 else f"{', '.join(names)}: {remark}"
 
 
 def missing_score_notes(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from probekit.catalog.signature import HOST_ARGUMENTS, fill_parameters
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, suggest_install
 from probekit.plugin.interfaces import Probe, Value
-from probekit.renamed import inherit_probe
+from probekit.renamed import warn_of
 
 REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "probe": ("property", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
@@ -124,6 +124,14 @@ class Part:
             hint = f"probekit.plugin.interfaces describes what a {kind} needs."
             raise ProbekitError(request, problem, hint)
         return built
+
+
+@functools.cache
+def inherit_probe(target: Any) -> Any:
+    """Return a probe's class of 0.1, which inherits from no base class, as a subclass of `probekit.Probe`."""
+    warn_of(f"a probe without a base class, {target.__qualname__},", "inherit from probekit.Probe")
+    names = {name: getattr(target, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(target.__name__, (target, Probe), names)
 
 
 def find_part(kind: Kind, name: str, registry: Registry) -> Part:

@@ -26,6 +26,7 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
+from probekit.cards.notes import certificate_cautions
 from probekit.cards.tables import format_mean_and_normalized
 from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
@@ -66,7 +67,7 @@ def print_outcomes(
         if everything:
             print_all_metrics(column)
         print_ranking(outcomes)
-    for text in column.cautions:
+    for text in (*column.cautions, *certificate_cautions(column)):
         print_wrapped(text)
     print_warnings([outcome.result for outcome in outcomes])
     if everything:
@@ -199,7 +200,7 @@ def print_cost(outcome: Outcome, everything: bool) -> None:
         )
         print_wrapped(f"Recipe: {recipe}.")
         for name, value in result.measured.items():
-            print_output(f"Measured: {name} {format_score(value)}.")
+            print_wrapped(f"Measured: {name} {format_score(value)}, over {result.describe_items(name)}.")
     if outcome.stored:
         print_output("This result was stored earlier; --force runs it again.")
     cases = "; cases.png shows its worst and best test items" if CASES in result.files else ""

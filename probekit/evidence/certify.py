@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from probekit.battery.attack import SolverScore, find_best, focus_metric, run_battery
+from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
-from probekit.evidence.focus import MAX_CLOSED_FORM_CONTROL, MAX_NETWORK_CONTROL, ControlCheck, judge_controls
+from probekit.evidence.control_checks import average_seeds, check_controls, measure_spread
 from probekit.evidence.item_checks import Check, check_items
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
-from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at, resolve_at_scale
-from probekit.plans.spec import make_spec
-from probekit.plugin.components import Component
-from probekit.plugin.interfaces import Metric
+from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
-from probekit.runs.run import run_job
-from probekit.scores.score import score_closed_form
 from probekit.storage.behaviour import Numbers, find_difference
 from probekit.storage.equivalence import LOOSE_TOLERANCE
 from probekit.storage.result import Result, Scores
@@ -45,7 +43,9 @@ class Certificate(BaseModel):
         items: How many items were checked.
         checks: The checks.
         counterexample: Path of a picture of the first item that fails, "" if none does.
-        networks: Scores of the controls that are networks.
+        networks: Scores of the controls that are networks, means over seeds.
+        spreads: Standard deviations over seeds; empty in certificates of one seed.
+        shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +59,8 @@ class Certificate(BaseModel):
     checks: tuple[Check, ...]
     counterexample: str = ""
     networks: dict[str, Scores] = {}
+    spreads: dict[str, Scores] = {}
+    shortcuts: tuple[SolverScore, ...] = ()
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
@@ -76,6 +78,11 @@ class Certificate(BaseModel):
     def certifies(self, question: Numbers) -> bool:
         """Tell whether the certificate is for the probe that has these numbers."""
         return bool(self.question) and not find_difference(self.question, question, LOOSE_TOLERANCE)
+
+    def list_controls(self, metrics: Sequence[Metric]) -> dict[str, Scores]:
+        """Return scores by name: of the controls that are networks, and of the best shortcuts."""
+        best = [find_best(self.shortcuts, metric) for metric in metrics]
+        return {**self.networks, **{entry.solver: entry.scores for entry in best if entry is not None}}
 
     @property
     def passed(self) -> bool:
@@ -119,12 +126,16 @@ def certify_probe(
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
     items = min(items, len(probe.data("train", 0)))
     checks, picture = check_items(probe, items, watch)
-    networks: dict[str, Result] = {}
+    networks: dict[str, list[Result]] = {}
+    shortcuts: tuple[SolverScore, ...] = ()
     if focus:
-        check, networks = check_controls(text, scale, registry, store, device, watch)
+        check, shortcuts = check_shortcuts(make_probe_at(text, scale, registry), watch)
+        checks.append(check)
+        check, networks = check_controls(text, scale, registry, store, device, watch, shortcuts)
         checks.append(check)
     else:
-        checks.append(Check(name="focused", holds=None, evidence=f"not measured; type --scale {scale}"))
+        unmeasured = f"not measured; type --scale {scale}"
+        checks += [Check(name=name, holds=None, evidence=unmeasured) for name in ("shortcuts", "focused")]
     source = resolve_at_scale(text, scale, registry)[1]
     folder = store.aux_folder(f"certificate-{text}-{scale}")
     counterexample = ""
@@ -139,60 +150,24 @@ def certify_probe(
         items=items,
         checks=tuple(checks),
         counterexample=counterexample,
-        networks={title: result.metrics for title, result in networks.items()},
-        first_steps={title: result.behaviour.training for title, result in networks.items()},
+        networks={title: average_seeds(results) for title, results in networks.items()},
+        spreads={title: measure_spread(results) for title, results in networks.items()},
+        first_steps={title: results[0].behaviour.training for title, results in networks.items()},
+        shortcuts=shortcuts,
     )
     folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
     return certificate
 
 
-def check_controls(
-    text: str, scale: str, registry: Registry, store: Store, device: str | None, watch: ProgressListener
-) -> tuple[Check, dict[str, Result]]:
-    """Fit the controls and check that none comes near a perfect score.
-
-    The metric is the probe's `focus`, by default its headline metric.
+def check_shortcuts(probe: Probe, watch: ProgressListener) -> tuple[Check, tuple[SolverScore, ...]]:
+    """Put the battery to a probe and check that no solver without the property comes too far.
 
     Returns:
-        The check, and the results of the controls that are networks, by name.
+        The check, which names the best solver, and the scores of all.
     """
-    probe = make_probe_at(text, scale, registry)
-    train, test = probe.data("train", 0), probe.data("test", 0)
-    name = probe.focus or probe.metrics[0].name
-    metric: Metric = next(m for m in probe.metrics if m.name == name)
-    closed: dict[str, float | None] = {}
-    networks: dict[str, Result] = {}
-    for title, control in probe.controls().items():
-        if hasattr(control, "fit"):
-            closed[title] = score_closed_form(control, probe, train, test, len(test))[name]
-            continue
-        component = Component(
-            "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
-        )
-        with_control = registry.with_components(component)
-        job = make_job(make_spec(probe=text, structure=component.name, scale=scale), with_control)
-        outcome = run_job(job, with_control, device=device, store=store, watch=watch)
-        networks[title] = outcome.result
-    judged = judge_controls(metric, closed, {title: run.metrics.get(name) for title, run in networks.items()})
-    parts = [
-        f"{group} at most {limit:.0%}: "
-        + ", ".join(f"{title} {format_control(judged[title])}" for title in titles)
-        for group, limit, titles in (
-            ("closed-form controls, from chance,", MAX_CLOSED_FORM_CONTROL, closed),
-            ("network controls, from the floor,", MAX_NETWORK_CONTROL, networks),
-        )
-        if titles
-    ]
+    metric = focus_metric(probe)
+    table = run_battery(probe, watch=watch)
     check = Check(
-        name="focused",
-        holds=all(control.holds for control in judged.values()),
-        evidence=f"normalised score (and score) of the controls in {name}; {'; '.join(parts)}",
+        name="shortcuts", holds=is_low_enough(table, metric), evidence=describe_floor(table, metric)
     )
-    return check, networks
-
-
-def format_control(control: ControlCheck) -> str:
-    """Return a control's normalised score, followed by its score."""
-    return (
-        "-" if control.normalized_score is None else f"{control.normalized_score:z.0%} ({control.score:.3f})"
-    )
+    return check, table

@@ -33,7 +33,10 @@ class ControlCheck:
 
 
 def judge_controls(
-    metric: Metric, closed: Mapping[str, float | None], networks: Mapping[str, float | None]
+    metric: Metric,
+    closed: Mapping[str, float | None],
+    networks: Mapping[str, float | None],
+    shortcut: float | None = None,
 ) -> dict[str, ControlCheck]:
     """Judge the controls of a probe.
 
@@ -45,9 +48,10 @@ def judge_controls(
         metric: The metric of the scores.
         closed: Scores of the closed-form controls by name.
         networks: Scores of the controls that are networks by name.
+        shortcut: The best score of a solver of the battery; it can raise the floor.
     """
     scores = [score for score in closed.values() if score is not None]
-    floor: float | None = None
+    floor = shortcut
     for score in scores:
         floor = better_score(metric, floor, score)
     weakest = max(scores, default=None) if metric.better == "lower" else min(scores, default=None)

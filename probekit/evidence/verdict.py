@@ -109,19 +109,23 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     return Verdict(word="fits, does not generalise", why=why)
 
 
-def add_measurement(verdict: Verdict, name: str, value: float | None) -> Verdict:
+def add_measurement(verdict: Verdict, name: str, value: float | None, *, constant: bool = False) -> Verdict:
     """Add a measurement of the same property to a verdict.
 
     Args:
         verdict: The verdict.
         name: "equivariance_error", relative to the output's standard deviation, or "receptive_radius", in
             positions.
-        value: The measured value; None leaves the verdict unchanged.
+        value: The measured value; None leaves the verdict unchanged, unless the network is constant.
+        constant: Whether the network gives one answer to all inputs at all positions. Such an answer moves
+            with every input and proves nothing.
     """
-    if value is None:
-        return verdict
     has = verdict.word == "has it"
-    if name == "equivariance_error":
+    if name == "equivariance_error" and constant:
+        text, contradicts = "constant (one answer to all inputs at all positions)", has
+    elif value is None:
+        return verdict
+    elif name == "equivariance_error":
         exact = value < EXACT
         text = f"{'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
         text += " (error below 1e-6)" if exact else f" (error {value:.2g})"

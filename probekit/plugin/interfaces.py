@@ -73,6 +73,9 @@ class Layer(Protocol):
             also needs a method `extra() -> Tensor | None`, whose channels the structure appends in its
             bottleneck.
         dims, sizes, width_step: as for `Structure`.
+        degenerate_at: a static method `degenerate_at(size, **params) -> str` if the layer approximates: a
+            sentence for sizes at which the approximation is exact or saves nothing, else "". Runs and cards
+            show it.
 
     Shape:
         - Input and output of the module: (batch, channels, *size)

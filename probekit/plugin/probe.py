@@ -40,8 +40,9 @@ class Probe(ABC):
             test.
         published: rows of published tables, for `probekit reproduce`.
         related_measurement: a measurement of the same property: "equivariance_error" or "receptive_radius".
-        solved_by: the shortcut solvers that have the property, by name, each with the reason. They do not
-            raise the floor.
+        solved_by: solvers of `probekit certify` that have the property, each with the reason, as
+            {"set of columns": "it links distant columns"}; "window *" fits several. They are shown, and do
+            not count for the floor.
         symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
             target moves with the input; probekit measures how far a network departs from that.
         thresholds: the normalised headline scores from which a structure has the property and has it partly.
@@ -99,6 +100,10 @@ class Probe(ABC):
     def contents(self, inputs: Tensor, targets: Tensor, /) -> Mapping[str, Tensor]:
         """Return statistics of the items for `probekit certify`, {name: (batch,)}."""
         return {}
+
+    def scored(self, inputs: Tensor, targets: Tensor, /) -> Tensor | None:
+        """Return the positions that the headline metric counts, (batch, *size) bool; None for all."""
+        return None
 
     def ceiling(self, inputs: Tensor, /) -> Tensor | None:
         """Return the best possible score of each item, (batch,), if a part must be guessed; else None."""

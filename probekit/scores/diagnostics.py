@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from probekit.plans.degenerate import describe_degenerate_layers
 from probekit.plans.job import Job
 from probekit.plugin.errors import ProbekitError, StoreError, describe_error
 from probekit.plugin.interfaces import Dataset
 from probekit.plugin.stop import find_interrupt
 from probekit.scores.cases import answer_cases, draw_cases
 from probekit.scores.difficulty_curve import measure_difficulty_curve
+from probekit.scores.equivariance import measure_equivariance
 from probekit.scores.flops import count_forward_flops
-from probekit.scores.measurements import Measurement, effective_receptive_field, measure_equivariance
+from probekit.scores.measurement import Measurement
+from probekit.scores.receptive_field import effective_receptive_field
 from probekit.storage.difficulty_curve import DifficultyCurve
 from probekit.storage.folder import CASES, ITEMS, MEASURED, Folder
 
@@ -27,6 +30,9 @@ class Diagnostics:
     """What was measured, counted and drawn; `missing` gives the reason for each diagnostic that failed."""
 
     measured: dict[str, float] = field(default_factory=dict)
+    measured_items: dict[str, int] = field(default_factory=dict)
+    constant: bool = False
+    degenerate: tuple[str, ...] = ()
     flops: int | None = None
     along: DifficultyCurve | None = None
     files: dict[str, str] = field(default_factory=dict)
@@ -69,20 +75,28 @@ def diagnose_network(
         diagnostics.files[CASES] = folder.write(CASES, picture)
 
     def add_measurement(measure: Callable[[], Measurement]) -> None:
-        numbers, new_maps = measure()
-        diagnostics.measured |= numbers
-        maps.update(new_maps)
+        measurement = measure()
+        diagnostics.measured |= measurement.numbers
+        diagnostics.measured_items |= measurement.items
+        diagnostics.constant |= measurement.constant
+        maps.update(measurement.maps)
 
     def add_curve() -> None:
         splits = [test] if harder is None else [test, harder]
         diagnostics.along = measure_difficulty_curve(model, probe, train, splits, device)
 
+    def describe_layers() -> None:
+        diagnostics.degenerate = describe_degenerate_layers(job.expression, probe.shape, plan.width)
+
     def count_flops() -> None:
         diagnostics.flops = count_forward_flops(model, probe.shape)
 
     for name, diagnose in {
-        "receptive field": lambda: add_measurement(lambda: effective_receptive_field(model, test, device)),
+        "receptive field": lambda: add_measurement(
+            lambda: effective_receptive_field(model, probe, test, device)
+        ),
         "equivariance": lambda: add_measurement(lambda: measure_equivariance(model, probe, test, device)),
+        "degenerate layers": describe_layers,
         "picture of cases": write_cases,
         "scores along the axis": add_curve,
         "FLOPs": count_flops,  # last, because it moves the network to the CPU

@@ -78,6 +78,11 @@ class Result(BaseModel):
             between seeds.
         counts: The number of items behind each interval.
         measured: Properties that are measured rather than learned; measured.safetensors has their maps.
+        measured_items: How many test items, drawn at random, each of them rests on; empty in older results,
+            which measured the first 64.
+        constant: Whether the network gives one answer to all inputs at all positions, so that its
+            equivariance says nothing and has no number.
+        degenerate: Sentences on layers whose approximation is exact, or saves nothing, at their size.
         seconds: Seconds of training over all sessions.
         flops: FLOPs of one forward pass of one item.
         weights: The sha256 of the final weights.
@@ -108,6 +113,9 @@ class Result(BaseModel):
     intervals: Annotated[Intervals, AfterValidator(drop_nonfinite_intervals)] = {}
     counts: dict[str, int] = {}
     measured: Annotated[dict[str, float], AfterValidator(drop_nonfinite)] = {}
+    measured_items: dict[str, int] = {}
+    constant: bool = False
+    degenerate: tuple[str, ...] = ()
     steps: int = 0
     seconds: FiniteFloat = 0.0
     flops: int | None = None
@@ -147,6 +155,12 @@ class Result(BaseModel):
         """Why the stored network is not the one that was scored, or the run does not repeat; or ""."""
         repeats = f"it does not repeat itself ({self.unrepeatable})" if self.unrepeatable else ""
         return "; ".join(filter(None, (self.restored, repeats)))
+
+    def describe_items(self, name: str) -> str:
+        """Return in words which test items a measurement rests on."""
+        if (count := self.measured_items.get(name)) is None:
+            return "the first test items, at most 64"
+        return f"{count:,} test items drawn at random"
 
     def normalized_score(self, metric: str, perfect: float) -> float | None:
         """Return a metric's normalised score, from floor (0) to perfect (1); None if that is undefined."""

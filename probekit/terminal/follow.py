@@ -35,12 +35,24 @@ def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) 
         report = collect_report(jobs, show_events(events, schedule, progress, len(jobs), displays))
     if report.interruption and has_queue(schedule, plugins):
         print_info("What is in the queue stays there. `probekit status` shows how far it is.")
+    show_degenerate_layers(report)
     handed_over = Counter(
         event.message for event in report.events if event.status == "planned" and event.message
     )
     for executor, count in handed_over.items():
         print_info(f"{count} runs are left to {executor}. `probekit status` shows how far they are.")
     return report
+
+
+def show_degenerate_layers(report: Report) -> None:
+    """Print once per probe, and not per seed, which layers approximate nothing at the size they ran at."""
+    lines: dict[str, None] = {}
+    for outcome in report.outcomes:
+        spec = outcome.result.plan.spec
+        for sentence in outcome.result.degenerate:
+            lines[f"{spec.probe}, scale {spec.scale}: {sentence}"] = None
+    for line in lines:
+        print_info(line)
 
 
 def has_queue(schedule: Schedule, plugins: Registry) -> bool:

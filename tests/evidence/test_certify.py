@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
 import torch
+from sinners.probes import Solved
 from torch import Tensor
 
+from probekit.battery.battery import list_solvers
 from probekit.catalog.registry import registry
 from probekit.evidence.certify import Certificate, certify_probe
 from probekit.evidence.focus import (
@@ -25,6 +28,7 @@ from probekit.plugin.components import Component
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Metric
 from probekit.storage.folder import Folder
+from probekit.storage.result import Result
 from probekit.storage.store import Store
 from probekit_probes.nonlocality.probe import Nonlocality
 
@@ -96,6 +100,7 @@ def test_the_ambiguous_probe_fails_and_the_picture_is_saved(tmp_path: Path) -> N
         "unambiguous": False,
         "well-posed": False,
         "simple": None,
+        "shortcuts": None,
         "focused": None,
     }
     assert Path(found.counterexample).read_bytes().startswith(PNG)
@@ -154,9 +159,43 @@ def test_a_probe_that_takes_no_length_is_certified_on_what_it_has(tmp_path: Path
     assert found.items == 40
 
 
+def test_a_shortcut_is_caught_named_and_stored(tmp_path: Path) -> None:
+    watched: list[str] = []
+    known = registry().with_components(Component("probe", "local", Solved, "a window solves it"))
+    certificate = certify_probe(
+        "local", "quick", known, Store(tmp_path), items=50, watch=lambda stage, row: watched.append(stage)
+    )
+    check = next(check for check in certificate.checks if check.name == "shortcuts")
+    assert (check.holds, certificate.passed) == (False, False)
+    assert "the best without the property is window of radius 0: 100% from chance" in check.evidence
+    assert watched.count("attack") == len(certificate.shortcuts) == len(list_solvers())
+    path = next(tmp_path.rglob("certificate.json"))
+    assert Certificate.model_validate(Folder(path.parent).read_json(path.name)) == certificate
+    assert certificate.list_controls(Solved().metrics)["window of radius 0"] == {"share": 1.0}
+    results = [result for _, result in Store(tmp_path).read_results()]
+    scores = [result.metrics["share"] for result in results if isinstance(result, Result)]
+    assert len(scores) == 3
+    assert certificate.networks == {"pointwise": {"share": pytest.approx(mean(scores))}}
+    assert certificate.spreads == {"pointwise": {"share": pytest.approx(stdev(scores))}}
+
+
+def test_a_certificate_without_shortcuts_is_readable() -> None:
+    old = Certificate.model_validate(Nonlocality.certificates["quick"])
+    assert old.list_controls(Nonlocality().metrics) == old.networks
+
+
+def test_a_shortcut_raises_the_floor_of_networks() -> None:
+    metric = Metric("m", "higher", 1.0, lambda o, t, i: o, "", chance=0.0)
+    alone = judge_controls(metric, {"constant": 0.1}, {"window": 0.4})
+    raised = judge_controls(metric, {"constant": 0.1}, {"window": 0.4}, 0.3)
+    assert not alone["window"].holds
+    assert raised["window"].holds
+    assert raised["window"].normalized_score == pytest.approx(1 / 7)
+
+
 def test_a_control_that_solves_the_probe_is_caught(tmp_path: Path) -> None:
     known = registry().with_components(Component("probe", "leaky", Leaky, "a leak"))
-    found = certify_probe("leaky", "smoke", known, Store(tmp_path), items=50)
+    found = certify_probe("leaky(train=32,test=16)", "smoke", known, Store(tmp_path), items=50)
     assert not found.passed
     assert "reader 100%" in found.checks[-1].evidence
 

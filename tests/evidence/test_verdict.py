@@ -12,6 +12,7 @@ from stores import KNOWN, card_of, put
 
 from probekit.cards.card import Cell
 from probekit.cards.markdown import card_to_markdown
+from probekit.cards.notes import column_notes
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import (
     Evidence,
@@ -102,6 +103,16 @@ def test_what_was_measured_stands_beside_and_a_contradiction_is_one(
     assert ("BUT" in str(found)) == contradicted
 
 
+@pytest.mark.parametrize("evidence", [FULL, replace(FULL, score=0.1, interval=(0.0, 0.2))])
+def test_a_constant_is_not_called_covariant(evidence: Evidence) -> None:
+    for value in (None, 0.0, 0.5):
+        verdict = add_measurement(judge_evidence(evidence), "equivariance_error", value, constant=True)
+        assert verdict.measured == "constant (one answer to all inputs at all positions)"
+        assert verdict.contradicted is (evidence is FULL)
+    radius = add_measurement(judge_evidence(evidence), "receptive_radius", 9.0, constant=True)
+    assert radius.measured == "90 % of the influence within 9.0 positions"
+
+
 def shown(store: Store) -> tuple[Cell, str]:
     """Return the one cell of a card, and the card's forms as one text without pictures."""
     card = card_of(store)
@@ -132,6 +143,38 @@ def test_a_covariant_network_that_did_not_fit_is_said_to_have_not_fitted(
     assert "lacks it" not in text
     assert "-94" not in text
     assert "below the floor" in text
+
+
+def test_a_card_says_over_what_it_was_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stores.Noisy.related_measurement", "equivariance_error")
+    folders = put(store, "unet", {0: 1.94, 1: 1.93, 2: 1.95})
+    edit(store, folders, measured={"equivariance_error": 0.2, "receptive_radius": 3.0})
+    _, text = shown(store)  # stored before items were drawn at random
+    old = "unet: Measured over the first test items, at most 64: equivariance_error, receptive_radius."
+    assert old in text
+    edit(store, folders, measured_items={"equivariance_error": 363, "receptive_radius": 256})
+    _, text = shown(store)
+    new = "over 256 test items drawn at random: receptive_radius"
+    assert f"Measured over 363 test items drawn at random: equivariance_error; {new}." in text
+    edit(store, folders[:1], constant=True, measured={"receptive_radius": 3.0})
+    cell, text = shown(store)
+    assert cell.verdict.measured == "not covariant (error 0.2)"
+    assert "In 1 of 3 seeds, the network gives one answer to all inputs at all positions (constant)" in text
+    edit(store, folders, constant=True, measured={})
+    cell, text = shown(store)
+    assert cell.verdict.measured == "constant (one answer to all inputs at all positions)"
+    assert "exactly covariant" not in text
+
+
+def test_what_layers_amount_to_is_a_note(store: Store) -> None:
+    sentence = f"reformer on 64 positions: <b>dense</b> {'&'} no hashing."
+    edit(store, put(store, "unet", {0: 1.94}), degenerate=(sentence,))
+    put(store, "unet+average", {0: 1.9})
+    card = card_of(store)
+    assert f"unet: {sentence}" in list(column_notes(card.columns[0]))
+    page = render_page(card, store, KNOWN)
+    assert "&lt;b&gt;dense&lt;/b&gt;" in page
+    assert "<b>dense" not in page
 
 
 def test_smoke_is_undecided_and_claims_no_order(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

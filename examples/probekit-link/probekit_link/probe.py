@@ -45,8 +45,8 @@ def window(shape, *, width):
 class Link(Probe):
     """Inputs: four channels of colours, one of the sink. Targets: the sink, in the source's colour."""
 
-    property, version, structure = "long-range link", 1, "unet"
-    golden = {1: "cf76744fe20b71d3"}
+    property, version, structure, golden = "long-range link", 1, "unet", {1: "cf76744fe20b71d3"}
+    solved_by = dict.fromkeys(("*item*", "codebook*", "*bag*"), "it links any distance")
     scales = {
         "smoke": Scale("seconds", {"size": 16, "train": 256, "test": 64}, {"epochs": 2}, width=4),
         "quick": Scale("minutes", {"size": 32}, {"epochs": 8, "lr": 4e-3}, budget=40_000),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
@@ -37,6 +39,11 @@ class Axial(MultiHead, nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...], *, heads: PositiveInt = 8) -> None:
         super().__init__()
         self.axes = nn.ModuleList(AxisAttention(channels, heads=heads, project_out=True) for _ in size)
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], **_: Any) -> str:
+        """Return what one axis amounts to: all positions."""
+        return "a map of one axis is read whole. This is dense attention." if len(size) == 1 else ""
 
     def forward(self, x: Tensor) -> Tensor:
         for axis, attention in zip(reversed(range(2, x.ndim)), self.axes, strict=True):

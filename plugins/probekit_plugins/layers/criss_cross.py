@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -31,6 +33,13 @@ class CrissCross(nn.Module):
         super().__init__()
         self.times, self.qk_channels = times, max(1, channels // 8)
         self.in_proj = Pointwise(channels, 2 * self.qk_channels + channels)
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, times: int, **_: Any) -> str:
+        """Return what one axis amounts to: all positions."""
+        if len(size) > 1:
+            return ""
+        return f"a map of one axis is read whole. This is dense attention of one head, applied {times} times."
 
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(self.times - 1):

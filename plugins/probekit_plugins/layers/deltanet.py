@@ -21,6 +21,8 @@ class DeltaNet(MultiHead, nn.Module):
 
     q, k and v are SiLU of linear maps, q and k of length one; beta is a sigmoid of a linear map. y is
     normalised in each head, then mapped. Computed in chunks, so that time and memory are linear in positions.
+    The short convolutions of Yang et al. belong to the structure (`plain(conv=4)`); the output gate of their
+    gated form is left out.
 
     Args:
         channels: number of channels.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,6 +27,15 @@ class GatherExcite(nn.Module):
     def __init__(self, channels: int, size: tuple[int, ...], *, extent: NonNegativeInt = 0) -> None:
         super().__init__()
         self.extent = extent
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, extent: int, **_: Any) -> str:
+        """Return what blocks amount to on a map: its mean, where one block that was typed holds it all."""
+        return (
+            f"one block of side {extent} holds the whole map, as with extent=0."
+            if extent >= max(size)
+            else ""
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[2:]

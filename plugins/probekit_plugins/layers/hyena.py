@@ -21,8 +21,10 @@ class Hyena(nn.Module):
     """y = O (q * (h . (k * v) + D k * v)), h . a convolution over all positions: order two.
 
     q, k and v are linear maps of x. A network of sines computes h, one filter per channel, from the position;
-    it decays exponentially, at another rate in each channel. The paper's short convolution belongs to the
-    structure (`conv`). N log N in positions by the transform.
+    it decays exponentially, at another rate in each channel. The sines have frequency 1 at first, where the
+    paper has 10, so that filters start smoother. The paper's short convolution belongs to the structure:
+    `plain(conv=4)` has one, and other networks, such as the U-Nets that maps run in, have none. N log N in
+    positions by the transform.
 
     Args:
         channels: number of channels.

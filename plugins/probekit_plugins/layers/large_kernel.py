@@ -3,7 +3,7 @@ Kernel Design in CNNs", CVPR 2022)."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, PositiveInt
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ class LargeKernel(nn.Module):
     """One large kernel per channel, then a linear map of channels; linear in positions.
 
     A position sees (kernel - 1) / 2 positions in each direction. The weights do not depend on the content.
+    The paper's small parallel kernel, which it merges into the large one after training, is left out.
 
     Args:
         channels: number of channels.
@@ -42,6 +43,15 @@ class LargeKernel(nn.Module):
         super().__init__()
         self.depthwise = build_convolution(size, channels, channels, kernel, groups=channels)
         self.out_proj = Pointwise(channels, channels)
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, kernel: int, **_: Any) -> str:
+        """Return what the kernel amounts to on a map: a global one, where it reaches all positions."""
+        if kernel < 2 * max(size) - 1:
+            return ""
+        return (
+            f"the kernel of side {kernel} reaches every position from every other: it is as large as the map."
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.out_proj(self.depthwise(x))

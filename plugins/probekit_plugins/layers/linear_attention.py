@@ -4,6 +4,7 @@ Performer (Choromanski et al., "Rethinking Attention with Performers", ICLR 2021
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -50,6 +51,16 @@ class LinearAttention(Attention):
         self.features, self.causal = features, causal
         if features == "favor":
             self.register_buffer("projection_matrix", draw_orthogonal(random, channels // heads))
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, features: str, random: int, **_: Any) -> str:
+        """Return what random features amount to on a map: no saving, from half as many as positions on."""
+        if features != "favor" or 2 * random < prod(size):
+            return ""
+        return (
+            f"with {random} random features it takes at least as many operations as dense attention, so the "
+            "features save nothing."
+        )
 
     def phi(self, x: Tensor, max_axes: tuple[int, ...]) -> Tensor:
         """Return the features of x, all positive; "favor" scales the largest over `max_axes` to one."""

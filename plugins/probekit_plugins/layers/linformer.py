@@ -18,6 +18,8 @@ class Linformer(Attention):
 
     Time and memory are linear in positions. E, one matrix (rank x positions) per head, is learned. Keys,
     values and all layers of a network that have as many positions share it (the paper's layerwise sharing).
+    The paper's last linear map is left out. A random E does not approximate dense attention at any rank, not
+    even as many as positions: what E is good for, it learns.
 
     Args:
         channels: number of channels.
@@ -47,6 +49,22 @@ class Linformer(Attention):
             projection = torch.empty(heads, min(rank, positions), positions)
             shared[key] = nn.Parameter(nn.init.uniform_(projection, -(positions**-0.5), positions**-0.5))
         self.projection: nn.Parameter = shared[key]
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, rank: int, **_: Any) -> str:
+        """Return what the projection amounts to on a map: no saving, from half as many as positions on."""
+        positions = prod(size)
+        if rank >= positions:
+            return (
+                "E is square and loses nothing: with E the identity this is dense attention, at more "
+                "operations than dense attention takes."
+            )
+        if 2 * rank >= positions:
+            return (
+                f"with rank {rank} it takes at least as many operations as dense attention, so the "
+                "projection saves nothing."
+            )
+        return ""
 
     def attend_heads(self, *parts: Tensor) -> Tensor:
         """Return the projected values, weighted by the softmax of the scores with the projected keys."""

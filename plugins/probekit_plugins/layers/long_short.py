@@ -50,6 +50,15 @@ class LongShort(Window):
         """Return the number that the width must be a multiple of: four channels per head."""
         return 4 * super().width_step(heads=heads)
 
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, window: int, **_: Any) -> str:
+        """Return what windows amount to on a map: nothing, where one holds all positions."""
+        if max(size) > window:
+            return ""
+        return (
+            f"one window of side {window} holds all positions. This is dense attention with summaries added."
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         projections = self.project_map(x)
         _, k, v = projections.reshape(len(x), 3, self.heads, -1, projections[0, 0].numel()).mT.unbind(1)

@@ -22,8 +22,9 @@ class Mamba(nn.Module):
 
     x is SiLU of a linear map of the input. B and C, shared by all channels, are linear maps of x, and dt is
     softplus of one of rank channels / 16. y is gated by SiLU of another map of the input, then mapped. The
-    paper's short convolution belongs to the structure (`conv`), and the layer is no wider inside. A starts as
-    -1 to -state, dt as 0.001 to 0.1. Linear in positions.
+    paper's short convolution belongs to the structure: `plain(conv=4)` has one, and other networks, such as
+    the U-Nets that maps run in, have none. The layer is no wider inside. A starts as -1 to -state, dt as
+    0.001 to 0.1. Linear in positions.
 
     Args:
         channels: number of channels.

@@ -66,6 +66,16 @@ class Reformer(Attention):
         bias = torch.zeros(()).masked_fill(queries == keys, SELF_SCORE).masked_fill(keys < 0, -torch.inf)
         self.register_buffer("bias", bias, persistent=False)  # (chunks, bucket, keys seen)
 
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, bucket: int, **_: Any) -> str:
+        """Return what hashing amounts to on a map: nothing, where two chunks hold all positions."""
+        if 2 * bucket < prod(size):
+            return ""
+        return (
+            f"with chunks of {bucket} positions every position sees all others, in every round. This is "
+            "dense attention with shared queries and keys, and hashing has no effect."
+        )
+
     def attend_heads(self, *parts: Tensor) -> Tensor:
         """Return the values that queries receive from the keys of their own and the preceding chunk."""
         q, v = parts

@@ -18,7 +18,9 @@ class SSD(MultiHead, nn.Module):
 
     x, B and C are SiLU of linear maps of the input, B and C shared by all heads, and dt is softplus of
     another: the decay depends on the content. y is gated by SiLU of another map, normalised and mapped. The
-    short convolution belongs to the structure (`conv`). -A starts as 1 to 16, dt as 0.001 to 0.1.
+    paper's short convolution belongs to the structure: `plain(conv=4)` has one, and other networks, such as
+    the U-Nets that maps run in, have none. The layer is no wider inside. -A starts as 1 to 16, dt as 0.001 to
+    0.1.
 
     Args:
         channels: number of channels.

@@ -3,12 +3,19 @@ Windows", ICCV 2021)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
 from probekit_plugins.layers.attention import Attention
+
+
+def pad_shifted(window: int, shifted: bool) -> int:
+    """Return by how many positions the first window begins before the map."""
+    return (window - window // 2) % window if shifted else 0
 
 
 class Window(Attention):
@@ -39,7 +46,14 @@ class Window(Attention):
         heads: PositiveInt = 8,
     ) -> None:
         super().__init__(channels, heads=heads, project_out=True)
-        self.window, self.pad_before = window, (window - window // 2) % window if shifted else 0
+        self.window, self.pad_before = window, pad_shifted(window, shifted)
+
+    @staticmethod
+    def degenerate_at(size: tuple[int, ...], *, window: int, shifted: bool = False, **_: Any) -> str:
+        """Return what windows amount to on a map: nothing, where one holds all positions."""
+        if pad_shifted(window, shifted) + max(size) > window:
+            return ""
+        return f"one window of side {window} holds all positions. This is dense attention."
 
     def forward(self, x: Tensor) -> Tensor:
         return self.attend_windows(self.project_map(x))

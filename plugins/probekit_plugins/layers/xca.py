@@ -14,7 +14,7 @@ class XCA(Attention):
     """y = O v softmax(k^T q / tau), channels attending to channels, q and k of length one over positions.
 
     A temperature tau is learned for each head. Positions meet only in the sums k^T q, so that it is linear in
-    them.
+    them. The paper's local convolutions between its layers belong to the structure.
 
     Args:
         channels: number of channels.

@@ -1,23 +1,23 @@
-"""Checks of a probe: metadata, oracle, metrics and controls."""
+"""Checks of a probe: metadata, oracle and metrics."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.other_process import same_data_in_another_process
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.authors.check.probe_data import DATA_CHECKS, MAX_ITEMS, ProbeFixture
+from probekit.authors.check.probe_data import DATA_CHECKS, ProbeFixture
+from probekit.authors.check.probe_floor import controls_fail, resists_shortcuts
 from probekit.catalog.expression import resolve_expression
-from probekit.evidence.focus import judge_controls
 from probekit.plans.golden import list_splits
 from probekit.plans.scale import make_probe_at
 from probekit.plugin.errors import describe_error
-from probekit.plugin.interfaces import Dataset, Metric, Split
+from probekit.plugin.interfaces import Dataset, Split
 from probekit.plugin.items import Items
 from probekit.scores.difficulty_curve import measure_difficulty_curve
 from probekit.scores.pictures import GridRow, draw_grid
-from probekit.scores.score import evaluate_metric, mean_scores, score_closed_form
+from probekit.scores.score import evaluate_metric, mean_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -153,36 +153,6 @@ def constant_output_scores_near_chance(fixture: ProbeFixture) -> None:
             )
 
 
-def controls_fail(fixture: ProbeFixture) -> None:
-    """A closed-form control gives the floor, no control scores near perfect, and networks can be built."""
-    import torch
-
-    probe = fixture.probe
-    train, test = probe.data("train", 0), probe.data("test", 0)
-    focus = probe.focus or probe.metrics[0].name
-    metric: Metric = next(metric for metric in probe.metrics if metric.name == focus)
-    closed: dict[str, float | None] = {}
-    for name, control in probe.controls().items():
-        if hasattr(control, "fit"):
-            closed[name] = score_closed_form(control, probe, train, test, min(MAX_ITEMS, len(test)))[focus]
-        else:
-            network = cast("Any", control)(probe.shape, width=4)
-            network(torch.zeros(1, probe.shape.inputs, *probe.shape.size))
-    if not closed:
-        fail(
-            "no control has a method `fit`",
-            "Add a control in closed form, such as probekit.Constant; the best of them is the floor.",
-        )
-    for name, outcome in judge_controls(metric, closed, {}).items():
-        if not outcome.holds:
-            reached = outcome.normalized_score
-            score = "no score" if reached is None else f"{reached:.0%} of the way from chance to perfect"
-            fail(
-                f"control {name} reaches {score} in {focus}",
-                f"At most {outcome.limit:.0%} is allowed: otherwise the probe does not need the property.",
-            )
-
-
 def items_can_be_drawn(fixture: ProbeFixture) -> None:
     """An input and its target can be plotted, as reports and cards do."""
     inputs, targets = fixture.items("test", limit=1)
@@ -241,6 +211,7 @@ PROBE_CHECKS = (
     scores_stay_within_bounds,
     constant_output_scores_near_chance,
     controls_fail,
+    resists_shortcuts,
     items_can_be_drawn,
     network_outputs_can_be_scored,
     difficulty_axis_is_valid,

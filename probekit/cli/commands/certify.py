@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.options import StoreOption
-from probekit.cli.table import print_json
+from probekit.cli.table import print_json, print_table
 from probekit.terminal.messages import print_info, print_output
 from probekit.terminal.progress import Progress
+
+if TYPE_CHECKING:
+    from probekit.evidence.certify import Certificate
 
 STATUSES = {True: "holds", False: "FAILS", None: "-"}
 
@@ -76,7 +79,21 @@ def show_certificates(
             print_output(f"{certificate.probe}, scale {certificate.scale}: {verdict}")
             for check in certificate.checks:
                 print_output(f"  {check.name:12} {STATUSES[check.holds]:6} {check.evidence}")
+            print_shortcuts(certificate)
             if certificate.counterexample:
                 print_output(f"  counterexample: {certificate.counterexample}")
     if not all(certificate.passed for certificate in certificates):
         raise typer.Exit(1)
+
+
+def print_shortcuts(certificate: Certificate) -> None:
+    """Print the table of the battery, if it was run, and what does not apply."""
+    from probekit.battery.floor import HEADS, find_metric, list_inapplicable, make_rows
+
+    if not certificate.shortcuts:
+        return
+    metric = find_metric(certificate.shortcuts)
+    rows = make_rows(certificate.shortcuts, metric)
+    print_table(f"shortcuts, by score in {metric}", HEADS, rows)
+    for reason, names in list_inapplicable(certificate.shortcuts).items():
+        print_output(f"  not applicable ({reason}): {', '.join(names)}")

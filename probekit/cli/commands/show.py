@@ -150,6 +150,7 @@ def _describe_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
             {"control": name, "kind": "closed form" if hasattr(control, "fit") else "network"}
             for name, control in probe.controls().items()
         ],
+        "shortcuts": list(_list_shortcuts(probe)),
     }
 
 
@@ -170,6 +171,18 @@ def _list_noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
         {"metric": metric, **{name: scale.noise.get(metric) for name, scale in scales.items()}}
         for metric in metrics
     ]
+
+
+def _list_shortcuts(probe: Probe) -> Iterator[dict[str, Any]]:
+    """Yield one row per solver of the battery from the certificates that are shipped with the probe."""
+    from probekit.battery.floor import HEADS, find_metric, make_rows
+    from probekit.evidence.certify import Certificate
+
+    for scale in probe.scales:
+        if scale in probe.certificates:
+            shortcuts = Certificate.model_validate(probe.certificates[scale]).shortcuts
+            for row in make_rows(shortcuts, find_metric(shortcuts)):
+                yield {"scale": scale, **dict(zip(HEADS, row, strict=True))}
 
 
 def _format_cell(value: Any) -> str:

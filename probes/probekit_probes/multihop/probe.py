@@ -57,8 +57,9 @@ class MultiHop(SequenceProbe):
     property = "composition"
     version = 2
     structure = "plain(depth=2, causal=true, conv=4)"
+    solved_by: Mapping[str, str] = {"two look-ups": "two look-ups in a row are two hops"}
     harder = "cycles of up to twice as many nodes"
-    golden: Mapping[int, str] = {2: "TODO"}
+    golden: Mapping[int, str] = {2: "f3152852218d9871"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("multi-hop")
     scales: Mapping[str, Scale] = attach_noise(
         "multi-hop",

@@ -40,6 +40,10 @@ class Parity(GroupProbe):
     property = "parity"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    solved_by: Mapping[str, str] = {
+        "*sums in any order*": "the sum of the bits modulo 2 is the parity",
+        "bag of tokens so far": "a count of the bits decides the parity",
+    }
     harder = "longer sequences, after the end of those in training"
     golden: Mapping[int, str] = {1: "6e23bc268ea9ab39"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("parity")

@@ -51,6 +51,7 @@ class Recall(SequenceProbe):
     property = "recall"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    solved_by: Mapping[str, str] = {"* look-up*": "a look-up is recall"}
     harder = "sequences of up to twice as many pairs"
     golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("recall")

@@ -50,6 +50,9 @@ class Translation(Probe):
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
     related_measurement = "equivariance_error"
+    solved_by: Mapping[str, str] = {
+        "*window of radius *": "a window moves with the input, so it is covariant"
+    }
     golden: Mapping[int, str] = {1: "e882177f29c57433"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("translation")
     scales: Mapping[str, Scale] = SCALES

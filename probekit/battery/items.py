@@ -1,0 +1,79 @@
+"""The training and test items of a probe, as views."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from probekit.battery.form import Form, NotApplicable, learn_form
+from probekit.battery.scored import VALIDATED_ITEMS, choose_rule, restrict_scored
+from probekit.battery.view import View
+from probekit.plugin.interfaces import Dataset, Metric, Probe
+from probekit.plugin.items import read_batch
+from probekit.scores.score import better_score
+
+FIT_ITEMS, TEST_ITEMS = 4096, 512
+"""Greatest numbers of items that solvers are fitted on and scored on."""
+MAX_VALUES = 1 << 27
+"""Greatest number of input and target values of a view, so that a view fits into memory."""
+MAX_TEST_POSITIONS = 1 << 18
+"""Greatest number of test positions, so that a solver takes seconds."""
+
+
+def view_probe(
+    probe: Probe, metric: Metric, fit_items: int = FIT_ITEMS, test_items: int = TEST_ITEMS
+) -> tuple[View, View]:
+    """Return views of the first training items, and of test items from the whole split.
+
+    Args:
+        probe: The probe.
+        metric: The metric that decides which positions are scored.
+        fit_items: Greatest number of training items.
+        test_items: Greatest number of test items.
+
+    Raises:
+        NotApplicable: The targets have no answer at each position.
+    """
+    positions = prod(probe.shape.size)
+    most = max(1, MAX_VALUES // ((probe.shape.inputs + probe.shape.outputs) * positions))
+    train_data, test_data = probe.data("train", 0), probe.data("test", 0)
+    train_count = min(fit_items, most, len(train_data))
+    test_count = min(test_items, most, len(test_data), max(1, MAX_TEST_POSITIONS // positions))
+    step = len(test_data) // test_count
+    train = read_view(probe, train_data, range(train_count), None)
+    test = read_view(probe, test_data, range(0, step * test_count, step), train.form)
+    sample = train.select(slice(VALIDATED_ITEMS))
+    rule = choose_rule(sample, probe, metric)
+    train = choose_centre(restrict_scored(train, rule, probe, metric), metric)
+    if not len(train.rows[0]):
+        raise NotApplicable("no position of the training items is scored")
+    return train, replace(restrict_scored(test, rule, probe, metric), form=train.form)
+
+
+def read_view(probe: Probe, data: Dataset, indices: range, form: Form | None) -> View:
+    """Return a view of some items; their form is learned from them if it is None."""
+    import torch
+
+    inputs, raw = read_batch(data, indices)
+    targets = raw
+    if raw.ndim == inputs.ndim - 1 and not raw.is_floating_point():
+        targets = torch.nn.functional.one_hot(raw.long(), probe.shape.outputs).movedim(-1, 1)
+    if targets.ndim != inputs.ndim or targets.shape[2:] != inputs.shape[2:]:
+        raise NotApplicable(f"targets have shape {tuple(raw.shape)}, not (items, outputs, *size)")
+    targets = targets.float()
+    form = form or learn_form(inputs, targets)
+    scored = targets.sum(1) > 0 if form.classes else torch.ones_like(targets[:, 0], dtype=torch.bool)
+    return View(inputs, targets, scored, form, raw, torch.tensor(indices))
+
+
+def choose_centre(view: View, metric: Metric) -> View:
+    """Return a view whose form names the average of numbers that scores best as a constant."""
+    if view.form.classes:
+        return view
+    sample = view.select(slice(TEST_ITEMS))
+    labels = sample.labels
+    with_mean = sample.score_answers(labels.mean(0).expand_as(labels), metric)
+    with_median = sample.score_answers(labels.median(0).values.expand_as(labels), metric)
+    if with_median == with_mean or better_score(metric, with_mean, with_median) == with_mean:
+        return view
+    return replace(view, form=replace(view.form, centre="median"))

@@ -1,0 +1,72 @@
+"""Solvers that know training items by heart, or only the number of an item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probekit.battery.learners import summarise_groups
+from probekit.battery.solver import Solver
+from probekit.battery.view import View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PERIODS = range(2, 17)
+
+
+class NearestItem(Solver):
+    """Answers with the target of the nearest training item."""
+
+    name = "nearest training item"
+    lacks = "It knows training items by heart and generalises to no other."
+    against = ("any property",)
+    light = True
+
+    def fit(self, train: View) -> None:
+        import torch
+
+        self.inputs, self.targets = train.inputs.flatten(1), train.targets
+        labels = train.labels
+        everything = torch.zeros(len(labels), dtype=torch.int64)
+        self.fallback = summarise_groups(everything, 1, labels, train.form)[0]
+
+    def predict(self, view: View) -> Tensor:
+        import torch
+
+        nearest = torch.cdist(view.inputs.flatten(1), self.inputs).argmin(1)
+        item, *position = view.rows
+        labels = self.targets.movedim(1, -1)[(nearest[item], *position)]
+        if not view.form.classes:
+            return labels
+        return labels.argmax(1).where(labels.any(1), self.fallback)
+
+
+class ItemNumber(Solver):
+    """Answers by the number of the item in its split, modulo 2 to 16."""
+
+    name = "number of the item"
+    lacks = "It sees no input, only the order in which the items come."
+    against = ("any property",)
+    light = True
+
+    def fit(self, train: View) -> None:
+        import torch
+
+        item, labels = train.numbers[train.rows[0]], train.labels
+        tables = {
+            period: summarise_groups(item % period, period, labels, train.form)
+            for period in PERIODS
+            if len(torch.unique(item % period)) == period
+        }
+        errors = {period: measure_error(table[item % period], labels) for period, table in tables.items()}
+        self.period = min(errors, key=lambda period: errors[period])
+        self.table = tables[self.period]
+
+    def predict(self, view: View) -> Tensor:
+        return self.table[view.numbers[view.rows[0]] % self.period]
+
+
+def measure_error(answers: Tensor, labels: Tensor) -> float:
+    """Return the mean absolute error, or the share of wrong classes."""
+    error = (answers - labels).abs() if labels.is_floating_point() else answers != labels
+    return float(error.double().mean())

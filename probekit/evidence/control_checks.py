@@ -1,0 +1,110 @@
+"""The controls of a probe, fitted or trained with three seeds, and how far they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any, cast
+
+from probekit.battery.attack import SolverScore, find_best, focus_metric
+from probekit.catalog.registry import Registry
+from probekit.evidence.focus import MAX_CLOSED_FORM_CONTROL, MAX_NETWORK_CONTROL, ControlCheck, judge_controls
+from probekit.evidence.item_checks import Check
+from probekit.plans.job import make_job
+from probekit.plans.scale import make_probe_at
+from probekit.plans.spec import make_spec
+from probekit.plugin.components import Component
+from probekit.runs.run import run_job
+from probekit.scores.score import score_closed_form
+from probekit.storage.result import Result, Scores
+from probekit.storage.store import Store
+
+if TYPE_CHECKING:
+    from probekit.runs.session import ProgressListener
+
+SEEDS = (0, 1, 2)
+
+
+def check_controls(
+    text: str,
+    scale: str,
+    registry: Registry,
+    store: Store,
+    device: str | None,
+    watch: ProgressListener,
+    shortcuts: Sequence[SolverScore],
+) -> tuple[Check, dict[str, list[Result]]]:
+    """Fit the controls and check that none comes near a perfect score.
+
+    The metric is the probe's `focus`, by default its headline metric. Networks are trained with three seeds;
+    the mean is measured from the floor, the best of the closed-form controls and of the battery.
+
+    Returns:
+        The check, and the results of the controls that are networks, by name, one per seed.
+    """
+    probe = make_probe_at(text, scale, registry)
+    train, test = probe.data("train", 0), probe.data("test", 0)
+    metric = focus_metric(probe)
+    closed: dict[str, float | None] = {}
+    networks: dict[str, list[Result]] = {}
+    for title, control in probe.controls().items():
+        if hasattr(control, "fit"):
+            closed[title] = score_closed_form(control, probe, train, test, len(test))[metric.name]
+            continue
+        component = Component(
+            "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
+        )
+        with_control = registry.with_components(component)
+        for seed in SEEDS:
+            spec = make_spec(probe=text, structure=component.name, scale=scale, seed=seed)
+            job = make_job(spec, with_control)
+            outcome = run_job(job, with_control, device=device, store=store, watch=watch)
+            networks.setdefault(title, []).append(outcome.result)
+    shortcut = find_best(shortcuts, metric)
+    judged = judge_controls(
+        metric,
+        closed,
+        {title: average_seeds(results).get(metric.name) for title, results in networks.items()},
+        shortcut.scores.get(metric.name) if shortcut else None,
+    )
+    spreads = {title: measure_spread(results).get(metric.name) for title, results in networks.items()}
+    parts = [
+        f"{group} at most {limit:.0%}: "
+        + ", ".join(f"{title} {format_control(judged[title], spreads.get(title))}" for title in titles)
+        for group, limit, titles in (
+            ("closed-form controls, from chance,", MAX_CLOSED_FORM_CONTROL, closed),
+            (f"network controls, {len(SEEDS)} seeds, from the floor,", MAX_NETWORK_CONTROL, networks),
+        )
+        if titles
+    ]
+    check = Check(
+        name="focused",
+        holds=all(control.holds for control in judged.values()),
+        evidence=f"normalised score (and score) of the controls in {metric.name}; {'; '.join(parts)}",
+    )
+    return check, networks
+
+
+def average_seeds(results: Sequence[Result]) -> Scores:
+    """Return the mean of each metric over seeds; None if a seed lacks it."""
+    values = list_values(results)
+    return {name: None if None in column else mean(cast("list[float]", column)) for name, column in values}
+
+
+def measure_spread(results: Sequence[Result]) -> Scores:
+    """Return the standard deviation of each metric over seeds; None if a seed lacks it."""
+    values = list_values(results)
+    return {name: None if None in column else stdev(cast("list[float]", column)) for name, column in values}
+
+
+def list_values(results: Sequence[Result]) -> list[tuple[str, list[float | None]]]:
+    """Return each metric with its value by seed."""
+    return [(name, [result.metrics.get(name) for result in results]) for name in results[0].metrics]
+
+
+def format_control(control: ControlCheck, spread: float | None) -> str:
+    """Return a control's normalised score, followed by its score and its spread over seeds."""
+    if control.normalized_score is None:
+        return "-"
+    seeds = "" if spread is None else f" ± {spread:.3f}"
+    return f"{control.normalized_score:z.0%} ({control.score:.3f}{seeds})"
