@@ -13,18 +13,18 @@ SCALES = attach_noise(
     {
         "smoke": Scale(
             "seconds, for tests; proves nothing",
-            {"size": 32, "colours": 3, "train": 256, "validation": 64, "test": 64},
+            {"size": 128, "colours": 64, "paired": True, "train": 256, "validation": 64, "test": 64},
             {"epochs": 2, "batch": 32, "lr": 2e-3},
             width=32,
             decides=False,
             seconds=1,
         ),
         "quick": Scale(
-            "one minute on one core: 64 positions, five colours",
-            {"size": 64, "colours": 5, "train": 20_000, "validation": 1_000, "test": 2_000},
+            "three minutes on one core: 4 to 64 colours in near pairs on 128 positions",
+            {"size": 128, "colours": 64, "paired": True, "train": 20_000, "validation": 1_000, "test": 2_000},
             {**RECIPE, "epochs": 2},
             width=64,
-            seconds=60,
+            seconds=180,
         ),
         "paper": Scale(
             "a GPU: 128 positions, ten colours, as in Courtois et al. 2022, table 3",

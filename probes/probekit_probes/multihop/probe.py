@@ -32,19 +32,20 @@ class MultiHop(SequenceProbe):
     blank after each, in random order, then questions, each a number of steps and a node. Targets: float32
     (2 nodes, length), the node that many steps ahead, at the node of each question; zero elsewhere.
 
-    Cycles of training and test have `least` to `nodes` nodes; harder ones have up to twice as many. Questions
-    ask for one to `hops` steps; the metrics count those of two steps or more. A single lookup rules out two
-    nodes of a cycle and leaves the rest to a guess, so cycles are long.
+    Cycles of training and test have `hops` + 1 to `nodes` nodes; harder ones have up to twice as many.
+    Questions ask for one to `hops` steps. The metrics count questions of two steps or more on cycles of
+    `least` nodes or more: a single lookup rules out two nodes of a cycle and leaves the rest to a guess, and
+    of a short cycle little is left. Short cycles and single steps are there to learn from.
 
     Source: the task Depo of Allen-Zhu, "Physics of Language Models: Part 4.1", 2025, with one token per node
     and all numbers of steps equally likely.
 
     Args:
         nodes: greatest number of nodes of a cycle in training.
-        least: least number of nodes of a cycle.
+        least: least number of nodes of a cycle that counts.
         hops: greatest number of steps.
         questions: number of questions per sequence.
-        easy: ask for one step in every question, and count all of them. Everything else stays the same, so
+        easy: ask for one step in every question, and count these. Everything else stays the same, so
             a structure that fails here too does not fail because of composition.
         train: number of training items.
         validation: number of validation items.
@@ -59,7 +60,7 @@ class MultiHop(SequenceProbe):
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {"two look-ups": "two look-ups in a row are two hops"}
     harder = "cycles of up to twice as many nodes"
-    golden: Mapping[int, str] = {2: "f3152852218d9871"}
+    golden: Mapping[int, str] = {2: "ec3fccb557e6fc2b"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("multi-hop")
     scales: Mapping[str, Scale] = attach_noise(
         "multi-hop",
@@ -106,10 +107,11 @@ class MultiHop(SequenceProbe):
             raise UsageError(request, reason, "Type nodes=10, least=8, hops=2.")
         self.nodes, self.hops, self.scored_from = 2 * nodes, hops, 1 if easy else 2
         asked = 1 if easy else hops
-        design = Design(least, nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
+        self.least = least
+        design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
         harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
         self.set_splits(design, harder, train, validation, test)
-        counted = "questions" if easy else "questions of two steps or more"
+        counted = f"questions {'' if easy else 'of two steps or more '}on cycles of {least} nodes or more"
         self.metrics = (
             replace(
                 masked.make_accuracy(1 / self.nodes),
@@ -135,7 +137,8 @@ class MultiHop(SequenceProbe):
             # the number of steps stands before the node that the question starts from
             first_number = self.nodes + self.scored_from
             counts = functional.pad(inputs[:, first_number:, :-1].sum(1, keepdim=True), (1, 0))
-            return score(output, target * counts, inputs)
+            pairs = inputs[:, 1 : 1 + self.nodes, 0 : 3 * self.nodes : 3].sum((1, 2))  # as many as slots
+            return score(output, target * counts * (pairs >= self.least)[:, None, None], inputs)
 
         return score_those
 
