@@ -1,4 +1,4 @@
-"""Which tests are slow because of what they train: how many members of each run in the timed suite."""
+"""Which tests are slow or stress because of what they train: how many members of each run in which suite."""
 
 from __future__ import annotations
 
@@ -127,11 +127,25 @@ TIMED_MEMBERS = {
 """By the test: how many of its first members take part; `pytest -m slow` runs the others."""
 
 
+SLOW_MEMBERS = {
+    "tests/plugins/test_executors.py::test_a_ray_node_that_is_lost_midway_loses_nothing": 0,
+    "tests/plugins/test_executors.py::test_ray_makes_the_weights_of_one_process": 1,
+    "tests/plugins/test_published_counts.py::test_every_layer_trains_in_every_structure_with_every_encoding_it_takes": 100,
+    "tests/plugins/test_ranges.py::test_a_number_at_the_end_of_its_range_can_be_planned": 80,
+    "tests/plugins/test_ranges.py::test_a_number_beyond_is_refused_in_a_sentence": 120,
+    "tests/runs/test_changes.py::test_a_change_is_seen_where_it_matters_and_nowhere_else": 60,
+    "tests/runs/test_signals.py::test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had_not_come": 1,
+}
+"""By the test: how many of its first members the two suites run; `pytest -m stress` runs the others."""
+
+
 def mark_slow_members(items: Iterable[pytest.Item]) -> None:
-    """Mark the members of a test beyond those that the timed suite runs."""
+    """Mark the members of a test beyond those that the timed suite and the slow suite run."""
     members: Counter[str] = Counter()
     for item in items:
         name = item.nodeid.partition("[")[0]
         members[name] += 1
+        if name in SLOW_MEMBERS and members[name] > SLOW_MEMBERS[name]:
+            item.add_marker(pytest.mark.stress)
         if name in TIMED_MEMBERS and members[name] > TIMED_MEMBERS[name]:
             item.add_marker(pytest.mark.slow)

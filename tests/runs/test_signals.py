@@ -76,11 +76,11 @@ LONG = words("unet", 30)
 @pytest.mark.parametrize(
     "codes",
     [
-        {signal.SIGTERM: 143},
         {signal.SIGHUP: 129, signal.SIGUSR2: 75, signal.SIGTERM: 143},
+        {signal.SIGTERM: 143},
         {signal.SIGXCPU: 152},
     ],
-    ids=["SIGTERM", "several", "SIGXCPU"],
+    ids=["several", "SIGTERM", "SIGXCPU"],
 )
 def test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had_not_come(
     codes: dict[signal.Signals, int], tmp_path: Path

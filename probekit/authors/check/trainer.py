@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probekit.catalog.part import Part
 
 ITEMS, LENGTH = 64, 8
-MAX_SECONDS = 30.0
+MAX_SECONDS = 120.0
 """A trainer that takes longer fails."""
 
 
