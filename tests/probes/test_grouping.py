@@ -233,15 +233,21 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
     )
     found = certify_probe("grouping", "smoke", registry(), Store(tmp_path), items=256)
     assert found.passed, found.checks
-    assert [check.holds for check in found.checks] == [True, True, None, True]
-    assert "bag of codes 38% (0.585)" in found.checks[-1].evidence  # of the way from chance, 1/3
-    assert "pointwise -" in found.checks[-1].evidence
-    assert "expects 100.00% in accuracy" in found.checks[1].evidence
+    checks = {check.name: check for check in found.checks}
+    assert [check.holds for check in found.checks] == [True, True, None, True, True]
+    assert "20 moments 35%" in checks["focused"].evidence  # of the way from chance, 1/3
+    assert "64 cells 44%" in checks["focused"].evidence
+    assert "expects 100.00% in accuracy" in checks["well-posed"].evidence
 
 
 def test_independent_masks_are_not_well_posed_and_the_ceiling_is_printed(tmp_path: Path) -> None:
     found = certify_probe(
-        "grouping(iid_mask=true)", "smoke", registry(), Store(tmp_path), items=256, focus=False
+        "grouping(iid_mask=true,paired=false,colours=3,size=32)",
+        "smoke",
+        registry(),
+        Store(tmp_path),
+        items=256,
+        focus=False,
     )
     assert not found.passed
     assert [check.holds for check in found.checks[:2]] == [False, False]
@@ -333,7 +339,7 @@ def test_the_accuracy_of_paired_items_counts_those_with_most_colours() -> None:
     [{"colours": 7}, {"colours": 2}, {"size": 16, "colours": 16}, {"colours": 8, "iid_mask": True}],
 )
 def test_pairs_that_cannot_be_are_refused(parameters: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="Type colours="):
+    with pytest.raises(UsageError, match="Type paired=false, or colours="):
         Grouping(paired=True, **parameters)  # type: ignore[arg-type]
 
 

@@ -62,7 +62,8 @@ class Grouping(Probe):
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
     solved_by: Mapping[str, str] = {
-        "nearest neighbour in the item": "comparing every two positions by their colour is grouping"
+        "nearest neighbour in the item": "comparing every two positions by their colour is grouping",
+        "codebook of 512 cells": "a memory with 512 cells keeps most of 64 colours apart",
     }
     golden: Mapping[int, str] = {2: "bb40d685acdcd267"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("grouping")
@@ -95,7 +96,7 @@ class Grouping(Probe):
             raise UsageError(
                 f"grouping(size={size}, colours={colours}, paired=true)",
                 "pairs need an even number of colours, four or more, twice as many positions and no iid_mask",
-                f"Type colours={max(FEWEST, colours // 2 * 2)}, size={max(size, 2 * colours)}.",
+                f"Type paired=false, or colours={max(FEWEST, colours // 2 * 2)} and size={2 * colours}.",
             )
         self.design = Design(size, colours, classes, iid_mask, paired)
         self.axis = COLOURS if paired else SHOWN

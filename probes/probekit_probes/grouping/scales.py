@@ -22,7 +22,7 @@ SCALES = attach_noise(
         "quick": Scale(
             "three minutes on one core: 4 to 64 colours in near pairs on 128 positions",
             {"size": 128, "colours": 64, "paired": True, "train": 20_000, "validation": 1_000, "test": 2_000},
-            {**RECIPE, "epochs": 2},
+            {**RECIPE, "epochs": 1},
             width=64,
             seconds=180,
         ),
