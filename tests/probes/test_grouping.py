@@ -235,8 +235,8 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
     assert found.passed, found.checks
     checks = {check.name: check for check in found.checks}
     assert [check.holds for check in found.checks] == [True, True, None, True, True]
-    assert "20 moments 35%" in checks["focused"].evidence  # of the way from chance, 1/3
-    assert "64 cells 44%" in checks["focused"].evidence
+    assert "20 moments 34%" in checks["focused"].evidence  # of the way from chance, 1/3
+    assert "64 cells 42%" in checks["focused"].evidence
     assert "expects 100.00% in accuracy" in checks["well-posed"].evidence
 
 
@@ -310,7 +310,8 @@ def test_paired_items_have_few_to_many_colours_each_shown_and_masked() -> None:
         assert all(bool(rule.all()) for rule in probe.certified(inputs).values())
         counts = count_colours(inputs)
         assert set(counts.tolist()) == {4.0, 8.0, 16.0, 32.0}
-        assert all(abs(int((counts == count).sum()) - 75) < 4 * 7.5 for count in (4, 8, 16, 32))
+        assert all(abs(int((counts == count).sum()) - 50) < 4 * 6.5 for count in (4, 8, 16))
+        assert abs(int((counts == 32).sum()) - 150) < 4 * 8.7
         for item in range(300):
             colour, masked = data.parts.colour[item], data.parts.masked[item]
             assert set(colour[masked]) == set(colour[~masked]) == set(range(int(counts[item])))

@@ -26,7 +26,8 @@ def list_counts(colours: int) -> list[int]:
 def draw_pairs(size: int, colours: int, classes: int, keys: streams.Words) -> Assignments:
     """Draw one item per key; colours of different pairs can be similar.
 
-    The number of an item's colours is one of `list_counts(colours)`, with equal chance. Each colour is shown
+    Half of the items have `colours` colours; the number of the others is one of the rest of
+    `list_counts(colours)`, with equal chance. Each colour is shown
     once and masked once; the other positions have random colours, and half of them are masked.
 
     Args:
@@ -41,15 +42,17 @@ def draw_pairs(size: int, colours: int, classes: int, keys: streams.Words) -> As
 
     pairs = colours // 2
     counts = list_counts(colours)
-    used = np.array(counts)[draw_integers(COUNT, 1, len(counts))]
+    rest = len(counts) - 1
+    drawn = draw_integers(COUNT, 1, max(1, 2 * rest))
+    used = np.array(counts)[np.maximum(drawn - rest + 1, 0)] if rest else np.full_like(drawn, colours)
     palette = draw_near_colours(draw_integers(BASES, 3 * pairs, LEVELS), draw_offsets(keys, pairs))
     first = draw_integers(CODES, pairs, classes)
     second = (first + 1 + draw_integers(OTHER_CODES, pairs, classes - 1)) % classes
     codes = np.stack([first, second], 2).reshape(len(keys), colours).astype(np.uint8)
     place = np.arange(size)
     # the first positions show each colour once, the next ones mask each colour once
-    drawn = streams.draw_words(streams.derive_keys(keys, PLACES), size) % used.astype(np.uint64)
-    colour = np.where(place < used, place, np.where(place < 2 * used, place - used, drawn.astype(np.int64)))
+    filler = streams.draw_words(streams.derive_keys(keys, PLACES), size) % used.astype(np.uint64)
+    colour = np.where(place < used, place, np.where(place < 2 * used, place - used, filler.astype(np.int64)))
     masked = np.where(place < 2 * used, place >= used, draw_integers(MASKS, size, 2) == 1)
     order = np.argsort(streams.draw_words(streams.derive_keys(keys, ORDER), size), axis=1)
     rows = np.arange(len(keys))[:, None]

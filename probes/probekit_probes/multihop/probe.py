@@ -74,11 +74,11 @@ class MultiHop(SequenceProbe):
                 seconds=1,
             ),
             "quick": Scale(
-                "three minutes on one core: one or two steps on cycles of eight to ten nodes",
+                "six minutes on one core: one or two steps on cycles of eight to ten nodes",
                 {"nodes": 10, "least": 8, "train": 96_000, "validation": 1_000, "test": 1_000},
-                RECIPE,
+                {**RECIPE, "epochs": 2},
                 width=64,
-                seconds=180,
+                seconds=360,
             ),
             "large": Scale(
                 "a GPU: one to eight steps on cycles of 24 to 48 nodes",
