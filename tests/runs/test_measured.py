@@ -42,10 +42,11 @@ def test_a_constant_network_is_stored_and_called_constant(tmp_path: Path) -> Non
 
 
 def test_a_layer_that_approximates_nothing_is_told_once_and_stored(tmp_path: Path, capsys: Capture) -> None:
-    words = ("run", "grouping", "-s", "reformer", "--scale", "smoke", "--store", str(tmp_path))
+    probe = "grouping(size=32,colours=16)"
+    words = ("run", probe, "-s", "reformer", "--scale", "smoke", "--store", str(tmp_path))
     code, out, err = call(capsys, *words, "--seeds", "2", "--jobs", "1")
     assert code == 0, err
-    line = "grouping, scale smoke: reformer on 32 positions: with chunks of 32 positions every position"
+    line = "scale smoke: reformer on 32 positions: with chunks of 32 positions every position"
     assert err.count("reformer on 32 positions") == err.count(line) == 1
     assert "reformer on 32" not in out
     for path in tmp_path.glob("*/result.json"):
@@ -64,7 +65,7 @@ def test_a_layer_that_approximates_nothing_is_told_once_and_stored(tmp_path: Pat
 
 
 def test_a_layer_that_approximates_is_not_told(tmp_path: Path, capsys: Capture) -> None:
-    words = ("run", "grouping", "--scale", "smoke", "--store", str(tmp_path))
+    words = ("run", "grouping(size=32,colours=16)", "--scale", "smoke", "--store", str(tmp_path))
     code, _, err = call(capsys, *words, "-s", "reformer(bucket=8)")
     assert code == 0, err
     assert "positions:" not in err
