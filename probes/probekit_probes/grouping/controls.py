@@ -59,7 +59,8 @@ class Polynomial:
         shown = features * codes.sum(1, keepdim=True)
         gram = shown @ shown.mT + self.penalty * torch.eye(features.shape[1]).to(features)
         weights = torch.linalg.solve(gram, shown @ codes.mT)
-        return (weights.mT @ features).float()
+        answers: Tensor = (weights.mT @ features).float()
+        return answers
 
 
 def list_exponents(degree: int) -> list[tuple[int, int, int]]:

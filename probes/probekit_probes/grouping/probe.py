@@ -146,7 +146,7 @@ class Grouping(Probe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that keep a summary of the item, or see each position alone."""
-        summaries = {
+        summaries: Mapping[str, Control] = {
             "4 moments": controls.Polynomial(1),
             "10 moments": controls.Polynomial(2),
             "20 moments": controls.Polynomial(3),
