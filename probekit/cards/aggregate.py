@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.cards.card import Cell, ControlScore, Run, Score
+from probekit.cards.card import Cell, Run, Score
 from probekit.cards.names import CONTROL_PREFIX
-from probekit.evidence.bounds import Bound
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence, normalized_interval
 from probekit.plans.finite import finite_or_none
@@ -240,15 +239,3 @@ def score_certified_controls(
         if any(value is not None for value in values.values()):
             scores[label.removeprefix(CONTROL_PREFIX)] = values
     return scores
-
-
-def list_controls(
-    closed: Mapping[str, Bound], networks: Mapping[str, Scores], headline: Metric, floor: float | None
-) -> Iterator[ControlScore]:
-    """Yield each control that has a score, with its normalised score."""
-    values = {name: bound.value for name, bound in closed.items()}
-    values |= {name: scores.get(headline.name) for name, scores in networks.items()}
-    for name, value in values.items():
-        normalized = normalize_score(value, floor, headline.perfect)
-        if value is not None and normalized is not None:
-            yield ControlScore(name=name, mean=value, place=normalized)

@@ -6,9 +6,9 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Sequence
 
-from probekit.cards.aggregate import StoredRun, list_controls, make_cell, score_certified_controls, score_of
+from probekit.cards.aggregate import StoredRun, make_cell, score_certified_controls, score_of
 from probekit.cards.card import Card, Column
-from probekit.cards.certificates import certificate_of, rejected_rates, stored_certificates
+from probekit.cards.certificates import certificate_of, list_controls, rejected_rates, stored_certificates
 from probekit.cards.formatting import format_expression, narrow_width_cautions
 from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names

@@ -1,20 +1,23 @@
-"""Certificates and tuning choices that a store holds in addition to runs."""
+"""Certificates, controls and tuning choices that a card has in addition to runs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from probekit.cards.card import ControlScore
 from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import Names
 from probekit.cards.rerun_commands import certify_command
+from probekit.evidence.bounds import Bound
 from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.plugin.errors import StoreError
+from probekit.plugin.interfaces import Metric
 from probekit.schedule.tuning import CHOICE, Choice
 from probekit.storage.folder import Folder
-from probekit.storage.result import Result
+from probekit.storage.result import Result, Scores, normalize_score
 from probekit.storage.store import Store
 
 
@@ -62,3 +65,15 @@ def certificate_of(
             command = certify_command(certificate.probe, certificate.scale)
             left_out.append(f"{name}: it is for {which} of that name; `{command}` makes a new one")
     return chosen
+
+
+def list_controls(
+    closed: Mapping[str, Bound], networks: Mapping[str, Scores], headline: Metric, floor: float | None
+) -> Iterator[ControlScore]:
+    """Yield each control that has a score, with its normalised score."""
+    values = {name: bound.value for name, bound in closed.items()}
+    values |= {name: scores.get(headline.name) for name, scores in networks.items()}
+    for name, value in values.items():
+        normalized = normalize_score(value, floor, headline.perfect)
+        if value is not None and normalized is not None:
+            yield ControlScore(name=name, mean=value, place=normalized)
