@@ -144,13 +144,11 @@ def test_a_function_in_a_file_is_reused_until_what_it_builds_has_other_parameter
 
 
 def test_noise_that_was_measured_after_a_run_is_known_of_it() -> None:
-    plan = make_job(make_spec(probe="grouping", structure="lambda", scale="quick"), registry()).plan
+    plan = make_job(make_spec(probe="parity", structure="gru", scale="quick"), registry()).plan
     older = plan.model_copy(update={"noise": {}})
     assert plan.noise["accuracy"] > 0
     assert reload_noise(older, registry()) == plan.noise
-    narrow = make_job(
-        make_spec(probe="grouping", structure="lambda", scale="quick", width=8), registry()
-    ).plan
+    narrow = make_job(make_spec(probe="parity", structure="gru", scale="quick", width=8), registry()).plan
     assert reload_noise(narrow, registry()) == {}
 
 

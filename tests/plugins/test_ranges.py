@@ -22,8 +22,8 @@ WITH: Mapping[tuple[str, str], str] = {
     ("nonlocality", "width"): "rectangles=2,gap=1,",
     ("nonlocality", "colours"): "rectangles=2,",
     ("nonlocality", "rectangles"): "size=64,",
-    ("grouping", "size"): "iid_mask=true,",
-    ("grouping", "colours"): "iid_mask=true,",
+    ("grouping", "size"): "paired=false,iid_mask=true,",
+    ("grouping", "colours"): "paired=false,iid_mask=true,",
     ("translation", "size"): "square=1,",
     ("pe", "frequencies"): "bands=1,",
 }

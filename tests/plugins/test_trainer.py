@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
+from asking import Agree
 from fitting import CPU, RECIPE, fit, network, probe_and_data
 from small import ASKED, job
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ def test_a_probe_that_asks_for_classes_takes_no_error_of_numbers(name: str) -> N
 def test_logits_that_no_answer_gives_away_take_no_error_of_numbers_either() -> None:
     probe, data = probe_and_data()
 
-    class Logits:
+    class Logits(Agree):
         def loss(self, output: Tensor, target: Tensor) -> Tensor:
             return nn.functional.cross_entropy(output.flatten(1), target.flatten(1).softmax(1))
 

@@ -169,8 +169,7 @@ def test_the_window_control_sees_the_positions_up_to_each_and_no_others() -> Non
     [
         (lambda: Recall(pairs=8, keys=15), "Type keys=16"),
         (lambda: Recall(keys=128, values=128), "holds at most 250 tokens"),
-        (lambda: MultiHop(nodes=3, least=3, hops=3), "Type nodes=10, least=8, hops=2"),
-        (lambda: MultiHop(nodes=7), "Type nodes=10, least=8, hops=2"),
+        (lambda: MultiHop(nodes=3, hops=3), "Type nodes=10, hops=2"),
         (lambda: SelectiveCopying(tokens=8, noise=10), "Type noise=16 or more"),
     ],
 )

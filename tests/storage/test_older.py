@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 from small import call
 
+pytestmark = pytest.mark.filterwarnings("ignore:a probe without a base class:DeprecationWarning")
 OLDER = ROOT / "tests" / "storage" / "v0.1.0"
 FILES = ("./agree.py:Agree", "-s", "./net.py:net", "--scale", "smoke", "--trainer", "./steps.py:Steps")
 

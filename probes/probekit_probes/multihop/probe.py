@@ -42,7 +42,7 @@ class MultiHop(SequenceProbe):
 
     Args:
         nodes: greatest number of nodes of a cycle in training.
-        least: least number of nodes of a cycle that counts.
+        least: least number of nodes of a cycle that counts; at most `nodes` are asked for.
         hops: greatest number of steps.
         questions: number of questions per sequence.
         easy: ask for one step in every question, and count these. Everything else stays the same, so
@@ -101,17 +101,18 @@ class MultiHop(SequenceProbe):
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        if not hops < least <= nodes or 1 + 2 * nodes + hops > MAX_TOKENS:
-            reason = f"hops < least <= nodes must hold, and one byte holds at most {MAX_TOKENS} tokens"
-            request = f"multi-hop(nodes={nodes}, least={least}, hops={hops})"
-            raise UsageError(request, reason, "Type nodes=10, least=8, hops=2.")
+        if hops >= nodes or 1 + 2 * nodes + hops > MAX_TOKENS:
+            reason = f"hops must be less than nodes, and one byte holds at most {MAX_TOKENS} tokens"
+            raise UsageError(f"multi-hop(nodes={nodes}, hops={hops})", reason, "Type nodes=10, hops=2.")
         self.nodes, self.hops, self.scored_from = 2 * nodes, hops, 1 if easy else 2
         asked = 1 if easy else hops
-        self.least = least
+        self.least = min(least, nodes)
         design = Design(hops + 1, nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
         harder = Design(nodes + 1, 2 * nodes, 2 * nodes, hops, questions, 2 * nodes, asked)
         self.set_splits(design, harder, train, validation, test)
-        counted = f"questions {'' if easy else 'of two steps or more '}on cycles of {least} nodes or more"
+        counted = (
+            f"questions {'' if easy else 'of two steps or more '}on cycles of {self.least} nodes or more"
+        )
         self.metrics = (
             replace(
                 masked.make_accuracy(1 / self.nodes),
