@@ -144,7 +144,7 @@ def test_a_layer_that_breaks_is_named_with_its_plugin_and_the_rest_of_the_grid_i
         (("hollow", "-s", "unet"), "scale 'smoke' of probe 'hollow': there is no such scale"),
         (
             ("half", "-s", "unet"),
-            "probe half of plugin bad: it could not be built (TypeError: Can't instantiate abstract class Half",
+            "half of plugin bad: it could not be built (TypeError: Can't instantiate abstract class Half",
         ),
         (
             (PROBE, "-s", "unet", "--trainer", "idle"),
