@@ -181,8 +181,8 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_type(build: Any, said: str
 @pytest.mark.parametrize("hops", [2, 3])
 def test_one_lookup_knows_the_next_node_and_guesses_among_the_others(hops: int) -> None:
     """On a cycle of n nodes it is right in 1 / (n - 2) of the questions that count."""
-    probe = MultiHop(nodes=7, least=7, hops=hops, test=20_000)
-    inputs, targets = words(probe, "test", 20_000)
+    probe = MultiHop(nodes=7, least=7, hops=hops, test=5_000)
+    inputs, targets = words(probe, "test", 5_000)
     answers = probe.controls()["one lookup"](inputs)
     long = inputs[:, 1:15, 0:42:3].sum((1, 2)) == 7
     right, steps = masked.is_correct(answers, targets, inputs), probe.count_steps(inputs, targets)
@@ -191,7 +191,7 @@ def test_one_lookup_knows_the_next_node_and_guesses_among_the_others(hops: int) 
     count = int(counted.sum())
     assert abs(right[counted].mean().item() - 1 / 5) < ABOUT * (1 / 5 * 4 / 5 / count) ** 0.5
     score = probe.metrics[0].score(answers, targets, inputs).nanmean().item()
-    assert score == pytest.approx(1 / 5, abs=0.02)
+    assert score == pytest.approx(1 / 5, abs=0.03)
 
 
 def test_an_easy_question_asks_for_one_step_and_counts() -> None:
