@@ -46,6 +46,9 @@ class Probe(ABC):
         symmetry: "shift" or "permutation" of positions, or "turn" for rotations and reflections. The true
             target moves with the input; probekit measures how far a network departs from that.
         thresholds: the normalised headline scores from which a structure has the property and has it partly.
+
+    A probe whose outputs differ from its targets, as logits do, has one more method, `answer(output)`: it
+    returns the answer in the form of targets. A probe that regresses has none; trainers can tell by that.
     """
 
     property: str
@@ -85,13 +88,9 @@ class Probe(ABC):
         Each is a closed-form `Control` or a function (shape, *, width) -> Module that builds a network.
         """
 
-    def answer(self, output: Tensor, /) -> Tensor:
-        """Return the answer in the form of targets; override it if outputs differ from it, as logits do."""
-        return output
-
     def drawn(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
         """Return what cards draw in place of the outputs."""
-        return self.answer(outputs)
+        return self.answer(outputs) if hasattr(self, "answer") else outputs
 
     def certified(self, inputs: Tensor, /) -> Mapping[str, Tensor]:
         """Return the rules that prove a unique label, {rule: (batch,) bool}."""

@@ -221,14 +221,14 @@ class Supervised:
 def regression_loss(name: str, probe: Probe, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the training loss of this name, a mean over all numbers of a batch.
 
-    A probe regresses where `answer` returns outputs as they are, and the truth as output has a loss of zero,
-    as logits never have.
+    A probe regresses where outputs have the form of targets (it has no `answer`), and the truth as output has
+    a loss of zero, as logits never have.
 
     Raises:
         UsageError: the probe does not regress.
     """
     _, truth = read_batch(data, range(1))
-    if type(probe).answer is not Probe.answer or float(probe.loss(truth, truth)) != 0:
+    if hasattr(probe, "answer") or float(probe.loss(truth, truth)) != 0:
         raise UsageError(
             f"supervised(loss={name})",
             f"{type(probe).__name__} asks for classes, which have no such error",
