@@ -31,7 +31,7 @@ LAYERS = (
     "transformer(heads=1)", "transformer(heads=2)",
 )  # fmt: skip
 TEN = ("unet", *(f"unet+{layer}" for layer in LAYERS))
-LINE = "grouping(test=12,train=32,validation=8)"
+LINE = "grouping(colours=3,paired=false,size=32,test=12,train=32,validation=8)"
 MEGABYTES = 1e6
 
 

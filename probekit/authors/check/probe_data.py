@@ -147,11 +147,10 @@ def data_match_golden_hash(fixture: ProbeFixture) -> None:
     """The hash of the data is the one in `golden` for this version: changed data need a new version."""
     if parse_term(fixture.request).params:
         raise DoesNotApply("golden hashes are for the parameters of the scale")
-    golden = getattr(fixture.part.target, "golden", None)
     probe = fixture.probe
-    if golden is None or probe.version not in golden:
+    if probe.version not in probe.golden:
         entry = f"{probe.version}: '{golden_hash(probe)}'"
-        if golden is None:
+        if not probe.golden:
             raise DoesNotApply(f"to detect changed data, define the class attribute golden = {{{entry}}}")
         fail(f"golden has no hash for version {probe.version}", f"Add {entry} to golden.")
     if (mismatch := check_golden(fixture.part)) is not None:
