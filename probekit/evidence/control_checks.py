@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.battery.attack import SolverScore, find_best, focus_metric
+from probekit.battery.floor import MAX_SHORTCUT
 from probekit.catalog.registry import Registry
-from probekit.evidence.focus import MAX_CLOSED_FORM_CONTROL, MAX_NETWORK_CONTROL, ControlCheck, judge_controls
+from probekit.evidence.focus import MAX_NETWORK_CONTROL, ControlCheck, judge_controls
 from probekit.evidence.item_checks import Check
 from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at
@@ -72,7 +73,7 @@ def check_controls(
         f"{group} at most {limit:.0%}: "
         + ", ".join(f"{title} {format_control(judged[title], spreads.get(title))}" for title in titles)
         for group, limit, titles in (
-            ("closed-form controls, from chance,", MAX_CLOSED_FORM_CONTROL, closed),
+            ("closed-form controls, from chance,", MAX_SHORTCUT, closed),
             (f"network controls, {len(SEEDS)} seeds, from the floor,", MAX_NETWORK_CONTROL, networks),
         )
         if titles
@@ -87,19 +88,21 @@ def check_controls(
 
 def average_seeds(results: Sequence[Result]) -> Scores:
     """Return the mean of each metric over seeds; None if a seed lacks it."""
-    values = list_values(results)
-    return {name: None if None in column else mean(cast("list[float]", column)) for name, column in values}
+    return summarize_seeds(results, mean)
 
 
 def measure_spread(results: Sequence[Result]) -> Scores:
     """Return the standard deviation of each metric over seeds; None if a seed lacks it."""
-    values = list_values(results)
-    return {name: None if None in column else stdev(cast("list[float]", column)) for name, column in values}
+    return summarize_seeds(results, stdev)
 
 
-def list_values(results: Sequence[Result]) -> list[tuple[str, list[float | None]]]:
-    """Return each metric with its value by seed."""
-    return [(name, [result.metrics.get(name) for result in results]) for name in results[0].metrics]
+def summarize_seeds(results: Sequence[Result], statistic: Callable[[Sequence[float]], float]) -> Scores:
+    """Return a statistic of each metric over seeds; None if a seed lacks the metric."""
+    columns = {name: [result.metrics.get(name) for result in results] for name in results[0].metrics}
+    return {
+        name: None if None in column else statistic(cast("list[float]", column))
+        for name, column in columns.items()
+    }
 
 
 def format_control(control: ControlCheck, spread: float | None) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from probekit.battery.floor import MAX_SHORTCUT
 from probekit.plugin.interfaces import Metric
 from probekit.scores.score import better_score
 from probekit.storage.result import normalize_score
 
 MAX_NETWORK_CONTROL = 0.25
 """Greatest normalised score of a network without the property; the rest needs the property."""
-MAX_CLOSED_FORM_CONTROL = 0.5
-"""Greatest share of the range from chance to perfect that the floor may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def judge_controls(
     return {
         name: ControlCheck(score, normalize_control_score(score, start, metric.perfect), limit)
         for group, start, limit in (
-            (closed, base, MAX_CLOSED_FORM_CONTROL),
+            (closed, base, MAX_SHORTCUT),
             (networks, floor, MAX_NETWORK_CONTROL),
         )
         for name, score in group.items()

@@ -6,7 +6,7 @@ Some positions of a sequence ask for an answer; the loss and the metrics count o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.plugin import masked
-from probekit.plugin.interfaces import Probe, Shape, Split, Value
+from probekit.plugin.interfaces import Metric, Probe, Shape, Split, Value
 from probekit_probes.cached_split import CachedSplit, Item
 from probekit_probes.streams import Words as Keys
 
@@ -26,6 +26,8 @@ NO_ANSWER = 255
 
 RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr": 3e-3, "matrix_lr": 5e-3}
 """The recipe for sequences and grids: see examples/results/sequences.md."""
+
+Restriction = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 TokenDraw = Callable[[Keys], tuple[Bytes, Bytes]]
 """From keys (items,) to tokens and answers, (items, positions) uint8; UNASKED where there is no query."""
@@ -127,6 +129,26 @@ class SequenceProbe(Probe):
     def answer(self, output: Tensor) -> Tensor:
         """Return the predicted classes, one-hot."""
         return masked.predict_classes(output)
+
+
+def make_restricted_metrics(
+    chance: float, restrict: Restriction, about_accuracy: str, about_exact: str
+) -> tuple[Metric, Metric]:
+    """Return the metrics `accuracy` and `exact` over a part of the queries.
+
+    Args:
+        chance: the accuracy of guessing without looking at the input.
+        restrict: `restrict(output, target, inputs)` returns the three for the queries that count alone.
+        about_accuracy: what the accuracy is, in one line.
+        about_exact: the same for `exact`.
+    """
+    accuracy, exact = masked.make_accuracy(chance), masked.make_exact_match()
+    return (
+        replace(
+            accuracy, score=lambda *parts: masked.masked_accuracy(*restrict(*parts)), about=about_accuracy
+        ),
+        replace(exact, score=lambda *parts: masked.exact_match(*restrict(*parts)), about=about_exact),
+    )
 
 
 def build_causal_window(shape: Shape, *, width: int) -> nn.Module:

@@ -15,10 +15,10 @@ from sinners.probes import Solved
 from torch import Tensor
 
 from probekit.battery.battery import list_solvers
+from probekit.battery.floor import MAX_SHORTCUT
 from probekit.catalog.registry import registry
 from probekit.evidence.certify import Certificate, certify_probe
 from probekit.evidence.focus import (
-    MAX_CLOSED_FORM_CONTROL,
     MAX_NETWORK_CONTROL,
     judge_controls,
     normalize_control_score,
@@ -244,4 +244,4 @@ def test_networks_are_held_to_the_floor_and_closed_forms_to_chance_whatever_thei
     for order in (closed, dict(reversed(closed.items()))):
         found = judge_controls(judged, order, networks)
         assert {name for name, control in found.items() if control.holds} == holds
-    assert MAX_CLOSED_FORM_CONTROL > MAX_NETWORK_CONTROL
+    assert MAX_SHORTCUT > MAX_NETWORK_CONTROL

@@ -26,18 +26,20 @@ def is_code_correct(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return correct.where(find_masked(inputs), float("nan"))
 
 
+def match_colours(inputs: Tensor) -> Tensor:
+    """Return which two positions have the same colour, (batch, size, size) bool."""
+    colours = inputs[:, :3].mT.contiguous()
+    return (colours[:, :, None] == colours[:, None, :]).all(3)
+
+
 def count_shown_codes(inputs: Tensor, targets: Tensor) -> Tensor:
     """Return the number of positions that show the code of each position's colour, (batch, size) float32."""
-    colours = inputs[:, :3].mT.contiguous()
-    same_colour = (colours[:, :, None] == colours[:, None, :]).all(3)
-    return (same_colour & ~find_masked(inputs)[:, None, :]).sum(2).float()
+    return (match_colours(inputs) & ~find_masked(inputs)[:, None, :]).sum(2).float()
 
 
 def count_colours(inputs: Tensor) -> Tensor:
     """Return the number of different colours of each item, (batch,) float32."""
-    colours = inputs[:, :3].mT.contiguous()
-    same_colour = (colours[:, :, None] == colours[:, None, :]).all(3)
-    return (1 / same_colour.sum(2)).sum(1).round()
+    return (1 / match_colours(inputs).sum(2)).sum(1).round()
 
 
 COLOURS = Axis(

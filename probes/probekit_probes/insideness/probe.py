@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -19,7 +18,7 @@ from probekit_probes.insideness.controls import Patch
 from probekit_probes.insideness.curves import BORDER, Design, count_exit_steps
 from probekit_probes.insideness.oracle import count_crossings, is_simple_curve, solve_sides
 from probekit_probes.noise import attach_noise
-from probekit_probes.sequences import SequenceProbe, bin_edges
+from probekit_probes.sequences import SequenceProbe, bin_edges, make_restricted_metrics
 from probekit_probes.shipped_certificates import ShippedCertificates
 
 
@@ -108,18 +107,11 @@ class Insideness(SequenceProbe):
         design, harder = Design(size, reach, 1, near), Design(size, reach, near + 1, size**2)
         self.middle = design.middle
         self.set_splits(design, harder, train, validation, test)
-        accuracy, exact = masked.make_accuracy(0.5), masked.make_exact_match()
-        self.metrics = (
-            replace(
-                accuracy,
-                score=self.score_middle(masked.masked_accuracy),
-                about="Accuracy in the middle of the image",
-            ),
-            replace(
-                exact,
-                score=self.score_middle(masked.exact_match),
-                about="Share of images with a fully correct middle",
-            ),
+        self.metrics = make_restricted_metrics(
+            0.5,
+            self.cut_middle,
+            "Accuracy in the middle of the image",
+            "Share of images with a fully correct middle",
         )
         about = "Share of correct pixels, by the number of steps along the corridor to leave the middle"
         bins = bin_edges((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96), near, 2 * near)
@@ -127,10 +119,10 @@ class Insideness(SequenceProbe):
             "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
 
-    def score_middle(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-        """Restrict a score to the middle of the image."""
-        middle = (..., self.middle, self.middle)
-        return lambda output, target, inputs: score(output[middle], target[middle], inputs[middle])
+    def cut_middle(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the middle of outputs, targets and inputs."""
+        output, target, inputs = (image[..., self.middle, self.middle] for image in images)
+        return output, target, inputs
 
     def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Count the steps along its corridor from each pixel of the middle to the end of the middle.
@@ -158,10 +150,9 @@ class Insideness(SequenceProbe):
 
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the images, (batch,) each."""
-        mean_inside = self.score_middle(lambda output, target, inputs: target[:, 1].mean((1, 2)))
         return {
             "pixels of the curve": inputs[:, 1].sum((1, 2)),
-            "share inside in the middle": mean_inside(targets, targets, inputs),
+            "share inside in the middle": targets[:, 1, self.middle, self.middle].mean((1, 2)),
             "steps to leave the middle": self.count_steps(inputs, targets).flatten(1).nan_to_num(0).amax(1),
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
@@ -18,7 +17,7 @@ from probekit_probes.multihop.controls import OneLookup
 from probekit_probes.multihop.cycles import Design
 from probekit_probes.multihop.oracle import solve_cycles
 from probekit_probes.noise import attach_noise
-from probekit_probes.sequences import RECIPE, SequenceProbe, build_causal_window
+from probekit_probes.sequences import RECIPE, SequenceProbe, build_causal_window, make_restricted_metrics
 from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_TOKENS = 250
@@ -113,17 +112,11 @@ class MultiHop(SequenceProbe):
         counted = (
             f"questions {'' if easy else 'of two steps or more '}on cycles of {self.least} nodes or more"
         )
-        self.metrics = (
-            replace(
-                masked.make_accuracy(1 / self.nodes),
-                score=self.score_counted(masked.masked_accuracy),
-                about=f"Share of correct answers to {counted}",
-            ),
-            replace(
-                masked.make_exact_match(),
-                score=self.score_counted(masked.exact_match),
-                about=f"Share of sequences with all {counted} correct",
-            ),
+        self.metrics = make_restricted_metrics(
+            1 / self.nodes,
+            self.select_counted,
+            f"Share of correct answers to {counted}",
+            f"Share of sequences with all {counted} correct",
         )
         about = "Share of correct answers, by the number of steps in the question"
         bins = tuple(map(float, range(1, hops + 2)))
@@ -131,17 +124,13 @@ class MultiHop(SequenceProbe):
             "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
         )
 
-    def score_counted(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-        """Restrict a score to the questions that count."""
-
-        def score_those(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-            # the number of steps stands before the node that the question starts from
-            first_number = self.nodes + self.scored_from
-            counts = functional.pad(inputs[:, first_number:, :-1].sum(1, keepdim=True), (1, 0))
-            pairs = inputs[:, 1 : 1 + self.nodes, 0 : 3 * self.nodes : 3].sum((1, 2))  # as many as slots
-            return score(output, target * counts * (pairs >= self.least)[:, None, None], inputs)
-
-        return score_those
+    def select_counted(self, output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three with zero as target of the questions that do not count."""
+        # the number of steps stands before the node that the question starts from
+        first_number = self.nodes + self.scored_from
+        counts = functional.pad(inputs[:, first_number:, :-1].sum(1, keepdim=True), (1, 0))
+        pairs = inputs[:, 1 : 1 + self.nodes, 0 : 3 * self.nodes : 3].sum((1, 2))  # as many as slots
+        return output, target * counts * (pairs >= self.least)[:, None, None], inputs
 
     def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of steps at each question, (batch, length) float32, zero at other positions."""

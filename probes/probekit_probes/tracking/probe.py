@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -21,6 +20,7 @@ from probekit_probes.sequences import (
     build_causal_window,
     decode_tokens,
     encode_answers,
+    make_restricted_metrics,
 )
 from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.tracking import controls
@@ -162,25 +162,18 @@ class StateTracking(GroupProbe):
     ) -> None:
         memory = LAST_MOVES if easy else 0
         self.set_group(group, moves, times, {"train": train, "validation": validation, "test": test}, memory)
-        about = f"{{}} after more than {moves // 2} moves"
-        accuracy, exact = self.metrics
-        self.metrics = (
-            replace(
-                accuracy,
-                score=self.score_late(masked.masked_accuracy),
-                about=about.format("Share of correct states"),
-            ),
-            replace(
-                exact,
-                score=self.score_late(masked.exact_match),
-                about=about.format("Share of sequences with all states correct"),
-            ),
+        when = f"after more than {moves // 2} moves"
+        self.metrics = make_restricted_metrics(
+            1 / self.alphabet.classes,
+            self.cut_late,
+            f"Share of correct states {when}",
+            f"Share of sequences with all states correct {when}",
         )
 
-    def score_late(self, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-        """Restrict a score to the states after more than half of the moves of training."""
-        late = (..., slice(self.moves // 2, None))
-        return lambda output, target, inputs: score(output[late], target[late], inputs[late])
+    def cut_late(self, *sequences: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return outputs, targets and inputs after more than half of the moves of training."""
+        output, target, inputs = (sequence[..., self.moves // 2 :] for sequence in sequences)
+        return output, target, inputs
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property.
