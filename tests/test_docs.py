@@ -44,7 +44,7 @@ def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
     assert "reference" in text
 
 
-@pytest.mark.parametrize("probe", ["nonlocality", "translation", "grouping"])
+@pytest.mark.parametrize("probe", ["nonlocality", "translation", "parity"])
 def test_a_probe_has_its_certificate_its_noise_and_items_drawn(site: Path, probe: str) -> None:
     text = (site / f"reference/probe/{probe}/index.html").read_text(encoding="utf-8")
     for part in ("Certificate at quick", "noise", "controls", "scales"):

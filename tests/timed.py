@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import pytest
@@ -140,24 +139,55 @@ TIMED_MEMBERS = {
 
 
 SLOW_MEMBERS = {
+    "tests/authors/test_check.py::test_a_component_that_keeps_its_promises_passes": 2,
+    "tests/authors/test_conformance.py::test_a_built_in_component_keeps_its_promise": 320,
+    "tests/authors/test_scaffold.py::test_the_command_it_shows_runs": 2,
+    "tests/evidence/test_reproduced.py::test_a_table_is_run_printed_and_found_again": 0,
+    "tests/plugins/test_auxiliary.py::test_compiled_it_adds_what_it_adds_otherwise": 0,
+    "tests/plugins/test_auxiliary.py::test_fabric_trains_what_supervised_does": 1,
     "tests/plugins/test_executors.py::test_a_ray_node_that_is_lost_midway_loses_nothing": 0,
     "tests/plugins/test_executors.py::test_ray_makes_the_weights_of_one_process": 1,
+    "tests/plugins/test_fabric.py::test_a_rank_that_fails_is_named_though_another_waits_for_it": 1,
+    "tests/plugins/test_fabric.py::test_a_signal_is_heard_while_the_ranks_are_waited_for": 2,
+    "tests/plugins/test_fabric.py::test_ranks_end_with_a_parent_that_is_killed": 1,
+    "tests/plugins/test_fabric.py::test_sigterm_saves_and_the_same_command_goes_on": 1,
     "tests/plugins/test_published_counts.py::test_every_layer_trains_in_every_structure_with_every_encoding_it_takes": 100,
     "tests/plugins/test_ranges.py::test_a_number_at_the_end_of_its_range_can_be_planned": 80,
     "tests/plugins/test_ranges.py::test_a_number_beyond_is_refused_in_a_sentence": 120,
-    "tests/runs/test_changes.py::test_a_change_is_seen_where_it_matters_and_nowhere_else": 60,
+    "tests/plugins/test_trainer.py::test_compiled_training_is_training": 0,
+    "tests/probes/test_certified.py::test_the_controls_of_a_certificate_replay": 5,
+    "tests/runs/test_changes.py::test_a_change_is_seen_where_it_matters_and_nowhere_else": 30,
+    "tests/runs/test_process.py::test_a_run_ends_with_0_though_its_layer_left": 1,
+    "tests/runs/test_process.py::test_a_run_that_fails_ends_with_1_though_its_layer_left": 1,
+    "tests/runs/test_process.py::test_a_signal_ends_a_run_whose_layer_left_a_thread": 1,
+    "tests/runs/test_process.py::test_a_worker_ends_by_its_code_though_its_layer_left_a_thread": 1,
+    "tests/runs/test_process.py::test_a_worker_s_hash_seed_is_fixed_where_nobody_chose_one": 1,
+    "tests/runs/test_process.py::test_workers_of_a_command_are_given_the_seed": 1,
     "tests/runs/test_signals.py::test_signals_save_between_two_steps_and_the_same_command_ends_as_if_they_had_not_come": 1,
+    "tests/test_readme.py::test_every_command_shown_runs": 8,
+    "tests/test_readme.py::test_first_command_trains_at_the_default_scale": 0,
+    "tests/test_readme.py::test_from_nothing_to_a_report_in_the_commands_shown": 1,
+    "tests/test_readme.py::test_plugin_of_ten_lines_trains_from_its_package_and_from_its_file": 1,
+    "tests/test_torments.py::test_a_run_whose_rank_is_killed_ends_by_itself_and_goes_on": 0,
+    "tests/test_torments.py::test_killed_runs_end_as_if_they_had_not_been": 0,
+    "tests/test_torments.py::test_links_and_pipes_laid_in_a_run_write_over_nothing_and_wait_for_nothing": 0,
+    "tests/test_torments.py::test_merges_and_removals_that_are_ended_cost_no_run": 1,
+    "tests/test_torments.py::test_runs_that_are_asked_to_end_go_on_as_if_they_had_not_been": 0,
+    "tests/test_torments.py::test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well": 0,
 }
-"""By the test: how many of its first members the two suites run; `pytest -m stress` runs the others."""
+"""By the test: how many of its members the two suites run, evenly spread; `pytest -m stress` runs the others."""
 
 
 def mark_slow_members(items: Iterable[pytest.Item]) -> None:
     """Mark the members of a test beyond those that the timed suite and the slow suite run."""
-    members: Counter[str] = Counter()
+    members: dict[str, list[pytest.Item]] = {}
     for item in items:
-        name = item.nodeid.partition("[")[0]
-        members[name] += 1
-        if name in SLOW_MEMBERS and members[name] > SLOW_MEMBERS[name]:
-            item.add_marker(pytest.mark.stress)
-        if name in TIMED_MEMBERS and members[name] > TIMED_MEMBERS[name]:
-            item.add_marker(pytest.mark.slow)
+        members.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, found in members.items():
+        count = SLOW_MEMBERS.get(name, len(found))
+        spread = {index * len(found) // count for index in range(count)}
+        for index, item in enumerate(found):
+            if index not in spread and index >= TIMED_MEMBERS.get(name, 0):
+                item.add_marker(pytest.mark.stress)
+            if index >= TIMED_MEMBERS.get(name, len(found)):
+                item.add_marker(pytest.mark.slow)

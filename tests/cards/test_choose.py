@@ -27,7 +27,7 @@ from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
 OLD = Path(__file__).parent.parent / "storage" / "v0.1.0"
-PROBE = (OLD / "agree.py").read_text()
+PROBE = (OLD / "agree.py").read_text().replace("class Agree:", "class Agree(probekit.Probe):")
 
 
 def restored(store: Store, folder: Folder, of: str = "probe", **changes: Any) -> Folder:

@@ -267,7 +267,7 @@ def test_a_run_is_scored_on_train_and_test(tmp_path: Path) -> None:
 def test_a_score_stands_beside_every_control_and_the_ceiling_where_something_is_guessed(
     probekit: Run, tmp_path: Path
 ) -> None:
-    asked = "grouping(iid_mask=true,test=512,train=32,validation=8)"
+    asked = "grouping(iid_mask=true,paired=false,colours=3,size=32,test=512,train=32,validation=8)"
     words = ("-s", "lambda", "--scale", "smoke", "--width", "4", "--store", str(tmp_path))
     report = probekit("run", asked, *words, "--all")
     assert report.returncode == 0, report.stderr

@@ -37,6 +37,7 @@ class FlipFlop(Probe):
 
     property, version, structure = "memory", 1, "plain(depth=2, causal=true, conv=4)"
     harder, golden = "words of which 98 % is noise", {1: "3a84889c89562a07"}
+    loss, answer = staticmethod(masked.cross_entropy), staticmethod(masked.predict_classes)
     axis = Axis(
         "since", "places", "bits read", since, masked.is_correct, "higher", (0, 4, 16, 64, 256), (0, 1)
     )
@@ -49,7 +50,6 @@ class FlipFlop(Probe):
         self.steps, self.shape = steps, Shape(5, 2, (2 * steps,))
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
         self.metrics = (masked.make_accuracy(chance=0.5), masked.make_exact_match())
-        self.loss, self.answer = masked.cross_entropy, masked.predict_classes
 
     def data(self, split, seed):
         seed, ignored = seed if split == "train" else 0, 0.98 if split == "harder" else 0.8
