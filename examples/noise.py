@@ -1,4 +1,4 @@
-"""Print the noise between seeds of the probes and scales in a store, pooled over structures.
+"""Print how much scores vary between seeds, by probe and scale, from the runs of a store.
 
 python examples/noise.py probekit-runs > noise.json
 """
@@ -9,51 +9,73 @@ import json
 import sys
 from collections import defaultdict
 from math import sqrt
-from statistics import variance
 from typing import Any
 
+from probekit.evidence.noise_model import measure_spread
 from probekit.plans.spec import RunSpec
-from probekit.storage.behaviour import Numbers
+from probekit.storage.result import Result
 from probekit.storage.store import Store
 
-FEWEST = 4
+MIN_FREEDOM = 4
 
 
-def noise(store: Store) -> dict[str, dict[str, dict[str, Any]]]:
-    """Pool variances by probe, scale and metric, with the degrees of freedom as weights; at least four.
+def measure_noise(store: Store) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return by probe and scale: the pooled deviations, each structure's own spread, and the probe's numbers.
 
-    Of runs that leave probe, width and recipe as the scale sets them. With each scale stand the numbers of
-    the probe, so that noise is never used for another one.
+    Of runs that leave probe, width and recipe as the scale sets them. The noise is never used for a probe
+    with other numbers. Deviations are pooled by degrees of freedom, of which there must be at least four.
     """
-    questions: dict[tuple[str, str], Numbers] = {}
-    scores: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for _, result in store.read_results():
-        if isinstance(result, Exception) or result.status != "done":
-            continue
-        plan = result.plan
-        if plan.spec != RunSpec(
-            probe=plan.spec.probe.partition("(")[0],
-            structure=plan.spec.structure,
-            scale=plan.scale,
-            seed=plan.seed,
-        ):
-            continue
-        for metric, score in result.metrics.items():
-            if score is not None:
-                scores[plan.spec.probe, plan.scale, metric][plan.structure].append(score)
-                questions[plan.spec.probe, plan.scale] = result.behaviour.probe
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for (probe, scale, metric), structures in scores.items():
-        several = [seeds for seeds in structures.values() if len(seeds) > 1]
-        freedom = sum(len(seeds) - 1 for seeds in several)
-        pooled = sum(variance(seeds) * (len(seeds) - 1) for seeds in several) / max(freedom, 1)
-        # zero is no measure of how far a seed can move a score: nothing was learned
-        if freedom >= FEWEST and pooled:
-            known = found.setdefault(probe, {}).setdefault(scale, {"noise": {}})
-            known["noise"][metric] = float(f"{sqrt(pooled):.3g}")
-            known["question"] = questions[probe, scale]
-    return found
+        if not isinstance(result, Exception) and result.status == "done" and is_at_scale(result):
+            runs[result.plan.spec.probe, result.plan.scale].append(result)
+    measured: dict[str, dict[str, dict[str, Any]]] = {}
+    for (probe, scale), results in sorted(runs.items()):
+        metrics = {metric: gather_spreads(results, metric) for metric in results[0].metrics}
+        noise = {metric: pooled for metric, spreads in metrics.items() if (pooled := pool_deviation(spreads))}
+        if noise:
+            measured.setdefault(probe, {})[scale] = {
+                "noise": noise,
+                "spreads": {metric: metrics[metric] for metric in noise},
+                "question": results[0].behaviour.probe,
+            }
+    return measured
+
+
+def is_at_scale(result: Result) -> bool:
+    """Tell whether a run left probe, width and recipe as the scale sets them."""
+    plan = result.plan
+    probe = plan.spec.probe.partition("(")[0]
+    return plan.spec == RunSpec(probe=probe, structure=plan.spec.structure, scale=plan.scale, seed=plan.seed)
+
+
+def gather_spreads(results: list[Result], metric: str) -> dict[str, dict[str, Any]]:
+    """Return the spread of a metric by structure, of structures with several seeds."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    identities: dict[str, list[str]] = defaultdict(list)
+    for result in sorted(results, key=lambda result: result.plan.seed):
+        score = result.metrics.get(metric)
+        if score is not None:
+            scores[result.plan.structure].append(score)
+            identities[result.plan.structure].append(result.plan.identity)
+    spreads = {name: measure_spread(found) for name, found in sorted(scores.items()) if len(found) > 1}
+    return {
+        name: {
+            "mean": float(f"{spread.mean:.6g}"),
+            "variance": float(f"{spread.variance:.6g}"),
+            "seeds": spread.seeds,
+            "runs": identities[name],
+        }
+        for name, spread in spreads.items()
+    }
+
+
+def pool_deviation(spreads: dict[str, dict[str, Any]]) -> float | None:
+    """Return the pooled standard deviation; None of too few seeds, or if none moved a score."""
+    freedom = sum(spread["seeds"] - 1 for spread in spreads.values())
+    squares = sum(spread["variance"] * (spread["seeds"] - 1) for spread in spreads.values())
+    return float(f"{sqrt(squares / freedom):.3g}") if freedom >= MIN_FREEDOM and squares else None
 
 
 if __name__ == "__main__":
-    print(json.dumps(noise(Store(sys.argv[1] if len(sys.argv) > 1 else None)), indent=1))
+    print(json.dumps(measure_noise(Store(sys.argv[1] if len(sys.argv) > 1 else None)), indent=1))

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from statistics import mean
 
 from probekit.cards.card import Cell, Run, Score
-from probekit.cards.names import CONTROL_PREFIX
-from probekit.evidence.certify import Certificate
-from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence, normalized_interval
+from probekit.evidence.bounds import Bound
+from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
+from probekit.evidence.estimate_runs import Groups, estimate_runs, list_scores
+from probekit.evidence.noise_model import ScaleNoise
+from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence
 from probekit.plans.finite import finite_or_none
 from probekit.plans.plan import Plan
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.scores.interval import Interval, clip_interval, difference_bounds, mean_interval
 from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
 from probekit.storage.folder import Folder
-from probekit.storage.result import Result, Scores, normalize_score
+from probekit.storage.result import Result, normalize_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ def make_cell(
     label: str,
     by_seed: dict[int, StoredRun],
     probe: Probe,
-    floors: dict[str, float | None],
+    floors: Mapping[str, Bound],
     thresholds: tuple[float, float],
     published: dict[str, dict[str, float]],
-    noise: float | None,
+    noises: Mapping[str, ScaleNoise],
     decides: bool,
 ) -> Cell:
     """Aggregate the seeds of one structure.
@@ -53,27 +55,28 @@ def make_cell(
         label: The row's label.
         by_seed: One run per seed.
         probe: The probe, whose first metric is the headline.
-        floors: Floors by metric.
+        floors: Floors by metric, and their standard errors.
         thresholds: Normalised scores from which a structure has the property, and has it partly.
         published: Published scores by structure and metric.
-        noise: The scale's noise between seeds in the headline metric, None if it was not measured.
+        noises: The scale's noise between seeds, by metric.
         decides: Whether the scale can decide anything.
     """
     runs = list(by_seed.values())
     done = [run for run in runs if run.result.status == "done"]
     plan = runs[0].plan
     scores: dict[str, Score] = {}
+    estimates: dict[str, Estimate | None] = {}
+    groups: dict[str, Groups | None] = {}
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
-        values = [value for run in done if (value := score_of(run, metric)) is not None]
-        interval = mean_interval(values, "seeds", metric.bounds)
-        if len(values) == 1 and metric is probe.metrics[0]:
-            interval = item_interval(done[0], metric)
-        train = mean_or_none(run.result.train.get(metric.name) for run in done)
-        scores[metric.name] = make_score(metric, values, interval, floors[metric.name]).model_copy(
+        name, floor = metric.name, floors[metric.name]
+        results = [run.result for run in done]
+        estimates[name], groups[name] = estimate_runs(results, metric, noises[name])
+        train = mean_or_none(run.result.train.get(name) for run in done)
+        scores[name] = make_score(metric, results, estimates[name], floor).model_copy(
             update={
                 "train": train,
-                "trained": normalize_score(train, floors[metric.name], metric.perfect),
+                "trained": normalize_score(train, floor.value, metric.perfect),
                 "harder": mean_or_none(run.result.harder.get(metric.name) for run in done),
                 "published": paper.get(metric.name),
             }
@@ -84,7 +87,6 @@ def make_cell(
             scores[metric.gap] = Score(mean=mean_or_none(gaps), interval=gap_interval)
     first = probe.metrics[0]
     headline = scores[first.name]
-    values = [value for run in done if (value := score_of(run, first)) is not None]
     names = sorted({name for run in done for name in run.result.measured})
     measured = {
         name: value
@@ -93,14 +95,13 @@ def make_cell(
     }
     evidence = Evidence(
         score=headline.place,
-        interval=normalized_interval(values, headline.interval, first, floors[first.name], noise),
+        interval=headline.reach if estimates[first.name] is not None else None,
         training_score=headline.trained,
         decides=decides,
         blown_up=sum(run.result.spike is not None for run in done),
         seeds=len(done),
+        groups=normalize_groups(groups[first.name], first, floors[first.name].value),
     )
-    if evidence.interval is not None:  # draw the interval that the verdict rests on
-        scores[first.name] = headline.model_copy(update={"reach": evidence.interval})
     measurement = probe.related_measurement
     return Cell(
         structure=label,
@@ -112,6 +113,7 @@ def make_cell(
             measured.get(measurement),
             constant=bool(done) and all(run.result.constant for run in done),
         ),
+        estimate=None if evidence.groups else estimates[first.name],
         remarks=tuple(list_remarks([run.result for run in done])),
         parameters=plan.parameters,
         width=plan.width,
@@ -121,7 +123,7 @@ def make_cell(
         seconds=mean_or_none(run.result.seconds for run in done),
         measured=measured,
         along=average_curves([run.result.along for run in done if run.result.along is not None]),
-        runs=tuple(make_run(run, first, floors[first.name]) for run in runs),
+        runs=tuple(make_run(run, first, floors[first.name].value) for run in runs),
     )
 
 
@@ -160,24 +162,50 @@ def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:
     return curves[0].model_copy(update={"points": tuple(points)})
 
 
-def make_score(
-    metric: Metric, values: Sequence[float], interval: Interval | None, floor: float | None
-) -> Score:
-    """Return a mean and its interval, and both normalised."""
+def make_score(metric: Metric, results: Sequence[Result], estimate: Estimate | None, floor: Bound) -> Score:
+    """Return a mean and its interval, and both normalised.
+
+    Without an estimate, the interval is that of one seed over its test items, or none.
+    """
+    values = list_scores(results, metric)
     average = mean_or_none(values)
-    ends = [
-        end
-        for value in ((interval.low, interval.high) if interval else ())
-        if (end := normalize_score(value, floor, metric.perfect)) is not None
-    ]
+    interval = item_interval(results[0], metric) if len(values) == len(results) == 1 else None
+    reach = None
+    if estimate is not None:
+        low, high = estimate.interval(metric.bounds)
+        interval = Interval(low=low, high=high, over="seeds", count=estimate.seeds)
+        place = normalize_estimate(estimate, metric, floor.value, floor.error)
+        reach = place.interval(normalize_bounds(metric, floor.value)) if place else None
+    elif interval is not None:
+        ends = [
+            end
+            for value in (interval.low, interval.high)
+            if (end := normalize_score(value, floor.value, metric.perfect)) is not None
+        ]
+        reach = (min(ends), max(ends)) if ends else None
     return Score(
         mean=average,
         interval=interval,
-        place=normalize_score(average, floor, metric.perfect),
-        reach=(min(ends), max(ends)) if ends else None,
-        floor=floor,
+        place=normalize_score(average, floor.value, metric.perfect),
+        reach=reach,
+        floor=floor.value,
         perfect=finite_or_none(metric.perfect),
     )
+
+
+def normalize_groups(
+    groups: Groups | None, metric: Metric, floor: float | None
+) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """Return how many seeds each of two groups has and its normalised mean, the worse group first."""
+    places = [
+        (len(group), place)
+        for group in groups or ()
+        if (place := normalize_score(mean(group), floor, metric.perfect)) is not None
+    ]
+    if len(places) < 2:
+        return None
+    worse, better = sorted(places, key=lambda group: group[1])
+    return worse, better
 
 
 def make_run(stored: StoredRun, headline: Metric, floor: float | None) -> Run:
@@ -202,13 +230,13 @@ def make_run(stored: StoredRun, headline: Metric, floor: float | None) -> Run:
     )
 
 
-def item_interval(stored: StoredRun, metric: Metric) -> Interval | None:
+def item_interval(result: Result, metric: Metric) -> Interval | None:
     """Return the interval of one run's score over its test items, as it was stored."""
-    ends = stored.result.intervals.get(metric.name)
+    ends = result.intervals.get(metric.name)
     if ends is None:
         return None
     low, high = clip_interval(*ends, metric.bounds)
-    return Interval(low=low, high=high, over="items", count=stored.result.counts.get(metric.name, 0))
+    return Interval(low=low, high=high, over="items", count=result.counts.get(metric.name, 0))
 
 
 def score_of(stored: StoredRun, metric: Metric) -> float | None:
@@ -220,22 +248,3 @@ def mean_or_none(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are not None, or None without any."""
     present = [value for value in values if value is not None]
     return mean(present) if present else None
-
-
-def score_certified_controls(
-    stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
-) -> dict[str, Scores]:
-    """Return scores of the controls that no run fits itself.
-
-    Those that are networks are taken from stored runs, else from the certificate; the best shortcuts that the
-    battery found are taken from the certificate.
-    """
-    scores: dict[str, Scores] = certificate.list_controls(probe.metrics) if certificate else {}
-    for label, seeds in stored.items():
-        values = {
-            metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())
-            for metric in probe.metrics
-        }
-        if any(value is not None for value in values.values()):
-            scores[label.removeprefix(CONTROL_PREFIX)] = values
-    return scores

@@ -6,11 +6,18 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Sequence
 
-from probekit.cards.aggregate import StoredRun, make_cell, score_certified_controls, score_of
+from probekit.cards.aggregate import StoredRun, make_cell
 from probekit.cards.card import Card, Column
-from probekit.cards.certificates import certificate_of, list_controls, rejected_rates, stored_certificates
+from probekit.cards.certificates import (
+    certificate_of,
+    find_control_errors,
+    list_controls,
+    rejected_rates,
+    score_certified_controls,
+    stored_certificates,
+)
 from probekit.cards.formatting import format_expression, narrow_width_cautions
-from probekit.cards.installed import observe_installed_probe
+from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.rerun_commands import list_rerun_commands
 from probekit.cards.select_runs import newest_per_seed, select_one_code, select_one_probe
@@ -19,13 +26,11 @@ from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
 from probekit.plans.finite import finite_or_none
-from probekit.plans.noise import reload_noises
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import WEIGHTS
-from probekit.storage.result import Result
 from probekit.storage.store import Store
 
 OTHER_SOURCE = (
@@ -51,7 +56,7 @@ def make_card(
         structures: Structures as typed; empty for all.
         probes: Probes as typed; empty for all.
         scale: The name of a scale, None for all.
-        command: The command that makes the card again.
+        command: What makes the card again.
 
     Raises:
         UsageError: The store holds no such run.
@@ -148,31 +153,33 @@ def make_column(
     counted = [run for seeds in by_seed.values() for run in seeds.values()]
     done = [run.result for run in counted if run.result.status == "done"]
     networks = score_certified_controls(controls, certificate, probe)
-    bounds = {metric.name: find_floor(done, metric, networks) for metric in probe.metrics}
-    floors = {name: bound.value for name, bound in bounds.items()}
+    errors = find_control_errors(controls, certificate, probe)
+    floors = {metric.name: find_floor(done, metric, networks, errors) for metric in probe.metrics}
     ceiling = find_ceiling(done)
     first = runs[0].result
-    noise = current_noise(first, done, probe, names)
+    noises = gather_noises(first, done, floors, probe, names)
     scale = probe.scales.get(plan.scale)
-    scores = {
-        label: {seed: score for seed, run in seeds.items() if (score := score_of(run, headline)) is not None}
-        for label, seeds in by_seed.items()
-    }
     decides = scale is None or scale.decides
-    scored = {label: seeds for label, seeds in scores.items() if seeds}
-    ranks = rank_structures(scored, headline, noise, decides)
     published = names.published_scores(plan, probe)
-    cells = []
-    for label, seeds in by_seed.items():
-        cell = make_cell(label, seeds, probe, floors, probe.thresholds, published, noise, decides)
-        standing, difference = ranks.get(label, ("", None))
-        cells.append(cell.model_copy(update={"standing": standing, "difference": difference}))
+    cells = [
+        make_cell(label, seeds, probe, floors, probe.thresholds, published, noises, decides)
+        for label, seeds in by_seed.items()
+    ]
+    ranks = rank_structures(
+        {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
+    )
+    cells = [
+        cell.model_copy(update=dict(zip(("standing", "difference"), ranks[cell.structure], strict=True)))
+        if cell.structure in ranks
+        else cell
+        for cell in cells
+    ]
     cautions = []
     if not first.behaviour.probe:
         cautions.append(UNKNOWN_CODE)
     elif installed is not None and not matches_probe(first, installed):
         cautions.append(OTHER_SOURCE)
-    cautions += bounds[headline.name].list_cautions(f"floor of the {headline.name}")
+    cautions += floors[headline.name].list_cautions(f"floor of the {headline.name}")
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
     budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
@@ -193,29 +200,19 @@ def make_column(
         metric_about=headline.about,
         better=headline.better,
         perfect=finite_or_none(headline.perfect),
-        floor=floors[headline.name],
+        floor=floors[headline.name].value,
         ceiling=ceiling.value,
         cautions=tuple(cautions),
-        noise=noise,
+        noise=noises[headline.name].stated,
+        noise_structures=len(noises[headline.name].spreads),
         harder=probe.harder,
         tags=names.probe_tags(plan),
         thresholds=probe.thresholds,
-        controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name])),
+        controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name].value)),
         certificate=certificate,
         cells=tuple(cells),
         rebuild=tuple(list_rerun_commands([run.plan for run in counted])),
     )
-
-
-def current_noise(first: Result, done: Sequence[Result], probe: Probe, names: Names) -> float | None:
-    """Return the noise between seeds in the headline metric, None if it was measured on another probe."""
-    metric = probe.metrics[0].name
-    noises = (noise.get(metric) for noise in reload_noises((result.plan for result in done), names.registry))
-    noise = next((value for value in noises if value is not None), None)
-    scale = probe.scales.get(first.plan.scale)
-    if scale is not None and scale.noise_column_key and first.behaviour.probe:
-        return noise if matches_probe(first, scale.noise_column_key) else None
-    return noise
 
 
 def make_column_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Column:

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
-from probekit.evidence.significance import Difference
+from probekit.evidence.compare import Difference
+from probekit.evidence.estimate import Estimate
 from probekit.evidence.verdict import Verdict, format_normalized
 from probekit.plain import make_plain, render_html_table
 from probekit.scores.interval import Interval
@@ -20,10 +21,9 @@ class Score(BaseModel):
 
     Attributes:
         mean: Mean over seeds, on the test items.
-        interval: 95 % interval of the mean.
+        interval: 95 % interval of the mean, with the noise between seeds, if known, and between test items.
         place: The mean, normalised: 0 is the floor, 1 is perfect.
-        reach: The interval, normalised, lowest end first. For the headline metric it includes the noise
-            between seeds, if that is known.
+        reach: The interval, normalised, lowest end first, with the error of the floor: what is judged.
         train: Mean on the training items.
         trained: The same, normalised.
         harder: Mean on the extrapolation split.
@@ -47,7 +47,6 @@ class Run(BaseModel):
     """One seed of one structure.
 
     Attributes:
-        weights: Their sha256.
         score: Headline score on the test items; `place` is the same, normalised.
         trained: Normalised headline score on the training items.
         spike: To what multiple of its first value the loss rose for good, None if it did not.
@@ -80,7 +79,8 @@ class Cell(BaseModel):
         resolved: The structure's canonical text.
         scores: By metric, the headline first.
         standing: Comparison with the best mean of the column, "" without a rival.
-        difference: Difference from the best mean, seed by seed.
+        difference: Difference from the best mean.
+        estimate: The mean headline score and its error, None if unknown or if seeds fall in two groups.
         width: None if it is fixed.
         width_wished: The scale's width, if another one was used.
         budget_gap: Relative distance from the parameter budget.
@@ -98,6 +98,7 @@ class Cell(BaseModel):
     verdict: Verdict
     standing: str = ""
     difference: Difference | None = None
+    estimate: Estimate | None = None
     parameters: int
     width: int | None
     width_wished: int | None = None
@@ -126,7 +127,7 @@ class Cell(BaseModel):
 
 
 class ControlScore(BaseModel):
-    """A control: its headline score, and that score normalised (0 or below, as the best is the floor)."""
+    """A control: its headline score, and that score normalised."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -146,9 +147,9 @@ class Column(BaseModel):
         perfect: None if no number is perfect.
         floor: Score of the best control.
         ceiling: What the best possible solver expects, None if nothing must be guessed.
-        cautions: Warnings for readers: runs disagree, or a budget leaves a structure few channels.
+        cautions: Warnings for readers.
         noise: Measured standard deviation between seeds, None if it was not measured.
-        harder: How the extrapolation split goes beyond training, "" without one.
+        noise_structures: On how many structures the noise is fitted as a function of the score.
         tags: What the probe needs, in words of theory.
         thresholds: Normalised scores from which a structure has the property, and has it partly.
         controls: All controls; scores of closed-form ones are means over the seeds.
@@ -174,6 +175,7 @@ class Column(BaseModel):
     ceiling: float | None
     cautions: tuple[str, ...] = ()
     noise: float | None
+    noise_structures: int = 0
     harder: str = ""
     tags: tuple[str, ...] = ()
     thresholds: tuple[float, float]
@@ -191,8 +193,6 @@ class Card(BaseModel):
     """A report card: structures by properties.
 
     Attributes:
-        probekit: The version that made the card.
-        command: The command that makes the card again.
         structures: A description of each structure, by label.
         missing: What was requested and has no run.
         left_out: A line for each run or certificate that is not counted.

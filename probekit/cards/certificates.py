@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from math import sqrt
+from statistics import stdev
 
 from pydantic import ValidationError
 
+from probekit.cards.aggregate import StoredRun, mean_or_none, score_of
 from probekit.cards.card import ControlScore
 from probekit.cards.installed import observe_installed_probe
-from probekit.cards.names import Names
+from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.bounds import Bound
 from probekit.evidence.certify import CERTIFICATE, Certificate
+from probekit.evidence.control_checks import CONTROL_SEEDS
+from probekit.evidence.estimate_runs import list_scores
 from probekit.plugin.errors import StoreError
-from probekit.plugin.interfaces import Metric
+from probekit.plugin.interfaces import Metric, Probe
 from probekit.schedule.tuning import CHOICE, Choice
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result, Scores, normalize_score
@@ -77,3 +82,44 @@ def list_controls(
         normalized = normalize_score(value, floor, headline.perfect)
         if value is not None and normalized is not None:
             yield ControlScore(name=name, mean=value, place=normalized)
+
+
+def score_certified_controls(
+    stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
+) -> dict[str, Scores]:
+    """Return scores of the controls that no run fits itself.
+
+    Those that are networks are taken from stored runs, else from the certificate; the best shortcuts that the
+    battery found are taken from the certificate.
+    """
+    scores: dict[str, Scores] = certificate.list_controls(probe.metrics) if certificate else {}
+    for label, seeds in stored.items():
+        values = {
+            metric.name: mean_or_none(score_of(run, metric) for run in seeds.values())
+            for metric in probe.metrics
+        }
+        if any(value is not None for value in values.values()):
+            scores[label.removeprefix(CONTROL_PREFIX)] = values
+    return scores
+
+
+def find_control_errors(
+    stored: Mapping[str, Mapping[int, StoredRun]], certificate: Certificate | None, probe: Probe
+) -> dict[str, Scores]:
+    """Return the standard errors over seeds of the controls that are trained networks."""
+    errors: dict[str, Scores] = {}
+    if certificate is not None:  # it trains each of them with three seeds
+        errors = {
+            name: {
+                metric: deviation / sqrt(CONTROL_SEEDS) for metric, deviation in spread.items() if deviation
+            }
+            for name, spread in certificate.spreads.items()
+        }
+    for label, seeds in stored.items():
+        results = [run.result for run in seeds.values()]
+        errors[label.removeprefix(CONTROL_PREFIX)] = {
+            metric.name: stdev(scores) / sqrt(len(scores))
+            for metric in probe.metrics
+            if len(scores := list_scores(results, metric)) > 1
+        }
+    return errors

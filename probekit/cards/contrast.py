@@ -13,12 +13,14 @@ from probekit.cards.card import Cell, Column
 from probekit.cards.names import Names
 from probekit.catalog.grammar import normalize_expression
 from probekit.catalog.registry import Registry
-from probekit.evidence.compare import BEST, INSEPARABLE, rank_structures
-from probekit.evidence.significance import Difference, paired_difference, paired_t
+from probekit.evidence.compare import BEST, INSEPARABLE, Difference, rank_structures, subtract_estimates
+from probekit.evidence.differences import find_p
+from probekit.evidence.estimate import estimate_mean
 from probekit.plain import make_plain, render_html_table
 from probekit.plans.finite import MAX_MAGNITUDE
 from probekit.plugin.errors import StoreError, UsageError
 from probekit.plugin.interfaces import Metric
+from probekit.scores.interval import difference_bounds, mean_interval
 from probekit.storage.folder import SCORES, Folder
 from probekit.storage.store import Store
 
@@ -40,8 +42,9 @@ class Contrast(BaseModel):
     """Two structures on one probe; differences are `one` minus `other`.
 
     Attributes:
-        means: Means over the seeds that both have.
-        seeds: The difference over seeds.
+        means: Means over seeds.
+        seeds: The difference over seeds, by Welch's t, with the noise between test items; it has no interval
+            if nothing tells how much seeds vary.
         items: The difference over the test items that the metric applies to, of means over seeds.
         standing: The comparison in words; it includes the scale's noise between seeds.
         floor: The floor of the runs, None if they do not agree on one.
@@ -110,14 +113,12 @@ def contrast_structures(
     """
     first, second, probe = map(normalize_expression, (first, second, probe))
     column, cells = shared_column(store, registry, first, second, probe, scale)
-    scores = [{run.seed: run.score for run in cell.done if run.score is not None} for cell in cells]
-    seeds = sorted(set(scores[0]) & set(scores[1]))
     metric = Names(registry, (first, second), (probe,)).probe(column.resolved).metrics[0]
-    by_seed = paired_difference(scores[0], scores[1], metric.bounds)
-    if by_seed is None:
-        message = f"{first} has seeds {sorted(scores[0])}, {second} has {sorted(scores[1])}: none in common"
-        raise UsageError(f"compare {first} {second}", message, "Run both with --seeds 3.")
-    first_items, second_items = (mean_item_scores(store, cell, seeds, metric.name) for cell in cells)
+    means = [cell.headline.mean for cell in cells]
+    if means[0] is None or means[1] is None:
+        message = f"{first if means[0] is None else second} has no score in {metric.name}"
+        raise UsageError(f"compare {first} {second}", message, "Run it with other test items.")
+    first_items, second_items = (mean_item_scores(store, cell, metric.name) for cell in cells)
     valid = (first_items.abs() <= MAX_MAGNITUDE) & (second_items.abs() <= MAX_MAGNITUDE)
     differences = (first_items - second_items)[valid].tolist()
     floor, solved = column.floor, column.perfect
@@ -133,9 +134,8 @@ def contrast_structures(
         ]
         return tuple(sorted(items, key=lambda item: -abs(item.one - item.other)))
 
-    ranks = rank_structures(
-        dict(zip((first, second), scores, strict=True)), metric, column.noise, column.decides
-    )
+    estimates = [cell.estimate for cell in cells]
+    ranks = rank_structures(dict(zip((first, second), estimates, strict=True)), metric, column.decides)
     return Contrast(
         probe=column.probe,
         scale=scale,
@@ -143,9 +143,11 @@ def contrast_structures(
         better=metric.better,
         one=first,
         other=second,
-        means=(mean(scores[0][seed] for seed in seeds), mean(scores[1][seed] for seed in seeds)),
-        seeds=by_seed,
-        items=paired_t(differences, metric.bounds, "items").model_copy(update={"seeds": len(seeds)}),
+        means=(means[0], means[1]),
+        seeds=subtract_estimates(estimates[0], estimates[1], metric.bounds)
+        if estimates[0] and estimates[1]
+        else Difference(mean=means[0] - means[1], interval=None, p=None),
+        items=subtract_items(differences, metric),
         standing=describe_ranks(ranks),
         floor=floor,
         cautions=column.cautions,
@@ -199,24 +201,32 @@ def is_solved(values: Tensor, solved: float | None, metric: Metric) -> Tensor:
     return (values <= solved) if metric.better == "lower" else (values >= solved)
 
 
-def mean_item_scores(store: Store, cell: Cell, seeds: Sequence[int], metric: str) -> Tensor:
-    """Return the scores of a cell's test items, means over these seeds, (items,) float64."""
+def mean_item_scores(store: Store, cell: Cell, metric: str) -> Tensor:
+    """Return the scores of a cell's test items, means over its seeds, (items,) float64."""
     import torch
 
     scores = []
     for run in cell.done:
-        if run.seed in seeds:
-            folder = Folder(store.root / run.folder)
-            scores.append(folder.read_tensors(SCORES, folder.read_result())[0][metric].double())
+        folder = Folder(store.root / run.folder)
+        scores.append(folder.read_tensors(SCORES, folder.read_result())[0][metric].double())
     return torch.stack(scores).mean(0)
 
 
+def subtract_items(differences: Sequence[float], metric: Metric) -> Difference:
+    """Return the mean difference over test items, by the paired t-test."""
+    interval = mean_interval(differences, "items", difference_bounds(metric.bounds))
+    estimate = estimate_mean(differences, None, 0)
+    p = None if estimate is None else find_p(estimate)
+    return Difference(mean=mean(differences), interval=interval, p=p)
+
+
 def describe_ranks(ranks: Mapping[str, tuple[str, Difference | None]]) -> str:
-    """Return in words how two structures compare, given their ranks, the best mean first."""
-    (first, (standing, _)), (second, _) = ranks.items()
-    if standing == BEST:
-        return f"{first} is better than {second}."
-    if standing == INSEPARABLE:
-        return f"{first} and {second} are {INSEPARABLE}."
-    why = "a claim needs three seeds of each, at a scale that decides"
-    return f"{first} has the better mean; no order is claimed: {why}."
+    """Return in words how two structures compare, given their ranks."""
+    for name, (standing, _) in ranks.items():
+        if standing == BEST:
+            (rival,) = (other for other in ranks if other != name)
+            return f"{name} is better than {rival}."
+    if all(standing == INSEPARABLE for standing, _ in ranks.values()):
+        return f"{' and '.join(ranks)} are {INSEPARABLE}."
+    why = "a claim needs three seeds of each, or measured noise, at a scale that decides"
+    return f"No order is claimed: {why}."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from probekit.cards.contrast import Contrast
 from probekit.cards.formatting import NOTHING, format_margin, format_score
 from probekit.cards.tables import Table
-from probekit.evidence.significance import Difference
+from probekit.evidence.compare import Difference
 
 MAX_CASES = 10
 """Most test items that are listed for one structure."""
@@ -20,7 +20,7 @@ def contrast_tables(contrast: Contrast) -> Iterator[Table]:
     setting = f"{contrast.probe}, scale {contrast.scale} ({contrast.better} is better)"
     yield Table(
         f"{contrast.metric} on {setting}: {means}",
-        (f"{contrast.one} minus {contrast.other}, over", "count", "mean", "95 %", "p", "effect size"),
+        (f"{contrast.one} minus {contrast.other}, over", "count", "mean", "95 %", "p"),
         (difference_row("seeds", contrast.seeds), difference_row("test items", contrast.items)),
         tuple(contrast_notes(contrast)),
     )
@@ -37,17 +37,16 @@ def contrast_tables(contrast: Contrast) -> Iterator[Table]:
 
 
 def difference_row(over: str, difference: Difference) -> tuple[str, ...]:
-    """Return a difference with its interval, its p-value and its effect size."""
-    interval = difference.interval
+    """Return a difference with its interval and its p-value."""
+    interval, p = difference.interval, difference.p
     ends = format_margin(interval.low, interval.high) if interval else NOTHING
-    count = interval.count if interval else difference.seeds
-    p = "< 0.0001" if difference.p is not None and difference.p < 1e-4 else format_short(difference.p)
-    return over, f"{count:,}", f"{difference.mean:+.4f}", ends, p, format_short(difference.effect)
+    count = f"{interval.count:,}" if interval else NOTHING
+    return over, count, f"{difference.mean:+.4f}", ends, NOTHING if p is None else format_p(p)
 
 
-def format_short(value: float | None) -> str:
-    """Return a number with three digits, or a dash if there is none."""
-    return NOTHING if value is None else f"{value:.3g}"
+def format_p(p: float) -> str:
+    """Return a p-value with three digits, or that it is small."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.3g}"
 
 
 def contrast_notes(contrast: Contrast) -> Iterator[str]:
@@ -55,6 +54,6 @@ def contrast_notes(contrast: Contrast) -> Iterator[str]:
     yield contrast.standing
     yield f"Floor of the {contrast.metric}: {format_score(contrast.floor)}."
     yield from contrast.cautions
-    yield "The p-value is of the paired t-test. Over items it holds for these trained networks alone."
-    yield "The effect size is the mean difference divided by the standard deviation of the differences."
+    yield "Over seeds, the p-value is of Welch's t-test, and noise between seeds and test items is counted."
+    yield "Over items, it is of the paired t-test, and holds for these trained networks alone."
     yield f"Test items solved by both: {contrast.both:,}; by neither: {contrast.neither:,}."

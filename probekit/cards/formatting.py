@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median_high
 
 from probekit.catalog.grammar import normalize_expression
+from probekit.evidence.noise_model import MIN_STRUCTURES
 from probekit.evidence.verdict import format_normalized
 from probekit.plain import escape_lookalikes
 from probekit.plans.finite import finite_or_none
@@ -106,8 +107,14 @@ def solved_meaning(curves: Sequence[DifficultyCurve | None]) -> str:
     return "" if curve is None else f"the number of {curve.unit} below which {curve.solved:.0%} are correct"
 
 
-def noise_note(metric: str, noise: float | None) -> str:
-    """Return how much a metric varies between the seeds of a scale."""
+def noise_note(metric: str, noise: float | None, structures: int) -> str:
+    """Return how much a metric varies between the seeds of a scale, and on what its noise is fitted."""
+    if structures > MIN_STRUCTURES:
+        fitted = (
+            f"Noise between seeds in {metric} is fitted as a function of the score on {structures} structures"
+        )
+        stated = "" if noise is None else f"; pooled, it is {noise:.4f} (standard deviation)"
+        return f"{fitted}, each judged without itself{stated}."
     if noise is None:
         return "The noise between seeds was not measured for this setting."
     return f"Noise between seeds in {metric}: {noise:.4f} (measured standard deviation)."

@@ -67,13 +67,13 @@ def reading_notes(column: Column) -> Iterator[str]:
     controls = {line.name: line.mean for line in column.controls}
     yield from bound_notes(column.metric, controls, column.ceiling, column.perfect)
     yield from column.cautions
-    yield noise_note(column.metric, column.noise)
+    yield noise_note(column.metric, column.noise, column.noise_structures)
     for cell in column.cells:
         if (difference := cell.difference) is not None and difference.interval is not None:
             ends = format_margin(difference.interval.low, difference.interval.high)
             yield (
-                f"{cell.structure} minus the best, over {difference.seeds} seeds: "
-                f"{difference.mean:+.4f} ({ends})."
+                f"{cell.structure} minus the best: {difference.mean:+.4f} ({ends}), an interval that allows "
+                "for the number of structures."
             )
     for cell in column.cells:
         yield from (f"{cell.structure}, seed {run.seed}, failed: {run.error}" for run in cell.failed)
@@ -109,7 +109,8 @@ def describe_interval(score: Score) -> str:
     if interval is None:
         return "no interval"
     if interval.over == "seeds":
-        return f"95 % interval over {interval.count} seeds, by Student's t."
+        seeds = "1 seed" if interval.count == 1 else f"{interval.count} seeds"
+        return f"95 % interval of {seeds}, by Student's t; it includes noise between seeds and test items."
     items = f"{interval.count:,} test items" if interval.count else "its test items"
     return f"95 % interval of one seed, by Student's t over {items}; it does not include noise between seeds."
 

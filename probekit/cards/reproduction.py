@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import stdev
 
-from probekit.cards.formatting import format_margin
+from probekit.cards.formatting import NOTHING, format_margin
 from probekit.cards.tables import Table
 from probekit.evidence.conclusions import Conclusion
 from probekit.evidence.reproduce import ReproducedRow, Reproduction
@@ -24,7 +24,7 @@ def reproduction_tables(reproduction: Reproduction) -> Iterator[Table]:
     )
     yield Table(
         f"{reproduction.name}: conclusions of the paper",
-        ("conclusion", "here", "margin", "95 %", "seeds"),
+        ("conclusion", "here", "margin", "interval", "seeds"),
         tuple(
             (
                 conclusion.text,
@@ -39,10 +39,9 @@ def reproduction_tables(reproduction: Reproduction) -> Iterator[Table]:
 
 
 def format_uncertainty(conclusion: Conclusion) -> str:
-    """Return the interval of a margin over seeds, or how far the scale's noise may move it."""
-    if conclusion.interval is not None:
-        return format_margin(conclusion.interval.low, conclusion.interval.high)
-    return "-" if conclusion.within is None else f"± {conclusion.within:.4f}, noise"
+    """Return the interval by which a conclusion is judged."""
+    interval = conclusion.interval
+    return NOTHING if interval is None else format_margin(interval.low, interval.high)
 
 
 def format_pairs(pairs: tuple[tuple[str, str], ...]) -> str:

@@ -32,7 +32,7 @@ from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
 from probekit.cli.table import print_table
-from probekit.evidence.compare import compare_results
+from probekit.evidence.compare import compare_structures
 from probekit.plugin.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import CASES
@@ -66,7 +66,7 @@ def print_outcomes(
         print_structures(column)
         if everything:
             print_all_metrics(column)
-        print_ranking(outcomes)
+        print_ranking(column)
     for text in (*column.cautions, *certificate_cautions(column)):
         print_wrapped(text)
     print_warnings([outcome.result for outcome in outcomes])
@@ -74,7 +74,7 @@ def print_outcomes(
         baselines = {line.name: line.mean for line in column.controls}
         for text in bound_notes(column.metric, baselines, column.ceiling, column.perfect):
             print_wrapped(text)
-        print_wrapped(noise_note(column.metric, column.noise))
+        print_wrapped(noise_note(column.metric, column.noise, column.noise_structures))
     for outcome in outcomes if len(outcomes) == 1 else ():
         print_cost(outcome, everything)
 
@@ -170,15 +170,13 @@ def print_all_metrics(column: Column) -> None:
     )
 
 
-def print_ranking(outcomes: Sequence[Outcome]) -> None:
+def print_ranking(column: Column) -> None:
     """Print which structures differ significantly, in the order in which they were requested."""
-    results = [outcome.result for outcome in outcomes]
-    plan = results[0].plan
-    scale = outcomes[0].job.probe.scales.get(plan.scale)
-    if scale is not None and not scale.decides:
-        print_wrapped(f"Scale {plan.scale} is too small to rank structures.")
+    if not column.decides:
+        print_wrapped(f"Scale {column.scale} is too small to rank structures.")
         return
-    ranking = compare_results(results, outcomes[0].job.probe.metrics[0])
+    scored = [cell for cell in column.cells if cell.headline.mean is not None]
+    ranking = compare_structures({cell.structure: cell.estimate for cell in scored}, column.better)
     if ranking is None:
         print_wrapped("Structures are not ranked: that needs three seeds of each (--seeds 3).")
         return

@@ -27,12 +27,14 @@ class Bound:
         low: The least value that any run states.
         high: The greatest value that any run states.
         agreed: Whether runs of one seed agree.
+        error: The standard error of the value, if it is the mean score of trained networks; else 0.
     """
 
     value: float | None = None
     low: float = 0.0
     high: float = 0.0
     agreed: bool = True
+    error: float = 0.0
 
     def list_cautions(self, name: str) -> Iterator[str]:
         """Yield warnings for readers of the number; name: what the bound is called."""
@@ -61,7 +63,10 @@ def find_bound(statements: Iterable[tuple[int, float | None]]) -> Bound:
 
 
 def find_floor(
-    results: Sequence[Result], metric: Metric, networks: Mapping[str, Scores] = NO_NETWORKS
+    results: Sequence[Result],
+    metric: Metric,
+    networks: Mapping[str, Scores] = NO_NETWORKS,
+    errors: Mapping[str, Scores] = NO_NETWORKS,
 ) -> Bound:
     """Return the floor of a metric: the best score of all controls.
 
@@ -69,12 +74,15 @@ def find_floor(
         results: Runs, which state the best of the closed-form controls.
         metric: The metric.
         networks: Scores of the controls that are networks, by control and metric.
+        errors: Standard errors of these scores, where they are known.
     """
     bound = find_bound((result.plan.seed, result.floors.get(metric.name)) for result in results)
-    best = bound.value
-    for scores in networks.values() if bound.agreed else ():
-        best = better_score(metric, best, scores.get(metric.name))
-    return replace(bound, value=best)
+    best, error = bound.value, 0.0
+    for name, scores in networks.items() if bound.agreed else ():
+        score = scores.get(metric.name)
+        if score is not None and better_score(metric, best, score) != best:
+            best, error = score, errors.get(name, {}).get(metric.name) or 0.0
+    return replace(bound, value=best, error=error)
 
 
 def find_controls(results: Sequence[Result], metric: str) -> dict[str, Bound]:

@@ -1,63 +1,106 @@
-"""Comparison ranks structures by one metric, and claims no order within a scale's noise."""
+"""Comparison says which structures are behind the best, and which pairs differ."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from math import sqrt
 
-from probekit.evidence.significance import Difference, SeedScores, paired_difference, significant_pairs
+from pydantic import BaseModel, ConfigDict
+
+from probekit.evidence.differences import ALPHA, find_behind, find_differing, find_p
+from probekit.evidence.estimate import MAX_FREEDOM, Estimate, add_variances
 from probekit.plugin.interfaces import Metric
-from probekit.storage.equivalence import group_equivalent, has_same_probe
-from probekit.storage.result import Result
+from probekit.scores.interval import Bounds, Interval, difference_bounds
 
 INSEPARABLE = "not separable at this scale"
 BEST, BEHIND, UNKNOWN = "best", "behind", "no order claimed"
 
 
+class Difference(BaseModel):
+    """The mean of one structure minus the mean of another.
+
+    Attributes:
+        mean: The difference.
+        interval: Its interval, at the confidence at which it is judged.
+        p: Two-sided p-value, not corrected; None for fewer than three of what it is over.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    interval: Interval | None
+    p: float | None
+
+
+def subtract_estimates(first: Estimate, second: Estimate, bounds: Bounds, alpha: float = ALPHA) -> Difference:
+    """Return first minus second by Welch's t.
+
+    Args:
+        first: The first estimate.
+        second: The second, which is subtracted.
+        bounds: Bounds of the scores.
+        alpha: Probability that the interval misses the true difference.
+    """
+    square, freedom = add_variances(first.error**2, first.freedom, second.error**2, second.freedom)
+    estimate = Estimate(
+        mean=first.mean - second.mean,
+        error=sqrt(square),
+        freedom=min(float(freedom), MAX_FREEDOM),
+        seeds=first.seeds + second.seeds,
+    )
+    low, high = estimate.interval(difference_bounds(bounds), 1 - alpha)
+    return Difference(
+        mean=estimate.mean,
+        interval=Interval(low=low, high=high, over="seeds", count=estimate.seeds),
+        p=find_p(estimate),
+    )
+
+
 def rank_structures(
-    scores: Mapping[str, SeedScores], metric: Metric, noise: float | None, decides: bool = True
+    estimates: Mapping[str, Estimate | None], metric: Metric, decides: bool = True
 ) -> dict[str, tuple[str, Difference | None]]:
     """Compare each structure with the one that has the best mean.
 
     Args:
-        scores: Scores by structure and seed.
-        metric: The metric of the scores.
-        noise: The scale's noise between seeds, None if it was not measured.
+        estimates: Estimates of the means by structure; None where nothing tells how much seeds vary.
+        metric: The metric of the means.
         decides: Whether the scale can decide anything.
 
     Returns:
-        By structure, its standing and its difference from the best mean. A structure is behind if the two
-        differ (corrected for all pairs of structures), not separable if they do not. No order is claimed with
-        fewer than three seeds of each, or at a scale that does not decide. The best mean is the best only if
-        all others are behind.
+        By structure, its standing and its difference from the best mean. A structure is behind if another is
+        better, by multiple comparisons with the best; not separable otherwise. No order is claimed without an
+        estimate, or at a scale that does not decide. The best mean is the best only if all others are behind.
     """
-    order = sorted(scores, key=lambda name: mean(scores[name].values()), reverse=metric.better == "higher")
-    if not order:
-        return {}
-    first, *rest = order
-    differs = significant_pairs(scores, noise)
-    words = {True: BEHIND, False: INSEPARABLE, None: UNKNOWN}
-    standings_of_rest: dict[str, tuple[str, Difference | None]] = {
-        name: (
-            words[differs[frozenset((name, first))] if decides else None],
-            paired_difference(scores[name], scores[first], metric.bounds),
-        )
-        for name in rest
-    }
-    words_of_rest = {standing for standing, _ in standings_of_rest.values()}
-    standing = next((word for word in (UNKNOWN, INSEPARABLE) if word in words_of_rest), BEST)
-    return {first: (standing if rest else "", None), **standings_of_rest}
+    known = {name: estimate for name, estimate in estimates.items() if estimate is not None}
+    standings: dict[str, tuple[str, Difference | None]] = dict.fromkeys(estimates, (UNKNOWN, None))
+    sign = 1 if metric.better == "higher" else -1
+    if len(estimates) == 1:
+        return dict.fromkeys(estimates, ("", None))
+    if not known:
+        return standings
+    values = list(known.values())
+    first = max(known, key=lambda name: sign * known[name].mean)
+    behind = find_behind(
+        [sign * estimate.mean for estimate in values],
+        [estimate.error**2 for estimate in values],
+        [estimate.freedom for estimate in values],
+    )
+    alpha = ALPHA / max(len(known) - 1, 1)
+    for name, is_behind in zip(known, behind.tolist(), strict=True):
+        word = UNKNOWN if not decides else BEHIND if is_behind else INSEPARABLE
+        difference = subtract_estimates(known[name], known[first], metric.bounds, alpha)
+        standings[name] = (word, difference)
+    words = {standing for name, (standing, _) in standings.items() if name != first}
+    standings[first] = (next((word for word in (UNKNOWN, INSEPARABLE) if word in words), BEST), None)
+    return standings
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A structure's mean over seeds, the structures it beats, and those it cannot be told from."""
+    """The structures that one beats, and those it cannot be told from."""
 
     structure: str
-    mean: float
-    seeds: int
     better_than: tuple[str, ...]
     inseparable_from: tuple[str, ...]
 
@@ -69,45 +112,36 @@ class Standing:
         return f"{self.structure}: {'; '.join(parts) or 'better than none of these'}"
 
 
-def compare_results(results: Sequence[Result], metric: Metric) -> list[Standing] | None:
-    """Compare the structures of results in one metric.
+def compare_structures(estimates: Mapping[str, Estimate | None], better: str) -> list[Standing] | None:
+    """Compare all pairs of structures, corrected for how many there are.
+
+    Args:
+        estimates: Estimates of the means by structure.
+        better: Whether "higher" or "lower" means are better.
 
     Returns:
-        The structures in the order of the results, or None if no order can be claimed. A claim needs three
-        seeds of each structure.
-
-    Raises:
-        ValueError: The results are of different probes, versions, code or scales.
+        The structures in their order, or None if no order can be claimed because one has no estimate.
     """
-    if len(group_equivalent(results, has_same_probe)) > 1:
-        raise ValueError("you cannot compare results of different probes, versions, code or scales")
-    noises = {result.plan.noise.get(metric.name) for result in results}
-    noise = noises.pop() if len(noises) == 1 else None
-    scores: dict[str, dict[int, float]] = defaultdict(dict)
-    for result in results:
-        score = result.metrics.get(metric.name)
-        if score is not None:
-            scores[result.plan.structure][result.plan.seed] = score
-    titles = {result.plan.structure: result.plan.spec.structure for result in results}
-    differs = significant_pairs(scores, noise)
-    if not differs or None in differs.values():
+    known = {name: estimate for name, estimate in estimates.items() if estimate is not None}
+    if len(known) < max(len(estimates), 2):
         return None
-    means = {name: mean(by_seed.values()) for name, by_seed in scores.items()}
-    sign = 1 if metric.better == "lower" else -1
+    names = list(known)
+    differs = find_differing(
+        [known[name].mean for name in names],
+        [known[name].error ** 2 for name in names],
+        [known[name].freedom for name in names],
+    ).tolist()
+    sign = 1 if better == "higher" else -1
 
-    def titles_where(name: str, different: bool) -> tuple[str, ...]:
-        """Return the structures that `name` beats, or those it cannot be told from."""
-        return tuple(
-            titles[rival]
-            for rival in means
-            if rival != name
-            and differs[frozenset((name, rival))] == different
-            and (not different or sign * (means[rival] - means[name]) > 0)
-        )
+    def list_rivals(index: int) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the structures that one beats, and those it cannot be told from."""
+        mean = known[names[index]].mean
+        beaten = [
+            rival
+            for other, rival in enumerate(names)
+            if differs[index][other] and sign * (mean - known[rival].mean) > 0
+        ]
+        alike = [rival for other, rival in enumerate(names) if other != index and not differs[index][other]]
+        return beaten, alike
 
-    return [
-        Standing(
-            titles[name], means[name], len(scores[name]), titles_where(name, True), titles_where(name, False)
-        )
-        for name in means
-    ]
+    return [Standing(name, *map(tuple, list_rivals(index))) for index, name in enumerate(names)]

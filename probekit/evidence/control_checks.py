@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from probekit.runs.session import ProgressListener
 
 SEEDS = (0, 1, 2)
+CONTROL_SEEDS = len(SEEDS)
 
 
 def check_controls(

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
-from probekit.evidence.conclusions import Conclusion, Order, compare_order, judge_claim
+from probekit.evidence.conclusions import Conclusion, Models, Order, compare_order, judge_claims
+from probekit.evidence.estimate import estimate_score
+from probekit.evidence.noise_model import NoiseModel, ScaleNoise, measure_spread
 from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
 from probekit.plugin.errors import UsageError, did_you_mean
@@ -30,13 +32,18 @@ RowSeed = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """A published table: its name, its probe's name, its rows and claims, and the probe's headline metric."""
+    """A published table: its name, its probe's name, its rows and claims, and the probe's metrics."""
 
     name: str
     probe: str
     rows: tuple[Published, ...]
     claims: tuple[Claim, ...]
-    headline: Metric
+    metrics: tuple[Metric, ...]
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that orders the rows."""
+        return self.metrics[0]
 
     def rank_key(self, row: str) -> float:
         """Return a number that grows with how bad a row's published headline is; infinity without one."""
@@ -115,15 +122,14 @@ def find_published_tables(registry: Registry, names: Sequence[str]) -> list[Publ
         probe = resolve_part("probe", Term(component.name), registry)
         published: tuple[Published, ...] = getattr(probe.target, "published", ())
         claims: tuple[Claim, ...] = getattr(probe.target, "claims", ())
-        headline = probe.make().metrics[0] if published else None
+        metrics = probe.make().metrics if published else ()
         for table in dict.fromkeys(row.table for row in published):
-            assert headline is not None
             tables[table] = PublishedTable(
                 table,
                 component.name,
                 tuple(row for row in published if row.table == table),
                 tuple(claim for claim in claims if claim.table == table),
-                headline,
+                metrics,
             )
     for name in names:
         if name not in tables:
@@ -167,10 +173,16 @@ def compare_with_published(
     if any(len(group_equivalent(row, has_same_probe)) > 1 for row in by_row.values()):
         raise ValueError("the results of one row used different code of the probe")
     rows = tuple(gather_row(row, plans, results) for row in source.rows)
-    noise = next((plan.noise for plan in plans.values() if plan.noise), {})
+    stated = next((plan.noise for plan in plans.values() if plan.noise), {})
     headline = source.headline
+    models = fit_row_models(rows, source.metrics, stated)
     published = {row.name: row.scores[headline.name] for row in source.rows if headline.name in row.scores}
     scores = {row.name: row.found for row in rows}
+    estimates = {
+        row.name: estimate_score(list(found.values()), models[row.name].get(headline.name))
+        for row in rows
+        if (found := row.found.get(headline.name))
+    }
     done = [result for result in results.values() if result.status == "done"]
     return Reproduction(
         name=source.name,
@@ -178,10 +190,27 @@ def compare_with_published(
         headline=headline.name,
         metrics=tuple(dict.fromkeys(metric for row in source.rows for metric in row.scores)),
         lines=rows,
-        order=compare_order(headline, published, scores, noise.get(headline.name)),
-        conclusions=tuple(judge_claim(claim, scores, noise) for claim in source.claims),
+        order=compare_order(headline, published, scores, estimates),
+        conclusions=judge_claims(source.claims, scores, models),
         environments=tuple(dict.fromkeys(result.environment for result in done)),
     )
+
+
+def fit_row_models(
+    rows: Sequence[ReproducedRow], metrics: Sequence[Metric], stated: Mapping[str, float]
+) -> Models:
+    """Fit the noise of each row and metric on the other rows; where they are too few, take what is stated."""
+    models: dict[str, dict[str, NoiseModel | None]] = {row.name: {} for row in rows}
+    for metric in metrics:
+        spreads = {
+            row.name: measure_spread(list(found.values()))
+            for row in rows
+            if (found := row.found.get(metric.name))
+        }
+        noise = ScaleNoise(metric, spreads, stated.get(metric.name))
+        for row in rows:
+            models[row.name][metric.name] = noise.fit_without(row.name)
+    return models
 
 
 def gather_row(

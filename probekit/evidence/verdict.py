@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.evidence.significance import MIN_DEGREES_OF_FREEDOM, MIN_SEEDS
-from probekit.plugin.interfaces import Metric
-from probekit.scores.interval import Interval, clip_interval, t_quantile
-from probekit.storage.result import normalize_score
+from probekit.evidence.estimate import MIN_SEEDS
 
-Word = Literal["has it", "partly", "fits, does not generalise", "did not fit", "undecided", "not measured"]
+Word = Literal[
+    "has it",
+    "partly",
+    "fits, does not generalise",
+    "some seeds learned it",
+    "did not fit",
+    "undecided",
+    "not measured",
+]
+DECIDED: tuple[Word, ...] = ("has it", "partly", "fits, does not generalise", "some seeds learned it")
+"""The words that answer whether a structure has the property."""
 HAS, PARTLY = 0.9, 0.25
 """Normalised scores. From the first on, the structure gets right nine tenths of what the best control gets
 wrong. Up to the second, a network may come without the property (see probekit.evidence.focus)."""
@@ -58,11 +63,14 @@ class Evidence:
 
     Attributes:
         score: Normalised score: the mean over seeds, on the test items.
-        interval: Ends of its interval, which includes the noise between seeds; None if that is not known.
+        interval: Ends of its interval, which includes the noise between seeds and between test items; None
+            if that is not known.
         training_score: Normalised score on the training items.
         decides: Whether the scale can decide anything.
         blown_up: How many seeds had a training that blew up.
         seeds: How many seeds were scored.
+        groups: If seeds fall in two groups, how many are in the worse one, and its normalised mean; then the
+            same of the better one.
     """
 
     score: float | None
@@ -71,6 +79,7 @@ class Evidence:
     decides: bool = True
     blown_up: int = 0
     seeds: int = 1
+    groups: tuple[tuple[int, float], tuple[int, float]] | None = None
 
 
 def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, PARTLY)) -> Verdict:
@@ -86,6 +95,11 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     blown = f"training blew up in {evidence.blown_up} of {evidence.seeds} seeds" if evidence.blown_up else ""
     if not evidence.decides:
         return Verdict(word="undecided", why=join_clauses("this scale proves nothing", blown))
+    if evidence.groups is not None:
+        (_, worse), (count, better) = evidence.groups
+        if worse < has <= better:
+            why = join_clauses(f"{count} of {evidence.seeds}", blown)
+            return Verdict(word="some seeds learned it", why=why)
     if evidence.interval is None:
         return Verdict(word="undecided", why=join_clauses(f"{MIN_SEEDS} seeds are needed", blown))
 
@@ -134,35 +148,6 @@ def add_measurement(verdict: Verdict, name: str, value: float | None, *, constan
         text = f"90 % of the influence within {value:.1f} positions"
         contradicts = has and value < NEAR
     return verdict.model_copy(update={"measured": text, "contradicted": contradicts})
-
-
-def normalized_interval(
-    values: Sequence[float], over: Interval | None, metric: Metric, floor: float | None, noise: float | None
-) -> tuple[float, float] | None:
-    """Return the ends of an interval of the normalised score that includes the noise between seeds.
-
-    Args:
-        values: Scores by seed.
-        over: Their interval, used for three seeds or more; for fewer, the scale's noise is used.
-        metric: The metric of the scores.
-        floor: The metric's floor.
-        noise: The scale's noise between seeds, None if it was not measured.
-
-    Returns:
-        The ends, lowest first, or None if the noise between seeds is not known.
-    """
-    if len(values) >= MIN_SEEDS and over is not None:
-        ends: tuple[float, float] = over.low, over.high
-    elif values and noise is not None:
-        mean, margin = (
-            sum(values) / len(values),
-            t_quantile(MIN_DEGREES_OF_FREEDOM) * noise / sqrt(len(values)),
-        )
-        ends = clip_interval(mean - margin, mean + margin, metric.bounds)
-    else:
-        return None
-    normalized = [score for end in ends if (score := normalize_score(end, floor, metric.perfect)) is not None]
-    return (min(normalized), max(normalized)) if len(normalized) == len(ends) else None
 
 
 def format_normalized(at: float | None) -> str:

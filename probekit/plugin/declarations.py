@@ -65,6 +65,23 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedSpread:
+    """How much the scores of one structure vary between seeds, as measured.
+
+    Args:
+        mean: the mean over seeds.
+        variance: the variance over seeds, by n - 1.
+        seeds: how many seeds were run.
+        runs: the identities of the runs.
+    """
+
+    mean: float
+    variance: float
+    seeds: int
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """A size of a probe: its parameters, the trainer's recipe, and the width or the parameter budget.
 
@@ -75,7 +92,9 @@ class Scale:
         width: the width of the structure. Set either `width` or `budget`.
         budget: the number of parameters of the network.
         noise: the measured standard deviation between seeds, by metric.
-        noise_column_key: the key numbers of the probe on which `noise` was measured; empty for any.
+        spreads: how much each of several structures varies between seeds, by metric and structure. If set,
+            the noise is fitted on it as a function of the score, without the structure that is judged.
+        noise_column_key: the key numbers of the probe on which these were measured; empty for any.
         decides: whether scores at this scale support a verdict; those of a scale for tests do not.
         seconds: the approximate time of a run on two CPU cores; None if it was not measured.
     """
@@ -86,6 +105,7 @@ class Scale:
     width: int | None = None
     budget: int | None = None
     noise: Mapping[str, float] = field(default_factory=dict)
+    spreads: Mapping[str, Mapping[str, SeedSpread]] = field(default_factory=dict)
     noise_column_key: dict[str, float | str] = field(default_factory=dict)
     decides: bool = True
     seconds: float | None = None

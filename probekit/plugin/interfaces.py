@@ -20,6 +20,7 @@ from probekit.plugin.declarations import Claim as Claim
 from probekit.plugin.declarations import Metric as Metric
 from probekit.plugin.declarations import Published as Published
 from probekit.plugin.declarations import Scale as Scale
+from probekit.plugin.declarations import SeedSpread as SeedSpread
 from probekit.plugin.declarations import Shape as Shape
 from probekit.plugin.declarations import Split as Split
 from probekit.plugin.declarations import StandardSplit as StandardSplit

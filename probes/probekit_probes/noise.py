@@ -1,4 +1,4 @@
-"""The measured noise of each score: its standard deviation between seeds, stored as JSON.
+"""The measured noise of each score: how much it varies between seeds, stored as JSON.
 
 The numbers are data, not code, so stored results stay valid when you measure them again.
 `examples/noise.py` prints them.
@@ -13,11 +13,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from probekit.plugin.interfaces import Scale
+from probekit.plugin.interfaces import Scale, SeedSpread
 
-Noise = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By probe and scale: `noise`, the standard deviations by metric, and `question`, the numbers that identify
-the probe they were measured on."""
+Noise = dict[str, dict[str, dict[str, Any]]]
+"""By probe and scale: `noise`, the pooled standard deviations by metric; `spreads`, those of each structure
+by metric; and `question`, the numbers that identify the probe they were measured on."""
 
 
 def parse_noise(text: str) -> Noise:
@@ -32,6 +32,13 @@ def parse_noise(text: str) -> Noise:
             for metric, value in measurement["noise"].items():
                 if not (isinstance(value, int | float) and isfinite(value) and value >= 0):
                     raise ValueError(f"the noise of {metric} on {probe} at {scale} is {value!r}")
+            measurement["spreads"] = {
+                metric: {
+                    name: SeedSpread(**{**spread, "runs": tuple(spread["runs"])})
+                    for name, spread in rows.items()
+                }
+                for metric, rows in measurement.get("spreads", {}).items()
+            }
     return measurements
 
 
@@ -40,12 +47,15 @@ MEASURED = parse_noise(Path(__file__).with_name("noise.json").read_text(encoding
 
 def attach_noise(probe: str, scales: Mapping[str, Scale]) -> Mapping[str, Scale]:
     """Return the scales of a probe, each with its measured noise; a scale without a measurement has none."""
-    unmeasured: Mapping[str, Any] = {"noise": {}, "question": {}}
+    unmeasured: Mapping[str, Any] = {"noise": {}, "spreads": {}, "question": {}}
     measurements = MEASURED.get(probe, {})
     scales_with_noise = {}
     for name, scale in scales.items():
         measurement = measurements.get(name, unmeasured)
         scales_with_noise[name] = replace(
-            scale, noise=measurement["noise"], noise_column_key=measurement["question"]
+            scale,
+            noise=measurement["noise"],
+            spreads=measurement["spreads"],
+            noise_column_key=measurement["question"],
         )
     return scales_with_noise

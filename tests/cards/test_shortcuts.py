@@ -9,7 +9,7 @@ from typing import Any, cast
 from small import done
 
 from probekit.battery.attack import SolverScore
-from probekit.cards.aggregate import score_certified_controls
+from probekit.cards.certificates import score_certified_controls
 from probekit.cards.notes import certificate_cautions
 from probekit.evidence.bounds import find_floor
 from probekit.evidence.certify import Certificate

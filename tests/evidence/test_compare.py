@@ -1,177 +1,131 @@
-"""What is guarded: no order is claimed within the noise that was measured between seeds."""
+"""What is guarded: no order is claimed within the noise between seeds, and what differs is said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar
 
-import numpy as np
 import pytest
-from small import job, planned
+from small import job
+from stores import KNOWN, card_of, put
 
-from probekit.catalog.registry import registry
 from probekit.cli.report import print_outcomes
-from probekit.evidence.compare import INSEPARABLE, compare_results
-from probekit.evidence.significance import (
-    MIN_DEGREES_OF_FREEDOM,
-    degrees_of_freedom,
-    holm_correction,
-    paired_difference,
-    significant_pairs,
-)
-from probekit.plugin.components import Component
+from probekit.evidence.compare import INSEPARABLE, compare_structures, rank_structures, subtract_estimates
+from probekit.evidence.differences import correct_by_holm, find_behind, find_p
+from probekit.evidence.estimate import Estimate
 from probekit.plugin.interfaces import Metric
 from probekit.runs.run import Outcome
-from probekit.storage.folder import Folder
-from probekit.storage.result import Environment, Result
 from probekit.storage.store import Store
-from probekit_probes.nonlocality.probe import Nonlocality
-from probekit_probes.nonlocality.scales import SCALES
+
+LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "", bounds=(0.0, None))
 
 
-class Noisy(Nonlocality):
-    """A probe whose noise between seeds was measured."""
-
-    scales: ClassVar = {  # type: ignore[misc]
-        "smoke": replace(SCALES["smoke"], noise={"loss": 0.01}, decides=True)
-    }
+def estimates(
+    means: Mapping[str, float], error: float = 0.01, freedom: float = 4
+) -> dict[str, Estimate | None]:
+    return {name: Estimate(mean=mean, error=error, freedom=freedom, seeds=3) for name, mean in means.items()}
 
 
-HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
-NOISY = registry().with_components(Component("probe", "noisy", Noisy, ""))
-LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
-
-
-def result(structure: str, score: float | None, seed: int = 0, **asked: Any) -> Result:
-    given = {"probe": "noisy", "trainer": "supervised", "structure": structure, "seed": seed, **asked}
-    plan = planned(NOISY, **given)
-    metrics = {"loss": score}
-    return Result(plan=plan, status="done", metrics=metrics, floors={"loss": 1.0}, environment=HERE)
-
-
-def said(results: list[Result], metric: Metric = LOSS) -> dict[str, str]:
-    found = compare_results(results, metric)
-    assert found is not None
-    return {standing.structure: standing.describe() for standing in found}
-
-
-def seeded(means: Mapping[str, float], seeds: int = 3, **asked: Any) -> list[Result]:
-    """Return results of so many seeds, each with the mean of its structure."""
-    return [result(name, mean, seed, **asked) for name, mean in means.items() for seed in range(seeds)]
+def said(found: Mapping[str, Estimate | None], better: str = "lower") -> dict[str, str]:
+    standings = compare_structures(found, better)
+    assert standings is not None
+    return {standing.structure: standing.describe() for standing in standings}
 
 
 def test_two_structures_are_separated_beyond_the_noise_alone() -> None:
-    half = 2.7764 * 0.01 * (2 / 3) ** 0.5
-    assert said(seeded({"unet": 0.1, "unet+average": 0.1 + 0.99 * half})) == {
+    half = 2.306 * 0.01 * 2**0.5  # Student's t at 4 + 4 degrees of freedom
+    assert said(estimates({"unet": 0.1, "unet+average": 0.1 + 0.99 * half})) == {
         "unet": f"unet: {INSEPARABLE} from unet+average",
         "unet+average": f"unet+average: {INSEPARABLE} from unet",
     }
-    assert said(seeded({"unet": 0.1, "unet+average": 0.1 + 1.01 * half})) == {
+    assert said(estimates({"unet": 0.1, "unet+average": 0.1 + 1.01 * half})) == {
         "unet": "unet: better than unet+average",
         "unet+average": "unet+average: better than none of these",
     }
 
 
 def test_the_more_structures_are_compared_the_larger_a_difference_must_be() -> None:
-    far = 0.1 + 1.2 * 2.7764 * 0.01 * (2 / 3) ** 0.5
-    two = seeded({"unet": 0.1, "unet+average": far})
-    assert said(two)["unet"] == "unet: better than unet+average"
-    assert INSEPARABLE in said([*two, *seeded({"unet+lambda": 0.5 * (0.1 + far)})])["unet"]
+    two = {"unet": 0.1, "unet+average": 0.1 + 1.2 * 2.306 * 0.01 * 2**0.5}
+    assert said(estimates(two))["unet"] == "unet: better than unet+average"
+    assert INSEPARABLE in said(estimates({**two, "unet+lambda": 0.11}))["unet"]
 
 
-def test_fewer_than_three_seeds_claim_nothing() -> None:
-    for seeds in (1, 2):
-        assert compare_results(seeded({"unet": 0.1, "unet+average": 0.9}, seeds), LOSS) is None
-    one_short = [*seeded({"unet": 0.1}), *seeded({"unet+average": 0.9}, 2)]
-    assert compare_results(one_short, LOSS) is None
+def test_without_an_estimate_of_each_nothing_is_claimed() -> None:
+    found = {**estimates({"unet": 0.1, "unet+average": 0.9}), "unet+lambda": None}
+    assert compare_structures(found, "lower") is None
+    assert compare_structures(estimates({"unet": 0.1}), "lower") is None
+    ranks = rank_structures(found, LOSS)
+    assert {name: standing for name, (standing, _) in ranks.items()} == {
+        "unet": "no order claimed", "unet+average": "behind", "unet+lambda": "no order claimed",
+    }  # fmt: skip
 
 
 def test_higher_is_better_where_the_metric_says_so() -> None:
-    higher = replace(LOSS, better="higher")
-    found = said(seeded({"unet": 0.1, "unet+average": 0.9}), higher)
-    assert found["unet+average"].endswith("better than unet")
+    found = estimates({"unet": 0.1, "unet+average": 0.9})
+    assert said(found, "higher")["unet+average"].endswith("better than unet")
 
 
 def test_a_middle_structure_can_be_inseparable_from_both() -> None:
-    assert said(seeded({"unet": 0.10, "unet+average": 0.12, "unet+lambda": 0.14})) == {
+    assert said(estimates({"unet": 0.10, "unet+average": 0.13, "unet+lambda": 0.16})) == {
         "unet": f"unet: better than unet+lambda; {INSEPARABLE} from unet+average",
         "unet+average": f"unet+average: {INSEPARABLE} from unet, unet+lambda",
         "unet+lambda": f"unet+lambda: {INSEPARABLE} from unet+average",
     }
 
 
-def test_without_measured_noise_the_seeds_themselves_are_paired() -> None:
-    apart = seeded({"unet": 0.1, "unet+average": 0.9}, width=4)
-    assert said(apart)["unet"] == "unet: better than unet+average"
-    scores = {"unet": (0.1, 0.5, 0.3), "unet+average": (0.2, 0.4, 0.35)}
-    near = [result(n, s, seed, width=4) for n, found in scores.items() for seed, s in enumerate(found)]
-    assert INSEPARABLE in said(near)["unet"]
-
-
 def test_probabilities_are_corrected_as_in_the_textbook() -> None:
     # the worked example of Holm's procedure: 0.01, 0.04, 0.03, 0.005 become 0.03, 0.06, 0.06, 0.02
-    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm_correction([0.6, 0.7]) == [1.0, 1.0]
-    assert holm_correction([]) == []
+    assert correct_by_holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert correct_by_holm([0.6, 0.7]).tolist() == [1.0, 1.0]
+    assert correct_by_holm([]).tolist() == []
 
 
-def test_what_is_printed_keeps_the_order_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes = [
-        Outcome(job(NOISY, probe="noisy", structure=one.plan.structure), one, Folder(tmp_path), stored=True)
-        for one in seeded({"unet+average": 0.12, "unet": 0.10})
-    ]
-    print_outcomes(outcomes, Store(tmp_path), registry=NOISY)
+def test_a_difference_is_welchs_of_the_textbook() -> None:
+    # Welch's t-test of scipy on (1, 2, 4, 7) and (0, 0.5, 1): t = 2.2, 3.36 degrees of freedom
+    from scipy.stats import ttest_ind
+
+    one, other = (1.0, 2.0, 4.0, 7.0), (0.0, 0.5, 1.0)
+    known = ttest_ind(one, other, equal_var=False)
+    first = Estimate(mean=3.5, error=(7 / 4) ** 0.5, freedom=3, seeds=4)  # a variance of 7
+    second = Estimate(mean=0.5, error=(0.25 / 3) ** 0.5, freedom=2, seeds=3)
+    found = subtract_estimates(first, second, (None, None))
+    assert found.p == pytest.approx(known.pvalue)
+    assert found.interval is not None
+    ends = known.confidence_interval()
+    assert (found.interval.low, found.interval.high) == pytest.approx((ends.low, ends.high))
+
+
+def test_the_interval_of_a_difference_says_what_the_standing_says() -> None:
+    for shift in (0.02, 0.03, 0.035, 0.04, 0.05, 0.07):
+        found = estimates({"best": 0.1, "near": 0.1 + shift, "far": 0.4})
+        standing, difference = rank_structures(found, LOSS)["near"]
+        assert difference is not None
+        assert difference.interval is not None
+        assert (standing == "behind") == (difference.interval.low > 0)
+
+
+def test_the_probability_of_no_difference_is_never_below_zero() -> None:
+    assert 0 <= find_p(Estimate(mean=1.0, error=1e-12, freedom=1e6, seeds=3)) < 1e-12
+    assert find_p(Estimate(mean=0.0, error=0.0, freedom=2, seeds=3)) == 1
+    assert find_p(Estimate(mean=0.1, error=0.0, freedom=2, seeds=3)) == 0
+
+
+def test_one_structure_is_behind_none() -> None:
+    assert find_behind([0.1], [0.01], [4]).tolist() == [False]
+    assert find_behind([0.9, 0.1], [1e-6, 1e-6], [4, 4]).tolist() == [False, True]
+
+
+def test_what_is_printed_keeps_the_order_asked(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = []
+    for name, loss in (("unet+average", 0.12), ("unet", 0.10)):
+        for folder in put(store, name, {0: loss, 1: loss, 2: loss + 0.02}):
+            result = folder.read_result()
+            outcomes.append(Outcome(job(KNOWN, probe="noisy", structure=name), result, folder, stored=True))
+    print_outcomes(outcomes, Store(store.root), registry=KNOWN)
     printed = capsys.readouterr().out
     assert f"unet+average: {INSEPARABLE} from unet\nunet: {INSEPARABLE} from unet+average\n" in printed
 
 
-def test_different_scales_are_never_compared() -> None:
-    other = result("unet", 0.1).model_copy(update={"plan": planned(probe="nonlocality")})
-    with pytest.raises(ValueError, match="cannot compare"):
-        compare_results([result("unet", 0.1), other], LOSS)
-
-
-def test_a_score_that_applies_to_nothing_is_left_out() -> None:
-    missing = [result("unet+lambda", None, seed) for seed in range(3)]
-    assert "unet+lambda" not in said([*missing, *seeded({"unet": 0.1, "unet+average": 0.1})])
-
-
-def test_the_probability_of_no_difference_is_never_below_zero() -> None:
-    apart = {item: 1.0 + 1e-4 * (item % 7) for item in range(1024)}
-    found = paired_difference(apart, dict.fromkeys(apart, 0.0))
-    assert found is not None
-    assert found.p is not None
-    assert 0 <= found.p < 1e-12
-    assert found.mean > 1
-
-
-def test_a_structure_that_varies_more_than_the_noise_is_judged_by_its_own_spread() -> None:
-    calm, other = {0: 1.0, 1: 0.99, 2: 1.0}, {0: 0.60, 1: 0.61, 2: 0.59}
-    wild = {0: 0.29, 1: 0.68, 2: 0.81}  # the same mean as `other`, near enough
-    found = significant_pairs({"calm": calm, "other": other, "wild": wild}, 0.01)
-    assert found[frozenset({"calm", "other"})] is True
-    assert found[frozenset({"calm", "wild"})] is False
-
-
-def test_seeds_that_vary_as_the_noise_says_add_their_degrees_of_freedom() -> None:
-    spread = {0: -0.01, 1: 0.0, 2: 0.01}  # a standard deviation of 0.01
-    six = {str(n): {seed: n * 0.035 + off for seed, off in spread.items()} for n in range(6)}
-    assert degrees_of_freedom(six.values(), 0.01) == 12
-    assert degrees_of_freedom(six.values(), 0.0099) == MIN_DEGREES_OF_FREEDOM
-    assert degrees_of_freedom(list(six.values())[:2], 0.01) == MIN_DEGREES_OF_FREEDOM
-    assert all(significant_pairs(six, 0.01).values())  # 4.3 standard errors, of 15 pairs, by twelve degrees
-    beside = {**six, "wild": {0: -1.0, 1: 0.0, 2: 1.0}}
-    assert significant_pairs(beside, 0.01)[frozenset({"0", "1"})] is False  # of 21 pairs, by four
-
-
-def test_no_difference_is_claimed_of_structures_that_have_none_oftener_than_five_times_in_100() -> None:
-    chance, tables = np.random.default_rng(0), 2000
-    wrong = 0
-    for _ in range(tables):
-        drawn = chance.normal(size=(6, 3))
-        wrong += any(
-            significant_pairs({str(n): dict(enumerate(row)) for n, row in enumerate(drawn)}, 1.0).values()
-        )
-    assert wrong / tables < 0.05
+def test_different_scales_stand_in_different_columns(store: Store) -> None:
+    put(store, "unet", {0: 0.1})
+    put(store, "unet+average", {0: 0.9}, scale="calm")
+    assert {column.scale: len(column.cells) for column in card_of(store).columns} == {"smoke": 1, "calm": 1}

@@ -10,6 +10,7 @@ import pytest
 from small import planned
 
 from probekit.catalog.registry import registry
+from probekit.evidence.conclusions import share_alpha
 from probekit.evidence.reproduce import (
     PublishedTable,
     compare_with_published,
@@ -37,7 +38,7 @@ BETTER = Claim(
     "table9", "Best is better than Worst.", lambda rows: rows["Worst"]["loss"] - rows["Best"]["loss"]
 )
 METRIC = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "an error")
-SOURCE = PublishedTable("table9", "nonlocality", ROWS, (BETTER,), METRIC)
+SOURCE = PublishedTable("table9", "nonlocality", ROWS, (BETTER,), (METRIC,))
 
 
 def results(**scores: tuple[float, ...]) -> dict[tuple[str, int], Result]:
@@ -112,10 +113,10 @@ def test_a_turned_pair_that_the_noise_explains_is_not_beyond_it() -> None:
 @pytest.mark.parametrize(
     ("best", "noise", "verdict"),
     [
-        (0.1, 0.07, "holds"),
-        (0.1, 0.08, "within the noise"),
-        (0.7, 0.08, "within the noise"),
-        (0.7, 0.07, "does not hold"),
+        (0.1, 0.06, "holds"),
+        (0.1, 0.07, "within the noise"),
+        (0.7, 0.07, "within the noise"),
+        (0.7, 0.06, "does not hold"),
     ],
 )
 def test_a_conclusion_of_one_seed_must_exceed_the_noise_of_both_its_scores(
@@ -123,19 +124,35 @@ def test_a_conclusion_of_one_seed_must_exceed_the_noise_of_both_its_scores(
 ) -> None:
     (one,) = table(results(Best=(best,), Near=(0.1,), Worst=(0.4,)), loss=noise, other=1.0).conclusions
     assert one.verdict == verdict
-    assert one.within == pytest.approx(t_quantile(4) * 2**0.5 * noise)
+    assert one.interval is not None
+    half = t_quantile(8) * 2 * noise  # twice the variance of two scores, four degrees of freedom each
+    assert one.interval.high - one.interval.low == pytest.approx(2 * half)
 
 
-def test_noise_leaves_the_verdict_over_several_seeds_to_their_interval() -> None:
-    (one,) = table(results(Best=(0.1, 0.11), Near=(0.1, 0.1), Worst=(0.4, 0.4)), loss=9.0).conclusions
-    assert (one.verdict, one.within) == ("holds", None)
+def test_two_seeds_are_judged_by_the_noise_not_by_their_own_spread() -> None:
+    found = results(Best=(0.1, 0.11), Near=(0.1, 0.1), Worst=(0.4, 0.4))
+    assert table(found, loss=9.0).conclusions[0].verdict == "within the noise"
+    assert table(found, loss=0.01).conclusions[0].verdict == "holds"
+    assert table(found).conclusions[0].verdict == "too few seeds"
 
 
-def test_a_conclusion_of_one_seed_without_noise_goes_by_its_sign_and_says_so() -> None:
-    (one,) = table(results(Best=(0.1,), Near=(0.1,), Worst=(0.4,))).conclusions
-    assert (one.verdict, one.seeds, one.interval) == ("holds", 1, None)
-    (one,) = table(results(Best=(0.5,), Near=(0.1,), Worst=(0.4,))).conclusions
-    assert one.verdict == "does not hold"
+def test_a_conclusion_of_one_seed_without_noise_never_holds() -> None:
+    for best in (0.1, 0.5):
+        (one,) = table(results(Best=(best,), Near=(0.1,), Worst=(0.4,))).conclusions
+        assert (one.verdict, one.seeds, one.interval) == ("too few seeds", 1, None)
+        assert one.margin == pytest.approx(0.4 - best)
+
+
+def test_seeds_that_agree_in_everything_prove_nothing_without_noise() -> None:
+    (one,) = table(results(Best=(0.1,) * 3, Near=(0.1,) * 3, Worst=(0.4,) * 3)).conclusions
+    assert one.verdict == "too few seeds"
+
+
+def test_many_claims_of_one_table_are_corrected() -> None:
+    assert share_alpha([0.04]) == [0.05]
+    assert share_alpha([0.04, None, 0.001, 0.03]) == pytest.approx([0.025, 0.05, 0.05 / 3, 0.025])
+    # Holm: 0.03 fails at 0.05 / 2, so 0.04 fails too, and its interval is no narrower
+    assert share_alpha([]) == []
 
 
 @pytest.mark.parametrize(
@@ -162,11 +179,11 @@ def test_a_margin_that_is_no_number_is_judged_to_be_none(wild: float | None) -> 
 
     found = table(results(Best=(0.4,), Near=(0.1,), Worst=(0.4,)), claim=margin)
     (one,) = found.conclusions
-    assert (one.verdict, one.margin, one.within, one.seeds) == ("no number", None, None, 0)
+    assert (one.verdict, one.margin, one.interval, one.seeds) == ("no number", None, None, 0)
     (one,) = table(results(Best=(0.4, 0.1, 0.1), Near=(0.1,), Worst=(0.4,) * 3), claim=margin).conclusions
-    assert (one.verdict, one.seeds) == ("holds", 2)
+    assert (one.verdict, one.seeds) == ("too few seeds", 2)
     (one,) = table(results(Best=(0.3,), Near=(0.1,), Worst=(0.4,)), claim=margin, loss=0.2).conclusions
-    assert (one.verdict, one.within) == ("within the noise", None)
+    assert (one.verdict, one.interval) == ("too few seeds", None)
     to_json(one.model_dump(mode="json"))
 
 

@@ -19,11 +19,9 @@ from probekit.evidence.verdict import (
     add_measurement,
     format_normalized,
     judge_evidence,
-    normalized_interval,
 )
 from probekit.pages.page import render_page
 from probekit.plugin.interfaces import Metric
-from probekit.scores.interval import Interval
 from probekit.storage.store import Store
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -59,22 +57,12 @@ FULL = Evidence(score=0.95, interval=(0.92, 0.97), training_score=0.99)
             "did not fit (training score 12%, training blew up in 1 of 3 seeds)",
         ),
         (replace(FULL, blown_up=2, seeds=3), "has it (training blew up in 2 of 3 seeds)"),
+        (replace(FULL, groups=((2, 0.1), (3, 0.99)), seeds=5), "some seeds learned it (3 of 5)"),
+        (replace(FULL, groups=((2, 0.91), (3, 0.99)), seeds=5), "has it"),
     ],
 )
 def test_the_ladder(evidence: Evidence, word: str) -> None:
     assert str(judge_evidence(evidence)) == word
-
-
-def test_an_interval_holds_the_noise_between_seeds_or_there_is_none() -> None:
-    over = Interval(low=0.1, high=0.3, over="seeds", count=3)
-    assert normalized_interval([0.1, 0.2, 0.3], over, LOSS, 1.0, None) == (0.7, 0.9)
-    assert (
-        normalized_interval([0.2], Interval(low=0.19, high=0.21, over="items", count=9), LOSS, 1.0, None)
-        is None
-    )
-    low, high = normalized_interval([0.2], None, LOSS, 1.0, 0.01) or (0, 0)
-    assert (low, high) == pytest.approx((0.8 - 0.02776, 0.8 + 0.02776), abs=1e-4)
-    assert normalized_interval([0.2], over, LOSS, None, 0.01) is None
 
 
 @pytest.mark.parametrize(
@@ -231,10 +219,3 @@ def test_places_below_the_floor_have_no_shades() -> None:
     assert [format_normalized(place) for place in (-3.07, -0.004, 0.0, 0.456, None)] == [
         "below the floor", "0%", "0%", "46%", "no score",
     ]  # fmt: skip
-
-
-def test_an_interval_of_the_noise_stays_within_the_bounds_of_the_metric() -> None:
-    accuracy = Metric("a", "higher", 1.0, lambda output, target, inputs: output, "", bounds=(0.0, 1.0))
-    low, high = normalized_interval([0.99], None, accuracy, 0.5, 0.02) or (0.0, 0.0)
-    assert high == 1.0
-    assert 0.8 < low < 0.98

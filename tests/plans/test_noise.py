@@ -48,7 +48,13 @@ def test_the_noise_is_pooled_over_structures_and_leaves_out_what_is_not_as_the_s
         [sys.executable, str(ROOT / "examples" / "noise.py"), str(tmp_path)], capture_output=True, text=True
     )
     found = json.loads(done.stdout)["nonlocality"]["smoke"]
-    assert found == {"noise": {"loss": pytest.approx(0.0707)}, "question": {"loss of wild answers": 1.5}}
+    assert found["noise"] == {"loss": pytest.approx(0.0707)}
+    assert found["question"] == {"loss of wild answers": 1.5}
+    spreads = found["spreads"]["loss"].values()
+    assert [(one["mean"], one["variance"], len(one["runs"])) for one in spreads] == [
+        (pytest.approx(0.2), pytest.approx(0.01), 3),
+        (0.5, 0.0, 3),
+    ]
 
 
 def example() -> ModuleType:
@@ -64,7 +70,7 @@ def example() -> ModuleType:
 def test_fewer_than_four_degrees_of_freedom_say_nothing(tmp_path: Path) -> None:
     for seed in range(3):
         keep(Store(tmp_path), 0.1 * seed, structure="unet", seed=seed)
-    assert example().noise(Store(tmp_path)) == {}
+    assert example().measure_noise(Store(tmp_path)) == {}
 
 
 def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
@@ -77,13 +83,16 @@ def test_the_noise_of_a_scale_is_of_its_probes_own_metrics() -> None:
             assert made.scales[scale].noise == values
             assert made.scales[scale].noise_column_key == measured["question"] != {}
             assert min(values.values()) > 0
+            spreads = made.scales[scale].spreads
+            assert set(spreads) in (set(), set(values))
+            assert {spread.seeds for rows in spreads.values() for spread in rows.values()} <= {3}
 
 
 def test_a_metric_that_no_seed_moved_has_no_noise(tmp_path: Path) -> None:
     for structure in ("unet", "unet+average"):
         for seed in range(3):
             keep(Store(tmp_path), 0.5, structure=structure, seed=seed)
-    assert example().noise(Store(tmp_path)) == {}
+    assert example().measure_noise(Store(tmp_path)) == {}
 
 
 def test_a_scale_that_was_not_measured_has_no_noise() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from probekit.catalog.registry import registry
-from probekit.evidence.significance import paired_difference
+from probekit.evidence.compare import subtract_estimates
+from probekit.evidence.estimate import Estimate
 from probekit.plans.scale import make_probe_at
 from probekit.scores.interval import OPEN, Bounds, difference_bounds, mean_interval, t_quantile
 
@@ -68,10 +69,10 @@ def test_a_difference_is_bounded_by_the_width_of_its_metric() -> None:
     assert difference_bounds((0.0, 1.0)) == (-1.0, 1.0)
     assert difference_bounds((2.0, 5.0)) == (-3.0, 3.0)
     assert difference_bounds((0.0, None)) == difference_bounds((None, 1.0)) == OPEN
-    found = paired_difference({0: 1.0, 1: 0.1}, {0: 0.0, 1: 0.2}, (0.0, 1.0))
+    wide = Estimate(mean=0.5, error=1.0, freedom=2, seeds=3)
+    found = subtract_estimates(wide, wide, (0.0, 1.0)).interval
     assert found is not None
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == (-1.0, 1.0)
+    assert (found.low, found.high) == (-1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["nonlocality", "translation", "grouping"])

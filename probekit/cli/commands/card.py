@@ -61,8 +61,9 @@ def show_card(
     """Show a report card: one row per structure, one column per property.
 
     Scores are normalised: 0% is the best baseline that lacks the property, 100% is a perfect answer.
-    Structures are compared seed by seed. A probe with other parameters, another version or another scale has
-    its own column. With --run, the scale is quick unless you choose another. FILE is overwritten.
+    Differences allow for the noise between seeds and test items. A probe with other parameters, another
+    version or another scale has its own column. With --run, the scale is quick unless you choose another.
+    FILE is overwritten.
 
     Example: probekit card unet unet+lambda --probe nonlocality --html card.html
     """
