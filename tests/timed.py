@@ -168,12 +168,12 @@ SLOW_MEMBERS = {
     "tests/test_readme.py::test_first_command_trains_at_the_default_scale": 0,
     "tests/test_readme.py::test_from_nothing_to_a_report_in_the_commands_shown": 1,
     "tests/test_readme.py::test_plugin_of_ten_lines_trains_from_its_package_and_from_its_file": 1,
-    "tests/test_torments.py::test_a_run_whose_rank_is_killed_ends_by_itself_and_goes_on": 0,
-    "tests/test_torments.py::test_killed_runs_end_as_if_they_had_not_been": 0,
-    "tests/test_torments.py::test_links_and_pipes_laid_in_a_run_write_over_nothing_and_wait_for_nothing": 0,
-    "tests/test_torments.py::test_merges_and_removals_that_are_ended_cost_no_run": 1,
-    "tests/test_torments.py::test_runs_that_are_asked_to_end_go_on_as_if_they_had_not_been": 0,
-    "tests/test_torments.py::test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well": 0,
+    "tests/test_faults.py::test_a_run_whose_rank_is_killed_ends_by_itself_and_goes_on": 0,
+    "tests/test_faults.py::test_killed_runs_end_as_if_they_had_not_been": 0,
+    "tests/test_faults.py::test_links_and_pipes_laid_in_a_run_write_over_nothing_and_wait_for_nothing": 0,
+    "tests/test_faults.py::test_merges_and_removals_that_are_ended_cost_no_run": 1,
+    "tests/test_faults.py::test_runs_that_are_asked_to_end_go_on_as_if_they_had_not_been": 0,
+    "tests/test_faults.py::test_several_processes_at_one_run_and_one_grid_train_each_once_and_end_well": 0,
 }
 """By the test: how many of its members the two suites run, evenly spread; `pytest -m stress` runs the others."""
 

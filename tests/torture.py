@@ -1,4 +1,4 @@
-"""Run by hand: torment runs, stores and texts, and print a table of what came of it.
+"""Run by hand: damage runs, stores and texts, and print a table of what came of it.
 
 python tests/torture.py --times 200 --seed 0
 """
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from torments import cards, crowd, disks, kills, merges, ranks, sizes, spoil, studies, words
-from torments.report import Trial, bad, table
+from faults import cards, crowd, disks, kills, merges, ranks, sizes, spoil, studies, words
+from faults.report import Trial, bad, table
 
 PARTS: Mapping[str, tuple[Callable[[Path, int, int], Iterator[Trial]], float]] = {
     "kills": (kills.of_runs, 0.5),
@@ -46,10 +46,10 @@ def main() -> int:
     options = parser.parse_args()
     trials: list[Trial] = []
     for name in options.part or PARTS:
-        torment, share = PARTS[name]
+        fault, share = PARTS[name]
         begun = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            trials += torment(Path(folder), max(1, round(options.times * share)), options.seed)
+            trials += fault(Path(folder), max(1, round(options.times * share)), options.seed)
         print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(table(trials))
     for trial in bad(trials):

@@ -8,8 +8,7 @@ from unittest import SkipTest
 
 import pytest
 import torch
-from conftest import install, plugin_text
-from sinners.layers import (
+from broken_parts.layers import (
     Boastful,
     Dividing,
     Exact,
@@ -33,7 +32,7 @@ from sinners.layers import (
     Unranked,
     Viewed,
 )
-from sinners.probes import (
+from broken_parts.probes import (
     Bare,
     Beyond,
     Captured,
@@ -53,8 +52,9 @@ from sinners.probes import (
     Unreached,
     Wrong,
 )
-from sinners.structures import Encoding, Hookless, Lonely, Rigid, Silent, Structure
-from sinners.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
+from broken_parts.structures import Encoding, Hookless, Lonely, Rigid, Silent, Structure
+from broken_parts.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
+from conftest import install, plugin_text
 from small import call
 
 from probekit.authors.check import CHECKS_BY_KIND, CheckFailed, Finding, checks
@@ -62,7 +62,7 @@ from probekit.catalog.registry import Registry, registry
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import UsageError
 
-SINNERS: dict[tuple[Kind, str], Any] = {
+BROKEN: dict[tuple[Kind, str], Any] = {
     ("layer", "keeps-shape-and-dtype-in-1d"): Planar,
     ("layer", "keeps-shape-and-dtype-in-2d"): Linear,
     ("layer", "gradient-reaches-every-parameter"): Idle,
@@ -133,18 +133,18 @@ def test_a_component_that_keeps_its_promises_passes(kind: Kind) -> None:
     ("kind", "check"),
     [
         pytest.param(kind, check, id=f"{kind}-{check}", marks=[pytest.mark.slow] * check.endswith("process"))
-        for kind, check in SINNERS
+        for kind, check in BROKEN
     ],
 )
 def test_each_check_fails_where_its_promise_is_broken(kind: Kind, check: str) -> None:
-    found = looked_at(kind, SINNERS[kind, check], check)[check]
+    found = looked_at(kind, BROKEN[kind, check], check)[check]
     assert found.state == "fails"
     assert found.reason
     assert found.hint
 
 
 def test_every_check_is_shown_to_fail() -> None:
-    shown = {check for _, check in SINNERS} | ELSEWHERE
+    shown = {check for _, check in BROKEN} | ELSEWHERE
     listed = {
         promise.__name__.replace("_", "-") for _, promises in CHECKS_BY_KIND.values() for promise in promises
     }
@@ -247,7 +247,7 @@ def test_the_command_says_each_check_and_ends_with_1_where_one_fails(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     trainer = "class Lazy(trainer.Trainer):\n    def rate(self):\n        return 0.0\n"
-    (tmp_path / "lazy.py").write_text(f"import sinners.trainers as trainer\n{trainer}")
+    (tmp_path / "lazy.py").write_text(f"import broken_parts.trainers as trainer\n{trainer}")
     code, out, _ = call(capsys, "check", "trainer", "./lazy.py:Lazy")
     assert code == 1
     (line,) = [line for line in out.splitlines() if "FAILS" in line]

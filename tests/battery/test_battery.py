@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from broken_parts.probes import Solved
 from planted import PLANTED, PlantedProbe, draw_item, draw_positions
-from sinners.probes import Solved
 
 from probekit.battery.attack import SolverScore, describe_solver, find_best, focus_metric, run_battery
 from probekit.battery.battery import list_solvers

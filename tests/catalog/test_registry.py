@@ -46,8 +46,8 @@ REASONS = {
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("zoo")
+def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plugin_folder")
     for name, text in PLUGINS.items():
         install(folder, f"probekit-{name}", {name: f"zoo_{name}"}, {f"zoo_{name}.py": text})
     (folder / "lazy_target.py").write_text("import a_package_nobody_has")
@@ -55,14 +55,14 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def registry(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    monkeypatch.syspath_prepend(str(zoo))
+def registry(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    monkeypatch.syspath_prepend(str(plugin_folder))
     return Registry.load()
 
 
 @pytest.fixture(scope="module")
-def states(zoo: Path, probekit: Run) -> dict[str, dict[str, Any]]:
-    done = probekit("plugins", "--json", path=zoo)
+def states(plugin_folder: Path, probekit: Run) -> dict[str, dict[str, Any]]:
+    done = probekit("plugins", "--json", path=plugin_folder)
     assert done.returncode == 0
     return {record["name"]: record for record in json.loads(done.stdout)}
 
@@ -82,23 +82,25 @@ def test_the_rest_opens_beside_broken_plugins(name: str, states: dict[str, Any])
     assert states[name]["seconds"] > 0
 
 
-def test_what_a_plugin_prints_while_it_opens_goes_to_stderr(zoo: Path, probekit: Run) -> None:
-    done = probekit("list", "layer", "--json", path=zoo)
+def test_what_a_plugin_prints_while_it_opens_goes_to_stderr(plugin_folder: Path, probekit: Run) -> None:
+    done = probekit("list", "layer", "--json", path=plugin_folder)
     assert "hello from a plugin" in done.stderr
     assert "chatty" in [component["name"] for component in json.loads(done.stdout)]
 
 
-def test_every_set_aside_plugin_is_named_once_on_stderr_by_a_command(zoo: Path, probekit: Run) -> None:
-    done = probekit("list", path=zoo)
+def test_every_set_aside_plugin_is_named_once_on_stderr_by_a_command(
+    plugin_folder: Path, probekit: Run
+) -> None:
+    done = probekit("list", path=plugin_folder)
     assert done.returncode == 0
     for name in REASONS:
         assert done.stderr.count(f"plugin {name} failed to load") == 1
     assert "Traceback" not in done.stderr
-    assert "failed to load" not in probekit("list", "--help", path=zoo).stderr
+    assert "failed to load" not in probekit("list", "--help", path=plugin_folder).stderr
 
 
-def test_trace_shows_where_a_plugin_broke(zoo: Path, probekit: Run) -> None:
-    done = probekit("plugins", "--trace", path=zoo)
+def test_trace_shows_where_a_plugin_broke(plugin_folder: Path, probekit: Run) -> None:
+    done = probekit("plugins", "--trace", path=plugin_folder)
     assert 'zoo_raiser.py", line 1' in done.stdout
     assert "failed to load after" in done.stdout
 

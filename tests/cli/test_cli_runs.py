@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from faults.spoil import unfinished
 from small import PROBE, call, planned
 from stores import real
-from torments.spoil import unfinished
 
 from probekit.storage.folder import CHECKPOINT
 from probekit.storage.store import Store

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from faults.spoil import unfinished
 from small import call
 from stores import real
-from torments.spoil import unfinished
 
 from probekit.storage.attempt import ATTEMPT
 from probekit.storage.folder import Folder

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from sinners.probes import Solved
+from broken_parts.probes import Solved
 from torch import Tensor
 
 from probekit.battery.battery import list_solvers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from sinners.layers import Good
+from broken_parts.layers import Good
 from small import ASKED, done, job, knowing
 from torch import Tensor, nn
 

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from faults.spoil import unfinished
 from stores import real
-from torments.spoil import unfinished
 
 from probekit.storage.folder import CHECKPOINT, LOG, RESULT, SPEC, Folder
 from probekit.storage.lock import LOCK

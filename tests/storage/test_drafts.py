@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from faults.merges import faults, held
 from small import call, done, job
-from torments.merges import faults, held
 from trained import fates, lay, only
 
 from probekit.storage.folder import LOG, RESULT, SPEC

@@ -12,9 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from faults.merges import faults, held, many, start
+from faults.spoil import unfinished
 from small import call
-from torments.merges import faults, held, many, start
-from torments.spoil import unfinished
 from trained import fates, lay, only
 
 from probekit.storage.lock import LEASE, LOCK

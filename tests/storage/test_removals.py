@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from faults.merges import faults
 from small import call
-from torments.merges import faults
 from trained import fates, lay, only
 
 from probekit.plugin.errors import StoreError

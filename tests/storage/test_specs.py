@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from faults.spoil import WORDS, unfinished
 from small import call, done, first, job, planned
 from stores import KNOWN, card_of, put
-from torments.spoil import WORDS, unfinished
 
 from probekit.catalog.registry import registry
 from probekit.plugin.errors import StoreError

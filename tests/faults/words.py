@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Iterator
 
+from faults.report import Trial, judged
 from probekit.catalog.grammar import parse_expression
 from probekit.plugin.errors import UsageError
-from torments.report import Trial, judged
 
 PARTS = (
     "unet", "lambda", "+", "(", ")", "=", ",", "heads", "8", "0.5", "1e-3", "true", "none", "\"", "'", "\\",

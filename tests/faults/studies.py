@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from torments.kills import trained
-from torments.report import Trial
+from faults.kills import trained
+from faults.report import Trial
 
 STUDY = """
 probes = ["nonlocality(test=16,train=64,validation=8)"]

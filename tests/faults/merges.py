@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from faults.report import Trial
+from faults.spoil import finished
 from probekit.plugin.errors import ProbekitError
 from probekit.storage.folder import RESULT, SPEC
 from probekit.storage.maintenance.garbage import find_garbage, remove_garbage
 from probekit.storage.maintenance.merge import NOT_COPIED, merge_stores
 from probekit.storage.maintenance.verify import verify_folder
 from probekit.storage.store import Store
-from torments.report import Trial
-from torments.spoil import finished
 
 RUNS = 20
 """Runs of a store, each a copy of a real one under a seed of its own."""

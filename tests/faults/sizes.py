@@ -12,9 +12,9 @@ from pathlib import Path
 
 import typer
 
+from faults.report import Trial, judged
 from probekit.cli import app
 from probekit.plugin.errors import UsageError
-from torments.report import Trial, judged
 
 DRY = ("--dry-run", "--scale", "smoke")
 COMMANDS: tuple[tuple[str, ...], ...] = (

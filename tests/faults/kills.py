@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from torments.report import Trial
+from faults.report import Trial
 
 KILLS = 3
 ENDED = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM)

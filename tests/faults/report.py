@@ -1,4 +1,4 @@
-"""A trial is one torment and what came of it; a table counts them."""
+"""A trial is one fault and what came of it; a table counts them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = frozenset({"accepted wrong", "lost"})
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was tormented, how, and what came of it; said: what to know of a bad one."""
+    """What was damaged, how, and what came of it; said: what to know of a bad one."""
 
     part: str
     how: str

@@ -18,6 +18,9 @@ import torch
 from safetensors.torch import save
 from small import PROBE, done
 
+from faults.mutants import mutant
+from faults.report import Trial, judged
+from faults.spoil import WAYS
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card
 from probekit.cards.markdown import card_to_markdown
@@ -31,9 +34,6 @@ from probekit.storage.checksum import compute_checksum, encode_json
 from probekit.storage.disk import FORCE_HINT
 from probekit.storage.folder import LOG, RESULT, SPEC
 from probekit.storage.store import Store
-from torments.mutants import mutant
-from torments.report import Trial, judged
-from torments.spoil import WAYS
 
 STRUCTURES = ("unet", "unet+average")
 SCORES, MEASURED, WEIGHTS = "scores.safetensors", "measured.safetensors", "weights.safetensors"

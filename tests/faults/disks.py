@@ -12,10 +12,10 @@ from pathlib import Path
 
 from small import done
 
+from faults.report import Trial, judged
+from faults.spoil import WORDS, finished, unfinished
 from probekit.plugin.errors import StoreError
 from probekit.storage.store import Store
-from torments.report import Trial, judged
-from torments.spoil import WORDS, finished, unfinished
 
 MINE = b"the user's own"
 NAMES = (

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from small import job
 
+from faults.report import Trial, judged
 from probekit.catalog.registry import registry
 from probekit.runs.run import Outcome, run_job
 from probekit.storage.folder import LOG
 from probekit.storage.store import Store
-from torments.report import Trial, judged
 
 WORDS = {"trainer": "supervised(batch=16,epochs=3)"}
 STOP = 8

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torments.report import Trial
+from faults.report import Trial
 
 WORDS = [
     *(

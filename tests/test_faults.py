@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from torments import cards, crowd, disks, kills, merges, ranks, sizes, spoil, words
-from torments.report import Trial, bad, judged, table
+from faults import cards, crowd, disks, kills, merges, ranks, sizes, spoil, words
+from faults.report import Trial, bad, judged, table
 
 from probekit.plugin.errors import StoreError
 
-TORMENTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished, "cards": cards.of_spoilt}
+FAULTS = {"finished": spoil.of_finished, "unfinished": spoil.of_unfinished, "cards": cards.of_spoilt}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("torment", TORMENTS.values(), ids=TORMENTS.keys())
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_no_spoilt_file_passes_for_what_it_was(
-    torment: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
+    fault: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
 ) -> None:
-    trials = list(torment(tmp_path, 1, 7))
+    trials = list(fault(tmp_path, 1, 7))
     assert bad(trials) == []
     assert {trial.outcome for trial in trials} >= {"refused"}
 
@@ -76,11 +76,11 @@ def test_killed_runs_end_as_if_they_had_not_been(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("torment", [merges.of_merges, merges.of_collections, merges.of_removals])
+@pytest.mark.parametrize("fault", [merges.of_merges, merges.of_collections, merges.of_removals])
 def test_merges_and_removals_that_are_ended_cost_no_run(
-    torment: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
+    fault: Callable[[Path, int, int], Iterator[Trial]], tmp_path: Path
 ) -> None:
-    assert bad(list(torment(tmp_path, 4, 7))) == []
+    assert bad(list(fault(tmp_path, 4, 7))) == []
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from torments.kills import trained, why
-from torments.report import Trial
+from faults.kills import trained, why
+from faults.report import Trial
 
 PART = "ranks of fabric, killed"
 COMMAND = [

@@ -1,1 +1,0 @@
-"""The torments: what is done to runs, stores and texts, so that nothing wrong is ever accepted."""
