@@ -42,7 +42,7 @@ def card(
 def compare(
     first: str, second: str, probe: str, *, scale: str = "quick", store: str | Path | None = None
 ) -> Contrast:
-    """Compare the stored runs of two structures on a probe, by seed and by test item.
+    """Compare the stored runs of two structures on a probe, over seeds and by test item.
 
     Args:
         first, second: the expressions of the structures.
@@ -51,7 +51,7 @@ def compare(
         store: the folder of the store.
 
     Raises:
-        UsageError: the structures have no scored seed in common.
+        UsageError: a structure has no scored run.
         StoreError: stored scores are corrupt.
     """
     return contrast_structures(Store(store), registry(), first, second, probe, scale)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probekit.api.results import StoredResult
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import resolve_part
@@ -35,8 +36,8 @@ def load(
     """Return the trained network of a run, on the CPU and in eval mode.
 
     Args:
-        run: the folder of a run, or a result, which is searched for in `store`.
-        store: the folder of the store.
+        run: a result of `probekit.run` or `probekit.results`, or the folder of a run.
+        store: the folder of a store in which to search for the result instead.
         allow_code: whether to run the Python files that the run names; they must not have changed.
         structure: the callable that you passed to `probekit.run`, if it cannot be imported by its name.
 
@@ -78,6 +79,8 @@ def find_run(run: Result | str | Path, store: str | Path | None) -> tuple[Folder
         UsageError: there is no such run.
     """
     root = Store(store)
+    if isinstance(run, StoredResult) and store is None:
+        run = run.folder
     if isinstance(run, Result):
         folders = (folder for folder in reversed(root.reruns(run.plan)) if folder.is_done())
         stored_runs = ((folder, folder.read_result()) for folder in folders)

@@ -1,13 +1,22 @@
-"""Results of a store are a sequence to filter and to tabulate."""
+"""Results know their folder and their verdict; a sequence of them can be filtered and tabulated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from pydantic import PrivateAttr
+
+from probekit.cards.aggregate import StoredRun
+from probekit.cards.judge import Judgement, judge_runs
+from probekit.catalog.registry import Registry
+from probekit.catalog.registry import registry as installed_registry
+from probekit.evidence.verdict import Verdict
 from probekit.plain import render_html_table
 from probekit.plugin.errors import StoreError, UsageError
+from probekit.storage.folder import Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
@@ -15,7 +24,67 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class Results(Sequence[Result]):
+class StoredResult(Result):
+    """A result that knows the folder it lies in, and the verdict on its structure.
+
+    Attributes:
+        folder: The folder of the run.
+        judgement: Verdict, normalised score and judged interval, over all seeds of the structure that were
+            run or read together. None if the run failed or its probe is not installed.
+    """
+
+    _run: StoredRun = PrivateAttr()
+    _judge: Judge = PrivateAttr()
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all that is stored is equal, wherever it lies."""
+        return isinstance(other, Result) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self._run.folder.path
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What the scores say; computed when it is first asked for."""
+        return self._judge.judgements.get(self.folder.name)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict, None if there is no judgement."""
+        return None if self.judgement is None else self.judgement.verdict
+
+
+class Judge:
+    """Judges runs together, once, when the first judgement is asked for."""
+
+    def __init__(self, runs: Sequence[StoredRun], store: Store, registry: Registry) -> None:
+        self.runs, self.store, self.registry = tuple(runs), store, registry
+
+    @cached_property
+    def judgements(self) -> dict[str, Judgement]:
+        """Judgements by the name of the run's folder."""
+        return judge_runs(self.runs, self.store, self.registry)
+
+
+def attach_folders(
+    runs: Sequence[tuple[Folder, Result]], store: Store, registry: Registry
+) -> list[StoredResult]:
+    """Return results that know their folders, and are judged together."""
+    stored_runs = [StoredRun(result, folder) for folder, result in runs]
+    judge = Judge(stored_runs, store, registry)
+    results = []
+    for run in stored_runs:
+        result = StoredResult.model_construct(run.result.model_fields_set, **dict(run.result))
+        result._run, result._judge = run, judge
+        results.append(result)
+    return results
+
+
+class Results(Sequence[StoredResult]):
     """A sequence of results.
 
     Args:
@@ -23,22 +92,22 @@ class Results(Sequence[Result]):
         left_out: a line for each run that cannot be read.
     """
 
-    def __init__(self, results: Sequence[Result], left_out: Sequence[str] = ()) -> None:
+    def __init__(self, results: Sequence[StoredResult], left_out: Sequence[str] = ()) -> None:
         self._results, self.left_out = tuple(results), tuple(left_out)
 
     @overload
-    def __getitem__(self, index: int) -> Result: ...
+    def __getitem__(self, index: int) -> StoredResult: ...
 
     @overload
     def __getitem__(self, index: slice) -> Results: ...
 
-    def __getitem__(self, index: int | slice) -> Result | Results:
+    def __getitem__(self, index: int | slice) -> StoredResult | Results:
         return Results(self._results[index]) if isinstance(index, slice) else self._results[index]
 
     def __len__(self) -> int:
         return len(self._results)
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Iterator[StoredResult]:
         return iter(self._results)
 
     def __repr__(self) -> str:
@@ -71,7 +140,9 @@ class Results(Sequence[Result]):
     def frame(self) -> DataFrame:
         """Return a pandas DataFrame with one row per run.
 
-        The columns are those of `COLUMNS`; for each metric `NAME` (the test mean), `NAME_train`,
+        The columns are those of `COLUMNS`; the judgement, which is the same for all seeds of one structure on
+        one probe: `verdict`, `verdict_why`, `normalised`, `normalised_low` and `normalised_high` (the judged
+        interval), `seeds`, `host` and `recipe`; for each metric `NAME` (the test mean), `NAME_train`,
         `NAME_floor` (the best closed-form control), `NAME_low` and `NAME_high` (95 % interval over test
         items); and `measured_NAME` for each measurement. Missing numbers are NaN.
 
@@ -84,7 +155,9 @@ class Results(Sequence[Result]):
             raise UsageError(
                 "frame()", "pandas is not installed", 'Type pip install "probekit-nn[frame]".'
             ) from error
-        return pandas.DataFrame([{**read_columns(result), **read_scores(result)} for result in self])
+        return pandas.DataFrame(
+            [{**read_columns(result), **read_judgement(result), **read_scores(result)} for result in self]
+        )
 
 
 COLUMNS: dict[str, Callable[[Result], Any]] = {
@@ -116,6 +189,11 @@ def read_columns(result: Result) -> dict[str, Any]:
     return {name: get(result) for name, get in COLUMNS.items()}
 
 
+def read_judgement(result: StoredResult) -> dict[str, Any]:
+    """Return the columns of a result's judgement; none if there is no judgement."""
+    return {} if result.judgement is None else result.judgement.columns()
+
+
 def read_scores(result: Result) -> dict[str, float | None]:
     """Return the scores and measurements of a run."""
     scores: dict[str, float | None] = {}
@@ -139,10 +217,10 @@ def results(*, store: str | Path | None = None) -> Results:
     Returns:
         The results. Runs that cannot be read are named in `left_out`.
     """
-    readable, left_out = [], []
-    for folder, result in Store(store).read_results():
+    readable, left_out, opened = [], [], Store(store)
+    for folder, result in opened.read_results():
         if isinstance(result, StoreError):
             left_out.append(f"{folder.path.name}: {result.problem}")
         else:
-            readable.append(result)
-    return Results(readable, left_out)
+            readable.append((folder, result))
+    return Results(attach_folders(readable, opened, installed_registry()), left_out)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 
-from probekit.api.results import Results
+from probekit.api.results import Results, StoredResult, attach_folders
 from probekit.catalog.registry import registry as installed_registry
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
@@ -15,7 +15,6 @@ from probekit.runs import rng
 from probekit.runs.run import register_callable
 from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
-from probekit.storage.result import Result
 from probekit.storage.store import Store
 from probekit.terminal.follow import follow_schedule
 
@@ -45,7 +44,9 @@ class Options(TypedDict, total=False):
 
 
 @overload
-def run(probe: str, structure: Structure, *, seeds: None = ..., **options: Unpack[Options]) -> Result: ...
+def run(
+    probe: str, structure: Structure, *, seeds: None = ..., **options: Unpack[Options]
+) -> StoredResult: ...
 
 
 @overload
@@ -84,7 +85,7 @@ def run(
     timeout: float | None = None,
     jobs: int | None = None,
     threads: int | None = None,
-) -> Result | Results:
+) -> StoredResult | Results:
     """Put a structure to a probe and return the result, from the store if it is there.
 
     A bar on the terminal or in a notebook shows how far the run is.
@@ -108,7 +109,8 @@ def run(
         threads: of each run; by default what OMP_NUM_THREADS says, else one.
 
     Returns:
-        The result; Results where `seeds`, or a list of probes or structures, is given.
+        The result, with its folder and verdict; Results where `seeds`, or a list of probes or structures, is
+        given.
 
     Raises:
         UsageError: if an argument names nothing or has a wrong value.
@@ -138,7 +140,8 @@ def run(
         raise report.interruption
     for event in report.events:
         check_event(event)
-    results = [event.result for event in report.events if event.result is not None]
+    runs = [(event.folder, event.result) for event in report.events if event.folder and event.result]
+    results = attach_folders(runs, schedule.store, registry)
     is_single = not isinstance(probe, list | tuple) and not isinstance(structure, list | tuple)
     return results[0] if is_single and seeds is None else Results(results)
 

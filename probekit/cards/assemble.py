@@ -16,16 +16,17 @@ from probekit.cards.certificates import (
     score_certified_controls,
     stored_certificates,
 )
-from probekit.cards.formatting import format_expression, narrow_width_cautions
+from probekit.cards.formatting import narrow_width_cautions
 from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
-from probekit.cards.rerun_commands import list_rerun_commands
 from probekit.cards.select_runs import newest_per_seed, select_one_code, select_one_probe
 from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
 from probekit.plans.finite import finite_or_none
+from probekit.plans.rerun_commands import list_rerun_commands
+from probekit.plans.spec import format_expression
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
 from probekit.storage.behaviour import Numbers
@@ -213,13 +214,3 @@ def make_column(
         cells=tuple(cells),
         rebuild=tuple(list_rerun_commands([run.plan for run in counted])),
     )
-
-
-def make_column_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Column:
-    """Return the column of runs of one probe, code and scale that were just made."""
-    structures, probes = [run.plan.spec.structure for run in runs], [run.plan.spec.probe for run in runs]
-    names = Names(registry, structures, probes)
-    result, left_out = runs[0].result, list[str]()
-    probe = names.probe(result.plan.probe)
-    certificate = certificate_of(result, stored_certificates(store, left_out), names, left_out)
-    return make_column(runs, probe, certificate, names, left_out, result.behaviour.probe)

@@ -13,11 +13,11 @@ from probekit.cards.aggregate import StoredRun, mean_or_none, score_of
 from probekit.cards.card import ControlScore
 from probekit.cards.installed import observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
-from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.bounds import Bound
 from probekit.evidence.certify import CERTIFICATE, Certificate
 from probekit.evidence.control_checks import CONTROL_SEEDS
 from probekit.evidence.estimate_runs import list_scores
+from probekit.plans.rerun_commands import certify_command
 from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.schedule.tuning import CHOICE, Choice

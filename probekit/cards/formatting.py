@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median_high
 
-from probekit.catalog.grammar import normalize_expression
 from probekit.evidence.noise_model import MIN_STRUCTURES
 from probekit.evidence.verdict import format_normalized
-from probekit.plain import escape_lookalikes
 from probekit.plans.finite import finite_or_none
 from probekit.storage.difficulty_curve import DifficultyCurve
 
@@ -16,11 +14,6 @@ BAR = 20
 NOTHING = "-"
 MIN_WIDTH = 3
 """Channels below which a network can represent little."""
-
-
-def format_expression(text: str) -> str:
-    """Return a stored expression in its canonical form, with look-alike letters spelled out."""
-    return escape_lookalikes(normalize_expression(text))
 
 
 def format_score(value: float | None) -> str:

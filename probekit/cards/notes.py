@@ -15,9 +15,9 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
-from probekit.cards.rerun_commands import certify_command
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import FITS
+from probekit.plans.rerun_commands import certify_command
 
 CHECK_WORDS = {True: "holds", False: "FAILS", None: "for information"}
 """How a check of a certificate ended, in words."""

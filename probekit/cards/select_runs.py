@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.installed import behaves_as_installed
 from probekit.cards.names import Names, is_control
-from probekit.cards.rerun_commands import certify_command, list_rerun_commands
 from probekit.plans.plan import Plan
+from probekit.plans.rerun_commands import certify_command, list_rerun_commands
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import (
     describe_setup_difference,

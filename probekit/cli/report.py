@@ -8,7 +8,6 @@ from statistics import stdev
 from typing import Any
 
 from probekit.cards.aggregate import StoredRun
-from probekit.cards.assemble import make_column_of_runs
 from probekit.cards.card import Cell, Column
 from probekit.cards.formatting import (
     bound_notes,
@@ -26,6 +25,7 @@ from probekit.cards.formatting import (
     solved_meaning,
     spike_caution,
 )
+from probekit.cards.judge import make_column_of_runs
 from probekit.cards.notes import certificate_cautions
 from probekit.cards.tables import format_mean_and_normalized
 from probekit.catalog.grammar import format_value

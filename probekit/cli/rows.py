@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from probekit.terminal.messages import relative_path
 
 if TYPE_CHECKING:
+    from probekit.catalog.registry import Registry
     from probekit.plans.job import Job
     from probekit.schedule.event import Event
     from probekit.storage.folder import Folder
     from probekit.storage.result import Result
+    from probekit.storage.store import Store
+
+
+def event_rows(events: Sequence[Event], store: Store, registry: Registry) -> list[dict[str, Any]]:
+    """Return the rows of all jobs' last events, each with the verdict on its structure."""
+    from probekit.cards.aggregate import StoredRun
+    from probekit.cards.judge import judge_runs
+
+    runs = [StoredRun(event.result, event.folder) for event in events if event.result and event.folder]
+    judgements = judge_runs(runs, store, registry)
+    rows = []
+    for event in events:
+        judgement = judgements.get(event.folder.path.name) if event.folder else None
+        rows.append({**event_row(event), **(judgement.columns() if judgement else {})})
+    return rows
 
 
 def event_row(event: Event) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from probekit.catalog.grammar import normalize_expression
+from probekit.plain import escape_lookalikes
 from probekit.plugin.errors import UsageError
 
 TEXTS = ("probe", "structure", "trainer")
@@ -56,3 +57,8 @@ def make_spec(**fields: Any) -> RunSpec:
         field = ".".join(map(str, first["loc"]))
         request = f"{field} = {first['input']!r}" if field else "a run"
         raise UsageError(request, first["msg"].removeprefix("Value error, "), "") from None
+
+
+def format_expression(text: str) -> str:
+    """Return a stored expression in its canonical form, with look-alike letters spelled out."""
+    return escape_lookalikes(normalize_expression(text))

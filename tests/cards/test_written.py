@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import json
 import shutil
 from pathlib import Path
@@ -14,11 +15,11 @@ from spoilt import replaced, store_spoiled, unsealed
 
 from probekit.cards.assemble import make_card
 from probekit.cards.markdown import card_to_markdown
-from probekit.cards.rerun_commands import list_rerun_commands
 from probekit.catalog.grammar import normalize_expression, parse_expression
 from probekit.catalog.registry import registry
 from probekit.pages.page import render_page
 from probekit.plain import describe_lookalike, escape_cell, escape_lookalikes
+from probekit.plans.rerun_commands import list_rerun_commands
 from probekit.plans.spec import make_spec
 from probekit.plugin.errors import UsageError, did_you_mean
 from probekit.storage.folder import RESULT
@@ -188,5 +189,6 @@ def test_what_is_stored_is_no_formula_in_comma_separated_values(
     rows = list(csv.reader(io.StringIO(out)))
     assert code == 0
     assert len(rows) == 3
-    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?[0-9.e-]+", cell)]
+    assert not [cell for cell in texts if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert sum(cell[:1] == "'" for row in rows for cell in row) == 3

@@ -10,7 +10,7 @@ import torch
 from small import planned
 
 from probekit.cards.aggregate import StoredRun
-from probekit.cards.assemble import make_column_of_runs
+from probekit.cards.judge import make_column_of_runs
 from probekit.catalog.registry import registry
 from probekit.evidence.certify import Certificate
 from probekit.plans.job import make_job

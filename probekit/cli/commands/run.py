@@ -11,7 +11,7 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
 from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
-from probekit.cli.rows import event_row, run_row
+from probekit.cli.rows import event_row, event_rows, run_row
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
 from probekit.plans.job import Job
@@ -141,7 +141,8 @@ def run_probes(
         raise typer.Exit(1 if grid.errors else 0)
     planned_jobs = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
     done = follow_schedule(schedule, planned_jobs, registry())
-    print_report([event_row(event) for event in done.events], as_json, run_store, done.outcomes, everything)
+    rows = event_rows(done.events, run_store, registry()) if as_json else list(map(event_row, done.events))
+    print_report(rows, as_json, run_store, done.outcomes, everything)
     if done.interruption:
         raise make_interrupted(done.interruption, " without --force" if force else "")
     if grid.errors or done.count("failed", "interrupted"):

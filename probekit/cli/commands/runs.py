@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.cards.formatting import NOTHING, format_duration, format_expression, format_score
+from probekit.cards.formatting import NOTHING, format_duration, format_score
 from probekit.cli.options import StoreOption
 from probekit.cli.table import print_json, print_table
 from probekit.plain import escape_cell, escape_lookalikes
+from probekit.plans.spec import format_expression
 from probekit.plugin.errors import StoreError, UsageError, did_you_mean
 from probekit.terminal.messages import print_error, print_info, print_output, relative_path
 
@@ -71,11 +72,14 @@ def list_runs(
     listed = [(folder, describe_run(folder, result)) for folder, result in run_store.read_results()]
     listed = [run for run in listed if all(run[1][field] == value for field, value in filters.items())]
     rows = [row for _, row in listed]
+    if as_json or as_csv:
+        rows = add_judgements(run_store, listed)
     if as_json:
         print_json(rows)
     elif as_csv:
         text = io.StringIO()
-        writer = csv.DictWriter(text, HEADS, lineterminator="\n")
+        heads = list(dict.fromkeys([*HEADS, *(field for row in rows for field in row)]))
+        writer = csv.DictWriter(text, heads, lineterminator="\n")
         writer.writeheader()
         writer.writerows({field: escape_cell(value) for field, value in row.items()} for row in rows)
         print_output(text.getvalue().rstrip("\n"))
@@ -108,6 +112,20 @@ def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
         "seconds": round(result.seconds, 1),
         "folder": path,
     }
+
+
+def add_judgements(store: Store, listed: list[tuple[Folder, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the rows of runs, those that are done with the verdict on their structure over all its seeds."""
+    from probekit.cards.aggregate import StoredRun
+    from probekit.cards.judge import judge_runs
+    from probekit.catalog.registry import registry
+
+    done = [StoredRun(folder.read_result(), folder) for folder, row in listed if row["status"] == "done"]
+    judgements = judge_runs(done, store, registry())
+    return [
+        {**row, **(judgements[folder.path.name].columns() if folder.path.name in judgements else {})}
+        for folder, row in listed
+    ]
 
 
 def describe_request(plan: Plan) -> dict[str, Any]:

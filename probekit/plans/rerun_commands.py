@@ -6,9 +6,8 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from probekit.cards.formatting import format_expression
 from probekit.plans.plan import Plan
-from probekit.plans.spec import RunSpec
+from probekit.plans.spec import RunSpec, format_expression
 
 
 def list_rerun_commands(plans: Iterable[Plan]) -> Iterator[str]:
