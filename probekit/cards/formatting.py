@@ -79,6 +79,16 @@ def narrow_width_cautions(widths: Mapping[str, int]) -> Iterator[str]:
         )
 
 
+def unlike_host_cautions(hosts: Mapping[str, str]) -> Iterator[str]:
+    """Say which networks host the layers of a column, by structure, if they are not the same for all."""
+    if len(set(hosts.values())) > 1:
+        groups = (
+            f"{host} ({', '.join(name for name, other in hosts.items() if other == host)})"
+            for host in dict.fromkeys(hosts.values())
+        )
+        yield f"The layers stand in unlike networks, which may explain a difference: {'; '.join(groups)}."
+
+
 def draw_bar(score: float, signs: int = BAR) -> str:
     """Draw a normalised score as a bar, empty at or below the floor."""
     full = round(max(0.0, min(1.0, score)) * signs)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.files import is_file_term
 from probekit.catalog.grammar import Term, parse_expression, parse_term
-from probekit.catalog.part import Part, resolve_part
+from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
+from probekit.catalog.signature import takes_channels
 from probekit.plugin.components import Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Shape
@@ -150,7 +151,7 @@ def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
     """Resolve the text of an expression.
 
     The first name can be that of a structure, or of a layer, which `host` then hosts. If it is both, the
-    structure comes first.
+    structure comes first. Of a file it is a layer if its first parameters are channels and size.
 
     Args:
         text: the expression, as "unet+lambda+pe" or "lambda".
@@ -162,6 +163,8 @@ def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
             not take the encoding.
     """
     terms = parse_expression(text)
+    if is_file_term(terms[0].name) and takes_channels(find_part("layer", terms[0].name, registry).target):
+        return make_expression((parse_term(host), *terms), registry)
     first_kinds = registry.kinds_of(terms[0].name)
     hosted = (parse_term(host), *terms) if "layer" in first_kinds else terms
     readings = [

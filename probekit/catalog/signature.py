@@ -222,3 +222,15 @@ def _format_type(parameter: inspect.Parameter, scope: dict[str, Any]) -> str:
 
 def _format_annotation(annotation: Any) -> str:
     return inspect.formatannotation(annotation).replace("typing.", "")
+
+
+def takes_channels(target: Callable[..., Any]) -> bool:
+    """Tell a layer from a structure by its signature: a layer's first two parameters are channels and size.
+
+    A structure's first one is a shape, or its width or layer. One that cannot be read is a structure's.
+    """
+    try:
+        names = list(inspect.signature(target).parameters)[:2]
+    except (TypeError, ValueError):
+        return False
+    return names[:1] == ["channels"] or names[1:] == ["size"]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
+from probekit.catalog.signature import takes_channels
 from probekit.plans.job import Job
-from probekit.plugin.components import Component
+from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import StoreError, UsageError
 from probekit.plugin.interfaces import Row
 from probekit.runs.machine import choose_device
@@ -173,11 +174,12 @@ def register_callable(structure: str | Callable[..., Module], registry: Registry
     """Return a structure's expression, and a registry that knows it.
 
     Args:
-        structure: An expression, or a callable that builds a module and becomes `py-NAME`.
+        structure: An expression, or a callable that builds a module and becomes `py-NAME`. One whose first
+            parameters are channels and size is a layer, and the probe's own structure hosts it.
         registry: The installed components.
 
     Raises:
-        UsageError: The structure is neither text nor callable.
+        UsageError: The structure is neither text nor callable, or it is a module that is built already.
     """
     if isinstance(structure, str):
         return structure, registry
@@ -188,7 +190,12 @@ def register_callable(structure: str | Callable[..., Module], registry: Registry
             "it is neither text nor callable",
             "Pass 'unet+lambda' or a function that builds a Module.",
         )
+    if "torch" in sys.modules and isinstance(structure, sys.modules["torch"].nn.Module):
+        name = type(structure).__name__
+        problem = "it is built already, and each run builds its own"
+        raise UsageError(f"structure {name}(...)", problem, f"Pass the class {name}, or a function.")
     words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
     about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
-    component = Component("structure", "-".join(["py", *(words or ["callable"])]), structure, about)
+    kind: Kind = "layer" if takes_channels(structure) else "structure"
+    component = Component(kind, "-".join(["py", *(words or ["callable"])]), structure, about)
     return component.name, registry.with_components(component)
