@@ -16,7 +16,7 @@ import pytest
 from conftest import Run
 
 WORDS = ("grouping", "-s", "lambda", "-s", "average", "--scale", "smoke", "--seeds", "2")
-LONG = ("grouping", "-s", "lambda", "--scale", "smoke", "--trainer", "supervised(epochs=20)")
+LONG = ("grouping", "-s", "lambda", "--scale", "smoke", "--trainer", "supervised(epochs=12)")
 
 
 def weights(store: Path) -> dict[str, str]:
