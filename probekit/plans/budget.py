@@ -142,7 +142,7 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
         return Width(None, budget=scale.budget)
     budget = spec.budget or (None if spec.width else scale.budget)
     if budget is not None:
-        typed = spec.budget is not None
+        typed = spec.budget not in (None, scale.budget)
         return Width(find_nearest_width(expression, probe.shape, budget, typed=typed), budget=budget)
     step = expression.width_step
     if spec.width is not None and spec.width % step:

@@ -131,3 +131,15 @@ def test_what_is_no_module_is_refused() -> None:
         budget.count_parameters(
             resolve_expression("mine", "unet", knowing("mine", lambda shape: 3)), SHAPE, None
         )
+
+
+def test_a_typed_budget_is_accepted_where_the_scale_s_own_is() -> None:
+    asked = {"probe": "nonlocality", "structure": "transformer", "scale": "quick"}
+    own = make_job(make_spec(**asked), registry()).plan
+    assert own.budget_gap is not None
+    assert own.budget is not None
+    assert abs(own.budget_gap) > budget.REFUSED
+    typed = make_job(make_spec(**asked, budget=own.budget), registry()).plan
+    assert (typed.width, typed.parameters) == (own.width, own.parameters)
+    with pytest.raises(UsageError, match="the nearest width"):
+        make_job(make_spec(**asked, budget=own.budget - 1000), registry())
