@@ -27,7 +27,8 @@ from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
 OLD = Path(__file__).parent.parent / "storage" / "v0.1.0"
-PROBE = (OLD / "agree.py").read_text().replace("class Agree:", "class Agree(probekit.Probe):")
+PROBE = (OLD / "agree.py").read_text().replace("class Agree:", "class Agree(Probe):")
+PROBE = PROBE.replace("import Constant,", "import Constant, Probe,")
 
 
 def restored(store: Store, folder: Folder, of: str = "probe", **changes: Any) -> Folder:
