@@ -63,7 +63,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
 }
 """Layers that read a map in some order, each with its formula."""
 
-LAYERS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
+FORMULAS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "axial": (partial(Axial, heads=2), axial),
     "criss-cross": (CrissCross, criss_cross),
     "double-attention": (DoubleAttention, double_attention),

@@ -20,14 +20,13 @@ from probekit.cards.formatting import narrow_width_cautions, unlike_host_caution
 from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.select_runs import newest_per_seed, select_one_code, select_one_probe
-from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
 from probekit.plans.finite import finite_or_none
 from probekit.plans.rerun_commands import list_rerun_commands
-from probekit.plans.spec import format_expression
+from probekit.plans.spec import format_expression, split_host
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
 from probekit.storage.behaviour import Numbers
@@ -185,9 +184,8 @@ def make_column(
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
     budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
-    terms = {cell.structure: parse_expression(cell.resolved) for cell in cells}
-    hosts = {name: str(found[0]) for name, found in sorted(terms.items()) if len(found) > 1}
-    cautions += unlike_host_cautions(hosts)
+    terms = {cell.structure: split_host(cell.resolved) for cell in cells}
+    cautions += unlike_host_cautions({name: host for name, (host, hosted) in sorted(terms.items()) if hosted})
     about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((format_expression(run.plan.spec.probe) for run in runs), key=len)
     control_scores = find_controls(done, headline.name)

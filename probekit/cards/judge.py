@@ -11,9 +11,9 @@ from probekit.cards.assemble import make_column
 from probekit.cards.card import Cell, Column
 from probekit.cards.certificates import certificate_of, stored_certificates
 from probekit.cards.names import Names
-from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import Registry
 from probekit.evidence.verdict import Verdict
+from probekit.plans.spec import split_host
 from probekit.plugin.errors import ProbekitError
 from probekit.storage.equivalence import group_equivalent, has_same_probe
 from probekit.storage.result import Result
@@ -107,6 +107,6 @@ def judge_cell(cell: Cell, column: Column, result: Result) -> Judgement:
         normalised=cell.headline.place,
         interval=cell.headline.reach if cell.estimate is not None else None,
         seeds=len(cell.done),
-        host=str(parse_expression(result.plan.structure)[0]),
+        host=split_host(result.plan.structure)[0],
         recipe=result.plan.trainer,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from probekit.catalog.grammar import normalize_expression
+from probekit.catalog.grammar import normalize_expression, parse_expression
 from probekit.plain import escape_lookalikes
 from probekit.plugin.errors import UsageError
 
@@ -62,3 +62,15 @@ def make_spec(**fields: Any) -> RunSpec:
 def format_expression(text: str) -> str:
     """Return a stored expression in its canonical form, with look-alike letters spelled out."""
     return escape_lookalikes(normalize_expression(text))
+
+
+def split_host(text: str) -> tuple[str, str]:
+    """Return the first term of a stored structure, and the terms that it hosts, "" if there are none.
+
+    A stored text that cannot be parsed is all host.
+    """
+    try:
+        host, *hosted = parse_expression(text)
+    except UsageError:
+        return text, ""
+    return str(host), "+".join(map(str, hosted))

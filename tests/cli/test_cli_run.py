@@ -31,6 +31,9 @@ KEYS = {
     "folder",
 }
 Capture = pytest.CaptureFixture[str]
+JUDGED = {
+    "verdict", "verdict_why", "normalised", "normalised_low", "normalised_high", "seeds", "host", "recipe"
+}  # fmt: skip
 
 
 def test_a_dry_run_counts_and_touches_nothing(tmp_path: Path, capsys: Capture) -> None:
@@ -73,7 +76,8 @@ def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Cap
     code, out, err = call(capsys, *words, "--json")
     (done,) = json.loads(out)
     assert (code, done["status"], done["seed"]) == (0, "done", 3)
-    assert done.keys() == KEYS
+    assert done.keys() == KEYS | JUDGED
+    assert done["verdict"] == "undecided"
     assert isinstance(done["metrics"]["loss"], float)
     assert done["seconds"] > 0
     assert Path(done["folder"], "cases.png").is_file()

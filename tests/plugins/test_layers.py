@@ -10,7 +10,7 @@ from functools import partial
 import direct
 import pytest
 import torch
-from layer_cases import LAYERS, SCANS
+from layer_cases import FORMULAS, SCANS
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -59,7 +59,7 @@ LAYERS = {
     "nystrom": partial(Nystrom, landmarks=5, heads=2),
     "linformer": partial(Linformer, rank=5, heads=2),
     "reformer": partial(Reformer, bucket=3, heads=2, rounds=2),
-    **{name: build for name, (build, _) in LAYERS.items()},
+    **{name: build for name, (build, _) in FORMULAS.items()},
 }
 FORMULAS = {
     "average": direct.average,
@@ -76,7 +76,7 @@ FORMULAS = {
     "nystrom": partial(direct.nystrom, heads=2, landmarks=5),
     "linformer": partial(direct.linformer, heads=2),
     "reformer": partial(direct.reformer, heads=2, bucket=3),
-    **{name: formula for name, (_, formula) in LAYERS.items()},
+    **{name: formula for name, (_, formula) in FORMULAS.items()},
 }
 CANCELS = {"attention.bias", "compare.bias", "b_proj.bias"}
 """Biases under a softmax that change nothing, though the paper counts them."""
