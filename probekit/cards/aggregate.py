@@ -62,8 +62,7 @@ def make_cell(
         decides: Whether the scale can decide anything.
     """
     runs = list(by_seed.values())
-    done = [run for run in runs if run.result.status == "done"]
-    plan = runs[0].plan
+    done, plan = [run for run in runs if run.result.status == "done"], runs[0].plan
     scores: dict[str, Score] = {}
     estimates: dict[str, Estimate | None] = {}
     groups: dict[str, Groups | None] = {}
@@ -111,6 +110,7 @@ def make_cell(
             judge_evidence(evidence, thresholds),
             measurement,
             measured.get(measurement),
+            border=measured.get(f"{measurement}_border"),
             constant=bool(done) and all(run.result.constant for run in done),
         ),
         estimate=None if evidence.groups else estimates[first.name],

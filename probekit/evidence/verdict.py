@@ -123,7 +123,14 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     return Verdict(word="fits, does not generalise", why=why)
 
 
-def add_measurement(verdict: Verdict, name: str, value: float | None, *, constant: bool = False) -> Verdict:
+def add_measurement(
+    verdict: Verdict,
+    name: str,
+    value: float | None,
+    *,
+    border: float | None = None,
+    constant: bool = False,
+) -> Verdict:
     """Add a measurement of the same property to a verdict.
 
     Args:
@@ -131,6 +138,7 @@ def add_measurement(verdict: Verdict, name: str, value: float | None, *, constan
         name: "equivariance_error", relative to the output's standard deviation, or "receptive_radius", in
             positions.
         value: The measured value; None leaves the verdict unchanged, unless the network is constant.
+        border: The equivariance error at the border of the map, which `value` leaves out; None without one.
         constant: Whether the network gives one answer to all inputs at all positions. Such an answer moves
             with every input and proves nothing.
     """
@@ -142,12 +150,18 @@ def add_measurement(verdict: Verdict, name: str, value: float | None, *, constan
     elif name == "equivariance_error":
         exact = value < EXACT
         text = f"{'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
-        text += " (error below 1e-6)" if exact else f" (error {value:.2g})"
+        edge = "" if border is None else f", {format_error(border)} at the border"
+        text += f" (error {format_error(value)}{edge})"
         contradicts = (exact and verdict.word == "fits, does not generalise") or (has and value > BROKEN)
     else:
         text = f"90 % of the influence within {value:.1f} positions"
         contradicts = has and value < NEAR
     return verdict.model_copy(update={"measured": text, "contradicted": contradicts})
+
+
+def format_error(value: float) -> str:
+    """Return an equivariance error, or that it is below what rounding makes."""
+    return "below 1e-6" if value < EXACT else f"{value:.2g}"
 
 
 def format_normalized(at: float | None) -> str:

@@ -91,6 +91,12 @@ def test_what_was_measured_stands_beside_and_a_contradiction_is_one(
     assert ("BUT" in str(found)) == contradicted
 
 
+def test_an_error_at_the_border_is_not_hidden() -> None:
+    found = add_measurement(judge_evidence(FULL), "equivariance_error", 1e-7, border=0.58)
+    assert found.measured == "exactly covariant (error below 1e-6, 0.58 at the border)"
+    assert not found.contradicted
+
+
 @pytest.mark.parametrize("evidence", [FULL, replace(FULL, score=0.1, interval=(0.0, 0.2))])
 def test_a_constant_is_not_called_covariant(evidence: Evidence) -> None:
     for value in (None, 0.0, 0.5):
