@@ -63,7 +63,9 @@ def choose_variance(
     """Return the variance between seeds that counts, and its degrees of freedom.
 
     From three seeds on it is the larger of a structure's own variance and twice that of the noise model;
-    below, the model's alone.
+    below, the model's alone. What the own variance has in excess of the model's rests on the structure's few
+    seeds, the rest on the model: so the degrees of freedom fall from the model's to those of the seeds as the
+    excess grows, without a step.
 
     Args:
         variances: Each structure's own variance over seeds.
@@ -75,8 +77,10 @@ def choose_variance(
 
     variances, seeds = np.asarray(variances, dtype=float), np.asarray(seeds, dtype=float)
     model = SAFETY * np.asarray(predicted, dtype=float)
-    own = (seeds >= MIN_SEEDS) & ~(variances < model)
-    return np.where(own, variances, model), np.where(own, seeds - 1, freedoms)
+    missing = np.isnan(model)
+    model = np.where(missing, 0, model)
+    excess = np.where(seeds >= MIN_SEEDS, np.maximum(variances - model, 0), 0)
+    return add_variances(model, np.where(missing, 1, freedoms), excess, np.maximum(seeds - 1, 1))
 
 
 def add_variances(first: ArrayLike, first_freedom: ArrayLike, *rest: ArrayLike) -> tuple[Floats, Floats]:

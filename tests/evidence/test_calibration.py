@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from calibration import (
+    GAMMA,
     SPREADS,
+    TAU,
     Setting,
     count_false_claims,
     judge,
     judge_by_old_rule,
     judge_by_welch,
     limit,
+    room,
     settings,
     simulate,
 )
+from scipy.special import stdtrit
 
 from probekit.evidence.differences import find_behind
 
@@ -72,3 +76,15 @@ def test_a_claim_returns_with_other_seeds() -> None:
         find_behind(*judge(half, means, variances)) for half in (scores[..., :5], scores[..., 5:])
     )
     assert (first & again).sum() / first.sum() > 0.9
+
+
+def test_a_seed_more_leaves_no_more_undecided() -> None:
+    for gap in (1, 2, 3):
+        shares = []
+        for seeds in (2, 3, 4, 5):
+            setting = Setting("equal", "normal", 5, seeds)
+            mean, square, freedom = judge(*simulate(np.random.default_rng(6), setting, 2000))
+            half = stdtrit(freedom, 0.975) * np.sqrt(square)
+            threshold = setting.mean - gap * np.sqrt(TAU) * room(np.array(setting.mean)) ** GAMMA
+            shares.append(((mean - half < threshold) & (threshold <= mean + half)).mean())
+        assert shares == sorted(shares, reverse=True)

@@ -42,10 +42,18 @@ def flat(deviation: float, freedom: float = 8) -> NoiseModel:
 def test_three_seeds_that_vary_more_than_others_are_judged_by_themselves() -> None:
     wild = estimate_score([0.2, 0.5, 0.8], flat(0.01))
     assert wild is not None
-    assert (wild.error, wild.freedom) == (pytest.approx((variance([0.2, 0.5, 0.8]) / 3) ** 0.5), 2)
+    assert (wild.error, wild.freedom) == (
+        pytest.approx((variance([0.2, 0.5, 0.8]) / 3) ** 0.5),
+        pytest.approx(2, abs=0.02),
+    )
     calm = estimate_score([0.5, 0.5, 0.5001], flat(0.01))
     assert calm is not None
-    assert (calm.error, calm.freedom) == (pytest.approx(0.01 * (2 / 3) ** 0.5), 8)
+    assert (calm.error, calm.freedom) == (pytest.approx(0.01 * (2 / 3) ** 0.5), pytest.approx(8))
+
+
+def test_degrees_of_freedom_fall_without_a_step_as_the_own_variance_grows() -> None:
+    _, freedoms = choose_variance([1.9, 2.0, 2.1, 4.0, 100.0], [3] * 5, [1.0] * 5, [40] * 5)
+    assert freedoms.tolist() == pytest.approx([40, 40, 42, 7.6, 2.08], abs=0.15)
 
 
 def test_two_seeds_are_judged_by_the_model_however_they_vary() -> None:
@@ -85,7 +93,7 @@ def test_variances_add_as_satterthwaite_says() -> None:
     total, freedom = add_variances(1.0, 2, 0.0, 50)
     assert (float(total), float(freedom)) == (1.0, 2.0)
     chosen, freedoms = choose_variance([4.0, 1.0], [3, 3], [1.0, 1.0], [9, 9])
-    assert (chosen.tolist(), freedoms.tolist()) == ([4.0, 2.0], [2.0, 9.0])
+    assert (chosen.tolist(), freedoms.tolist()) == ([4.0, 2.0], [pytest.approx(6.545, abs=0.01), 9.0])
 
 
 def test_the_error_of_a_floor_is_carried_into_places() -> None:
