@@ -139,7 +139,7 @@ def test_all_are_said_in_a_line_and_drawn_as_text_in_a_notebook(store: Path, tmp
     assert certificate.passed
     results = probekit.results(store=store)
     for one in (card, contrast, certificate, results, results[0]):
-        assert repr(one).startswith(f"<{type(one).__name__.removeprefix('Stored')}: ")
+        assert repr(one).startswith(f"<{type(one).__name__}: ")
         assert len(repr(one).splitlines()) == 1
         html = one._repr_html_()
         assert html.startswith("<table>")

@@ -139,7 +139,6 @@ TIMED_MEMBERS = {
 
 
 SLOW_MEMBERS = {
-    "tests/pages/test_hues.py::test_costs_have_the_colours_of_their_column_and_repeat_none": 0,
     "tests/authors/test_check.py::test_a_component_that_keeps_its_promises_passes": 2,
     "tests/authors/test_check.py::test_what_another_process_builds_otherwise_is_told": 1,
     "tests/authors/test_conformance.py::test_a_built_in_component_keeps_its_promise": 160,

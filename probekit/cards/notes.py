@@ -110,7 +110,7 @@ def describe_interval(score: Score) -> str:
         return "no interval"
     if interval.over == "seeds":
         seeds = "1 seed" if interval.count == 1 else f"{interval.count} seeds"
-        return f"95 % interval of {seeds}, by Student's t; it includes noise between seeds and test items."
+        return f"Intervals of {seeds} are at 95 %, by Student's t, with the noise of seeds and test items."
     items = f"{interval.count:,} test items" if interval.count else "its test items"
     return f"95 % interval of one seed, by Student's t over {items}; it does not include noise between seeds."
 

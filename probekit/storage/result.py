@@ -137,7 +137,7 @@ class Result(BaseModel):
         scores = [f"{name} {value:.4g}" for name, value in self.metrics.items() if value is not None]
         outcome = "".join(scores[:1]) if self.status == "done" else self.error[:80]
         request = f"{spec.structure} on {spec.probe}, {spec.scale}, seed {spec.seed}"
-        return make_plain(f"<Result: {escape_lookalikes(request)}: {outcome}>")
+        return make_plain(f"<{type(self).__name__}: {escape_lookalikes(request)}: {outcome}>")
 
     __str__ = __repr__
 
