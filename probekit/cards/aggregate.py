@@ -9,7 +9,8 @@ from statistics import mean
 from probekit.cards.card import Cell, Run, Score
 from probekit.evidence.bounds import Bound
 from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
-from probekit.evidence.estimate_runs import Groups, estimate_runs, list_scores
+from probekit.evidence.estimate_runs import estimate_runs, list_scores
+from probekit.evidence.groups import Groups, normalize_groups
 from probekit.evidence.noise_model import ScaleNoise
 from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence
 from probekit.plans.finite import finite_or_none
@@ -62,7 +63,8 @@ def make_cell(
         decides: Whether the scale can decide anything.
     """
     runs = list(by_seed.values())
-    done, plan = [run for run in runs if run.result.status == "done"], runs[0].plan
+    done = [run for run in runs if run.result.status == "done"]
+    plan = runs[0].plan
     scores: dict[str, Score] = {}
     estimates: dict[str, Estimate | None] = {}
     groups: dict[str, Groups | None] = {}
@@ -191,21 +193,6 @@ def make_score(metric: Metric, results: Sequence[Result], estimate: Estimate | N
         floor=floor.value,
         perfect=finite_or_none(metric.perfect),
     )
-
-
-def normalize_groups(
-    groups: Groups | None, metric: Metric, floor: float | None
-) -> tuple[tuple[int, float], tuple[int, float]] | None:
-    """Return how many seeds each of two groups has and its normalised mean, the worse group first."""
-    places = [
-        (len(group), place)
-        for group in groups or ()
-        if (place := normalize_score(mean(group), floor, metric.perfect)) is not None
-    ]
-    if len(places) < 2:
-        return None
-    worse, better = sorted(places, key=lambda group: group[1])
-    return worse, better
 
 
 def make_run(stored: StoredRun, headline: Metric, floor: float | None) -> Run:

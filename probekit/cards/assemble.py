@@ -57,7 +57,7 @@ def make_card(
         structures: Structures as typed; empty for all.
         probes: Probes as typed; empty for all.
         scale: The name of a scale, None for all.
-        command: What makes the card again.
+        command: The command that makes the card again.
 
     Raises:
         UsageError: The store holds no such run.
@@ -169,12 +169,9 @@ def make_column(
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
     )
-    cells = [
-        cell.model_copy(update=dict(zip(("standing", "difference"), ranks[cell.structure], strict=True)))
-        if cell.structure in ranks
-        else cell
-        for cell in cells
-    ]
+    for index, cell in enumerate(cells):
+        standing, difference = ranks.get(cell.structure, ("", None))
+        cells[index] = cell.model_copy(update={"standing": standing, "difference": difference})
     cautions = []
     if not first.behaviour.probe:
         cautions.append(UNKNOWN_CODE)

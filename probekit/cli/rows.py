@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from probekit.terminal.messages import relative_path
 
 if TYPE_CHECKING:
+    from probekit.cards.aggregate import StoredRun
     from probekit.catalog.registry import Registry
     from probekit.plans.job import Job
     from probekit.schedule.event import Event
@@ -19,15 +20,32 @@ if TYPE_CHECKING:
 def event_rows(events: Sequence[Event], store: Store, registry: Registry) -> list[dict[str, Any]]:
     """Return the rows of all jobs' last events, each with the verdict on its structure."""
     from probekit.cards.aggregate import StoredRun
+
+    stored_runs = (
+        StoredRun(event.result, event.folder) if event.result and event.folder else None for event in events
+    )
+    return add_judgements(zip(map(event_row, events), stored_runs, strict=True), store, registry)
+
+
+def add_judgements(
+    rows: Iterable[tuple[dict[str, Any], StoredRun | None]], store: Store, registry: Registry
+) -> list[dict[str, Any]]:
+    """Return rows with the verdict on their structure, over all its seeds among them.
+
+    Args:
+        rows: Rows, each with its run, or None if there is no result.
+        store: Where certificates are.
+        registry: The installed components.
+    """
     from probekit.cards.judge import judge_runs
 
-    runs = [StoredRun(event.result, event.folder) for event in events if event.result and event.folder]
-    judgements = judge_runs(runs, store, registry)
-    rows = []
-    for event in events:
-        judgement = judgements.get(event.folder.path.name) if event.folder else None
-        rows.append({**event_row(event), **(judgement.columns() if judgement else {})})
-    return rows
+    pairs = list(rows)
+    judgements = judge_runs([run for _, run in pairs if run is not None], store, registry)
+    found = (judgements.get(run.folder.path.name) if run is not None else None for _, run in pairs)
+    return [
+        row if judgement is None else {**row, **judgement.columns()}
+        for (row, _), judgement in zip(pairs, found, strict=True)
+    ]
 
 
 def event_row(event: Event) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.differences import ALPHA, find_behind, find_differing, find_p
-from probekit.evidence.estimate import MAX_FREEDOM, Estimate, add_variances
+from probekit.evidence.estimate import Estimate, add_variances
 from probekit.plugin.interfaces import Metric
 from probekit.scores.interval import Bounds, Interval, difference_bounds
 
@@ -46,7 +46,7 @@ def subtract_estimates(first: Estimate, second: Estimate, bounds: Bounds, alpha:
     estimate = Estimate(
         mean=first.mean - second.mean,
         error=sqrt(square),
-        freedom=min(float(freedom), MAX_FREEDOM),
+        freedom=float(freedom),
         seeds=first.seeds + second.seeds,
     )
     low, high = estimate.interval(difference_bounds(bounds), 1 - alpha)
@@ -55,6 +55,15 @@ def subtract_estimates(first: Estimate, second: Estimate, bounds: Bounds, alpha:
         interval=Interval(low=low, high=high, over="seeds", count=estimate.seeds),
         p=find_p(estimate),
     )
+
+
+def list_moments(
+    estimates: Iterable[Estimate], sign: int = 1
+) -> tuple[list[float], list[float], list[float]]:
+    """Return means times `sign`, squared errors and degrees of freedom."""
+    rows = [(sign * one.mean, one.error**2, one.freedom) for one in estimates]
+    means, squares, freedoms = map(list, zip(*rows, strict=True))
+    return means, squares, freedoms
 
 
 def rank_structures(
@@ -79,13 +88,8 @@ def rank_structures(
         return dict.fromkeys(estimates, ("", None))
     if not known:
         return standings
-    values = list(known.values())
     first = max(known, key=lambda name: sign * known[name].mean)
-    behind = find_behind(
-        [sign * estimate.mean for estimate in values],
-        [estimate.error**2 for estimate in values],
-        [estimate.freedom for estimate in values],
-    )
+    behind = find_behind(*list_moments(known.values(), sign))
     alpha = ALPHA / max(len(known) - 1, 1)
     for name, is_behind in zip(known, behind.tolist(), strict=True):
         word = UNKNOWN if not decides else BEHIND if is_behind else INSEPARABLE
@@ -126,11 +130,7 @@ def compare_structures(estimates: Mapping[str, Estimate | None], better: str) ->
     if len(known) < max(len(estimates), 2):
         return None
     names = list(known)
-    differs = find_differing(
-        [known[name].mean for name in names],
-        [known[name].error ** 2 for name in names],
-        [known[name].freedom for name in names],
-    ).tolist()
+    differs = find_differing(*list_moments(known.values())).tolist()
     sign = 1 if better == "higher" else -1
 
     def list_rivals(index: int) -> tuple[Sequence[str], Sequence[str]]:

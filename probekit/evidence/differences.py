@@ -43,8 +43,7 @@ def lower_tail(t: ArrayLike, freedom: ArrayLike) -> Floats:
     import numpy as np
     from scipy.special import stdtr
 
-    finite = np.minimum(np.asarray(freedom, dtype=float), 1e9)
-    return np.asarray(stdtr(finite, t))
+    return np.asarray(stdtr(np.asarray(freedom, dtype=float), np.asarray(t, dtype=float)))
 
 
 def find_p(estimate: Estimate) -> float:

@@ -84,7 +84,9 @@ def choose_variance(
 
 
 def add_variances(first: ArrayLike, first_freedom: ArrayLike, *rest: ArrayLike) -> tuple[Floats, Floats]:
-    """Add variances of means; return the sum and its degrees of freedom (Satterthwaite 1946).
+    """Add variances of means; return the sum and its degrees of freedom, at most MAX_FREEDOM.
+
+    They are Satterthwaite's (1946, Biometrics Bulletin 2).
 
     Args:
         first: A variance of a mean.
@@ -98,7 +100,7 @@ def add_variances(first: ArrayLike, first_freedom: ArrayLike, *rest: ArrayLike) 
     total = np.asarray(sum(variances))
     parts = sum(v**2 / np.asarray(f, dtype=float) for v, (_, f) in zip(variances, pairs, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return total, np.where(parts > 0, total**2 / parts, np.inf)
+        return total, np.minimum(np.where(parts > 0, total**2 / parts, MAX_FREEDOM), MAX_FREEDOM)
 
 
 def estimate_mean(
@@ -134,7 +136,7 @@ def estimate_mean(
     return Estimate(
         mean=float(np.mean(scores)),
         error=sqrt(square),
-        freedom=min(float(total_freedom), MAX_FREEDOM),
+        freedom=float(total_freedom),
         seeds=seeds,
     )
 
@@ -171,9 +173,7 @@ def normalize_estimate(
     square, freedom = add_variances(
         (estimate.error / span) ** 2, estimate.freedom, ((1 - place) * floor_error / span) ** 2, MIN_SEEDS - 1
     )
-    return estimate.model_copy(
-        update={"mean": place, "error": sqrt(square), "freedom": min(float(freedom), MAX_FREEDOM)}
-    )
+    return estimate.model_copy(update={"mean": place, "error": sqrt(square), "freedom": float(freedom)})
 
 
 def normalize_bounds(metric: Metric, floor: float | None) -> Bounds:

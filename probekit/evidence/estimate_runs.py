@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from probekit.evidence.estimate import Estimate, estimate_score
-from probekit.evidence.groups import split_seeds
+from probekit.evidence.groups import Groups, split_seeds
 from probekit.evidence.noise_model import ScaleNoise, measure_resolution, measure_spread
 from probekit.plugin.interfaces import Metric, Scale
 from probekit.scores.interval import t_quantile
 from probekit.storage.result import Result
-
-Groups = tuple[list[float], list[float]]
 
 
 def gather_noise(

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
+from statistics import mean
 from typing import TYPE_CHECKING
+
+from probekit.plugin.interfaces import Metric
+from probekit.storage.result import normalize_score
 
 if TYPE_CHECKING:
     from probekit.evidence.noise_model import NoiseModel
 
+Groups = tuple[list[float], list[float]]
+"""The scores of the lower and of the upper group."""
 MIN_SEEDS = 4
 """The fewest seeds of which two groups are told."""
 WIDE = 4.0
 """How many standard deviations between seeds the gap must be wide."""
 
 
-def split_seeds(scores: Sequence[float], model: NoiseModel | None) -> tuple[list[float], list[float]] | None:
+def split_seeds(scores: Sequence[float], model: NoiseModel | None) -> Groups | None:
     """Split the scores of one structure where its seeds fall in two groups.
 
     They do where the largest gap is wider than four standard deviations between seeds, and than all other
@@ -38,3 +44,18 @@ def split_seeds(scores: Sequence[float], model: NoiseModel | None) -> tuple[list
     if gaps[widest] <= max(WIDE * deviation, sum(gaps) - gaps[widest]):
         return None
     return ordered[: widest + 1], ordered[widest + 1 :]
+
+
+def normalize_groups(
+    groups: Groups | None, metric: Metric, floor: float | None
+) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """Return how many seeds each of two groups has and its normalised mean, the worse group first."""
+    places = [
+        (len(group), place)
+        for group in groups or ()
+        if (place := normalize_score(mean(group), floor, metric.perfect)) is not None
+    ]
+    if len(places) < 2:
+        return None
+    worse, better = sorted(places, key=lambda group: group[1])
+    return worse, better

@@ -18,8 +18,6 @@ Word = Literal[
     "undecided",
     "not measured",
 ]
-DECIDED: tuple[Word, ...] = ("has it", "partly", "fits, does not generalise", "some seeds learned it")
-"""The words that answer whether a structure has the property."""
 HAS, PARTLY = 0.9, 0.25
 """Normalised scores. From the first on, the structure gets right nine tenths of what the best control gets
 wrong. Up to the second, a network may come without the property (see probekit.evidence.focus)."""

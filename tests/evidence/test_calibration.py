@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from calibration import (
+    ACCURACY,
     GAMMA,
+    RESOLUTION,
     SPREADS,
     TAU,
     Setting,
@@ -21,6 +23,10 @@ from calibration import (
 from scipy.special import stdtrit
 
 from probekit.evidence.differences import find_behind
+from probekit.evidence.estimate import estimate_score
+from probekit.evidence.groups import split_seeds
+from probekit.evidence.noise_model import ScaleNoise, measure_spread
+from probekit.plugin.declarations import SeedSpread
 
 REDUCED = [
     Setting(spread, shape, count, 3)
@@ -88,3 +94,27 @@ def test_a_seed_more_leaves_no_more_undecided() -> None:
             threshold = setting.mean - gap * np.sqrt(TAU) * room(np.array(setting.mean)) ** GAMMA
             shares.append(((mean - half < threshold) & (threshold <= mean + half)).mean())
         assert shares == sorted(shares, reverse=True)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_simulation_judges_as_the_product_does(seeds: int) -> None:
+    setting = Setting("real", "normal", 5, seeds)
+    scores, means, variances = simulate(np.random.default_rng(7), setting, 1)
+    mean, square, freedom = judge(scores, means, variances)
+    before = {
+        f"before {index}": SeedSpread(float(value), float(variance), 3)
+        for index, (value, variance) in enumerate(zip(means[0], variances[0], strict=True))
+    }
+    rows = {str(index): row.tolist() for index, row in enumerate(scores[0])}
+    spreads = {**before, **{name: measure_spread(row) for name, row in rows.items()}}
+    noise = ScaleNoise(ACCURACY, spreads, resolution=RESOLUTION)
+    for index, (name, row) in enumerate(rows.items()):
+        model = noise.fit_without(name)
+        if split_seeds(row, model) is not None:
+            assert square[0, index] == np.inf
+            continue
+        found = estimate_score(row, model)
+        assert found is not None
+        assert (found.mean, found.error**2, found.freedom) == pytest.approx(
+            (mean[0, index], square[0, index], freedom[0, index])
+        )

@@ -11,6 +11,7 @@ import typer
 
 from probekit.cards.formatting import NOTHING, format_duration, format_score
 from probekit.cli.options import StoreOption
+from probekit.cli.rows import add_judgements
 from probekit.cli.table import print_json, print_table
 from probekit.plain import escape_cell, escape_lookalikes
 from probekit.plans.spec import format_expression
@@ -56,6 +57,8 @@ def list_runs(
 
     Example: probekit runs --structure unet+lambda --status failed
     """
+    from probekit.cards.aggregate import StoredRun
+    from probekit.catalog.registry import registry
     from probekit.storage.store import Store
 
     if action not in (None, "rm"):
@@ -69,11 +72,15 @@ def list_runs(
         for field, value in options.items()
         if value is not None
     }
-    listed = [(folder, describe_run(folder, result)) for folder, result in run_store.read_results()]
-    listed = [run for run in listed if all(run[1][field] == value for field, value in filters.items())]
-    rows = [row for _, row in listed]
+    listed = [(folder, result, describe_run(folder, result)) for folder, result in run_store.read_results()]
+    listed = [run for run in listed if all(run[2][field] == value for field, value in filters.items())]
+    rows = [row for _, _, row in listed]
     if as_json or as_csv:
-        rows = add_judgements(run_store, listed)
+        stored_runs = (
+            None if isinstance(result, StoreError) else StoredRun(result, folder)
+            for folder, result, _ in listed
+        )
+        rows = add_judgements(zip(rows, stored_runs, strict=True), run_store, registry())
     if as_json:
         print_json(rows)
     elif as_csv:
@@ -89,7 +96,7 @@ def list_runs(
     else:
         print_output(f"No run in {relative_path(run_store.root)} matches.")
     if action == "rm" and rows:
-        remove_runs(run_store, [folder for folder, _ in listed], yes)
+        remove_runs(run_store, [folder for folder, _, _ in listed], yes)
 
 
 def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
@@ -112,20 +119,6 @@ def describe_run(folder: Folder, result: Result | StoreError) -> dict[str, Any]:
         "seconds": round(result.seconds, 1),
         "folder": path,
     }
-
-
-def add_judgements(store: Store, listed: list[tuple[Folder, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the rows of runs, those that are done with the verdict on their structure over all its seeds."""
-    from probekit.cards.aggregate import StoredRun
-    from probekit.cards.judge import judge_runs
-    from probekit.catalog.registry import registry
-
-    done = [StoredRun(folder.read_result(), folder) for folder, row in listed if row["status"] == "done"]
-    judgements = judge_runs(done, store, registry())
-    return [
-        {**row, **(judgements[folder.path.name].columns() if folder.path.name in judgements else {})}
-        for folder, row in listed
-    ]
 
 
 def describe_request(plan: Plan) -> dict[str, Any]:
