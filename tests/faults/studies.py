@@ -53,6 +53,12 @@ def start(folder: Path, store: Path, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
+def train_whole(folder: Path) -> dict[str, tuple[str, bytes]]:
+    """Run the study without a fault, and return what came of it, as `trained` does."""
+    assert start(folder, folder / "whole").wait() == 0
+    return trained(folder / "whole")
+
+
 def workers(store: Path) -> list[int]:
     """Return the processes that work in a store."""
     found = subprocess.run(["pgrep", "-f", f"probekit.work.*{store}/"], capture_output=True, text=True)
@@ -71,10 +77,10 @@ def judged(part: str, how: str, store: Path, whole: object, code: int) -> Trial:
 def of_studies(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     """Kill workers of a study of four at random, or now and then who started them."""
     moments = random.Random(f"{seed} studies")
-    assert start(folder, folder / "whole").wait() == 0
+    whole = train_whole(folder)
     begun = time.monotonic()
     assert start(folder, folder / "timed", "--jobs", "4").wait() == 0
-    took, whole, number, kills = time.monotonic() - begun, trained(folder / "whole"), 0, 0
+    took, number, kills = time.monotonic() - begun, 0, 0
     assert trained(folder / "timed") == whole
     while kills < times:
         store, number, own = folder / str(number), number + 1, 0
@@ -101,8 +107,7 @@ def of_studies(folder: Path, times: int, seed: int) -> Iterator[Trial]:
 def of_hosts(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     """Kill a worker on another machine, whose lock this one does not see; another takes its run over."""
     moments = random.Random(f"{seed} hosts")
-    assert start(folder, folder / "whole").wait() == 0
-    whole = trained(folder / "whole")
+    whole = train_whole(folder)
     for number in range(times):
         store = folder / f"host{number}"
         process = start(folder, store, "--executor", "local(jobs=1)")
@@ -127,8 +132,7 @@ def of_hosts(folder: Path, times: int, seed: int) -> Iterator[Trial]:
 def of_clocks(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     """Kill a study and set all its files' times back, or ahead, as a clock that is set leaves them."""
     moments = random.Random(f"{seed} clocks")
-    assert start(folder, folder / "whole").wait() == 0
-    whole = trained(folder / "whole")
+    whole = train_whole(folder)
     for number in range(times):
         store, hours = folder / f"clock{number}", moments.choice((-1000, -1, 1, 1000))
         process = start(folder, store, "--jobs", "2")
@@ -180,8 +184,7 @@ def of_nodes(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     from ray.cluster_utils import Cluster
 
     moments = random.Random(f"{seed} nodes")
-    assert start(folder, folder / "whole").wait() == 0
-    whole = trained(folder / "whole")
+    whole = train_whole(folder)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for number in range(times):
         node, store = cluster.add_node(num_cpus=2), folder / f"node{number}"
@@ -200,8 +203,7 @@ def of_nodes(folder: Path, times: int, seed: int) -> Iterator[Trial]:
 def of_arrays(folder: Path, times: int, seed: int) -> Iterator[Trial]:
     """Preempt a task of a queue while it works."""
     moments = random.Random(f"{seed} arrays")
-    assert start(folder, folder / "whole").wait() == 0
-    whole = trained(folder / "whole")
+    whole = train_whole(folder)
     for number in range(times):
         store = folder / f"array{number}"
         process = start(folder, store, "--executor", "slurm(cluster=local, chunk=2, cpus=1)")
