@@ -62,8 +62,8 @@ def legend_text() -> str:
     """Return how to read the scores and standings of a card."""
     return (
         "Scores are normalised: 0 % is the best baseline that lacks the property, 100 % is a perfect answer. "
-        "We claim a difference only when both structures have at least three seeds and the corrected p-value "
-        "is below 0.05 (Holm, over all pairs of a column)."
+        "“Behind” means that another structure is better, beyond the noise of seeds and test items, at a "
+        "level of 5 % for all structures of a column."
     )
 
 

@@ -99,7 +99,9 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
             why = join_clauses(f"{count} of {evidence.seeds}", blown)
             return Verdict(word="some seeds learned it", why=why)
     if evidence.interval is None:
-        return Verdict(word="undecided", why=join_clauses(f"{MIN_SEEDS} seeds are needed", blown))
+        enough = evidence.seeds >= MIN_SEEDS
+        why = "all seeds agree, and no noise was measured" if enough else f"{MIN_SEEDS} seeds are needed"
+        return Verdict(word="undecided", why=join_clauses(why, blown))
 
     def count_thresholds(value: float) -> int:
         return (value >= has) + (value >= partly)

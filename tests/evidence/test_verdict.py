@@ -50,6 +50,10 @@ FULL = Evidence(score=0.95, interval=(0.92, 0.97), training_score=0.99)
         (replace(FULL, score=0.3, interval=(0.2, 0.4)), "undecided (the interval crosses 25%)"),
         (replace(FULL, score=0.5, interval=(0.1, 0.95)), "undecided (the interval crosses 25%)"),
         (replace(FULL, interval=None), "undecided (3 seeds are needed)"),
+        (
+            replace(FULL, interval=None, seeds=3),
+            "undecided (all seeds agree, and no noise was measured)",
+        ),
         (replace(FULL, decides=False), "undecided (this scale proves nothing)"),
         (replace(FULL, score=None), "not measured"),
         (
