@@ -57,6 +57,8 @@ def test_a_layer_is_told_from_a_structure_by_its_signature() -> None:
     assert not takes_channels(whole)
     assert not takes_channels(lambda: nn.Identity())
     assert not takes_channels(type)
+    assert takes_channels(lambda channels, sides: nn.Identity())  # each name suffices
+    assert takes_channels(lambda dim, size: nn.Identity())
     for kind, expected in (("layer", True), ("structure", False)):
         for component in registry().components(kind):  # type: ignore[arg-type]
             target = find_part(kind, component.name, registry()).target  # type: ignore[arg-type]
