@@ -18,8 +18,8 @@ def main() -> None:
     known = registry()
     print("# Conformance of the built-in components\n")
     print(
-        "`python tests/conformance.py` prints the result of each check of `probekit check`. `-` means that the "
-        "check does not apply;\nthe reasons are below the table."
+        "`python tests/conformance.py` prints the result of each check of `probekit check`. `-` means that "
+        "the check does not apply;\nthe reasons are below the table."
     )
     for kind in KINDS:
         rows: dict[str, dict[str, str]] = {}
