@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.cards.card import Cell, Run, Score
+from probekit.cards.cell import Cell, Run, Score
 from probekit.evidence.bounds import Bound
 from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
 from probekit.evidence.estimate_runs import estimate_runs, list_scores

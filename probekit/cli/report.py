@@ -8,7 +8,8 @@ from statistics import stdev
 from typing import Any
 
 from probekit.cards.aggregate import StoredRun
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.cards.formatting import (
     bound_notes,
     budget_note,
