@@ -234,7 +234,7 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
     found = certify_probe("grouping", "smoke", registry(), Store(tmp_path), items=256)
     assert found.passed, found.checks
     checks = {check.name: check for check in found.checks}
-    assert [check.holds for check in found.checks] == [True, True, None, True, True]
+    assert [check.holds for check in found.checks] == [True, True, None, True, True, True]
     assert "20 moments 34%" in checks["focused"].evidence  # of the way from chance, 1/3
     assert "64 cells 42%" in checks["focused"].evidence
     assert "expects 100.00% in accuracy" in checks["well-posed"].evidence

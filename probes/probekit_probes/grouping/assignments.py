@@ -31,6 +31,7 @@ class Design:
             redrawn until at least one position is masked, each colour present shows a code, and the colours
             keep their distance.
         paired: draw from few to `colours` colours, in pairs of near ones with unlike codes: see `pairs`.
+        shown: show the code at every position, of the same items.
     """
 
     size: int
@@ -38,6 +39,7 @@ class Design:
     classes: int
     iid_mask: bool = False
     paired: bool = False
+    shown: bool = False
 
     @property
     def flaws(self) -> float:
@@ -53,6 +55,14 @@ class Design:
 
 
 def draw_assignments(design: Design, keys: streams.Words) -> Assignments:
+    """Draw one item per key."""
+    items = draw_masked(design, keys)
+    if design.shown:
+        items.masked.fill(False)
+    return items
+
+
+def draw_masked(design: Design, keys: streams.Words) -> Assignments:
     """Draw one item per key, redrawing it while it is flawed."""
     items = draw_unfiltered(design, streams.derive_keys(keys, 0))
     if design.iid_mask:
