@@ -47,7 +47,7 @@ class Judgement(BaseModel):
         """Return the judgement as columns of a table, the interval as its two ends."""
         low, high = self.interval or (None, None)
         return {
-            "verdict": self.verdict.word,
+            "verdict": self.verdict.text,
             "verdict_why": self.verdict.why,
             "normalised": self.normalised,
             "normalised_low": low,
