@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.estimate import Estimate
 from probekit.evidence.verdict import Verdict, format_normalized
 from probekit.plain import make_plain, render_html_table
@@ -78,6 +79,7 @@ class Cell(BaseModel):
         structure: The row's label.
         resolved: The structure's canonical text.
         scores: By metric, the headline first.
+        next_step: What would decide the verdict, None if it is decided.
         standing: Comparison with the best mean of the column, "" without a rival.
         difference: Difference from the best mean.
         estimate: The mean headline score and its error, None if unknown or if seeds fall in two groups.
@@ -96,6 +98,7 @@ class Cell(BaseModel):
     resolved: str
     scores: dict[str, Score]
     verdict: Verdict
+    next_step: NextStep | None = None
     standing: str = ""
     difference: Difference | None = None
     estimate: Estimate | None = None
