@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -86,15 +87,19 @@ def judge_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> d
         Judgements by the name of the run's folder. A run that failed, or whose probe is not installed, has
         none.
     """
-    done = [run for run in runs if run.result.status == "done"]
+    results = {run.folder.path.name: run.result for run in runs}
     judgements: dict[str, Judgement] = {}
-    for group in group_equivalent(done, lambda first, second: has_same_probe(first.result, second.result)):
-        try:
-            column = make_column_of_runs(group, store, registry)
-        except ProbekitError:
-            continue
-        judgements |= dict(judge_column(column, {run.folder.path.name: run.result for run in group}))
+    for column in make_columns_of_runs(runs, store, registry):
+        judgements |= dict(judge_column(column, results))
     return judgements
+
+
+def make_columns_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Iterator[Column]:
+    """Yield a column for each probe, code and scale of these runs, without those that failed."""
+    done = [run for run in runs if run.result.status == "done"]
+    for group in group_equivalent(done, lambda first, second: has_same_probe(first.result, second.result)):
+        with contextlib.suppress(ProbekitError):  # the probe is not installed
+            yield make_column_of_runs(group, store, registry)
 
 
 def judge_column(column: Column, results: dict[str, Result]) -> Iterator[tuple[str, Judgement]]:

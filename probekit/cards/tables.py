@@ -9,6 +9,7 @@ from probekit.cards.card import Card, Cell, Column, Score
 from probekit.cards.formatting import (
     NOTHING,
     budget_note,
+    format_confidence,
     format_duration,
     format_exact,
     format_flops,
@@ -20,6 +21,7 @@ from probekit.cards.formatting import (
 )
 from probekit.cards.notes import column_notes, missing_score_notes
 from probekit.evidence.words import Word
+from probekit.scores.interval import CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ def format_interval(score: Score) -> str:
     interval = score.interval
     if interval is None:
         return NOTHING
-    return f"{format_score(interval.low)} to {format_score(interval.high)}, {interval.over}"
+    level = "" if interval.confidence == CONFIDENCE else f", at {format_confidence(interval.confidence)}"
+    return f"{format_score(interval.low)} to {format_score(interval.high)}, {interval.over}{level}"
 
 
 def split_reason(line: str) -> tuple[str, str]:

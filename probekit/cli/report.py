@@ -89,7 +89,7 @@ def describe_cell(column: Column, cell: Cell) -> str:
     text += f" {column.metric} {format_score(score.mean)}"
     if (interval := score.interval) is not None:
         ends = f"{format_score(interval.low)} to {format_score(interval.high)}"
-        text += f" ({ends}, 95% interval over {interval.over})"
+        text += f" ({ends}, {100 * interval.confidence:.3g}% interval over {interval.over})"
     if score.place is None:
         return f"{text}."
     normalized = format_percent(score.place)

@@ -13,6 +13,7 @@ from probekit.cards.card import Card, Cell, Column
 from probekit.cards.formatting import (
     NOTHING,
     budget_note,
+    format_confidence,
     format_duration,
     format_flops,
     format_percent,
@@ -143,6 +144,7 @@ def make_templates() -> Environment:
         "duration": format_duration,
         "budget": budget_note,
         "solved": solved_limit,
+        "level": format_confidence,
         "x_percent": x_percent,
     }
     templates.globals |= {

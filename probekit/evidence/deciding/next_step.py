@@ -47,8 +47,7 @@ def suggest_next_step(
     verdict: Verdict,
     results: Sequence[Result],
     probe: Probe,
-    noise: ScaleNoise,
-    floor: Bound,
+    outlook: Outlook | None,
     confidence: float = CONFIDENCE,
 ) -> NextStep | None:
     """Return what would decide a verdict; None if it is decided, or if no more of the same would decide it.
@@ -57,8 +56,7 @@ def suggest_next_step(
         verdict: The verdict on one structure.
         results: Its scored runs.
         probe: The probe.
-        noise: The noise of the headline metric at the scale.
-        floor: The floor of the headline metric.
+        outlook: What these runs let one predict.
         confidence: The level at which the verdict is judged.
     """
     if verdict.word is not Word.UNDECIDED or not results:
@@ -67,7 +65,6 @@ def suggest_next_step(
     scale = probe.scales.get(plan.scale)
     if scale is not None and not scale.decides:
         return suggest_scale(plan, probe)
-    outlook = make_outlook(results, probe.metrics[0], noise, floor)
     if outlook is None:
         return None
     if outlook.predicted is None and outlook.seeds < MIN_SEEDS:
