@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
 from probekit.api.results import Results, StoredResult, attach_folders
 from probekit.catalog.registry import registry as installed_registry
+from probekit.evidence.deciding.looks import LOOKS
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
 from probekit.plugin.errors import RunError, UsageError
@@ -17,6 +18,7 @@ from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
 from probekit.storage.store import Store
 from probekit.terminal.follow import follow_schedule
+from probekit.terminal.until_decided import follow_until_decided
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -41,6 +43,7 @@ class Options(TypedDict, total=False):
     timeout: float | None
     jobs: int | None
     threads: int | None
+    minutes: float | None
 
 
 @overload
@@ -69,6 +72,17 @@ def run(
 def run(probe: str, structure: list[Structure] | list[str], **options: Unpack[Options]) -> Results: ...
 
 
+@overload
+def run(
+    probe: str | list[str],
+    structure: Structure | Sequence[Structure],
+    *,
+    until: Literal["decided"],
+    seeds: int | None = ...,
+    **options: Unpack[Options],
+) -> Results: ...
+
+
 def run(
     probe: str | list[str],
     structure: Structure | Sequence[Structure],
@@ -85,6 +99,8 @@ def run(
     timeout: float | None = None,
     jobs: int | None = None,
     threads: int | None = None,
+    until: Literal["decided"] | None = None,
+    minutes: float | None = None,
 ) -> StoredResult | Results:
     """Put a structure to a probe and return the result, from the store if it is there.
 
@@ -107,10 +123,12 @@ def run(
         timeout: seconds that each run may take.
         jobs: runs at once; by default as many as there are cores, or GPUs. Callables run one by one.
         threads: of each run; by default what OMP_NUM_THREADS says, else one.
+        until: "decided" adds seeds to the first ones (3 by default) until verdicts are decided, up to 10.
+        minutes: how long that may take.
 
     Returns:
-        The result, with its folder and verdict; Results where `seeds`, or a list of probes or structures, is
-        given.
+        The result, with its folder and verdict; Results where `seeds`, `until`, or a list of probes or
+        structures, is given.
 
     Raises:
         UsageError: if an argument names nothing or has a wrong value.
@@ -120,6 +138,11 @@ def run(
     if seeds is not None and (seeds < 1 or seed):
         reason = "there is nothing to run" if seeds < 1 else "they exclude each other"
         raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Give seeds=3, or seed=3, alone.")
+    if until not in (None, "decided") or (minutes is not None and until is None):
+        hint = 'Give until="decided", with or without minutes=30.'
+        raise UsageError(f"until={until!r}, minutes={minutes}", "nothing says when to stop", hint)
+    if until and seeds is None:
+        seeds = LOOKS[0]
     probes = list(probe) if isinstance(probe, list | tuple) else [probe]
     structures = cast("list[Structure]", structure if isinstance(structure, list | tuple) else [structure])
     numbers = [seed] if seeds is None else range(seeds)
@@ -135,7 +158,10 @@ def run(
     fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
     with rng.preserve_rng():
         planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
-        report = follow_schedule(schedule, planned_jobs, registry)
+        if until:
+            report = follow_until_decided(schedule, planned_jobs, registry, minutes)
+        else:
+            report = follow_schedule(schedule, planned_jobs, registry)
     if report.interruption:
         raise report.interruption
     for event in report.events:

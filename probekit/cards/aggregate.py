@@ -8,6 +8,8 @@ from statistics import mean
 
 from probekit.cards.cell import Cell, Run, Score
 from probekit.evidence.bounds import Bound
+from probekit.evidence.deciding.looks import find_confidence, read_looks
+from probekit.evidence.deciding.next_step import make_outlook, suggest_next_step
 from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
 from probekit.evidence.estimate_runs import estimate_runs, list_scores
 from probekit.evidence.groups import Groups, normalize_groups
@@ -65,16 +67,18 @@ def make_cell(
     runs = list(by_seed.values())
     done = [run for run in runs if run.result.status == "done"]
     plan = runs[0].plan
+    looks = read_looks(runs[0].folder.path.parent, plan)
+    confidence = find_confidence(looks)
+    results = [run.result for run in done]
     scores: dict[str, Score] = {}
     estimates: dict[str, Estimate | None] = {}
     groups: dict[str, Groups | None] = {}
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
         name, floor = metric.name, floors[metric.name]
-        results = [run.result for run in done]
         estimates[name], groups[name] = estimate_runs(results, metric, noises[name])
         train = mean_or_none(run.result.train.get(name) for run in done)
-        scores[name] = make_score(metric, results, estimates[name], floor).model_copy(
+        scores[name] = make_score(metric, results, estimates[name], floor, confidence).model_copy(
             update={
                 "train": train,
                 "trained": normalize_score(train, floor.value, metric.perfect),
@@ -104,19 +108,24 @@ def make_cell(
         groups=normalize_groups(groups[first.name], first, floors[first.name].value),
     )
     measurement = probe.related_measurement
+    verdict = add_measurement(
+        judge_evidence(evidence, thresholds),
+        measurement,
+        measured.get(measurement),
+        border=measured.get(f"{measurement}_border"),
+        constant=bool(done) and all(run.result.constant for run in done),
+    )
+    outlook = make_outlook(results, first, noises[first.name], floors[first.name])
     return Cell(
         structure=label,
         resolved=plan.structure,
         scores=scores,
-        verdict=add_measurement(
-            judge_evidence(evidence, thresholds),
-            measurement,
-            measured.get(measurement),
-            border=measured.get(f"{measurement}_border"),
-            constant=bool(done) and all(run.result.constant for run in done),
-        ),
+        verdict=verdict,
+        next_step=suggest_next_step(verdict, results, probe, outlook, confidence),
+        outlook=outlook,
+        looks=looks.seeds if looks else (),
         estimate=None if evidence.groups else estimates[first.name],
-        remarks=tuple(list_remarks([run.result for run in done])),
+        remarks=tuple(list_remarks(results)),
         parameters=plan.parameters,
         width=plan.width,
         width_wished=plan.width_wished,
@@ -164,8 +173,10 @@ def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:
     return curves[0].model_copy(update={"points": tuple(points)})
 
 
-def make_score(metric: Metric, results: Sequence[Result], estimate: Estimate | None, floor: Bound) -> Score:
-    """Return a mean and its interval, and both normalised.
+def make_score(
+    metric: Metric, results: Sequence[Result], estimate: Estimate | None, floor: Bound, confidence: float
+) -> Score:
+    """Return a mean and its interval at this level, and both normalised.
 
     Without an estimate, the interval is that of one seed over its test items, or none.
     """
@@ -174,10 +185,10 @@ def make_score(metric: Metric, results: Sequence[Result], estimate: Estimate | N
     interval = item_interval(results[0], metric) if len(values) == len(results) == 1 else None
     reach = None
     if estimate is not None:
-        low, high = estimate.interval(metric.bounds)
-        interval = Interval(low=low, high=high, over="seeds", count=estimate.seeds)
+        low, high = estimate.interval(metric.bounds, confidence)
+        interval = Interval(low=low, high=high, over="seeds", count=estimate.seeds, confidence=confidence)
         place = normalize_estimate(estimate, metric, floor.value, floor.error)
-        reach = place.interval(normalize_bounds(metric, floor.value)) if place else None
+        reach = place.interval(normalize_bounds(metric, floor.value), confidence) if place else None
     elif interval is not None:
         ends = [
             end

@@ -133,22 +133,6 @@ class Card(BaseModel):
         ]
         return render_html_table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
 
-    def describe_structure(self, structure: str) -> str:
-        """Return one sentence about a structure; properties with the same verdict share a clause."""
-        clauses: dict[str, list[str]] = {}
-        for column in self.columns:
-            if (cell := column.cell(structure)) is None:
-                continue
-            score = cell.headline
-            decided = cell.verdict.word not in ("undecided", "not measured")
-            ends = ""
-            if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
-                ends = f", {format_normalized(score.reach[0])} to {format_normalized(score.reach[1])}"
-            detail = f" ({format_normalized(score.place)}{ends})" if decided else f" at {column.scale}"
-            clauses.setdefault(f"{cell.verdict.word}{detail}", []).append(column.property)
-        parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
-        return f"{structure}: {'; '.join(parts)}."
-
     def summarize_cell(self, cell: Cell | None) -> str:
         """Return a cell in one line: its normalised score and its verdict."""
         if cell is None:

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.compare import Difference
+from probekit.evidence.deciding.next_step import NextStep
+from probekit.evidence.deciding.power import Outlook
 from probekit.evidence.estimate import Estimate
 from probekit.evidence.verdict import Verdict
 from probekit.scores.interval import Interval
@@ -19,7 +21,7 @@ class Score(BaseModel):
 
     Attributes:
         mean: Mean over seeds, on the test items.
-        interval: 95 % interval of the mean, with the noise between seeds, if known, and between test items.
+        interval: The judged interval of the mean, with the noise of seeds, if known, and of test items.
         place: The mean, normalised: 0 is the floor, 1 is perfect.
         reach: The interval, normalised, lowest end first, with the error of the floor: what is judged.
         floor: The best control's score in this metric.
@@ -88,6 +90,9 @@ class Cell(BaseModel):
         resolved: The structure's canonical text.
         scores: By metric, the headline first.
         verdict: Whether the structure has the property, and why.
+        next_step: What would decide the verdict, None if it is decided.
+        outlook: What the seeds let one predict of further ones.
+        looks: With how many seeds it was judged, if seeds are added until the verdict is decided.
         standing: Comparison with the best mean of the column, "" without a rival.
         difference: Difference from the best mean.
         estimate: The mean headline score and its error, None if unknown or if seeds fall in two groups.
@@ -109,6 +114,9 @@ class Cell(BaseModel):
     resolved: str
     scores: dict[str, Score]
     verdict: Verdict
+    next_step: NextStep | None = None
+    outlook: Outlook | None = None
+    looks: tuple[int, ...] = ()
     standing: str = ""
     difference: Difference | None = None
     estimate: Estimate | None = None

@@ -31,6 +31,11 @@ def format_percent(value: float | None) -> str:
     return NOTHING if finite_or_none(value) is None else format_normalized(value)
 
 
+def format_confidence(level: float) -> str:
+    """Return the level of an interval in per cent."""
+    return f"{100 * level:.3g} %"
+
+
 def format_flops(count: int | None) -> str:
     """Return a number of floating-point operations."""
     if count is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,7 @@ from probekit.cards.cell import Cell
 from probekit.cards.certificates import certificate_of, stored_certificates
 from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import Verdict
 from probekit.plans.spec import split_host
 from probekit.plugin.errors import ProbekitError
@@ -29,6 +31,7 @@ class Judgement(BaseModel):
         metric: The headline metric, which is judged.
         normalised: The mean score over seeds: 0 is the floor, 1 is perfect. None without a floor or a score.
         interval: The judged interval of `normalised`; None if nothing tells how much seeds vary.
+        next_step: What would decide the verdict; None if it is decided.
         seeds: How many seeds were judged together.
         host: The network with its parameters, without the layer that it hosts.
         recipe: The trainer with its parameters.
@@ -40,6 +43,7 @@ class Judgement(BaseModel):
     metric: str
     normalised: float | None
     interval: tuple[float, float] | None
+    next_step: NextStep | None
     seeds: int
     host: str
     recipe: str
@@ -48,11 +52,14 @@ class Judgement(BaseModel):
         """Return the judgement as columns of a table, the interval as its two ends."""
         low, high = self.interval or (None, None)
         return {
-            "verdict": self.verdict.word,
+            "verdict": self.verdict.text,
             "verdict_why": self.verdict.why,
             "normalised": self.normalised,
             "normalised_low": low,
             "normalised_high": high,
+            "next_step": self.next_step.reason if self.next_step else "",
+            "next_command": self.next_step.command if self.next_step else "",
+            "next_seconds": self.next_step.seconds if self.next_step else None,
             "seeds": self.seeds,
             "host": self.host,
             "recipe": self.recipe,
@@ -81,15 +88,19 @@ def judge_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> d
         Judgements by the name of the run's folder. A run that failed, or whose probe is not installed, has
         none.
     """
-    done = [run for run in runs if run.result.status == "done"]
+    results = {run.folder.path.name: run.result for run in runs}
     judgements: dict[str, Judgement] = {}
-    for group in group_equivalent(done, lambda first, second: has_same_probe(first.result, second.result)):
-        try:
-            column = make_column_of_runs(group, store, registry)
-        except ProbekitError:
-            continue
-        judgements |= dict(judge_column(column, {run.folder.path.name: run.result for run in group}))
+    for column in make_columns_of_runs(runs, store, registry):
+        judgements |= dict(judge_column(column, results))
     return judgements
+
+
+def make_columns_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Iterator[Column]:
+    """Yield a column for each probe, code and scale of these runs, without those that failed."""
+    done = [run for run in runs if run.result.status == "done"]
+    for group in group_equivalent(done, lambda first, second: has_same_probe(first.result, second.result)):
+        with contextlib.suppress(ProbekitError):  # the probe is not installed
+            yield make_column_of_runs(group, store, registry)
 
 
 def judge_column(column: Column, results: dict[str, Result]) -> Iterator[tuple[str, Judgement]]:
@@ -107,6 +118,7 @@ def judge_cell(cell: Cell, column: Column, result: Result) -> Judgement:
         metric=column.metric,
         normalised=cell.headline.place,
         interval=cell.headline.reach if cell.estimate is not None else None,
+        next_step=cell.next_step,
         seeds=len(cell.done),
         host=split_host(result.plan.structure)[0],
         recipe=result.plan.trainer,

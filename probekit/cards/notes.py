@@ -8,6 +8,8 @@ from probekit.cards.card import Column
 from probekit.cards.cell import Cell, Score
 from probekit.cards.formatting import (
     bound_notes,
+    format_confidence,
+    format_duration,
     format_exact,
     format_margin,
     format_score,
@@ -17,6 +19,7 @@ from probekit.cards.formatting import (
     spike_caution,
 )
 from probekit.evidence.certify import Certificate
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import FITS
 from probekit.plans.rerun_commands import certify_command
 
@@ -63,6 +66,11 @@ def reading_notes(column: Column) -> Iterator[str]:
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."
+    for cell in column.cells:
+        if cell.next_step is not None:
+            command = f": `{cell.next_step.command}`" if cell.next_step.command else ""
+            yield f"{cell.structure}, next step: {describe_next_step(cell.next_step)}{command}."
+    yield from look_notes(column.cells)
     yield from remark_notes(column.cells)
     yield from (describe_interval(cell.headline) for cell in distinct_intervals(column.cells))
     controls = {line.name: line.mean for line in column.controls}
@@ -83,6 +91,20 @@ def reading_notes(column: Column) -> Iterator[str]:
         yield from missing_score_notes(cell, [column.metric])
 
 
+def look_notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield at which looks cells were judged to which seeds were added until their verdicts were decided."""
+    for cell in cells:
+        if cell.looks and (interval := cell.headline.interval) is not None:
+            seeds = ", ".join(map(str, cell.looks))
+            level = format_confidence(interval.confidence)
+            yield f"{cell.structure}: look {len(cell.looks)} (with {seeds} seeds), each time at {level}."
+
+
+def describe_next_step(step: NextStep) -> str:
+    """Return what would decide a verdict, and how long that takes, without the command."""
+    return step.reason + ("" if step.seconds is None else f", {format_duration(step.seconds)} of training")
+
+
 def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:
     """Yield each remark once, with the structures that it belongs to, unless it belongs to all."""
     for remark in dict.fromkeys(remark for cell in cells for remark in cell.remarks):
@@ -100,7 +122,9 @@ def missing_score_notes(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:
 
 def distinct_intervals(cells: Sequence[Cell]) -> list[Cell]:
     """Return one cell for each kind and sample size of intervals."""
-    kinds = {(i.over, i.count): cell for cell in cells if (i := cell.headline.interval) is not None}
+    kinds = {
+        (i.over, i.count, i.confidence): cell for cell in cells if (i := cell.headline.interval) is not None
+    }
     return list(kinds.values())
 
 
@@ -111,7 +135,8 @@ def describe_interval(score: Score) -> str:
         return "no interval"
     if interval.over == "seeds":
         seeds = "1 seed" if interval.count == 1 else f"{interval.count} seeds"
-        return f"Intervals of {seeds} are at 95 %, by Student's t, with the noise of seeds and test items."
+        level = format_confidence(interval.confidence)
+        return f"Intervals of {seeds} are at {level}, by Student's t, with the noise of seeds and test items."
     items = f"{interval.count:,} test items" if interval.count else "its test items"
     return f"95 % interval of one seed, by Student's t over {items}; it does not include noise between seeds."
 

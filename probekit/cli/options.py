@@ -48,6 +48,14 @@ ThreadsOption = Annotated[
         "--threads", metavar="N", min=1, help="CPU threads of each run.  [default: $OMP_NUM_THREADS or 1]"
     ),
 ]
+UntilDecidedOption = Annotated[
+    bool,
+    typer.Option("--until-decided", help="Add seeds where needed, up to ten, until each verdict is decided."),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option("--minutes", metavar="M", min=0, help="With --until-decided: time limit of the command."),
+]
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page to FILE.")
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from probekit.cards.card import Column
 from probekit.cards.cell import Cell
-from probekit.cards.formatting import format_percent
+from probekit.cards.formatting import format_confidence, format_percent
 from probekit.storage.result import normalize_score
 
 LOW, HIGH = -0.3, 1.05
@@ -77,7 +77,8 @@ def describe_strip(column: Column, cell: Cell) -> Iterator[str]:
     score = cell.headline
     yield f"Normalised score {format_percent(score.place)}"
     if score.reach is not None:
-        yield f"95 % interval {format_percent(score.reach[0])} to {format_percent(score.reach[1])}"
+        level = format_confidence(score.interval.confidence) if score.interval else "95 %"
+        yield f"{level} interval {format_percent(score.reach[0])} to {format_percent(score.reach[1])}"
     seeds = [f"{run.seed} {format_percent(run.place)}" for run in cell.done if run.place is not None]
     yield f"seeds {', '.join(seeds)}"
     yield f"training score {format_percent(score.trained)}"

@@ -103,6 +103,11 @@ class Plan(BaseModel):
         name = slugify(f"{self.spec.probe}-{self.spec.structure}-{self.scale}-s{self.seed}")
         return f"{name}-{self.identity[:12]}"
 
+    def name_file(self, topic: str) -> str:
+        """Return the name of a folder on a topic, for this plan with any seed."""
+        name = slugify(f"{topic}-{self.spec.probe}-{self.spec.structure}-{self.scale}")
+        return f"{name[:60].strip('-.')}-{self.model_copy(update={'seed': 0}).identity[:12]}"
+
     @property
     def column_key(self) -> tuple[str, str, str]:
         """The probe without hashes of files, its version, and the scale: one column of a table."""

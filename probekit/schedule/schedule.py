@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from probekit.catalog.registry import Registry
@@ -14,6 +15,7 @@ from probekit.runs.run import find_stored
 from probekit.schedule.cores import choose_jobs, default_threads, has_gpus, use_threads
 from probekit.schedule.detach import leave_folders
 from probekit.schedule.event import Event
+from probekit.schedule.grid import MAX_RUNS
 from probekit.schedule.parallel import make_executor, prepare_folders, run_in_workers, worker_command
 from probekit.schedule.serial import run_serially
 from probekit.storage.folder import Folder
@@ -56,6 +58,12 @@ class Schedule:
     def run_threads(self) -> int:
         """The threads that each run takes."""
         return self.threads or default_threads()
+
+    def count_slots(self) -> int:
+        """Return how many runs go at once if there are enough; an executor takes all that there are."""
+        if self.executor is not None:
+            return MAX_RUNS
+        return self.jobs or choose_jobs(MAX_RUNS, self.run_threads, self.device, inf)
 
     def run_all(
         self, jobs: Sequence[Job], registry: Registry, watch: ProgressListener | None = None

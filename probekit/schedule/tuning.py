@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
 from probekit.plans.job import Job, make_job
-from probekit.plans.plan import slugify
 from probekit.plans.spec import RunSpec, make_spec
 from probekit.plugin.errors import RunError, UsageError
 from probekit.schedule.event import Report
@@ -140,9 +139,8 @@ def tune_rates(
         if report.interruption:
             raise report.interruption
         choice = choose_rate(trials, [outcome.result for outcome in report.outcomes])
-        plan = group[0].plan
-        name = slugify(f"tune-{choice.structure}-{choice.probe}-{plan.scale}")
-        store.aux_folder(f"{name}-{plan.identity[:12]}").write_json(CHOICE, choice.model_dump(mode="json"))
+        folder = store.aux_folder(group[0].plan.name_file("tune"))
+        folder.write_json(CHOICE, choice.model_dump(mode="json"))
         first = with_trainer(group[0], choice.trainer, registry)
         tuned_jobs += [first.with_seed(job.plan.seed) for job in group]
         choices.append(choice)

@@ -1,4 +1,4 @@
-"""An interval bounds a sample's mean at 95 %, by Student's t; a verdict judges the one of an estimate."""
+"""An interval bounds a mean, over seeds or over test items; a verdict judges that of an estimate."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ OPEN: Bounds = (None, None)
 
 
 class Interval(BaseModel):
-    """A 95 % confidence interval of a mean.
+    """A confidence interval of a mean.
 
     Attributes:
         low: Lower end.
         high: Upper end.
         over: What the sample consists of: seeds, or the test items of one seed.
         count: The size of the sample.
+        confidence: The level: how often such intervals cover the true mean.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +36,7 @@ class Interval(BaseModel):
     high: float
     over: Over
     count: int
+    confidence: float = CONFIDENCE
 
 
 def mean_interval(values: Sequence[float], over: Over, bounds: Bounds = OPEN) -> Interval | None:

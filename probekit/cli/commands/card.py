@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from probekit.catalog.registry import registry
-from probekit.cli.options import JobsOption, MarkdownOption, StoreOption, ThreadsOption
+from probekit.cli.options import (
+    JobsOption,
+    MarkdownOption,
+    MinutesOption,
+    StoreOption,
+    ThreadsOption,
+    UntilDecidedOption,
+)
 from probekit.cli.table import print_json, print_tables
 from probekit.plugin.errors import UsageError
 from probekit.terminal.messages import print_error, print_info, write_file
 
 if TYPE_CHECKING:
     from probekit.cards.card import Card
+    from probekit.catalog.registry import Registry
+    from probekit.plans.job import Job
+    from probekit.schedule.event import Report
     from probekit.schedule.schedule import Schedule
     from probekit.storage.store import Store
 
@@ -49,6 +61,8 @@ def show_card(
     budget: Annotated[
         int | None, typer.Option(help="With --run: number of parameters, as in `probekit run`.")
     ] = None,
+    until_decided: UntilDecidedOption = False,
+    minutes: MinutesOption = None,
     device: Annotated[str | None, typer.Option(help="With --run: device, as in `probekit run`.")] = None,
     timeout: Annotated[
         float | None,
@@ -70,13 +84,21 @@ def show_card(
     from probekit.cards.assemble import make_card
     from probekit.cli.schedule import make_schedule
     from probekit.storage.store import Store
+    from probekit.terminal.follow import follow_schedule
+    from probekit.terminal.until_decided import follow_until_decided
 
     run_store = Store(store)
     options = {"scale": scale or "quick", "width": width, "budget": budget, "trainer": trainer}
     complete = True
+    if (until_decided and not run) or (minutes is not None and not until_decided):
+        hint = "Type --run --until-decided, with or without --minutes M."
+        raise UsageError("--until-decided" if until_decided else "--minutes", "nothing is run", hint)
     if run:  # a schedule starts torch's threads, which a card of stored runs does not need
         schedule = make_schedule(run_store, device=device, timeout=timeout, jobs=jobs, threads=threads)
-        complete = run_missing(run_store, structures, probes, seeds, options, schedule)
+        follow = (
+            functools.partial(follow_until_decided, minutes=minutes) if until_decided else follow_schedule
+        )
+        complete = run_missing(run_store, structures, probes, seeds, options, schedule, follow)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
@@ -129,6 +151,7 @@ def run_missing(
     seeds: int,
     options: dict[str, Any],
     schedule: Schedule,
+    follow: Callable[[Schedule, list[Job], Registry], Report],
 ) -> bool:
     """Run what is not stored yet, and print what fails.
 
@@ -139,6 +162,7 @@ def run_missing(
         seeds: number of seeds.
         options: scale, width, budget and trainer.
         schedule: how the runs are carried out.
+        follow: carries them out, once or until verdicts are decided.
 
     Returns:
         Whether every run succeeded.
@@ -148,7 +172,7 @@ def run_missing(
     """
     from probekit.catalog.grammar import list_files
     from probekit.schedule.grid import plan_grid
-    from probekit.terminal.follow import follow_schedule, make_interrupted
+    from probekit.terminal.follow import make_interrupted
 
     if not (structures and probes):
         stored_structures, stored_probes = list_stored(store)
@@ -169,7 +193,7 @@ def run_missing(
     grid = plan_grid(probes, structures, range(seeds), options, registry())
     for message in dict.fromkeys(map(str, grid.errors)):
         print_error(message)
-    done = follow_schedule(schedule, grid.jobs, registry())
+    done = follow(schedule, grid.jobs, registry())
     if done.interruption:
         raise make_interrupted(done.interruption)
     if failed := done.count("failed", "interrupted"):

@@ -10,16 +10,26 @@ import typer
 
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
-from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
-from probekit.cli.rows import event_row, event_rows, run_row
+from probekit.cli.options import (
+    DeviceOption,
+    ExecutorOption,
+    JobsOption,
+    MinutesOption,
+    StoreOption,
+    ThreadsOption,
+    UntilDecidedOption,
+)
+from probekit.cli.rows import event_row, event_rows, print_runs, run_row
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
+from probekit.evidence.deciding.looks import LOOKS
 from probekit.plans.job import Job
 from probekit.plans.study import Study, read_study
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.schedule.grid import Grid, plan_grid
 from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
 from probekit.terminal.messages import print_error, print_output
+from probekit.terminal.until_decided import follow_until_decided
 
 if TYPE_CHECKING:
     from probekit.catalog.registry import Registry
@@ -72,6 +82,8 @@ def run_probes(
         bool,
         typer.Option("--tune", help="Choose the best of three learning rates on validation data."),
     ] = False,
+    until_decided: UntilDecidedOption = False,
+    minutes: MinutesOption = None,
     timeout: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Time limit per run.  [default: none]"),
@@ -93,7 +105,12 @@ def run_probes(
     stored result is shown without training again. After Ctrl-C or a crash, repeat the command to continue. If
     a run fails, the others still run, and the exit code is 1.
 
+    With --until-decided, structures are judged at 3, 4, 5, 6, 8 and 10 seeds, with the level of 5 % shared by
+    these looks. --seeds K starts with K seeds.
+
     Example: probekit run nonlocality --structure unet+lambda
+
+    Example: probekit run recall parity -s gru -s mamba --until-decided --minutes 30
     """
     from probekit.runs.machine import choose_device
     from probekit.storage.store import Store
@@ -117,11 +134,17 @@ def run_probes(
             structures=require_names(structures, "--structure", "--structure unet+lambda"),
             scales=(scale or "quick",),
             trainers=(trainer or "supervised",),
-            seeds=(seed or 0,) if seeds is None else seeds,
+            seeds=seeds or (LOOKS[0] if until_decided and seed is None else (seed or 0,)),
         )
-    if detach and tune:
-        reason = "the learning rate is chosen in this process"
-        raise UsageError("--detach and --tune", reason, "Type only one of them.")
+    if detach and (tune or until_decided):
+        reason = "this process chooses what to run"
+        option = "--tune" if tune else "--until-decided"
+        raise UsageError(f"--detach and {option}", reason, "Type only one of them.")
+    if force and until_decided:
+        reason = "stored seeds count when a verdict is decided"
+        raise UsageError("--force and --until-decided", reason, "Type only one of them.")
+    if minutes is not None and not until_decided:
+        raise UsageError("--minutes", "there is no --until-decided", "Type both, or --timeout for each run.")
     run_store = Store(store)
     schedule = make_schedule(
         run_store,
@@ -138,9 +161,17 @@ def run_probes(
         print_report([run_row(job, "planned") for job in grid.jobs], as_json, run_store)
         if len(grid.jobs) > 1 and not as_json:
             print_output(describe_estimate(grid.jobs, run_store))
+        if until_decided and not as_json:
+            most = [
+                job.with_seed(seed) for job in grid.jobs if not job.plan.seed for seed in range(LOOKS[-1])
+            ]
+            print_output(f"Until decided, at most: {describe_estimate(most, run_store)}")
         raise typer.Exit(1 if grid.errors else 0)
     planned_jobs = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
-    done = follow_schedule(schedule, planned_jobs, registry())
+    if until_decided:
+        done = follow_until_decided(schedule, planned_jobs, registry(), minutes)
+    else:
+        done = follow_schedule(schedule, planned_jobs, registry())
     rows = event_rows(done.events, run_store, registry()) if as_json else list(map(event_row, done.events))
     print_report(rows, as_json, run_store, done.outcomes, everything)
     if done.interruption:
@@ -191,7 +222,7 @@ def print_report(
     if as_json:
         print_json(rows)
         return
-    from probekit.cli.report import print_outcomes, print_runs
+    from probekit.cli.report import print_outcomes
     from probekit.storage.equivalence import group_equivalent, has_same_probe
 
     done = [outcome for outcome in outcomes or [] if outcome.result.status == "done"]
