@@ -34,6 +34,7 @@ class Probe(ABC):
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
         focus: the metric by which controls are judged; "" for the headline metric.
+        networks_only: why a row of a layer says nothing of the layer on this probe; "" if it does.
         golden: the hash of the data by version; `probekit check` prints it.
         harder: a line that says how the items of the extrapolation split go beyond training. If set, `data`
             also gets this split, of the same shape, under the name "harder"; its score is reported after the
@@ -63,6 +64,7 @@ class Probe(ABC):
     focus: str = ""
     golden: Mapping[int, str] = {}
     harder: str = ""
+    networks_only: str = ""
     published: tuple[Published, ...] = ()
     related_measurement: str = ""
     solved_by: Mapping[str, str] = {}

@@ -148,7 +148,7 @@ def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
         probe.data("harder", 0).batch([0])
 
 
-@pytest.mark.parametrize(("size", "reach", "near"), [(24, 3, 2), (36, 6, 10)])
+@pytest.mark.parametrize(("size", "reach", "near"), [(24, 3, 2), (32, 5, 8)])
 def test_both_sides_have_as_many_dead_ends(size: int, reach: int, near: int) -> None:
     design = Design(size, reach, 1, near)
     keys = streams.derive_keys(7, np.arange(4_000))
@@ -161,7 +161,7 @@ def test_both_sides_have_as_many_dead_ends(size: int, reach: int, near: int) -> 
 
 
 def test_the_size_of_a_curve_shows_whether_it_is_inverted() -> None:
-    design = Design(36, 6, 1, 10)
+    design = Design(32, 5, 1, 8)
     kinds, _, is_swapped = design.draw_pictures(streams.derive_keys(3, np.arange(200)))
     images = torch.from_numpy(np.stack([kinds != NO_ANSWER, kinds == NO_ANSWER], 1)).float()
     assert (is_inverted(images).numpy() == is_swapped).all()

@@ -33,6 +33,8 @@ class Fill(SequenceProbe):
     The headline is the share of mazes with every cell correct: a wrong cell means that a path was missed, and
     a network that misses the longest paths still gets 99 % of all cells.
 
+    Compare networks, not layers: the convolutions of a U-Net spread along paths, whatever layer it hosts.
+
     Source: the component of a seed in site percolation; mazes of Schwarzschild et al., "Can You Learn an
     Algorithm? Generalizing from Easy to Hard Problems with Recurrent Networks", 2021, but with cycles and
     dead ends, so filling up dead ends solves none.
@@ -49,6 +51,10 @@ class Fill(SequenceProbe):
     version = 1
     structure = "unet"
     focus = "accuracy"
+    networks_only = (
+        "the network around a layer decides: with each of 36 layers a U-Net solves 58 to 79 % of the mazes, "
+        "and `recurrent` solves all without one"
+    )
     harder = "mazes with paths of up to twice as many steps"
     golden: Mapping[int, str] = {1: "0a304a434f1796b8"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("fill")

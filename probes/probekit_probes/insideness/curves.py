@@ -17,7 +17,7 @@ OUTSIDE, INSIDE = range(2)
 WALK, FLIP, GAP, PLACE, THINNING = range(5)
 BORDER = 7
 """Pixels from an edge of the image in which the two curves around one tree may differ."""
-TILT = {(24, 3): 1.026, (32, 4): 0.405, (36, 6): 0.266, (64, 8): 0.144}
+TILT = {(24, 3): 1.026, (32, 5): 0.354, (64, 8): 0.144}
 """By size and reach: images with fewer dead ends in the cells than in the rest are thinned out (`fit_tilt`).
 The cells are one tree and the rest hangs from the border, so the rest would have more dead ends."""
 

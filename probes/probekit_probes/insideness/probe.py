@@ -75,8 +75,8 @@ class Insideness(SequenceProbe):
                 seconds=1,
             ),
             "quick": Scale(
-                "two minutes on one core: 36 x 36 pixels; the middle 10 x 10 are scored",
-                {"size": 36, "reach": 6, "near": 10, "train": 8_000, "validation": 500, "test": 500},
+                "two minutes on one core: 32 x 32 pixels; the middle 8 x 8 are scored",
+                {"size": 32, "reach": 5, "near": 8, "train": 8_000, "validation": 500, "test": 500},
                 {**RECIPE, "batch": 16},
                 width=16,
                 seconds=120,
@@ -93,9 +93,9 @@ class Insideness(SequenceProbe):
     def __init__(
         self,
         *,
-        size: Annotated[int, Field(ge=24)] = 36,
-        reach: Annotated[int, Field(ge=WINDOW_RADIUS)] = 6,
-        near: Annotated[int, Field(ge=2)] = 10,
+        size: Annotated[int, Field(ge=24)] = 32,
+        reach: Annotated[int, Field(ge=WINDOW_RADIUS)] = 5,
+        near: Annotated[int, Field(ge=2)] = 8,
         easy: bool = False,
         train: PositiveInt = 8_000,
         validation: PositiveInt = 500,

@@ -46,6 +46,8 @@ class Rotation(Probe):
     Source: the group D4 of Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016, tested
     as Courtois et al. 2022, section 3.2, test shifts.
 
+    Compare networks, not layers: whatever layer a U-Net hosts, its own convolutions have a direction.
+
     Args:
         size: cells per side.
     """
@@ -53,6 +55,10 @@ class Rotation(Probe):
     property = "rotation covariance"
     version = 1
     structure = "unet"
+    networks_only = (
+        "the network around a layer decides: no layer makes a U-Net handle turns that it was never shown, "
+        "and unet-d4 handles them with any layer"
+    )
     symmetry: Symmetry = "turn"
     related_measurement = "equivariance_error"
     golden: Mapping[int, str] = {1: "5e12a63f2663d105"}
