@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from probekit.plugin.interfaces import Metric
 from probekit_probes.nonlocality.distance import junction_distance
 from probekit_probes.nonlocality.extended import find_extended_pairs
 from probekit_probes.nonlocality.palette import RGB, palette_indices
+from probekit_probes.nonlocality.pieces import is_in_pieces
 from probekit_probes.nonlocality.pixel_errors import (
     MIN_DEPTH,
     TAU,
@@ -86,40 +88,6 @@ def unspread_split(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return masked_mean(variance, is_in_pieces(inputs)).sqrt().float()
 
 
-def is_in_pieces(inputs: Tensor) -> Tensor:
-    """Return which colours show more than one 4-connected piece, (batch, 10) bool."""
-    cells = drop_repeated_rows(drop_repeated_rows(palette_indices(inputs)).transpose(1, 2))
-    masks = torch.stack([cells == colour for colour in range(1, len(RGB))], dim=1)
-    flat = masks.flatten(2)
-    piece = (
-        torch.zeros_like(flat).scatter_(2, flat.int().argmax(2, keepdim=True), True).view_as(masks) & masks
-    )
-    while True:
-        grown = piece.clone()
-        grown[..., 1:, :] |= piece[..., :-1, :]
-        grown[..., :-1, :] |= piece[..., 1:, :]
-        grown[..., 1:] |= piece[..., :-1]
-        grown[..., :-1] |= piece[..., 1:]
-        grown &= masks
-        if torch.equal(grown, piece):
-            return (piece != masks).flatten(2).any(2)
-        piece = grown
-
-
-def drop_repeated_rows(cells: Tensor) -> Tensor:
-    """Drop each row that repeats the one before, and pad with the last row; this keeps connectedness.
-
-    Shape:
-        (batch, rows, columns) -> (batch, at most rows, columns)
-    """
-    is_new = torch.ones(cells.shape[:2], dtype=torch.bool, device=cells.device)
-    is_new[:, 1:] = (cells[:, 1:] != cells[:, :-1]).any(2)
-    rank = is_new.int().cumsum(1)
-    ranks = torch.arange(1, int(rank.max()) + 1, device=cells.device).expand(len(cells), -1).contiguous()
-    row = torch.searchsorted(rank, ranks.int()).clamp(max=cells.shape[1] - 1)
-    return cells.gather(1, row[:, :, None].expand(-1, -1, cells.shape[2]))
-
-
 @dataclass(frozen=True, slots=True)
 class MaskedScore:
     """An error inside a mask that is computed from the inputs."""
@@ -132,15 +100,15 @@ class MaskedScore:
 
 
 @dataclass(frozen=True, slots=True)
-class FarPixels:
-    """A mask of the rectangle pixels at least `beyond` pixels from the nearest junction."""
+class PixelsByDistance:
+    """A mask of the rectangle pixels `nearest` to `farthest` pixels from the nearest junction."""
 
-    beyond: int
+    nearest: float
+    farthest: float
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        return (junction_distance(inputs, inputs) >= self.beyond).flatten(
-            1
-        )  # False where the distance is NaN
+        distances = junction_distance(inputs, inputs).flatten(1)
+        return (distances >= self.nearest) & (distances <= self.farthest)  # False where the distance is NaN
 
 
 def align_outputs(output: Tensor, target: Tensor) -> Tensor:
@@ -204,15 +172,16 @@ RECTANGLE_ERRORS = (
 """Name, error, description and upper bound of each error over rectangles."""
 
 
-def depth_metrics(beyond: int = 0, aligned: bool = False) -> tuple[Metric, ...]:
+def depth_metrics(beyond: int = 0, aligned: bool = False, within: int = 0) -> tuple[Metric, ...]:
     """Return the metrics, the headline first; all are errors, and 0 is perfect.
 
     Args:
         beyond: if not 0, the headline is the loss on pixels at least this far from a junction.
+        within: if not 0, it is the loss on pixels at most this far from one.
         aligned: align the outputs first, and add the order of pairs without alignment as ord_unaligned.
     """
     if aligned:
-        unaligned = depth_metrics(beyond)
+        unaligned = depth_metrics(beyond, within=within)
         order = next(metric for metric in unaligned if metric.name == "ord")
         return (
             *(
@@ -222,10 +191,13 @@ def depth_metrics(beyond: int = 0, aligned: bool = False) -> tuple[Metric, ...]:
             replace(order, name="ord_unaligned", about=f"{order.about}, not aligned"),
         )
     metrics = []
-    if beyond:
-        about = f"Mean absolute error on rectangles, {beyond} pixels or more from the nearest junction"
-        score = MaskedScore(absolute_error, FarPixels(beyond))
-        metrics.append(Metric("loss_far", "lower", 0.0, score, about, gap="gap_far", bounds=(0.0, None)))
+    if beyond or within:
+        name, part = ("near", f"at most {within} pixels") if within else ("far", f"{beyond} pixels or more")
+        about = f"Mean absolute error on rectangles, {part} from the nearest junction"
+        score = MaskedScore(absolute_error, PixelsByDistance(beyond, within or inf))
+        metrics.append(
+            Metric(f"loss_{name}", "lower", 0.0, score, about, gap=f"gap_{name}", bounds=(0.0, None))
+        )
     for name, error, about, gap, upper in PIXEL_ERRORS:
         for suffix, mask, region in (
             ("", all_pixels, ""),

@@ -50,6 +50,8 @@ class Rotation(Probe):
 
     Args:
         size: cells per side.
+        easy: test in the orientation of training, at positions that it did not show. Everything else stays
+            the same, so a structure that fails here too does not fail because of turns.
     """
 
     property = "rotation covariance"
@@ -93,7 +95,8 @@ class Rotation(Probe):
         "seed-moves-training-alone": "each split holds every position of its kind, so no seed can change it"
     }
 
-    def __init__(self, *, size: Annotated[int, Field(ge=8)] = 16) -> None:
+    def __init__(self, *, size: Annotated[int, Field(ge=8)] = 16, easy: bool = False) -> None:
+        self.easy = easy
         self.shape = Shape(1, 1, (size, size))
         about = "Share of arrows with the correct target cell"
         chance = 1 / size**2
@@ -109,13 +112,13 @@ class Rotation(Probe):
             self.find_orientation,
             is_cell_correct,
             "higher",
-            tuple(map(float, range(1, ORIENTATIONS + 1))),
+            tuple(map(float, range(0 if easy else 1, ORIENTATIONS + 1))),
             (0.0, 1.0),
         )
 
     def data(self, split: Split, seed: int) -> Arrows:
         """Return a split; `seed` changes nothing, because a split holds every position of its kind."""
-        return Arrows(self.shape.size[0], split)
+        return Arrows(self.shape.size[0], split, self.easy)
 
     def find_orientation(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the orientation of each arrow, 0 for that of training, (batch,) float32."""
