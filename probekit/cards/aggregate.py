@@ -8,6 +8,7 @@ from statistics import mean
 
 from probekit.cards.card import Cell, Run, Score
 from probekit.evidence.bounds import Bound
+from probekit.evidence.deciding.next_step import suggest_next_step
 from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
 from probekit.evidence.estimate_runs import estimate_runs, list_scores
 from probekit.evidence.groups import Groups, normalize_groups
@@ -65,13 +66,13 @@ def make_cell(
     runs = list(by_seed.values())
     done = [run for run in runs if run.result.status == "done"]
     plan = runs[0].plan
+    results = [run.result for run in done]
     scores: dict[str, Score] = {}
     estimates: dict[str, Estimate | None] = {}
     groups: dict[str, Groups | None] = {}
     paper = published.get(plan.structure, {})
     for metric in probe.metrics:
         name, floor = metric.name, floors[metric.name]
-        results = [run.result for run in done]
         estimates[name], groups[name] = estimate_runs(results, metric, noises[name])
         train = mean_or_none(run.result.train.get(name) for run in done)
         scores[name] = make_score(metric, results, estimates[name], floor).model_copy(
@@ -104,19 +105,21 @@ def make_cell(
         groups=normalize_groups(groups[first.name], first, floors[first.name].value),
     )
     measurement = probe.related_measurement
+    verdict = add_measurement(
+        judge_evidence(evidence, thresholds),
+        measurement,
+        measured.get(measurement),
+        border=measured.get(f"{measurement}_border"),
+        constant=bool(done) and all(run.result.constant for run in done),
+    )
     return Cell(
         structure=label,
         resolved=plan.structure,
         scores=scores,
-        verdict=add_measurement(
-            judge_evidence(evidence, thresholds),
-            measurement,
-            measured.get(measurement),
-            border=measured.get(f"{measurement}_border"),
-            constant=bool(done) and all(run.result.constant for run in done),
-        ),
+        verdict=verdict,
+        next_step=suggest_next_step(verdict, results, probe, noises[first.name], floors[first.name]),
         estimate=None if evidence.groups else estimates[first.name],
-        remarks=tuple(list_remarks([run.result for run in done])),
+        remarks=tuple(list_remarks(results)),
         parameters=plan.parameters,
         width=plan.width,
         width_wished=plan.width_wished,

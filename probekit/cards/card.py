@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import Difference
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.estimate import Estimate
 from probekit.evidence.verdict import Verdict, format_normalized
 from probekit.plain import make_plain, render_html_table
@@ -78,6 +79,7 @@ class Cell(BaseModel):
         structure: The row's label.
         resolved: The structure's canonical text.
         scores: By metric, the headline first.
+        next_step: What would decide the verdict, None if it is decided.
         standing: Comparison with the best mean of the column, "" without a rival.
         difference: Difference from the best mean.
         estimate: The mean headline score and its error, None if unknown or if seeds fall in two groups.
@@ -96,6 +98,7 @@ class Cell(BaseModel):
     resolved: str
     scores: dict[str, Score]
     verdict: Verdict
+    next_step: NextStep | None = None
     standing: str = ""
     difference: Difference | None = None
     estimate: Estimate | None = None
@@ -226,22 +229,6 @@ class Card(BaseModel):
             for name in self.structures
         ]
         return render_html_table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
-
-    def describe_structure(self, structure: str) -> str:
-        """Return one sentence about a structure; properties with the same verdict share a clause."""
-        clauses: dict[str, list[str]] = {}
-        for column in self.columns:
-            if (cell := column.cell(structure)) is None:
-                continue
-            score = cell.headline
-            decided = cell.verdict.word not in ("undecided", "not measured")
-            ends = ""
-            if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
-                ends = f", {format_normalized(score.reach[0])} to {format_normalized(score.reach[1])}"
-            detail = f" ({format_normalized(score.place)}{ends})" if decided else f" at {column.scale}"
-            clauses.setdefault(f"{cell.verdict.word}{detail}", []).append(column.property)
-        parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
-        return f"{structure}: {'; '.join(parts)}."
 
     def summarize_cell(self, cell: Cell | None) -> str:
         """Return a cell in one line: its normalised score and its verdict."""

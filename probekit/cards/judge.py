@@ -12,6 +12,7 @@ from probekit.cards.card import Cell, Column
 from probekit.cards.certificates import certificate_of, stored_certificates
 from probekit.cards.names import Names
 from probekit.catalog.registry import Registry
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import Verdict
 from probekit.plans.spec import split_host
 from probekit.plugin.errors import ProbekitError
@@ -28,6 +29,7 @@ class Judgement(BaseModel):
         metric: The headline metric, which is judged.
         normalised: The mean score over seeds: 0 is the floor, 1 is perfect. None without a floor or a score.
         interval: The judged interval of `normalised`; None if nothing tells how much seeds vary.
+        next_step: What would decide the verdict; None if it is decided.
         seeds: How many seeds were judged together.
         host: The network with its parameters, without the layer that it hosts.
         recipe: The trainer with its parameters.
@@ -39,6 +41,7 @@ class Judgement(BaseModel):
     metric: str
     normalised: float | None
     interval: tuple[float, float] | None
+    next_step: NextStep | None
     seeds: int
     host: str
     recipe: str
@@ -47,11 +50,14 @@ class Judgement(BaseModel):
         """Return the judgement as columns of a table, the interval as its two ends."""
         low, high = self.interval or (None, None)
         return {
-            "verdict": self.verdict.word,
+            "verdict": self.verdict.text,
             "verdict_why": self.verdict.why,
             "normalised": self.normalised,
             "normalised_low": low,
             "normalised_high": high,
+            "next_step": self.next_step.reason if self.next_step else "",
+            "next_command": self.next_step.command if self.next_step else "",
+            "next_seconds": self.next_step.seconds if self.next_step else None,
             "seeds": self.seeds,
             "host": self.host,
             "recipe": self.recipe,
@@ -106,6 +112,7 @@ def judge_cell(cell: Cell, column: Column, result: Result) -> Judgement:
         metric=column.metric,
         normalised=cell.headline.place,
         interval=cell.headline.reach if cell.estimate is not None else None,
+        next_step=cell.next_step,
         seeds=len(cell.done),
         host=split_host(result.plan.structure)[0],
         recipe=result.plan.trainer,

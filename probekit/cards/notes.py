@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from probekit.cards.card import Cell, Column, Score
 from probekit.cards.formatting import (
     bound_notes,
+    format_duration,
     format_exact,
     format_margin,
     format_score,
@@ -16,6 +17,7 @@ from probekit.cards.formatting import (
     spike_caution,
 )
 from probekit.evidence.certify import Certificate
+from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import FITS
 from probekit.plans.rerun_commands import certify_command
 
@@ -62,6 +64,10 @@ def reading_notes(column: Column) -> Iterator[str]:
     for cell in column.cells:
         if cell.verdict.why or cell.verdict.measured:
             yield f"{cell.structure}: {cell.verdict}."
+    for cell in column.cells:
+        if cell.next_step is not None:
+            command = f": `{cell.next_step.command}`" if cell.next_step.command else ""
+            yield f"{cell.structure}, next step: {describe_next_step(cell.next_step)}{command}."
     yield from remark_notes(column.cells)
     yield from (describe_interval(cell.headline) for cell in distinct_intervals(column.cells))
     controls = {line.name: line.mean for line in column.controls}
@@ -80,6 +86,11 @@ def reading_notes(column: Column) -> Iterator[str]:
         yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
         yield from (spike_caution(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from missing_score_notes(cell, [column.metric])
+
+
+def describe_next_step(step: NextStep) -> str:
+    """Return what would decide a verdict, and how long that takes, without the command."""
+    return step.reason + ("" if step.seconds is None else f", {format_duration(step.seconds)} of training")
 
 
 def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:

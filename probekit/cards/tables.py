@@ -19,6 +19,7 @@ from probekit.cards.formatting import (
     width_note,
 )
 from probekit.cards.notes import column_notes, missing_score_notes
+from probekit.evidence.words import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,25 @@ def matrix_table(card: Card) -> Table:
     if len(rows) == 1:
         transposed = zip(heads[1:], rows[0][1:], strict=True)
         return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(transposed))
-    sentences = tuple(map(card.describe_structure, card.structures))
+    sentences = tuple(describe_row(card, name) for name in card.structures)
     return Table("Report card", heads, tuple(rows), (*sentences, legend_text()))
+
+
+def describe_row(card: Card, structure: str) -> str:
+    """Return one sentence about a structure; properties with the same verdict share a clause."""
+    clauses: dict[str, list[str]] = {}
+    for column in card.columns:
+        if (cell := column.cell(structure)) is None:
+            continue
+        score = cell.headline
+        has_numbers = cell.verdict.word not in (Word.UNDECIDED, Word.UNMEASURED)
+        ends = ""
+        if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
+            ends = f", {format_percent(score.reach[0])} to {format_percent(score.reach[1])}"
+        detail = f" ({format_percent(score.place)}{ends})" if has_numbers else f" at {column.scale}"
+        clauses.setdefault(f"{cell.verdict.text}{detail}", []).append(column.property)
+    parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
+    return f"{structure}: {'; '.join(parts)}."
 
 
 def legend_text() -> str:
@@ -73,7 +91,7 @@ def summarize_cell(column: Column, cell: Cell | None) -> str:
         return "not measured"
     parts = [
         format_percent(cell.headline.place),
-        cell.verdict.word,
+        cell.verdict.text,
         f"({cell.standing})" if cell.standing else "",
         count_failures(cell),
     ]
@@ -110,7 +128,7 @@ def headline_row(cell: Cell, extra: tuple[str, ...]) -> tuple[str, ...]:
         format_score(score.mean),
         format_interval(score),
         format_percent(score.place),
-        cell.verdict.word,
+        cell.verdict.text,
         cell.standing,
         *(optional[head] for head in extra),
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from statistics import stdev
-from typing import Any
 
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.card import Cell, Column
 from probekit.cards.formatting import (
     bound_notes,
-    budget_note,
     draw_bar,
     format_duration,
     format_exact,
@@ -26,13 +24,14 @@ from probekit.cards.formatting import (
     spike_caution,
 )
 from probekit.cards.judge import make_column_of_runs
-from probekit.cards.notes import certificate_cautions
+from probekit.cards.notes import certificate_cautions, describe_next_step
 from probekit.cards.tables import format_mean_and_normalized
 from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
 from probekit.cli.table import print_table
 from probekit.evidence.compare import compare_structures
+from probekit.evidence.deciding.next_step import add_store
 from probekit.plugin.interfaces import Metric
 from probekit.runs.run import Outcome
 from probekit.storage.folder import CASES
@@ -59,6 +58,7 @@ def print_outcomes(
     column = make_column_of_runs(stored_runs, store, registry or default_registry())
     for cell in column.cells:
         print_wrapped(describe_cell(column, cell))
+        print_next_step(cell, store)
     print_output()
     if len(column.cells) == 1:
         print_metrics(outcomes[0].job.probe.metrics, column, everything)
@@ -96,6 +96,16 @@ def describe_cell(column: Column, cell: Cell) -> str:
     if score.place >= 0:
         normalized += " of the way from the best baseline to perfect"
     return f"{text}: {normalized}."
+
+
+def print_next_step(cell: Cell, store: Store) -> None:
+    """Print what would decide a verdict; its command has a line to copy."""
+    if (step := cell.next_step) is None:
+        return
+    folder = "" if store.root == Store().root else str(relative_path(store.root))
+    print_wrapped(f"Next step: {describe_next_step(step)}{':' if step.command else '.'}")
+    if step.command:
+        print_output(f"  {add_store(step.command, folder)}")
 
 
 def print_metrics(metrics: Sequence[Metric], column: Column, everything: bool) -> None:
@@ -223,25 +233,3 @@ def print_warnings(results: Sequence[Result]) -> None:
         for name, why in {**result.unscored, **result.missing}.items():
             if "/" not in name:
                 print_wrapped(missing_score_note(structure, seed, name, why))
-
-
-def print_runs(rows: Sequence[dict[str, Any]]) -> None:
-    """Print one row per run: what ran, its status and its folder."""
-    print_table(
-        "",
-        ["probe", "structure", "scale", "seed", "status", "parameters", "width", "seconds", "folder"],
-        [
-            [
-                row["probe"],
-                row["structure"],
-                row["scale"],
-                str(row["seed"]),
-                row["status"],
-                f"{row['parameters']:,}" + budget_note(row["budget_gap"]),
-                format_width(row["width"], row["width_wished"]),
-                "-" if row["seconds"] is None else f"{row['seconds']:.0f}",
-                row["folder"] or "-",
-            ]
-            for row in rows
-        ],
-    )

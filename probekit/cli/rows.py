@@ -1,10 +1,11 @@
-"""A row is one run as `--json` prints it."""
+"""A row is one run, as `--json` and the table of runs print it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from probekit.cli.table import print_table
 from probekit.terminal.messages import relative_path
 
 if TYPE_CHECKING:
@@ -73,3 +74,27 @@ def run_row(
         "seconds": result.seconds if result else None,
         "folder": str(relative_path(folder.path)) if folder else None,
     }
+
+
+def print_runs(rows: Sequence[dict[str, Any]]) -> None:
+    """Print one row per run: what ran, its status and its folder."""
+    from probekit.cards.formatting import budget_note, format_width
+
+    print_table(
+        "",
+        ["probe", "structure", "scale", "seed", "status", "parameters", "width", "seconds", "folder"],
+        [
+            [
+                row["probe"],
+                row["structure"],
+                row["scale"],
+                str(row["seed"]),
+                row["status"],
+                f"{row['parameters']:,}" + budget_note(row["budget_gap"]),
+                format_width(row["width"], row["width_wished"]),
+                "-" if row["seconds"] is None else f"{row['seconds']:.0f}",
+                row["folder"] or "-",
+            ]
+            for row in rows
+        ],
+    )

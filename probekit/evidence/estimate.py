@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from probekit.evidence.noise_model import measure_spread
 from probekit.plugin.interfaces import Metric
 from probekit.scores.interval import CONFIDENCE, OPEN, Bounds, clip_interval
 from probekit.storage.result import normalize_score
@@ -126,9 +127,9 @@ def estimate_mean(
     import numpy as np
 
     seeds = len(scores)
-    own = float(np.var(scores, ddof=1)) if seeds > 1 else 0.0
     if not seeds or not all(map(isfinite, scores)):
         return None
+    own = measure_spread(scores).variance
     if predicted is None and (seeds < MIN_SEEDS or not own):
         return None
     variance, own_freedom = choose_variance(own, seeds, np.nan if predicted is None else predicted, freedom)

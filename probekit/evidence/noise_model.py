@@ -97,7 +97,8 @@ def measure_spread(scores: Sequence[float], runs: Sequence[str] = ()) -> SeedSpr
     """Return how much the scores of one structure vary, one score a seed."""
     import numpy as np
 
-    variance = float(np.var(scores, ddof=1)) if len(scores) > 1 else 0.0
+    # numpy's variance of equal numbers is not always zero
+    variance = float(np.var(scores, ddof=1)) if len(set(scores)) > 1 else 0.0
     return SeedSpread(float(np.mean(scores)), variance, len(scores), tuple(runs))
 
 

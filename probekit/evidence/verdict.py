@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.estimate import MIN_SEEDS
+from probekit.evidence.words import Word
 
-Word = Literal[
-    "has it",
-    "partly",
-    "fits, does not generalise",
-    "some seeds learned it",
-    "did not fit",
-    "undecided",
-    "not measured",
-]
 HAS, PARTLY = 0.9, 0.25
 """Normalised scores. From the first on, the structure gets right nine tenths of what the best control gets
 wrong. Up to the second, a network may come without the property (see probekit.evidence.focus)."""
@@ -35,6 +26,7 @@ class Verdict(BaseModel):
 
     Attributes:
         word: The verdict.
+        learned: How many of how many seeds learned it, if the word is about that.
         why: The reason as a clause, "" if the word says it all.
         measured: What a measurement says about the same property, "" without one.
         contradicted: Whether the measurement contradicts the verdict.
@@ -43,16 +35,24 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     word: Word
+    learned: tuple[int, int] | None = None
     why: str = ""
     measured: str = ""
     contradicted: bool = False
+
+    @property
+    def text(self) -> str:
+        """The word, with its numbers."""
+        if self.learned is None:
+            return self.word.value
+        return "{} of {} seeds learned it".format(*self.learned)
 
     def __str__(self) -> str:
         """Return the verdict in one line."""
         measured = (
             f"; {'BUT ' if self.contradicted else ''}measured: {self.measured}" if self.measured else ""
         )
-        return f"{self.word}{f' ({self.why})' if self.why else ''}{measured}"
+        return f"{self.text}{f' ({self.why})' if self.why else ''}{measured}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,18 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     """
     has, partly = thresholds
     if evidence.score is None:
-        return Verdict(word="not measured")
+        return Verdict(word=Word.UNMEASURED)
     blown = f"training blew up in {evidence.blown_up} of {evidence.seeds} seeds" if evidence.blown_up else ""
     if not evidence.decides:
-        return Verdict(word="undecided", why=join_clauses("this scale proves nothing", blown))
+        return Verdict(word=Word.UNDECIDED, why=join_clauses("this scale proves nothing", blown))
     if evidence.groups is not None:
         (_, worse), (count, better) = evidence.groups
         if worse < has <= better:
-            why = join_clauses(f"{count} of {evidence.seeds}", blown)
-            return Verdict(word="some seeds learned it", why=why)
+            return Verdict(word=Word.LEARNED, learned=(count, evidence.seeds), why=blown)
     if evidence.interval is None:
         enough = evidence.seeds >= MIN_SEEDS
         why = "all seeds agree, and no noise was measured" if enough else f"{MIN_SEEDS} seeds are needed"
-        return Verdict(word="undecided", why=join_clauses(why, blown))
+        return Verdict(word=Word.UNDECIDED, why=join_clauses(why, blown))
 
     def count_thresholds(value: float) -> int:
         return (value >= has) + (value >= partly)
@@ -110,17 +109,17 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     level = count_thresholds(evidence.score)
     if not count_thresholds(low) == level == count_thresholds(high):
         threshold = next(bound for bound in (partly, has) if low < bound <= high)
-        return Verdict(word="undecided", why=join_clauses(f"the interval crosses {threshold:.0%}", blown))
+        return Verdict(word=Word.UNDECIDED, why=join_clauses(f"the interval crosses {threshold:.0%}", blown))
     if level == 2:
-        return Verdict(word="has it", why=blown)
+        return Verdict(word=Word.HAS, why=blown)
     if level == 1:
-        return Verdict(word="partly", why=blown)
+        return Verdict(word=Word.PARTLY, why=blown)
     training = evidence.training_score
     clause = "no training score" if training is None else f"training score {format_normalized(training)}"
     why = join_clauses(clause, blown)
     if training is None or training < FITS:
-        return Verdict(word="did not fit", why=why)
-    return Verdict(word="fits, does not generalise", why=why)
+        return Verdict(word=Word.DID_NOT_FIT, why=why)
+    return Verdict(word=Word.FITS, why=why)
 
 
 def add_measurement(
@@ -142,7 +141,7 @@ def add_measurement(
         constant: Whether the network gives one answer to all inputs at all positions. Such an answer moves
             with every input and proves nothing.
     """
-    has = verdict.word == "has it"
+    has = verdict.word is Word.HAS
     if name == "equivariance_error" and constant:
         text, contradicts = "constant (one answer to all inputs at all positions)", has
     elif value is None:
@@ -152,7 +151,7 @@ def add_measurement(
         text = f"{'exactly' if exact else 'not' if value > BROKEN else 'nearly'} covariant"
         edge = "" if border is None else f", {format_error(border)} at the border"
         text += f" (error {format_error(value)}{edge})"
-        contradicts = (exact and verdict.word == "fits, does not generalise") or (has and value > BROKEN)
+        contradicts = (exact and verdict.word is Word.FITS) or (has and value > BROKEN)
     else:
         text = f"90 % of the influence within {value:.1f} positions"
         contradicts = has and value < NEAR

@@ -23,10 +23,10 @@ from probekit.cards.formatting import (
 )
 from probekit.cards.names import Names
 from probekit.cards.notes import CHECK_WORDS, certificate_note, reading_notes
-from probekit.cards.tables import Table, count_failures, metrics_table, rerun_commands
+from probekit.cards.tables import Table, count_failures, describe_row, metrics_table, rerun_commands
 from probekit.catalog.registry import Registry
 from probekit.evidence.compare import UNKNOWN
-from probekit.evidence.verdict import Word
+from probekit.evidence.words import Word
 from probekit.pages.colours import ColumnColours, assign_colours, column_colours
 from probekit.pages.cost import draw_costs
 from probekit.pages.gallery import Gallery, draw_gallery
@@ -47,12 +47,17 @@ MANY = 12
 """More structures than this are shown folded."""
 TEMPLATES = Path(__file__).parent / "templates"
 SIGNS: dict[Word, str] = {
-    "has it": "●",
-    "partly": "◐",
-    "fits, does not generalise": "○",
-    "did not fit": "△",
-    "undecided": "?",
-    "not measured": "–",
+    Word.HAS: "●",
+    Word.PARTLY: "◐",
+    Word.LACKS: "⊘",
+    Word.FITS: "○",
+    Word.COVARIANT: "◌",
+    Word.LEARNED: "◑",
+    Word.UNDECIDED: "?",
+    Word.DID_NOT_FIT: "△",
+    Word.LEARNING: "↗",
+    Word.CONSTANT: "=",
+    Word.UNMEASURED: "–",
 }
 
 
@@ -149,6 +154,7 @@ def make_templates() -> Environment:
         "assign_colours": assign_colours,
         "certificate_note": certificate_note,
         "count_failures": count_failures,
+        "describe_row": describe_row,
         "metrics_table": metrics_table,
         "reading_notes": reading_notes,
         "rerun_commands": rerun_commands,

@@ -107,6 +107,6 @@ def test_seeds_in_two_groups_are_told_as_a_share(store: Store) -> None:
     put(store, "unet", {0: 0.02, 1: 0.9, 2: 0.021, 3: 0.91, 4: 0.02})
     put(store, "unet+average", {0: 0.5, 1: 0.5, 2: 0.51})
     split, whole = card_of(store).columns[0].cells
-    assert str(split.verdict) == "some seeds learned it (3 of 5)"
+    assert str(split.verdict) == "3 of 5 seeds learned it"
     assert split.standing == UNKNOWN  # a mean that no seed has is not ordered
     assert whole.verdict.word == "partly"

@@ -32,6 +32,7 @@ KEYS = {
 }
 Capture = pytest.CaptureFixture[str]
 JUDGED = {
+    "next_step", "next_command", "next_seconds",
     "verdict", "verdict_why", "normalised", "normalised_low", "normalised_high", "seeds", "host", "recipe"
 }  # fmt: skip
 

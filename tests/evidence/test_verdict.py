@@ -20,7 +20,8 @@ from probekit.evidence.verdict import (
     format_normalized,
     judge_evidence,
 )
-from probekit.pages.page import render_page
+from probekit.evidence.words import Word
+from probekit.pages.page import SIGNS, render_page
 from probekit.plugin.interfaces import Metric
 from probekit.storage.store import Store
 
@@ -61,12 +62,19 @@ FULL = Evidence(score=0.95, interval=(0.92, 0.97), training_score=0.99)
             "did not fit (training score 12%, training blew up in 1 of 3 seeds)",
         ),
         (replace(FULL, blown_up=2, seeds=3), "has it (training blew up in 2 of 3 seeds)"),
-        (replace(FULL, groups=((2, 0.1), (3, 0.99)), seeds=5), "some seeds learned it (3 of 5)"),
+        (replace(FULL, groups=((2, 0.1), (3, 0.99)), seeds=5), "3 of 5 seeds learned it"),
         (replace(FULL, groups=((2, 0.91), (3, 0.99)), seeds=5), "has it"),
     ],
 )
 def test_the_ladder(evidence: Evidence, word: str) -> None:
     assert str(judge_evidence(evidence)) == word
+
+
+def test_decided_words_come_first() -> None:
+    decided = [word.is_decided for word in Word]
+    assert decided == sorted(decided, reverse=True)
+    assert sum(decided) == 6
+    assert list(SIGNS) == list(Word)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import typer
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
 from probekit.cli.options import DeviceOption, ExecutorOption, JobsOption, StoreOption, ThreadsOption
-from probekit.cli.rows import event_row, event_rows, run_row
+from probekit.cli.rows import event_row, event_rows, print_runs, run_row
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json
 from probekit.plans.job import Job
@@ -191,7 +191,7 @@ def print_report(
     if as_json:
         print_json(rows)
         return
-    from probekit.cli.report import print_outcomes, print_runs
+    from probekit.cli.report import print_outcomes
     from probekit.storage.equivalence import group_equivalent, has_same_probe
 
     done = [outcome for outcome in outcomes or [] if outcome.result.status == "done"]

@@ -1,0 +1,1 @@
+"""Deciding says what would decide a verdict, and how long that takes."""
