@@ -111,6 +111,7 @@ def make_cell(
         measured.get(measurement),
         border=measured.get(f"{measurement}_border"),
         constant=bool(done) and all(run.result.constant for run in done),
+        decides=probe.measurement_decides,
     )
     return Cell(
         structure=label,

@@ -34,6 +34,8 @@ class Probe(ABC):
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
         focus: the metric by which controls are judged; "" for the headline metric.
+        measurement_decides: whether a small measured equivariance error decides where a structure did not
+            fit: it has the symmetry, and knows no place.
         networks_only: why a row of a layer says nothing of the layer on this probe; "" if it does.
         golden: the hash of the data by version; `probekit check` prints it.
         harder: a line that says how the items of the extrapolation split go beyond training. If set, `data`
@@ -64,6 +66,7 @@ class Probe(ABC):
     focus: str = ""
     golden: Mapping[int, str] = {}
     harder: str = ""
+    measurement_decides: bool = False
     networks_only: str = ""
     published: tuple[Published, ...] = ()
     related_measurement: str = ""

@@ -34,6 +34,9 @@ class Translation(Probe):
     holds every position of its kind: `seed` changes only the network's initialisation and the order of the
     batches.
 
+    The measured equivariance, over random items at all positions, decides before the score does: a layer that
+    knows no place draws no square and is still covariant.
+
     Source: the Centered Square dataset of Courtois et al. 2022, sections 3.2 and 5.2. Learning rate, batch
     size and epochs are ours.
 
@@ -52,6 +55,7 @@ class Translation(Probe):
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
     related_measurement = "equivariance_error"
+    measurement_decides = True
     solved_by: Mapping[str, str] = {
         "*window of radius *": "a window moves with the input, so it is covariant"
     }
