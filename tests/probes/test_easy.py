@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from probekit.catalog.registry import registry
+from probekit.plans.scale import resolve_at_scale
 from probekit.plugin.interfaces import Probe
 from probekit_probes.fill.probe import EASY_STEPS, Fill
 from probekit_probes.nonlocality.distance import junction_distance
@@ -24,6 +26,17 @@ PAIRS: list[tuple[Probe, Probe]] = [
     (Translation(size=16, square=5), Translation(size=16, square=5, easy=True)),
     (Nonlocality(**FRAME), Nonlocality(**FRAME, easy=True)),
 ]
+
+
+@pytest.mark.parametrize("name", ["fill", "rotation", "translation", "nonlocality"])
+def test_results_from_before_the_easy_task_stay_comparable(name: str) -> None:
+    plain, said, easy = (
+        resolve_at_scale(f"{name}{words}", "quick", registry())[1].text
+        for words in ("", "(easy=false)", "(easy=true)")
+    )
+    assert plain == said
+    assert "easy" not in plain
+    assert "easy=true" in easy
 
 
 def read_all(probe: Probe, split: Any) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,7 @@ class Fill(SequenceProbe):
 
     property = "connectedness"
     version = 1
+    added_parameters = ("easy",)
     structure = "unet"
     focus = "accuracy"
     networks_only = (

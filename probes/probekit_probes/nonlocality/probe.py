@@ -76,6 +76,7 @@ class Nonlocality(Probe):
 
     property = "nonlocality"
     version = 1
+    added_parameters = ("easy",)
     structure = "unet"
     symmetry: Symmetry = "shift"
     related_measurement = "receptive_radius"

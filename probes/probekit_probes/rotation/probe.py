@@ -56,6 +56,7 @@ class Rotation(Probe):
 
     property = "rotation covariance"
     version = 1
+    added_parameters = ("easy",)
     structure = "unet"
     networks_only = (
         "the network around a layer decides: no layer makes a U-Net handle turns that it was never shown, "

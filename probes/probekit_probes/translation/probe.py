@@ -52,6 +52,7 @@ class Translation(Probe):
 
     property = "translation covariance"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
     related_measurement = "equivariance_error"
