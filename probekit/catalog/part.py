@@ -67,7 +67,13 @@ class Part:
     @property
     def text(self) -> str:
         """The canonical text of the term."""
-        return str(Term(self.name, tuple(sorted(self.params.items()))))
+        added: tuple[str, ...] = getattr(self.target, "added_parameters", ())
+        named = {
+            name: value
+            for name, value in self.params.items()
+            if name not in added or value != self.free_parameters[name].default
+        }
+        return str(Term(self.name, tuple(sorted(named.items()))))
 
     @property
     def free_parameters(self) -> dict[str, inspect.Parameter]:

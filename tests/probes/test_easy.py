@@ -1,81 +1,105 @@
-"""What is guarded: the easy task of a probe has the format of the probe, and a local rule solves it."""
+"""What is guarded: an easy task keeps the form of its probe, and needs no property."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from probekit.catalog.registry import registry
-from probekit.plans.golden import list_splits
-from probekit.plans.scale import make_probe_at
-from probekit.scores.score import mean_scores
+from probekit.plans.scale import resolve_at_scale
+from probekit.plugin.interfaces import Probe
+from probekit_probes.fill.probe import EASY_STEPS, Fill
+from probekit_probes.nonlocality.distance import junction_distance
+from probekit_probes.nonlocality.probe import NEAR, Nonlocality
+from probekit_probes.nonlocality.scales import SCALES
+from probekit_probes.rotation.probe import Rotation
+from probekit_probes.translation.probe import Translation
 
-Rule = Callable[[Any, Tensor], Tensor]
-
-
-def read_value_before(probe: Any, inputs: Tensor) -> Tensor:
-    """Answer with the value one position before."""
-    return functional.pad(inputs[:, 1 + probe.keys :, :-1], (1, 0))
-
-
-def read_token_before(probe: Any, inputs: Tensor) -> Tensor:
-    """Answer with the token as many positions before as there are goes."""
-    distance = int(inputs[0, 1].sum())
-    return functional.pad(inputs[:, 2:, :-distance], (distance, 0))
-
-
-def add_last_bits(probe: Any, inputs: Tensor) -> Tensor:
-    """Answer with the parity of the last two bits."""
-    bits = inputs[:, 2]
-    parity = (bits + functional.pad(bits[:, :-1], (1, 0))) % 2
-    return torch.stack([1 - parity, parity], 1)
+FEW = {"train": 32, "validation": 16, "test": 64}
+FRAME = {**SCALES["quick"].parameters, **FEW}
+PAIRS: list[tuple[Probe, Probe]] = [
+    (Fill(**FEW), Fill(**FEW, easy=True)),  # type: ignore[arg-type]
+    (Rotation(), Rotation(easy=True)),
+    (Translation(size=16, square=5), Translation(size=16, square=5, easy=True)),
+    (Nonlocality(**FRAME), Nonlocality(**FRAME, easy=True)),
+]
 
 
-def read_code(probe: Any, inputs: Tensor) -> Tensor:
-    """Answer with the code that a position shows."""
-    return inputs[:, 3:]
-
-
-RULES: dict[str, Rule] = {
-    "recall": read_value_before,
-    "selective-copying": read_token_before,
-    "parity": add_last_bits,
-    "grouping": read_code,
-}
-
-
-@pytest.mark.parametrize("scale", ["smoke", "quick"])
-@pytest.mark.parametrize("name", [*RULES, "multi-hop", "state-tracking"])
-def test_an_easy_task_keeps_the_format(name: str, scale: str) -> None:
-    hard, easy = (
-        make_probe_at(f"{name}(easy={flag})", scale, registry(), train=64, test=64)
-        for flag in ("false", "true")
+@pytest.mark.parametrize("name", ["fill", "rotation", "translation", "nonlocality"])
+def test_results_from_before_the_easy_task_stay_comparable(name: str) -> None:
+    plain, said, easy = (
+        resolve_at_scale(f"{name}{words}", "quick", registry())[1].text
+        for words in ("", "(easy=false)", "(easy=true)")
     )
-    assert hard.shape == easy.shape
-    assert list_splits(hard) == list_splits(easy)
-    for split in list_splits(easy):
-        inputs, targets = easy.data(split, 0).batch(range(64))
-        assert len(easy.data(split, 0)) == len(hard.data(split, 0))
-        assert not torch.equal(inputs, hard.data(split, 0).batch(range(64))[0]) or not torch.equal(
-            targets, hard.data(split, 0).batch(range(64))[1]
-        )
+    assert plain == said
+    assert "easy" not in plain
+    assert "easy=true" in easy
+
+
+def read_all(probe: Probe, split: Any) -> tuple[Tensor, Tensor]:
+    data: Any = probe.data(split, 0)
+    inputs, targets = data.batch(range(len(data)))
+    return inputs, targets
+
+
+@pytest.mark.parametrize(("hard", "easy"), PAIRS, ids=lambda probe: type(probe).__name__)
+def test_an_easy_task_has_the_same_form(hard: Probe, easy: Probe) -> None:
+    assert easy.shape == hard.shape
+    for split in ("train", "validation", "test", *(["harder"] if hard.harder else [])):
+        inputs, targets = read_all(easy, split)
         assert torch.equal(easy.oracle(inputs), targets)
-        assert all(bool(rule.all()) for rule in easy.certified(inputs).values())
+        rules = easy.certified(inputs).values()
+        assert split == "validation" or all(bool(rule.all()) for rule in rules)
+    assert len(easy.data("train", 0)) == len(hard.data("train", 0))
+    assert float(easy.metrics[0].score(targets, targets, inputs).nanmean()) == easy.metrics[0].perfect
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_a_local_rule_solves_the_easy_task_only(name: str) -> None:
-    scores = {}
-    for flag in ("false", "true"):
-        probe = make_probe_at(f"{name}(easy={flag})", "smoke", registry(), test=200)
-        for split in list_splits(probe):
-            inputs, targets = probe.data(split, 0).batch(range(64))
-            items = probe.metrics[0].score(RULES[name](probe, inputs), targets, inputs)
-            scores[flag, split] = mean_scores({"": items})[""]
-    assert {score for (flag, _), score in scores.items() if flag == "true"} == {1.0}
-    assert all(score < 0.7 for (flag, _), score in scores.items() if flag == "false" and score is not None)
+def test_easy_mazes_ask_within_three_steps() -> None:
+    hard, easy = PAIRS[0]
+    inputs, targets = read_all(easy, "test")
+    assert torch.equal(inputs, read_all(hard, "test")[0])
+    for image, answer in zip(inputs, targets, strict=True):
+        free, reached = image[1:].sum(0) > 0, image[2] > 0
+        seed = torch.nonzero(reached)[0]
+        for _ in range(EASY_STEPS):
+            spread = reached.clone()
+            spread[1:] |= reached[:-1]
+            spread[:-1] |= reached[1:]
+            spread[:, 1:] |= reached[:, :-1]
+            spread[:, :-1] |= reached[:, 1:]
+            reached = spread & free
+        rows, columns = (torch.arange(16) - place for place in seed)
+        near = (rows.abs()[:, None] + columns.abs() <= EASY_STEPS) & free & (image[2] == 0)
+        assert torch.equal(answer.sum(0) > 0, near)
+        assert torch.equal(answer[1] > 0, near & reached)
+
+
+def test_easy_arrows_have_the_orientation_of_training() -> None:
+    _, easy = PAIRS[1]
+    assert isinstance(easy, Rotation)
+    images = {split: read_all(easy, split) for split in ("train", "validation", "test")}
+    for inputs, targets in images.values():
+        assert not easy.find_orientation(inputs, targets).any()
+    every = torch.cat([inputs for inputs, _ in images.values()])
+    assert len(every.unique(dim=0)) == len(every)
+
+
+def test_easy_squares_are_where_training_showed_them() -> None:
+    hard, easy = PAIRS[2]
+    assert torch.equal(read_all(easy, "test")[0], read_all(hard, "train")[0])
+    assert torch.equal(read_all(easy, "validation")[0], read_all(hard, "validation")[0])
+
+
+def test_easy_rectangles_are_two_and_scored_near_junctions() -> None:
+    _, easy = PAIRS[3]
+    inputs, targets = read_all(easy, "test")
+    assert (easy.contents(inputs, targets)["rectangles"] == 2).all()
+    metric = easy.metrics[0]
+    near = (junction_distance(inputs, targets) <= NEAR)[:, None]
+    assert metric.name == easy.focus == "loss_near"
+    assert torch.equal(metric.score(targets + ~near, targets, inputs).nan_to_num(0), torch.zeros(64))
+    wrong = metric.score(targets + near, targets, inputs)
+    assert torch.allclose(wrong[~wrong.isnan()], torch.ones(()))

@@ -11,17 +11,19 @@ from probekit.plugin.errors import UsageError
 from probekit_probes import grids, streams
 from probekit_probes.fill.probe import Fill
 from probekit_probes.grids import WINDOW_RADIUS
+from probekit_probes.insideness.controls import is_inverted
 from probekit_probes.insideness.curves import (
     BORDER,
+    TILT,
     Design,
     choose_inside,
-    draw_spanning_trees,
-    flip_cells,
+    fit_tilt,
     outline_cells,
     place_pictures,
 )
 from probekit_probes.insideness.oracle import count_crossings, is_simple_curve
 from probekit_probes.insideness.probe import Insideness
+from probekit_probes.insideness.trees import draw_spanning_trees, flip_cells
 from probekit_probes.sequences import NO_ANSWER
 
 PROBE = Insideness(size=32, reach=3, near=12, train=256, validation=64, test=64)
@@ -144,3 +146,40 @@ def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
     monkeypatch.setattr(grids, "ATTEMPTS", 16)
     with pytest.raises(UsageError, match=said):
         probe.data("harder", 0).batch([0])
+
+
+@pytest.mark.parametrize(("size", "reach", "near"), [(24, 3, 2), (32, 5, 8)])
+def test_both_sides_have_as_many_dead_ends(size: int, reach: int, near: int) -> None:
+    design = Design(size, reach, 1, near)
+    keys = streams.derive_keys(7, np.arange(4_000))
+    kinds, has_gap, is_swapped = design.draw_pictures(keys)
+    excess = design.compare_dead_ends(kinds, is_swapped)
+    kept = has_gap & design.thin_out(kinds, is_swapped, keys)
+    error = excess[kept].std() / kept.sum() ** 0.5
+    assert abs(excess[kept].mean()) < 4 * error < abs(excess[has_gap].mean())
+    assert fit_tilt(design, 4_000) == pytest.approx(TILT[size, reach], rel=0.3)
+
+
+def test_the_size_of_a_curve_shows_whether_it_is_inverted() -> None:
+    design = Design(32, 5, 1, 8)
+    kinds, _, is_swapped = design.draw_pictures(streams.derive_keys(3, np.arange(200)))
+    images = torch.from_numpy(np.stack([kinds != NO_ANSWER, kinds == NO_ANSWER], 1)).float()
+    assert (is_inverted(images).numpy() == is_swapped).all()
+
+
+@pytest.mark.parametrize("split", ["test", "harder"])
+def test_the_easy_task_asks_at_the_rim(split: str) -> None:
+    hard, easy = (Insideness(easy=easy, train=64, validation=8, test=64) for easy in (False, True))
+    inputs, targets = easy.data(split, 0).batch(range(64))  # type: ignore[arg-type]
+    assert torch.equal(inputs, hard.data(split, 0).batch(range(64))[0])  # type: ignore[arg-type]
+    assert torch.equal(easy.oracle(inputs), targets)
+    assert not targets[..., easy.middle, easy.middle].any()
+    # what lies between a pixel and the edge of the box, one pixel away, decides
+    curve = inputs[:, 1]
+    shown = sum(curve.roll(step, axis) for step in (1, -1) for axis in (1, 2))
+    inside, outside = targets[:, 1] > 0, targets[:, 0] > 0
+    assert (shown[inside] > 0).all()
+    assert inside.any()
+    assert outside.any()
+    assert easy.metrics[0].score(targets, targets, inputs).tolist() == [1.0] * 64
+    assert easy.metrics[0].score(targets.flip(1), targets, inputs).tolist() == [0.0] * 64
