@@ -51,6 +51,7 @@ class SelectiveCopying(SequenceProbe):
 
     property = "selective memory"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "sequences of up to twice as many tokens"
     golden: Mapping[int, str] = {1: "04c60ed086168595"}

@@ -61,6 +61,7 @@ class Grouping(Probe):
 
     property = "grouping"
     version = 2
+    added_parameters = ("easy",)
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
     solved_by: Mapping[str, str] = {

@@ -41,6 +41,7 @@ class Parity(GroupProbe):
 
     property = "parity"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {
         "*sums in any order*": "the sum of the bits modulo 2 is the parity",

@@ -52,6 +52,7 @@ class Recall(SequenceProbe):
 
     property = "recall"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {"* look-up*": "a look-up is recall"}
     harder = "sequences of up to twice as many pairs"
