@@ -119,7 +119,7 @@ def run(
     """
     if seeds is not None and (seeds < 1 or seed):
         reason = "there is nothing to run" if seeds < 1 else "they exclude each other"
-        raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Give seeds=3, or seed=3, alone.")
+        raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Pass only one of them: seeds=3 or seed=3.")
     probes = list(probe) if isinstance(probe, list | tuple) else [probe]
     structures = cast("list[Structure]", structure if isinstance(structure, list | tuple) else [structure])
     numbers = [seed] if seeds is None else range(seeds)
