@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,7 @@ def test_the_answer_is_the_parity_of_crossings_and_ways_are_as_long_as_said(
     assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
     free = inputs[:, 0] > 0
     assert torch.equal(count_crossings(inputs)[free] % 2, targets[:, 1][free])
+    assert PROBE.axis is not None
     longest = PROBE.axis.difficulty(inputs, targets).flatten(1).nan_to_num(0).amax(1)
     assert ((longest >= near) & (longest <= far)).all()
 
@@ -114,8 +117,8 @@ def test_only_the_middle_is_scored_and_all_open_pixels_are_learned_from() -> Non
 
 def test_a_table_of_patches_is_at_the_floor() -> None:
     probe = Insideness(size=32, reach=3, near=12, train=2048, test=500)
-    patch = probe.controls()["patch"]
-    patch.fit(probe.data("train", 0))  # type: ignore[union-attr]
+    patch: Any = probe.controls()["patch"]
+    patch.fit(probe.data("train", 0))
     inputs, targets = probe.data("test", 0).batch(range(500))
     scores = probe.metrics[0].score(patch(inputs), targets, inputs)
     assert abs(float(scores.mean()) - 0.5) < 4 * float(scores.std()) / 500**0.5
@@ -125,7 +128,7 @@ def test_a_table_of_patches_is_at_the_floor() -> None:
 @pytest.mark.parametrize(
     "words", [{"size": 30, "reach": 3}, {"size": 26, "reach": 3}, {"size": 32, "reach": 12}]
 )
-def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, int]) -> None:
+def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         Insideness(**words)
     said = int(str(caught.value).rpartition("size=")[2].rstrip("."))
@@ -176,7 +179,7 @@ def test_the_easy_task_asks_at_the_rim(split: str) -> None:
     assert not targets[..., easy.middle, easy.middle].any()
     # what lies between a pixel and the edge of the box, one pixel away, decides
     curve = inputs[:, 1]
-    shown = sum(curve.roll(step, axis) for step in (1, -1) for axis in (1, 2))
+    shown = torch.stack([curve.roll(step, axis) for step in (1, -1) for axis in (1, 2)]).sum(0)
     inside, outside = targets[:, 1] > 0, targets[:, 0] > 0
     assert (shown[inside] > 0).all()
     assert inside.any()

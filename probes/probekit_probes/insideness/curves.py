@@ -69,10 +69,10 @@ class Design:
     def draw_curves(self, keys: streams.Words) -> tuple[Mask, Bytes, Bytes]:
         """Draw one image per key, without rejection: which are valid, their pixels and their answers."""
         kinds, has_gap, is_inverted = self.draw_pictures(keys)
-        longest = count_exit_steps(kinds != NO_ANSWER, self.middle, self.max_steps).max((1, 2))
         curve = np.where(kinds == NO_ANSWER, CURVE, OPEN).astype(np.uint8)
-        valid = has_gap & (longest >= self.min_steps) & (longest <= self.max_steps)
-        valid &= self.thin_out(kinds, is_inverted, keys)
+        valid = has_gap & self.thin_out(kinds, is_inverted, keys)
+        longest = count_exit_steps(kinds[valid] != NO_ANSWER, self.middle, self.max_steps).max((1, 2))
+        valid[valid] = (longest >= self.min_steps) & (longest <= self.max_steps)
         if self.easy:
             kinds = np.where(find_rim(curve == CURVE), kinds, NO_ANSWER).astype(np.uint8)
         return valid, curve.reshape(len(keys), -1), kinds.reshape(len(keys), -1)
