@@ -16,9 +16,10 @@ KINDS: tuple[Kind, ...] = ("layer", "encoding", "structure")
 
 def main() -> None:
     known = registry()
-    print("# What every built-in part promises, and keeps\n")
+    print("# Conformance of the built-in components\n")
     print(
-        "`python tests/conformance.py`: the promises of `probekit check`. `-`: it does not apply, see below."
+        "`python tests/conformance.py` prints the result of each check of `probekit check`. `-` means that "
+        "the check does not apply;\nthe reasons are below the table."
     )
     for kind in KINDS:
         rows: dict[str, dict[str, str]] = {}

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from small import done, planned
 
 from probekit.cards.assemble import make_card
-from probekit.cards.card import Card, Cell
+from probekit.cards.card import Card
+from probekit.cards.cell import Cell
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import registry

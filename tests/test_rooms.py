@@ -14,6 +14,8 @@ from conftest import ROOT
 
 import probekit
 
+pytestmark = pytest.mark.source
+
 FILES = rooms.files()
 GRAPH = rooms.graph({name: path.read_text() for name, path in FILES.items()})
 OURS = sorted(

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.source
+
 EMPTY = frozenset(
     """
     asked beside each few found given handed held here kept known likely made meant named one other others own

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from probekit.cards.card import Cell, Run, Score
+from probekit.cards.cell import Cell, Run, Score
 from probekit.evidence.bounds import Bound
 from probekit.evidence.deciding.looks import find_confidence, read_looks
 from probekit.evidence.deciding.next_step import make_outlook, suggest_next_step

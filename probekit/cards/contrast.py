@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.cards.assemble import make_card
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.cards.names import Names
 from probekit.catalog.grammar import normalize_expression
 from probekit.catalog.registry import Registry

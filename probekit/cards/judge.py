@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.assemble import make_column
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.cards.certificates import certificate_of, stored_certificates
 from probekit.cards.names import Names
 from probekit.catalog.registry import Registry

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probekit.cards.card import Cell, Column, Score
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell, Score
 from probekit.cards.formatting import (
     bound_notes,
     format_confidence,

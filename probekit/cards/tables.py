@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probekit.cards.card import Card, Cell, Column, Score
+from probekit.cards.card import Card, Column
+from probekit.cards.cell import Cell, Score
 from probekit.cards.formatting import (
     NOTHING,
     budget_note,

@@ -77,10 +77,19 @@ class Part:
         return {name: parameters[name] for name in parameters if name not in bound}
 
     def accepts(self, name: str) -> bool:
-        """Return whether the target takes an argument of this name."""
-        return name in self.free_parameters or any(
-            p.kind is p.VAR_KEYWORD for p in self.free_parameters.values()
-        )
+        """Return whether the target takes an argument of this name.
+
+        Of a class with `**options`, its base classes decide: they receive what it does not take itself.
+        """
+        bases = self.target.__mro__[1:] if isinstance(self.target, type) else ()
+        initialisers = (vars(base)["__init__"] for base in bases if "__init__" in vars(base))
+        signatures = (inspect.signature(initialiser).parameters for initialiser in initialisers)
+        for parameters in (self.free_parameters, *signatures):
+            if name in parameters:
+                return True
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+                return False
+        return True
 
     def make(self, *args: Any, **kwargs: Any) -> Any:
         """Build the component: call the target with its parameters and the arguments of its host.

@@ -1,4 +1,4 @@
-"""A plugin is an opened entry point: a record with its components, or with the reason why it failed."""
+"""Plugins are found by entry points and opened: each is a record with its components, or with its error."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import stdev
 
 from probekit.cards.aggregate import StoredRun
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.cards.formatting import (
     bound_notes,
     draw_bar,

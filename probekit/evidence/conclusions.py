@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from probekit.evidence.compare import compare_structures
-from probekit.evidence.differences import ALPHA, find_p
+from probekit.evidence.differences import ALPHA, correct_by_holm, find_p
 from probekit.evidence.estimate import Estimate, add_variances, estimate_mean
 from probekit.evidence.noise_model import NoiseModel
 from probekit.plans.finite import finite_or_none
@@ -218,12 +218,10 @@ def share_alpha(p_values: Sequence[float | None]) -> list[float]:
     Holm's procedure says.
     """
     tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    rejected = int((correct_by_holm([p for p, _ in tested]) < ALPHA).sum())
     levels = [ALPHA] * len(p_values)
-    level, failed = ALPHA, False
-    for rank, (p, index) in enumerate(tested):
-        level = level if failed else ALPHA / (len(tested) - rank)
-        failed = failed or p >= level
-        levels[index] = level
+    for rank, (_, index) in enumerate(tested):
+        levels[index] = ALPHA / (len(tested) - min(rank, rejected))
     return levels
 
 

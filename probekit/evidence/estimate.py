@@ -1,4 +1,4 @@
-"""An estimate: a mean over seeds, how far it may be off, and its interval.
+"""An estimate: a mean over seeds, how far it may be off, and the interval that a verdict judges.
 
 Every verdict, claim, contrast and conclusion rests on these functions, and the interval that is judged is the
 one that is printed.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from probekit.cards.card import Cell
+from probekit.cards.cell import Cell
 from probekit.scores.pictures import COLOURS
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.pages.colours import ColumnColours
 from probekit.pages.plots import INK, RULE, plot_style, to_svg
 from probekit.pages.strip import HIGH, LOW

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from probekit.cards.card import Cell
+from probekit.cards.cell import Cell
 from probekit.evidence.verdict import EXACT
 from probekit.pages.plots import Panel, render_heatmap, render_log_heatmap
 from probekit.plugin.errors import StoreError

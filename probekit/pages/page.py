@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probekit.cards.card import Card, Cell, Column
+from probekit.cards.card import Card, Column
+from probekit.cards.cell import Cell
 from probekit.cards.formatting import (
     NOTHING,
     budget_note,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probekit.cards.card import Cell, Column
+from probekit.cards.card import Column
+from probekit.cards.cell import Cell
 from probekit.cards.formatting import format_confidence, format_percent
 from probekit.storage.result import normalize_score
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 WIDEST = 4096
+FIRST_WIDTH = 16
+"""The first width that is tried for a budget."""
+GUESSES = 8
+"""How many widths are guessed from the last count before a bisection goes on."""
 REFUSED = 0.25
 """The largest relative gap to a budget that the user typed."""
 MAX_ELEMENTS = 1 << 22
@@ -77,7 +81,8 @@ def build_bounded(expression: Expression, shape: Shape, width: int | None) -> Mo
 def find_nearest_width(expression: Expression, shape: Shape, budget: int, *, typed: bool = False) -> int:
     """Return the allowed width whose parameter count is nearest to a budget.
 
-    Counts rise with the width, so a bisection finds the two allowed widths around the budget.
+    Counts rise with the width, about with its square, so a few guesses find the two allowed widths around
+    the budget; a bisection does where they do not.
 
     Args:
         expression: The structure.
@@ -96,14 +101,15 @@ def find_nearest_width(expression: Expression, shape: Shape, budget: int, *, typ
             counts[steps] = count_parameters(expression, shape, steps * step)
         return counts[steps]
 
-    high = 1
-    while count_at(high) < budget and high * step < WIDEST:
-        high *= 2
-    low = max(1, high // 2)
+    low, high = 0, WIDEST // step + 1
+    guess = max(1, FIRST_WIDTH // step)
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count_at(middle) < budget else (low, middle)
-    best = min((low, high), key=lambda steps: abs(count_at(steps) - budget))
+        guess = min(max(guess, low + 1), high - 1) if len(counts) < GUESSES else (low + high) // 2
+        count = count_at(guess)
+        low, high = (guess, high) if count < budget else (low, guess)
+        guess = round(guess * (budget / count) ** 0.5)
+    tried = [steps for steps in (low, high) if steps in counts]
+    best = min(tried, key=lambda steps: abs(count_at(steps) - budget))
     gap = count_at(best) / budget - 1
     if typed and abs(gap) > REFUSED:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A plan is a specification made exact: all that a result depends on, as text and numbers, hashed."""
+"""A plan is an exact specification with its hash; it names the run's folder, and its column on a card."""
 
 from __future__ import annotations
 

@@ -22,7 +22,13 @@ from probekit.runs.behaviour import (
 )
 from probekit.runs.machine import read_environment
 from probekit.runs.memory import check_training_memory
-from probekit.runs.network import build_network, check_network, hash_weights, split_state
+from probekit.runs.network import (
+    build_network,
+    check_causality,
+    check_network,
+    hash_weights,
+    split_state,
+)
 from probekit.runs.session import ProgressListener, Session
 from probekit.runs.splits import load_splits
 from probekit.runs.training import train_model
@@ -115,6 +121,7 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
         model = build_network(job.expression, probe.shape, plan, device)
     with session.stage("first steps"):
         check_network(model, probe.shape, device)
+        check_causality(job.expression, model, probe.shape, device)
         check_training_memory(job, model, device)
         observe_start(job, folder, device)
     with session.stage("training"), flush_denormals():

@@ -14,6 +14,7 @@ from probekit.plugin.steps import FIRST_STEPS, gradient_norms, listen_to_steps, 
 from probekit.runs import rng
 from probekit.runs.fingerprint import compute_answers, finite_or_text, first_items
 from probekit.runs.network import build_network, check_network
+from probekit.runs.splits import make_trainer_view
 from probekit.storage.behaviour import Numbers
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def observe_training(job: Job, device: torch.device, count: int = FIRST_STEPS) -
         check_network(model, job.probe.shape, device)
         model.train()
         data = job.probe.data("train", plan.seed)
-        rows = trainer.fit(model, job.probe, data, seed=plan.seed, device=device)
+        rows = trainer.fit(model, make_trainer_view(job.probe), data, seed=plan.seed, device=device)
         with suppress(StepsKnown), closing(cast("Generator[Row, None, None]", rows)):
             for row in rows:
                 steps.note_row(row)

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.expression import Expression
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 EXTRA = "extra"
 """The key of a network's state that is not tensors, in a file of weights."""
+CAUSAL_TOLERANCE = 1e-4
+"""The largest change of an output, relative to the largest, that is rounding."""
 
 
 def build_network(expression: Expression, shape: Shape, plan: Plan, device: torch.device) -> nn.Module:
@@ -115,6 +118,37 @@ def check_network(model: nn.Module, shape: Shape, device: torch.device) -> None:
         trial = duplicate
     if trial is not None:
         check_state(before, trial, "a forward in training")
+
+
+def check_causality(expression: Expression, model: nn.Module, shape: Shape, device: torch.device) -> None:
+    """Check that no position sees later ones, if the structure is asked to be causal.
+
+    Raises:
+        RunError: The first half of the outputs changes with the second half of the inputs.
+    """
+    import torch
+
+    if expression.structure.params.get("causal") is not True:
+        return
+    half = prod(shape.size) // 2
+    with rng.preserve_rng(0), torch.no_grad():
+        trial = copy.deepcopy(model).eval()
+        for weight in trial.parameters():  # a zero at the start may hide a path
+            weight.add_(0.05 * torch.randn_like(weight))
+        inputs = torch.randn(1, shape.inputs, *shape.size, device=device)
+        changed = inputs.clone()
+        changed.flatten(2)[..., half:].normal_()
+        outputs = []
+        for values in (inputs, changed):
+            rng.seed_rng(0)
+            outputs.append(trial(values).flatten(2)[..., :half])
+    before, after = outputs
+    if float((after - before).abs().max()) > CAUSAL_TOLERANCE * float(before.abs().max()):
+        problem = "positions see later ones, though the structure is asked to be causal"
+        layer = expression.layer
+        name = f'"{layer.display_name}(causal=true)"' if layer is not None else ""
+        hint = f"Run `probekit check layer {name}`." if name else "Pad on the left only."
+        raise RunError(expression.text, problem, hint)
 
 
 def describe_state(model: nn.Module) -> dict[str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 
 from probekit.plans.golden import check_golden, list_splits, load_split
 from probekit.plans.job import Job
 from probekit.plugin.errors import RunError
-from probekit.plugin.interfaces import Dataset, Probe, Row
+from probekit.plugin.interfaces import Dataset, Probe, Row, Split
 from probekit.plugin.items import draw_split
 from probekit.scores.score import expected_ceiling, score_controls
 from probekit.storage.result import Scores
 
+TRAINER_SPLITS = ("train", "validation")
+"""The splits that a trainer may read; the others are only scored."""
 CACHED_SPLITS = 3
 """A grid runs several structures on the same few seeds."""
 
@@ -47,6 +50,38 @@ class Splits:
         for split in filter(None, (self.train, self.validation, self.test, self.extrapolation)):
             for count in draw_split(split):
                 report("prepare", {"step": count, "steps": len(split)})
+
+
+class TrainerData:
+    """A probe's method `data` as a trainer sees it: it refuses the splits that are only scored.
+
+    Args:
+        probe: The probe.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+
+    def __call__(self, split: Split, seed: int) -> Dataset:
+        """Return a split.
+
+        Raises:
+            RunError: A trainer may not read the split.
+        """
+        if split not in TRAINER_SPLITS:
+            allowed = " and ".join(TRAINER_SPLITS)
+            problem = f"a trainer may read {allowed} only: scores on other items would mean nothing"
+            raise RunError(
+                f"the trainer asked for the split {split!r}", problem, "Read 'validation' instead."
+            )
+        return load_split(self.probe, split, seed)
+
+
+def make_trainer_view(probe: Probe) -> Probe:
+    """Return a copy of a probe that refuses a trainer the splits that are only scored."""
+    view = copy.copy(probe)
+    object.__setattr__(view, "data", TrainerData(probe))
+    return view
 
 
 _cache: dict[tuple[object, str, int], Splits] = {}

@@ -18,6 +18,7 @@ from probekit.runs.behaviour import write_training
 from probekit.runs.first_steps import FirstSteps
 from probekit.runs.machine import read_environment
 from probekit.runs.session import Session
+from probekit.runs.splits import make_trainer_view
 from probekit.storage import checkpoint
 from probekit.storage.checkpoint import TrainingState
 from probekit.storage.folder import Folder
@@ -63,10 +64,11 @@ def train_model(
         checkpoint.save_checkpoint(folder, model, trainer, reached, current)
         return reached
 
+    probe = make_trainer_view(job.probe)
     first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
     model.train()
     with stop.defer_signals(), listen_to_steps(first) if is_new else contextlib.nullcontext():
-        for row in trainer.fit(model, job.probe, data, seed=plan.seed, device=device, state=before.trainer):
+        for row in trainer.fit(model, probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
                 raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")

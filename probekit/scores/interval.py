@@ -1,4 +1,4 @@
-"""An interval bounds a mean, over seeds or, for one seed, over its test items."""
+"""An interval bounds a sample's mean by Student's t; a verdict judges the one of an estimate."""
 
 from __future__ import annotations
 

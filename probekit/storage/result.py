@@ -1,4 +1,4 @@
-"""A result is what a run stored: scores, floors, the network's cost, and the machine."""
+"""A result is what a run stored: scores, raw and normalised, floors, the network's cost, the machine."""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ def test_what_is_written_is_as_our_own_files_are(site: Path) -> None:
                 "110",
                 *map(str, site.glob("probekit-*")),
             ],
+            cwd=site,  # as authors run it: beside our own folder, ruff takes probekit for theirs
             capture_output=True,
             text=True,
         )

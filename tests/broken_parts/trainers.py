@@ -20,7 +20,9 @@ class Trainer:
     def fit(
         self, model: nn.Module, probe: Any, data: Any, *, seed: int, device: Any, state: Any = None
     ) -> Iterator[Mapping[str, float]]:
-        inputs, targets = (torch.stack(column) for column in zip(*(data[i] for i in range(16)), strict=True))
+        inputs, targets = (
+            torch.stack(column) for column in zip(*(data[i] for i in range(len(data))), strict=True)
+        )
         for step in range(self.begun(state) + 1, self.steps + 1):
             loss = probe.loss(model(inputs), targets)
             model.zero_grad()

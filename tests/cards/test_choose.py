@@ -13,8 +13,8 @@ from small import done
 from stores import KNOWN, card_of, put
 
 from probekit.cards.assemble import OTHER_SOURCE, make_card
+from probekit.cards.comparison_tables import contrast_tables
 from probekit.cards.contrast import contrast_structures
-from probekit.cards.differences import contrast_tables
 from probekit.cards.markdown import card_to_markdown
 from probekit.catalog.registry import Registry, registry
 from probekit.cli.report import print_outcomes

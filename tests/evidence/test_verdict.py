@@ -10,7 +10,7 @@ import pytest
 from small import call
 from stores import KNOWN, card_of, put
 
-from probekit.cards.card import Cell
+from probekit.cards.cell import Cell
 from probekit.cards.markdown import card_to_markdown
 from probekit.cards.notes import column_notes
 from probekit.evidence.certify import Certificate

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
-from probekit.authors.check.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
-from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, StructureFixture
-from probekit.authors.check.module import MODULE_CHECKS
-from probekit.authors.check.probe import PROBE_CHECKS
-from probekit.authors.check.probe_data import ProbeFixture
+from probekit.authors.check.modules.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
+from probekit.authors.check.modules.fixtures import EncodingFixture, LayerFixture, StructureFixture
+from probekit.authors.check.modules.outputs import MODULE_CHECKS
+from probekit.authors.check.probes.attributes import PROBE_CHECKS
+from probekit.authors.check.probes.data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
-from probekit.authors.check.trainer import TRAINER_CHECKS, TrainerFixture
-from probekit.catalog.grammar import parse_term
+from probekit.authors.check.trainers.fixture import TrainerFixture
+from probekit.authors.check.trainers.training import TRAINER_CHECKS
+from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
@@ -86,7 +87,13 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
             f"checking a {kind}", "there are no checks for this kind", did_you_mean(kind, CHECKS_BY_KIND)
         )
     fixture, _ = CHECKS_BY_KIND[checked_kind]
-    return fixture(resolve_part(checked_kind, parse_term(name), registry), registry, name)
+    term = parse_term(name)
+    params = dict(term.params)
+    if checked_kind == "layer" and "causal" in params:  # a host passes it, and users cannot type it
+        causal = params.pop("causal") is True
+        part = resolve_part(checked_kind, Term(term.name, tuple(params.items())), registry)
+        return LayerFixture(part, registry, name, causal)
+    return fixture(resolve_part(checked_kind, term, registry), registry, name)
 
 
 def describe_requirement(requirement: Requirement) -> str:

@@ -13,6 +13,10 @@ from unittest import SkipTest
 
 from probekit.plugin.errors import ProbekitError, describe_error
 
+IN_PLACE_ERRORS = ("modified by an inplace operation", "used in an in-place operation")
+"""What torch says of an in-place operation that breaks a gradient."""
+IN_PLACE = "an in-place operation in forward changes a tensor that the gradient needs"
+IN_PLACE_HINT = "Write x = x + y instead of x += y, and relu instead of relu_."
 State = Literal["holds", "fails", "expected", "does not apply"]
 
 
@@ -97,12 +101,19 @@ class Check:
                 return Finding(self.name, "fails", error.problem, error.hint), error
             if isinstance(error, ProbekitError):
                 return Finding(self.name, "fails", f"{error.request}: {error.problem}", error.hint), error
+            if changes_in_place(error):
+                return Finding(self.name, "fails", IN_PLACE, IN_PLACE_HINT), error
             message = f"it raised {describe_error(error)}{locate_error(error, self.fixture)}"
             return Finding(self.name, "fails", message, f"Required: {self.about}"), error
         if self.expected:
             message = f"it holds, but is declared to fail ({self.expected})"
             return Finding(self.name, "fails", message, f"Remove {self.name!r} from expected_failures."), None
         return Finding(self.name, "holds"), None
+
+
+def changes_in_place(error: Exception) -> bool:
+    """Tell whether torch raised an error because of an in-place operation."""
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in IN_PLACE_ERRORS)
 
 
 def locate_error(error: Exception, fixture: Any) -> str:

@@ -18,11 +18,13 @@ from probekit.storage.checksum import copy_plain
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.authors.check.fixtures import ModuleFixture
+    from probekit.authors.check.modules.fixtures import ModuleFixture
 
 HASH_SEEDS = ("1", "2")
 """Two seeds: a set of two texts has the same order in half of all processes."""
 PROGRAM = "from probekit.authors.check.worker import main; main()"
+DESCRIBED_ITEMS = 8
+"""How many items of each split are compared."""
 MARK = "probekit-check-worker:"
 Description = list[list[Any]]
 """One row per tensor: its name, its shape, and a digest of its values."""
@@ -41,7 +43,7 @@ def same_weights_in_another_process(fixture: ModuleFixture) -> None:
 
 
 def same_data_in_another_process(fixture: Any) -> None:
-    """In another process, where text hashes differently, the items of each split are the same."""
+    """In another process, where text hashes differently, the items of each split and scale are the same."""
     local = describe_items(fixture)
     for remote in describe_in_processes(fixture):
         compare_descriptions(
@@ -57,14 +59,19 @@ def describe_parameters(fixture: ModuleFixture) -> Description:
 
 
 def describe_items(fixture: Any) -> Description:
-    """Describe the first items of each split."""
+    """Describe the first items of each split at each scale, and of training with another seed."""
     from probekit.plans.golden import list_splits
 
-    return [
-        describe_tensor(f"{split} {column}", values)
-        for split in list_splits(fixture.probe)
-        for column, values in zip(("inputs", "targets"), fixture.items(split), strict=True)
-    ]
+    rows: Description = []
+    for scale in fixture.part.target.scales:
+        scaled = fixture.at_scale(scale)
+        draws = [(split, 0) for split in list_splits(scaled.probe)] + [("train", 1)]
+        for split, seed in draws:
+            label = f"{split} at scale {scale}" + (f" with seed {seed}" if seed else "")
+            columns = scaled.items(split, seed, DESCRIBED_ITEMS)
+            for column, values in zip(("inputs", "targets"), columns, strict=True):
+                rows.append(describe_tensor(f"{column} of {label}", values))
+    return rows
 
 
 def describe_tensor(name: str, values: Tensor) -> list[Any]:

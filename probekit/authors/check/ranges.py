@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from probekit.authors.check.base import DoesNotApply, fail, locate_error
-from probekit.authors.check.fixtures import ModuleFixture
-from probekit.authors.check.probe_data import ProbeFixture
-from probekit.authors.check.trainer import TrainerFixture
+from probekit.authors.check.modules.fixtures import ModuleFixture
+from probekit.authors.check.probes.data import ProbeFixture
+from probekit.authors.check.trainers.fixture import TrainerFixture
 from probekit.catalog.grammar import format_value
 from probekit.catalog.part import Part
 from probekit.catalog.signature import HOST_ARGUMENTS, read_ranges

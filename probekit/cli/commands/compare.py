@@ -32,8 +32,8 @@ def compare_structures(
 
     Example: probekit compare unet unet+lambda --probe nonlocality
     """
+    from probekit.cards.comparison_tables import contrast_tables
     from probekit.cards.contrast import contrast_structures
-    from probekit.cards.differences import contrast_tables
     from probekit.storage.store import Store
 
     comparison = contrast_structures(Store(store), registry(), first, second, probe, scale)

@@ -74,7 +74,7 @@ def reproduce_tables(
 
     Example: probekit reproduce table2 table3 --seeds 3
     """
-    from probekit.cards.reproduction import reproduction_tables
+    from probekit.cards.comparison_tables import reproduction_tables
     from probekit.evidence.reproduce import compare_with_published, find_published_tables
     from probekit.storage.store import Store
 

@@ -59,7 +59,8 @@ class Translation(Probe):
     published: tuple[Published, ...] = ROWS
     claims: tuple[Claim, ...] = CLAIMS
     expected_failures: Mapping[str, str] = {
-        "seed-moves-training-alone": "each split holds every position of its kind, so no seed can change it"
+        "controls-learn-from-training-items-only": "the best constant mask of the test is a stricter floor",
+        "seed-moves-training-alone": "each split holds every position of its kind, so no seed can change it",
     }
 
     def __init__(self, *, size: Annotated[int, Field(ge=3)] = 64, square: PositiveInt = 21) -> None:

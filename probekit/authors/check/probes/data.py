@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.authors.check.base import DoesNotApply, fail
-from probekit.catalog.grammar import parse_term
+from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
 from probekit.plans.golden import (
     check_golden,
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from probekit.catalog.part import Part
 
 MAX_ITEMS = 256
+FEW_ITEMS = {"train": 64, "validation": 16, "test": 16}
+"""What is asked of a large scale, whose items may all be drawn at once."""
+OTHER_SEEDS = (1, 2, 3)
+"""Seeds whose training items must not be test items."""
+CLOSE = 1e-5
+"""The distance of two inputs, relative to the largest norm, that nobody can see."""
+SPLIT_HINT = "Seed each item's generator with the split; if there are few inputs, divide them by a rule."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +45,28 @@ class ProbeFixture:
         part: the probe with its parameters.
         registry: the installed components.
         request: the probe as it was typed.
+        chosen_scale: the scale; "" for the smallest.
     """
 
     part: Part
     registry: Registry
     request: str
+    chosen_scale: str = ""
 
     @property
     def scale(self) -> str:
-        """The name of the scale."""
+        """The name of the scale: the chosen one, or the smallest."""
         scales = getattr(self.part.target, "scales", {})
         if not scales:
             fail("it has no scales", "Define the class attribute `scales`, a dict of probekit.Scale by name.")
-        return smallest_scale(scales)
+        return self.chosen_scale or smallest_scale(scales)
+
+    def at_scale(self, scale: str) -> ProbeFixture:
+        """Return the probe at another scale, with few items of each split if it has such parameters."""
+        term = parse_term(self.request)
+        few = {name: value for name, value in FEW_ITEMS.items() if self.part.accepts(name)}
+        request = str(Term(term.name, tuple({**few, **dict(term.params)}.items())))
+        return replace(self, request=request, chosen_scale=scale)
 
     @property
     def probe(self) -> Probe:
@@ -119,14 +135,29 @@ def seed_moves_training_alone(fixture: ProbeFixture) -> None:
 
 
 def splits_are_disjoint(fixture: ProbeFixture) -> None:
-    """No input occurs in two splits."""
-    hashes = {split: set(hash_items(fixture.items(split)[0])) for split in list_splits(fixture.probe)}
-    for first, second in combinations(hashes, 2):
-        if shared := len(hashes[first] & hashes[second]):
+    """No input occurs in two splits, or nearly so; nor do test inputs occur in training with other seeds."""
+    splits = list_splits(fixture.probe)
+    inputs = {split: fixture.items(split)[0] for split in splits}
+    others = {f"train with seed {seed}": fixture.items("train", seed)[0] for seed in OTHER_SEEDS}
+    pairs = [*combinations(inputs, 2), *((name, split) for name in others for split in splits[1:])]
+    for first, second in pairs:
+        one, other = (inputs | others)[first], inputs[second]
+        if shared := len(set(hash_items(one)) & set(hash_items(other))):
+            fail(f"{first} and {second} share {shared} inputs", SPLIT_HINT)
+        if close := count_close_items(one, other):
             fail(
-                f"{first} and {second} share {shared} inputs",
-                "Seed each item's generator with the split; if there are few inputs, divide them by a rule.",
+                f"{close} inputs of {first} and {second} differ by less than {CLOSE:g} of their size",
+                SPLIT_HINT,
             )
+
+
+def count_close_items(one: Tensor, other: Tensor) -> int:
+    """Return how many inputs of one split have a nearly equal input in another."""
+    import torch
+
+    first, second = (inputs.flatten(1).double() for inputs in (one, other))
+    size = max(float(first.norm(dim=1).max()), float(second.norm(dim=1).max()))
+    return int((torch.cdist(first, second).amin(1) <= CLOSE * size).sum())
 
 
 def inputs_determine_targets(fixture: ProbeFixture) -> None:

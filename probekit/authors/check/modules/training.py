@@ -1,15 +1,24 @@
-"""Check that a layer, an encoding or a structure trains in the network of an installed probe."""
+"""Check that a layer, an encoding or a structure trains in small networks."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from probekit.authors.check.base import DoesNotApply, fail, locate_error
-from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, ModuleFixture
+from probekit.authors.check.base import DoesNotApply, changes_in_place, fail, locate_error
+from probekit.authors.check.modules.fixtures import (
+    INPUTS,
+    OUTPUTS,
+    STRUCTURE_SIZES,
+    EncodingFixture,
+    LayerFixture,
+    ModuleFixture,
+    StructureFixture,
+)
+from probekit.authors.check.shift import ShiftProbe
 from probekit.catalog.expression import Expression, resolve_expression
-from probekit.plans.scale import make_probe_at
-from probekit.plugin.errors import ProbekitError, describe_error
+from probekit.plugin.declarations import Shape
+from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
 from probekit.plugin.items import read_batch
 
@@ -20,40 +29,32 @@ BATCH_SIZE, MIN_WIDTH = 4, 4
 LEARNING_RATE = 0.01
 
 
-def trains_on_a_probe(fixture: ModuleFixture) -> None:
-    """In the network of an installed probe, it trains for one step and gives outputs before and after."""
-    trained = 0
-    for probe in select_probes(fixture):
-        if (expression := insert_component(fixture, probe)) is not None:
-            train_one_step(fixture, expression, probe)
-            trained += 1
-    if not trained:
-        raise DoesNotApply("no installed probe has inputs that it supports")
-
-
-def select_probes(fixture: ModuleFixture) -> list[Probe]:
-    """Return, for each supported number of dimensions, one installed probe at its smallest scale."""
-    probes: dict[int, Probe] = {}
-    for component in fixture.registry.components("probe"):
+def trains_in_a_network(fixture: ModuleFixture) -> None:
+    """In a small network of each kind that hosts it, it trains for one step and gives outputs all along."""
+    refusals: list[str] = []
+    probes = list_probes(fixture)
+    for probe in probes:
         try:
-            probe = make_probe_at(component.long_name, "smoke", fixture.registry)
-        except ProbekitError:
-            continue
-        if (count := len(probe.shape.size)) in fixture.sizes and can_host(fixture, probe):
-            probes.setdefault(count, probe)
-    return list(probes.values())
+            train_one_step(fixture, insert_component(fixture, probe), probe)
+        except UsageError as error:  # the host's sizes are not those that the component declares
+            refusals.append(error.problem)
+    if len(refusals) == len(probes):
+        raise DoesNotApply("; ".join(refusals))
 
 
-def can_host(fixture: ModuleFixture, probe: Probe) -> bool:
-    """Tell whether the probe's structure accepts the layer; a causal structure needs a causal layer."""
+def list_probes(fixture: ModuleFixture) -> list[ShiftProbe]:
+    """Return the kit's own probe in each network that can host the component."""
+    hosts = {1: "plain", 2: "unet"}
+    own_sizes = isinstance(fixture, StructureFixture)
+    sizes = {count: fixture.sizes[count] if own_sizes else STRUCTURE_SIZES[count] for count in fixture.sizes}
+    probes = [ShiftProbe(Shape(INPUTS, OUTPUTS, size), hosts[count]) for count, size in sizes.items()]
     layer = fixture.host_layer if isinstance(fixture, EncodingFixture) else fixture.part
-    causal = resolve_expression(probe.structure, probe.structure, fixture.registry).structure.params.get(
-        "causal"
-    )
-    return not causal or not isinstance(fixture, LayerFixture | EncodingFixture) or layer.accepts("causal")
+    if 1 in sizes and not own_sizes and layer.accepts("causal"):
+        probes.append(ShiftProbe(Shape(INPUTS, OUTPUTS, sizes[1]), "plain(causal=true)"))
+    return probes
 
 
-def insert_component(fixture: ModuleFixture, probe: Probe) -> Expression | None:
+def insert_component(fixture: ModuleFixture, probe: Probe) -> Expression:
     """Return the probe's structure with the layer or encoding in it; a structure replaces it."""
     if not isinstance(fixture, LayerFixture | EncodingFixture):
         return Expression(fixture.part)
@@ -69,7 +70,7 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
 
     step = expression.width_step
     inputs, targets = read_batch(probe.data("train", 0), range(BATCH_SIZE))
-    context = f"in {expression.text} on {probe.property},"
+    context = f"in {expression.text} on inputs of size {probe.shape.size},"
     try:
         torch.manual_seed(0)
         network: Module = expression.build(probe.shape, step * -(-MIN_WIDTH // step))
@@ -84,6 +85,8 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
     except ProbekitError:
         raise
     except Exception as error:
+        if changes_in_place(error):
+            raise
         fail(
             f"{context} it raised {describe_error(error)}{locate_error(error, fixture)}",
             "`probekit run` would fail in the same way.",

@@ -1,4 +1,4 @@
-"""Checks of a probe: metadata, oracle and metrics."""
+"""Checks of a probe: its attributes, its oracle, its pictures and its axis."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.other_process import same_data_in_another_process
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.authors.check.probe_data import DATA_CHECKS, ProbeFixture
-from probekit.authors.check.probe_floor import controls_fail, resists_shortcuts
+from probekit.authors.check.probes.data import DATA_CHECKS, ProbeFixture
+from probekit.authors.check.probes.floor import (
+    controls_fail,
+    controls_learn_from_training_items_only,
+    resists_shortcuts,
+)
+from probekit.authors.check.probes.metrics import METRIC_CHECKS
 from probekit.catalog.expression import resolve_expression
 from probekit.plans.golden import list_splits
 from probekit.plans.scale import make_probe_at
@@ -17,15 +22,9 @@ from probekit.plugin.interfaces import Dataset, Split
 from probekit.plugin.items import Items
 from probekit.scores.difficulty_curve import measure_difficulty_curve
 from probekit.scores.pictures import GridRow, draw_grid
-from probekit.scores.score import evaluate_metric, mean_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-ROUNDING = 1e-6
-"""How far a score may deviate because of rounding."""
-CHANCE_MARGIN = 0.1
-"""How far from chance a constant output may score, as a share of the distance from chance to perfect."""
 
 
 def declares_required_attributes(fixture: ProbeFixture) -> None:
@@ -79,80 +78,6 @@ def oracle_is_exact(fixture: ProbeFixture) -> None:
             )
 
 
-def targets_score_perfect(fixture: ProbeFixture) -> None:
-    """Each metric scores the targets themselves, used as outputs, with its value `perfect`."""
-    probe = fixture.probe
-    inputs, targets = fixture.items("test")
-    for metric in probe.metrics:
-        scores = metric.score(targets, targets, inputs)
-        if tuple(scores.shape) != (len(inputs),):
-            fail(
-                f"{metric.name} returns shape {tuple(scores.shape)}",
-                f"Return one number per item: ({len(inputs)},).",
-            )
-        score = mean_scores({metric.name: scores})[metric.name]
-        if score is not None and abs(score - metric.perfect) > ROUNDING:
-            fail(
-                f"the targets score {score:.6g} in {metric.name}, but its `perfect` is {metric.perfect:g}",
-                "Let the metric also accept targets as outputs, for example one-hot channels as logits.",
-            )
-
-
-def scores_stay_within_bounds(fixture: ProbeFixture) -> None:
-    """Scores of the targets and of a constant output are finite, and within each metric's `bounds`."""
-    inputs, targets = fixture.items("test")
-    outputs = (("the targets", targets), ("a constant output", constant_output(fixture, targets)))
-    for metric in fixture.probe.metrics:
-        for label, output in outputs:
-            scores = metric.score(output, targets, inputs).double()
-            scores = scores[~scores.isnan()]
-            if not bool(scores.isfinite().all()):
-                fail(
-                    f"{metric.name} is not finite for {label}",
-                    "Return NaN for items to which the metric does not apply.",
-                )
-            if not len(scores):
-                continue
-            least, most = float(scores.min()), float(scores.max())
-            low, high = metric.bounds
-            below = low is not None and least < low - ROUNDING
-            if below or (high is not None and most > high + ROUNDING):
-                fail(
-                    f"{metric.name} of {label} is {least:.6g} to {most:.6g}, outside its bounds "
-                    f"{metric.bounds}",
-                    "Correct `bounds`; use None where there is no bound.",
-                )
-
-
-def constant_output(fixture: ProbeFixture, like: Tensor) -> Tensor:
-    """Return the mean target of the training split at every position, in the shape of `like`."""
-    _, targets = fixture.items("train")
-    return targets.float().mean((0, *range(2, targets.ndim)), keepdim=True).expand_as(like)
-
-
-def constant_output_scores_near_chance(fixture: ProbeFixture) -> None:
-    """The mean target as a constant output scores near `chance`, in each metric that declares it."""
-    metrics = [metric for metric in fixture.probe.metrics if metric.chance is not None]
-    if not metrics:
-        raise DoesNotApply("no metric declares its chance")
-    inputs, targets = fixture.items("test")
-    output = constant_output(fixture, targets)
-    for metric in metrics:
-        assert metric.chance is not None
-        scores = metric.score(output, targets, inputs).double()
-        scores = scores[~scores.isnan()]
-        if len(scores) < 2:
-            continue
-        mean = float(scores.mean())
-        standard_error = float(scores.std()) / len(scores) ** 0.5
-        margin = CHANCE_MARGIN * abs(metric.perfect - metric.chance) + 3 * standard_error
-        if abs(mean - metric.chance) > margin:
-            fail(
-                f"a constant output scores {mean:.4g} in {metric.name}, but chance is {metric.chance:.4g}",
-                "Balance the labels, or correct `chance`.",
-            )
-
-
 def items_can_be_drawn(fixture: ProbeFixture) -> None:
     """An input and its target can be plotted, as reports and cards do."""
     inputs, targets = fixture.items("test", limit=1)
@@ -163,20 +88,6 @@ def items_can_be_drawn(fixture: ProbeFixture) -> None:
             f"plotting raised {describe_error(error)}",
             "Return inputs and targets of shape (channels, *size), 1-D or 2-D.",
         )
-
-
-def network_outputs_can_be_scored(fixture: ProbeFixture) -> None:
-    """For outputs (batch, outputs, *size), the loss is a finite scalar; metrics give a number per item."""
-    import torch
-
-    probe = fixture.probe
-    inputs, targets = fixture.items("test", limit=8)
-    output = torch.randn(len(inputs), probe.shape.outputs, *probe.shape.size, requires_grad=True)
-    loss = probe.loss(output, targets)
-    if loss.ndim or not bool(loss.isfinite()) or not loss.requires_grad:
-        fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar that depends on the outputs.")
-    for metric in probe.metrics:
-        evaluate_metric(metric, output.detach(), targets, inputs)
 
 
 def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
@@ -207,13 +118,11 @@ PROBE_CHECKS = (
     *DATA_CHECKS,
     same_data_in_another_process,
     oracle_is_exact,
-    targets_score_perfect,
-    scores_stay_within_bounds,
-    constant_output_scores_near_chance,
+    *METRIC_CHECKS,
     controls_fail,
+    controls_learn_from_training_items_only,
     resists_shortcuts,
     items_can_be_drawn,
-    network_outputs_can_be_scored,
     difficulty_axis_is_valid,
     plugin_imports_no_torch,
 )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from probekit.authors.check.base import fail, locate_error
-from probekit.authors.check.fixtures import ModuleFixture, copy_state, require_size
+from typing import TYPE_CHECKING
+
+from probekit.authors.check.base import IN_PLACE_HINT, fail, locate_error
+from probekit.authors.check.modules.fixtures import ModuleFixture, copy_state, require_size
+from probekit.authors.check.modules.serialization import call_seeded, is_close, survives_safetensors
 from probekit.authors.check.other_process import same_weights_in_another_process
-from probekit.authors.check.serialization import call_seeded, is_close, survives_safetensors
 from probekit.plugin.errors import describe_error
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+LARGE_BATCH = 12
+"""A batch larger than those that checks of shapes use."""
 RELATIVE_ZERO = 1e-7
 """A gradient counts as zero if it is smaller than the largest gradient by this factor."""
 
@@ -26,16 +33,17 @@ def check_output(fixture: ModuleFixture, size: tuple[int, ...]) -> None:
     """Check shape and dtype of the output for a batch and for a single item of this size."""
     import torch
 
-    module = fixture.build(size).eval()
     hint = (
         "x.flatten(2) is (batch, channels, positions) in 1-D and 2-D, and y.reshape_as(x) reverses it; if "
         f"the class does not support {len(size)}-D inputs, set its attribute dims = ({3 - len(size)},)."
     )
     for batch in (3, 1):
         try:
-            output = module(fixture.draw_inputs(size, batch))
+            output = fixture.build(size).eval()(fixture.draw_inputs(size, batch))
         except Exception as error:
-            fail(f"it raised {describe_error(error)}{locate_error(error, fixture)}", hint)
+            sizes_hint = "If it needs sides that are multiples of 4, at least 16, set sizes = (4, 16)."
+            problem = f"it raised {describe_error(error)}{locate_error(error, fixture)}"
+            fail(f"on inputs of size {size}, {problem}", f"{hint} {sizes_hint}")
         expected_shape = fixture.output_shape(size, batch)
         if not isinstance(output, torch.Tensor):
             fail(f"its output is of type {type(output).__name__}", "Return one tensor.")
@@ -59,7 +67,7 @@ def gradient_reaches_every_parameter(fixture: ModuleFixture) -> None:
         for weight in module.parameters():  # a zero at the start may block the gradient of earlier weights
             weight.add_(0.05 * torch.randn_like(weight))
     inputs = fixture.draw_inputs(fixture.size).requires_grad_()
-    output = module(inputs)
+    output = module(inputs.clone())
     if output.requires_grad:
         (output * torch.randn_like(output)).sum().backward()
     if inputs.grad is None or not bool(inputs.grad.any()):
@@ -80,19 +88,51 @@ def gradient_reaches_every_parameter(fixture: ModuleFixture) -> None:
         )
 
 
-def batch_items_are_independent(fixture: ModuleFixture) -> None:
-    """In eval mode, the output for an item does not depend on the other items of its batch."""
+def leaves_its_input_alone(fixture: ModuleFixture) -> None:
+    """It does not change the tensor that it is called with: its host may use it again."""
     import torch
 
-    module = fixture.build(fixture.size).eval()
     inputs = fixture.draw_inputs(fixture.size)
-    mixed_batch = torch.cat([inputs[:1], fixture.draw_inputs(fixture.size, 2)])
-    original, mixed, single = (call_seeded(module, x)[0] for x in (inputs, mixed_batch, inputs[:1]))
-    if not (is_close(original, mixed) and is_close(original, single)):
-        fail(
-            "the output for an item depends on the other items of its batch",
-            "Sum and average over channels or positions, never over dimension 0.",
-        )
+    before = inputs.clone()
+    fixture.build(fixture.size)(inputs)
+    if not torch.equal(inputs, before):
+        fail("it changes its input in place", IN_PLACE_HINT)
+
+
+def batch_items_are_independent(fixture: ModuleFixture) -> None:
+    """The output for an item depends on no other item of its batch, nor on its place in it."""
+    import torch
+
+    module = fixture.build(fixture.size)
+    inputs = fixture.draw_inputs(fixture.size, LARGE_BATCH)
+    order = torch.randperm(LARGE_BATCH)
+    for mode in ("eval", "training"):
+        set_mode(module, mode == "training")
+        original = call_seeded(module, inputs)
+        if mode == "training" and not is_close(original, call_seeded(module, inputs, seed=1)):
+            return  # it draws random numbers, as dropout does, and not the same for each item
+        mixed_batch = torch.cat([inputs[:1], fixture.draw_inputs(fixture.size, 2)])
+        others = {
+            "the other items of its batch": (original[:1], call_seeded(module, mixed_batch)[:1]),
+            "the size of its batch": (original[:1], call_seeded(module, inputs[:1])),
+            "its place in the batch": (original[order], call_seeded(module, inputs[order])),
+        }
+        for cause, (first, second) in others.items():
+            if not is_close(first, second):
+                fail(
+                    f"in {mode} mode, the output for an item depends on {cause}",
+                    "Sum and average over channels or positions, never over dimension 0.",
+                )
+
+
+def set_mode(module: Module, training: bool) -> None:
+    """Set a module's mode; batch norm and dropout of torch stay in eval mode."""
+    from torch import nn
+
+    module.train(training)
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm | nn.modules.dropout._DropoutNd):
+            part.eval()
 
 
 def same_seed_gives_same_weights(fixture: ModuleFixture) -> None:
@@ -104,7 +144,7 @@ def same_seed_gives_same_weights(fixture: ModuleFixture) -> None:
     if not all(torch.equal(first_weight, second_weight) for first_weight, second_weight in pairs):
         fail("the same seed gives different weights", "Draw all weights from torch's global generator.")
     inputs = fixture.draw_inputs(fixture.size)
-    if not torch.equal(first(inputs), first(inputs)):
+    if not torch.equal(first(inputs.clone()), first(inputs.clone())):
         fail(
             "in eval mode, two calls give different outputs",
             "Draw random numbers in __init__ and store them in a buffer.",
@@ -177,7 +217,7 @@ def compiles(fixture: ModuleFixture) -> None:
     inputs = fixture.draw_inputs(fixture.size)
     expected = call_seeded(module, inputs)
     try:
-        output = torch.compile(module, backend="aot_eager")(inputs)
+        output = torch.compile(module, backend="aot_eager")(inputs.clone())
         if output.requires_grad:
             output.square().mean().backward()
     finally:
@@ -192,6 +232,7 @@ def compiles(fixture: ModuleFixture) -> None:
 MODULE_CHECKS = (
     keeps_shape_and_dtype_in_1d,
     keeps_shape_and_dtype_in_2d,
+    leaves_its_input_alone,
     gradient_reaches_every_parameter,
     batch_items_are_independent,
     same_seed_gives_same_weights,

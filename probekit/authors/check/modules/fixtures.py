@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply
 from probekit.catalog.expression import ENCODING_HOOKS, Expression, get_dimensions, get_side_limits
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import resolve_part
+from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
+from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Shape
 
@@ -96,31 +98,50 @@ class ModuleFixture(ABC):
         return (batch, self.channels, *size)
 
 
+@dataclass(frozen=True, slots=True)
 class LayerFixture(ModuleFixture):
-    """A layer without an encoding."""
+    """A layer without an encoding.
+
+    Attributes:
+        causal: whether it is built as a causal host builds it.
+    """
+
+    causal: bool = False
 
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer."""
-        return Expression(self.part, layer=self.part).build_layer(self.channels, size, {})
+        expression = Expression(self.part, layer=self.part)
+        return expression.build_layer(self.channels, size, {}, causal=self.causal)
+
+    def build_causal(self, size: tuple[int, ...]) -> Module:
+        """Build the layer as a causal host builds it."""
+        return replace(self, causal=True).build_module(size)
 
 
 class EncodingFixture(ModuleFixture):
-    """An encoding, in the first installed layer that supports it."""
+    """An encoding, in the first built-in layer that supports it, or in one of its own plugin."""
+
+    @property
+    def host_layers(self) -> Iterator[Part]:
+        """The layers that support it, built in or of its own plugin."""
+        offers = {hook for hook in ENCODING_HOOKS if hasattr(self.part.target, hook)}
+        for component in list_companions("layer", self.part, self.registry):
+            if offers and offers <= set(getattr(self.registry.load_target(component), "hooks", ())):
+                yield resolve_part("layer", Term(component.long_name), self.registry)
 
     @property
     def host_layer(self) -> Part:
-        """The layer.
+        """The first of these layers.
 
         Raises:
-            UsageError: no installed layer supports the encoding.
+            UsageError: there is none.
         """
-        offers = {hook for hook in ENCODING_HOOKS if hasattr(self.part.target, hook)}
-        for component in self.registry.components("layer"):
-            if offers and offers <= set(getattr(self.registry.load_target(component), "hooks", ())):
-                return resolve_part("layer", Term(component.long_name), self.registry)
+        if (first := next(self.host_layers, None)) is not None:
+            return first
+        offers = [hook for hook in ENCODING_HOOKS if hasattr(self.part.target, hook)]
         raise UsageError(
             f"encoding {self.part.name}",
-            f"no installed layer supports its hooks ({', '.join(sorted(offers)) or 'it has none'})",
+            f"no built-in layer, nor one of its plugin, has its hooks ({', '.join(offers) or 'it has none'})",
             f"Define at least one of the methods {', '.join(ENCODING_HOOKS)}.",
         )
 
@@ -167,6 +188,20 @@ class StructureFixture(ModuleFixture):
     def output_shape(self, size: tuple[int, ...], batch: int) -> tuple[int, ...]:
         """Return (batch, OUTPUTS, *size)."""
         return (batch, OUTPUTS, *size)
+
+
+def list_companions(kind: Kind, part: Part, registry: Registry) -> list[Component]:
+    """Return the components of a kind that are built in or of a part's own plugin.
+
+    What else is installed has no part in a check, so that it gives the same answer everywhere.
+    """
+    plugin = part.component.plugin
+    return [
+        component
+        for component in registry.components(kind)
+        if component.plugin == plugin
+        or ((record := registry.find_plugin(component)) is not None and record.distribution == DISTRIBUTION)
+    ]
 
 
 def require_size(fixture: ModuleFixture, count: int) -> tuple[int, ...]:

@@ -2,105 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from probekit.authors.check.base import fail
-from probekit.authors.check.fixtures import copy_state
+from probekit.authors.check.base import DoesNotApply, fail
+from probekit.authors.check.modules.fixtures import copy_state
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.catalog.registry import Registry
-from probekit.plugin.interfaces import Row, Trainer
+from probekit.authors.check.shift import ShiftProbe
+from probekit.authors.check.trainers.fixture import SHAPE, TrainerFixture, watch_calls
+from probekit.plugin.errors import RunError
+from probekit.plugin.items import read_batch
 from probekit.storage.state import pack_state, unpack_state
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
 
-    from probekit.catalog.part import Part
 
-ITEMS, LENGTH = 64, 8
-MAX_SECONDS = 120.0
-"""A trainer that takes longer fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerFixture:
-    """A trainer with a task that takes a second: shift a sequence by one position.
-
-    Attributes:
-        part: the trainer with its parameters.
-        registry: the installed components.
-        request: the trainer as it was typed.
-    """
-
-    part: Part
-    registry: Registry
-    request: str
-
-    def make_trainer(self) -> Trainer:
-        """Make a new trainer."""
-        trainer: Trainer = self.part.make()
-        return trainer
-
-    def exercise(self) -> None:
-        """Make the trainer, without training: that may take as long as its recipe says."""
-        self.make_trainer()
-
-    def build_model(self) -> Module:
-        """Build a small network, always with the same weights."""
-        import torch
-        from torch import nn
-
-        torch.manual_seed(0)
-        return nn.Sequential(nn.Conv1d(1, 4, 3, padding=1), nn.GELU(), nn.Conv1d(4, 1, 3, padding=1))
-
-    def fit(
-        self, model: Module, *, trainer: Trainer | None = None, state: Any = None, limit: int | None = None
-    ) -> list[Row]:
-        """Train a model and return the progress events, at most `limit` of them."""
-        import torch
-
-        events: list[Row] = []
-        start = time.monotonic()
-        trainer = trainer or self.make_trainer()
-        model.train()
-        probe, data, device = ShiftProbe(), ShiftDataset(), torch.device("cpu")
-        for row in trainer.fit(model, probe, data, seed=0, device=device, state=state):  # type: ignore[arg-type]
-            events.append(dict(row))
-            if len(events) == limit:
-                break
-            if time.monotonic() - start > MAX_SECONDS:
-                fail(
-                    f"it has not ended after {MAX_SECONDS:.0f} s",
-                    "Check it with a short recipe, for example mine(epochs=1).",
-                )
-        return events
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_load_state_dict_pre_hooks",
+)
+"""Where torch keeps a module's hooks."""
 
 
-class ShiftDataset:
-    """Random sequences; the target is the input shifted by one position."""
-
-    def __len__(self) -> int:
-        return ITEMS
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-        import torch
-
-        sequences = torch.randn(ITEMS, 1, LENGTH, generator=torch.Generator().manual_seed(0))
-        return [(sequences[index], sequences[index].roll(1, -1)) for index in indices]
-
-
-class ShiftProbe:
-    """The part of a probe that a trainer needs: its loss."""
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the mean squared error."""
-        return (output - target).square().mean()
+def reads_no_test_items(fixture: TrainerFixture) -> None:
+    """It reads the splits train and validation of its probe only."""
+    try:
+        fixture.fit(fixture.build_model())
+    except RunError as error:
+        fail(f"{error.request}; {error.problem}", error.hint)
 
 
 def it_ends(fixture: TrainerFixture) -> None:
@@ -122,20 +55,65 @@ def weights_change_and_the_loss_falls(fixture: TrainerFixture) -> None:
 
     model = fixture.build_model()
     initial_state = copy_state(model)
-    items = ShiftDataset().__getitems__(range(ITEMS))
-    inputs, targets = (torch.stack(column) for column in zip(*items, strict=True))
+    probe = ShiftProbe(SHAPE)
+    inputs, targets = read_batch(probe.data("train", 0), range(probe.count))
     with torch.no_grad():
-        initial_loss = float(ShiftProbe().loss(model(inputs), targets))
+        initial_loss = float(probe.loss(model(inputs), targets))
     fixture.fit(model)
     if all(torch.equal(initial_state[name], value) for name, value in model.state_dict().items()):
         fail("training does not change the weights", "Step an optimizer over model.parameters().")
     with torch.no_grad():
-        final_loss = float(ShiftProbe().loss(model(inputs), targets))
+        final_loss = float(probe.loss(model(inputs), targets))
     if not final_loss < initial_loss:
         fail(
             f"the loss went from {initial_loss:.4f} to {final_loss:.4f}",
             "Lower the learning rate, or train longer.",
         )
+
+
+def trains_in_training_mode(fixture: TrainerFixture) -> None:
+    """While it computes gradients, the network is in training mode."""
+    calls = watch_calls(model := fixture.build_model())
+    fixture.fit(model)
+    if not calls:
+        raise DoesNotApply("it trains in other processes")
+    if not all(call.training for call in calls if call.has_gradient):
+        fail(
+            "it trains the network in eval mode, where dropout and batch norm do nothing",
+            "Call model.train() before a training step, also after a validation.",
+        )
+
+
+def leaves_no_hooks(fixture: TrainerFixture) -> None:
+    """After training, the network has no hooks that it did not have before."""
+    model = fixture.build_model()
+    fixture.fit(model)
+    hooks = [
+        f"{kind.strip('_').replace('_', ' ')} of {name or 'the network'}"
+        for name, module in model.named_modules()
+        for kind in HOOKS
+        if getattr(module, kind, None)
+    ]
+    if hooks:
+        fail(
+            f"it leaves {', '.join(hooks)}",
+            "Remove a hook at the end, with the handle that registering it returned.",
+        )
+
+
+def uses_its_seed(fixture: TrainerFixture) -> None:
+    """If it trains on batches, another seed gives other rows or weights."""
+    first, second = fixture.build_model(), fixture.build_model()
+    calls = watch_calls(first)
+    rows, other_rows = fixture.fit(first), fixture.fit(second, seed=1)
+    if rows != other_rows or not has_equal_weights(first, second):
+        return
+    if all(call.items == ShiftProbe(SHAPE).count for call in calls if call.has_gradient):
+        raise DoesNotApply("it trains on all items at once, and draws nothing")
+    fail(
+        "another seed gives the same rows and weights",
+        "Draw the order of items from torch.Generator().manual_seed(seed).",
+    )
 
 
 def same_seed_gives_same_rows(fixture: TrainerFixture) -> None:
@@ -193,9 +171,13 @@ def has_equal_weights(first: Module, second: Module) -> bool:
 
 
 TRAINER_CHECKS = (
+    reads_no_test_items,
     it_ends,
     weights_change_and_the_loss_falls,
+    trains_in_training_mode,
+    leaves_no_hooks,
     same_seed_gives_same_rows,
+    uses_its_seed,
     resume_equals_no_interruption,
     plugin_imports_no_torch,
 )

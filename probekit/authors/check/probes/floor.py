@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from probekit.authors.check.base import DoesNotApply, fail
-from probekit.authors.check.probe_data import MAX_ITEMS, ProbeFixture
+from probekit.authors.check.probes.data import MAX_ITEMS, ProbeFixture
 from probekit.battery.attack import focus_metric, list_unknown_solvers, run_battery
 from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.evidence.focus import judge_controls
+from probekit.plugin.declarations import StandardSplit
+from probekit.plugin.interfaces import Control, Dataset, Split
 from probekit.scores.score import score_closed_form
 
 
@@ -40,6 +42,31 @@ def controls_fail(fixture: ProbeFixture) -> None:
                 f"control {name} reaches {score} in {focus}",
                 f"At most {outcome.limit:.0%} is allowed: otherwise the probe does not need the property.",
             )
+
+
+def controls_learn_from_training_items_only(fixture: ProbeFixture) -> None:
+    """A closed-form control is fitted on the items that it is given, and none draws others."""
+    probe, asked = fixture.probe, list[Split]()
+    train, (inputs, _) = probe.data("train", 0), fixture.items("test", limit=8)
+    original = probe.data
+
+    def watch_data(split: StandardSplit, seed: int) -> Dataset:
+        asked.append(split)
+        return original(split, seed)
+
+    def require_none(subject: str) -> None:
+        if asked:
+            hint = "Fit a control on the items that `fit` is given: these are of the training split."
+            fail(f"{subject} draws items of {asked[0]} by itself", hint)
+
+    object.__setattr__(probe, "data", watch_data)
+    controls = probe.controls()
+    require_none("the method `controls`")
+    for name, control in controls.items():
+        if hasattr(control, "fit"):
+            control.fit(train)
+            cast("Control", control)(inputs.clone())
+            require_none(f"control {name}")
 
 
 def resists_shortcuts(fixture: ProbeFixture) -> None:

@@ -5,19 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply, fail
-from probekit.authors.check.fixtures import EncodingFixture, LayerFixture, StructureFixture
+from probekit.authors.check.modules.causality import (
+    causal_layer_sees_no_later_position,
+    causal_structure_sees_no_later_position,
+    encoding_keeps_a_layer_causal,
+)
+from probekit.authors.check.modules.fixtures import (
+    EncodingFixture,
+    LayerFixture,
+    StructureFixture,
+    list_companions,
+)
+from probekit.authors.check.modules.serialization import call_seeded, is_close
+from probekit.authors.check.modules.training import trains_in_a_network
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.authors.check.training import trains_on_a_probe
 from probekit.catalog.expression import ENCODING_HOOKS, Expression
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import resolve_part
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Module
 
 
 def supports_declared_encodings(fixture: LayerFixture) -> None:
-    """With every installed encoding whose hooks it declares, it keeps the shape."""
+    """With every encoding whose hooks it declares, built in or of its own plugin, it keeps the shape."""
     hooks = set(getattr(fixture.part.target, "hooks", ()))
     if not hooks:
         raise DoesNotApply("it takes no encoding: it declares no hooks")
@@ -27,7 +39,7 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
             f"Hooks are {', '.join(ENCODING_HOOKS)}.",
         )
     tested = 0
-    for component in fixture.registry.components("encoding"):
+    for component in list_companions("encoding", fixture.part, fixture.registry):
         target = fixture.registry.load_target(component)
         offers = {hook for hook in ENCODING_HOOKS if hasattr(target, hook)}
         if not offers or offers - hooks:
@@ -48,11 +60,11 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
                 "probekit.plugin.interfaces.Encoding documents what each hook returns.",
             )
     if not tested:
-        raise DoesNotApply("no installed encoding fits its hooks")
+        raise DoesNotApply("no built-in encoding fits its hooks")
 
 
 def hooks_are_methods_of_its_class(fixture: EncodingFixture) -> None:
-    """Its class defines at least one hook as a method, and an installed layer supports its hooks."""
+    """Its class defines at least one hook as a method, and a layer supports its hooks."""
     if not [hook for hook in ENCODING_HOOKS if callable(getattr(fixture.part.target, hook, None))]:
         fail("it has no hook", f"Define at least one of the methods {', '.join(ENCODING_HOOKS)}.")
     fixture.host_layer  # noqa: B018  raises if no layer supports them
@@ -76,6 +88,37 @@ def changes_the_output(fixture: EncodingFixture) -> None:
             "the layer gives the same output without it",
             "Make sure that its hooks return values that depend on the position.",
         )
+
+
+def tells_positions_apart_along_each_axis(fixture: EncodingFixture) -> None:
+    """With it, the output does not just move when rows, columns or positions of the input swap places."""
+    import torch
+
+    for size in fixture.sizes.values():
+        inputs = fixture.draw_inputs(size)
+        plain_layer = (
+            Expression(fixture.part, fixture.host_layer).build_layer(fixture.channels, size, {}).eval()
+        )
+        encoded_layer = fixture.build(size).eval()
+        with torch.no_grad():
+            for weight in fixture.own_parameters(encoded_layer).values():
+                weight.add_(0.05 * torch.randn_like(weight))  # a zero at the start may hide it
+        for axis in range(2, inputs.ndim):
+            order = torch.randperm(inputs.shape[axis])
+            if not commutes(plain_layer, inputs, axis, order):
+                continue  # the layer itself tells positions apart
+            if commutes(encoded_layer, inputs, axis, order):
+                fail(
+                    f"on maps of size {size}, it does not tell positions apart along axis {axis - 1} of "
+                    f"{len(size)}",
+                    "Let its hooks depend on the position along every axis of `size`.",
+                )
+
+
+def commutes(module: Module, inputs: Tensor, axis: int, order: Tensor) -> bool:
+    """Tell whether reordering the inputs along an axis reorders the outputs, and nothing else."""
+    moved = call_seeded(module, inputs).index_select(axis, order)
+    return is_close(moved, call_seeded(module, inputs.index_select(axis, order)))
 
 
 def hosts_a_layer(fixture: StructureFixture) -> None:
@@ -147,16 +190,24 @@ def wider_means_more_parameters(fixture: StructureFixture) -> None:
         )
 
 
-LAYER_CHECKS = (supports_declared_encodings, trains_on_a_probe, plugin_imports_no_torch)
+LAYER_CHECKS = (
+    supports_declared_encodings,
+    causal_layer_sees_no_later_position,
+    trains_in_a_network,
+    plugin_imports_no_torch,
+)
 ENCODING_CHECKS = (
     hooks_are_methods_of_its_class,
     changes_the_output,
-    trains_on_a_probe,
+    tells_positions_apart_along_each_axis,
+    encoding_keeps_a_layer_causal,
+    trains_in_a_network,
     plugin_imports_no_torch,
 )
 STRUCTURE_CHECKS = (
     hosts_a_layer,
     wider_means_more_parameters,
-    trains_on_a_probe,
+    causal_structure_sees_no_later_position,
+    trains_in_a_network,
     plugin_imports_no_torch,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.authors.check.base import fail
-from probekit.authors.check.fixtures import ModuleFixture
+from probekit.authors.check.modules.fixtures import ModuleFixture
 from probekit.plugin.errors import RunError
 from probekit.runs.network import check_state, describe_state, find_unstored_state, join_state, split_state
 from probekit.storage.checksum import decode_tensors, encode_tensors
@@ -57,12 +57,12 @@ def train_module(module: Module, fixture: ModuleFixture) -> None:
             optimizer.step()
 
 
-def call_seeded(module: Module, inputs: Tensor) -> Tensor:
-    """Return the output of a module that may draw random numbers, with a fixed seed."""
+def call_seeded(module: Module, inputs: Tensor, seed: int = 0) -> Tensor:
+    """Return the output of a module that may draw random numbers or change its input, with a fixed seed."""
     import torch
 
-    torch.manual_seed(0)
-    output: Tensor = module(inputs)
+    torch.manual_seed(seed)
+    output: Tensor = module(inputs.clone())
     return output
 
 
