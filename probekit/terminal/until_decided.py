@@ -23,7 +23,7 @@ from probekit.terminal.follow import follow_schedule
 from probekit.terminal.messages import print_info
 
 if TYPE_CHECKING:
-    from probekit.cards.card import Cell
+    from probekit.cards.cell import Cell
     from probekit.plans.job import Job
     from probekit.storage.store import Store
 

@@ -14,7 +14,7 @@ from stores import card_of, only, put
 
 import probekit
 from probekit.cards.assemble import make_card
-from probekit.cards.card import Cell
+from probekit.cards.cell import Cell
 from probekit.cards.notes import column_notes
 from probekit.evidence.deciding.looks import (
     FILE,
