@@ -27,6 +27,7 @@ from probekit_probes.grouping.assignments import (
     Design,
     draw_assignments,
     draw_unfiltered,
+    find_similar,
     is_flawless,
 )
 from probekit_probes.grouping.controls import BagOfCodes, Cells, Polynomial, build_pointwise, list_exponents
@@ -222,6 +223,14 @@ def test_the_pointwise_control_moves_nothing_between_positions() -> None:
     output[0, :, 5].sum().backward()
     assert inputs.grad is not None
     assert inputs.grad[0].abs().sum(0).nonzero().flatten().tolist() == [5]
+
+
+def test_similar_colours_are_those_of_all_pairs() -> None:
+    palette = np.random.default_rng(0).integers(40, size=(300, 6, 3)).astype(np.uint8)
+    differences = np.abs(palette[:, :, None].astype(int) - palette[:, None].astype(int)).max(3)
+    similar = ((differences < DISTANCE) & ~np.eye(6, dtype=bool)).any((1, 2))
+    assert 0 < similar.sum() < len(palette)
+    assert find_similar(palette).tolist() == np.flatnonzero(similar).tolist()
 
 
 def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def is_flawless(items: Assignments) -> NDArray[np.bool_]:
     is_present, is_shown = (np.zeros((count, colours), np.bool_) for _ in range(2))
     is_present[rows, items.colour] = True
     is_shown[np.broadcast_to(rows, items.colour.shape)[~items.masked], items.colour[~items.masked]] = True
-    valid: NDArray[np.bool_] = items.masked.any(1) & (is_shown | ~is_present).all(1)
+    valid: NDArray[np.bool_] = np.any(items.masked, axis=1) & np.all(is_shown | ~is_present, axis=1)
     valid[find_similar(items.palette)] = False
     return valid
 
