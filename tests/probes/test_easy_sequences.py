@@ -1,4 +1,4 @@
-"""What is guarded: the easy task of a probe of words has the format of the probe, and a local rule solves it."""
+"""What is guarded: an easy task on words has the format of its probe, and a local rule solves it."""
 
 from __future__ import annotations
 
