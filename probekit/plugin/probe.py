@@ -30,6 +30,8 @@ class Probe(ABC):
         metrics: the metrics; the first one is the headline metric.
         version: the version of data and metrics.
         scales: sizes of the probe by name.
+        added_parameters: parameters that came later, with a default that changes nothing.
+            Plans leave them out at their default, so that runs from before stay comparable.
         axis: if set, scores are stored and drawn along it.
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
@@ -57,6 +59,7 @@ class Probe(ABC):
     metrics: tuple[Metric, ...]
     version: int = 1
     scales: Mapping[str, Scale] = {}
+    added_parameters: frozenset[str] = frozenset()
     axis: Axis | None = None
     certificates: Mapping[str, Mapping[str, Any]] = {}
     claims: tuple[Claim, ...] = ()

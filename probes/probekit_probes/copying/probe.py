@@ -52,6 +52,7 @@ class SelectiveCopying(SequenceProbe):
     property = "selective memory"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    added_parameters = frozenset({"easy"})
     harder = "sequences of up to twice as many tokens"
     golden: Mapping[int, str] = {1: "04c60ed086168595"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("selective-copying")

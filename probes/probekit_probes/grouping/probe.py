@@ -62,6 +62,7 @@ class Grouping(Probe):
     property = "grouping"
     version = 2
     structure = "plain(depth=3)"
+    added_parameters = frozenset({"easy"})
     symmetry: Symmetry = "permutation"
     solved_by: Mapping[str, str] = {
         "nearest neighbour in the item": "comparing every two positions by their colour is grouping",

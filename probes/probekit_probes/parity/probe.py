@@ -42,6 +42,7 @@ class Parity(GroupProbe):
     property = "parity"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    added_parameters = frozenset({"easy"})
     solved_by: Mapping[str, str] = {
         "*sums in any order*": "the sum of the bits modulo 2 is the parity",
         "bag of tokens so far": "a count of the bits decides the parity",

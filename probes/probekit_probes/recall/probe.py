@@ -53,6 +53,7 @@ class Recall(SequenceProbe):
     property = "recall"
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
+    added_parameters = frozenset({"easy"})
     solved_by: Mapping[str, str] = {"* look-up*": "a look-up is recall"}
     harder = "sequences of up to twice as many pairs"
     golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
