@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from probekit.catalog.registry import registry
 from probekit.plans.golden import list_splits
-from probekit.plans.scale import make_probe_at
+from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.scores.score import mean_scores
 
 Rule = Callable[[Any, Tensor], Tensor]
@@ -47,6 +47,7 @@ RULES: dict[str, Rule] = {
     "parity": add_last_bits,
     "grouping": read_code,
 }
+FLAGS = ("(easy=false)", "(easy=true)")
 
 
 @pytest.mark.parametrize("scale", ["smoke", "quick"])
@@ -66,6 +67,14 @@ def test_an_easy_task_keeps_the_format(name: str, scale: str) -> None:
         )
         assert torch.equal(easy.oracle(inputs), targets)
         assert all(bool(rule.all()) for rule in easy.certified(inputs).values())
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_default_keeps_the_text_of_earlier_plans(name: str) -> None:
+    texts = [resolve_at_scale(f"{name}{params}", "quick", registry())[1].text for params in ("", *FLAGS)]
+    assert "easy" not in texts[0]
+    assert texts[1] == texts[0]
+    assert "easy=true" in texts[2]
 
 
 @pytest.mark.parametrize("name", RULES)
