@@ -108,6 +108,19 @@ def test_unlike_hosts_in_a_column_are_said(store: Store) -> None:
     assert "(unet+average, unet+lambda)" in caution
 
 
+def test_a_probe_for_networks_says_so_of_a_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--scale", "smoke", "--store", str(tmp_path))
+    code, _, err = call(capsys, "run", "rotation", "-s", "unet", *words)
+    assert (code, "says nothing of the layer" in err) == (0, False)
+    code, _, err = call(capsys, "run", "rotation", "-s", "average", *words)
+    assert (code, err.count("rotation: the score says nothing of the layer")) == (0, 1)
+    code, out, _ = call(capsys, "card", "unet", "average", "--probe", "rotation", *words)
+    assert code == 0
+    assert "These rows say nothing of the layers (average): the network around a layer decides" in " ".join(
+        out.split()
+    )
+
+
 def test_a_stored_layer_of_a_file_runs_again_as_it_was(probekit: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(LAYER)
     words = (

@@ -57,7 +57,7 @@ def run(
     probe: str | list[str],
     structure: Structure | Sequence[Structure],
     *,
-    seeds: int,
+    seeds: int | Sequence[int],
     **options: Unpack[Options],
 ) -> Results: ...
 
@@ -78,7 +78,7 @@ def run(
     structure: Structure | Sequence[Structure],
     *,
     until: Literal["decided"],
-    seeds: int | None = ...,
+    seeds: int | Sequence[int] | None = ...,
     **options: Unpack[Options],
 ) -> Results: ...
 
@@ -89,7 +89,7 @@ def run(
     *,
     scale: str = "quick",
     seed: int = 0,
-    seeds: int | None = None,
+    seeds: int | Sequence[int] | None = None,
     trainer: str = "supervised",
     width: int | None = None,
     budget: int | None = None,
@@ -113,7 +113,7 @@ def run(
             by its name (a lambda, a partial, a closure) is trained anew each time.
         scale: one of the probe's scales.
         seed: of weights, order and training set.
-        seeds: run seeds 0 to seeds - 1 instead.
+        seeds: run seeds 0 to seeds - 1 instead, or those of a list.
         trainer: a name with parameters, such as "supervised(epochs=20)".
         width: channels; the scale's by default.
         budget: parameters to come near to, instead of a width.
@@ -135,17 +135,14 @@ def run(
         StoreError: if the store cannot be read or written.
         RunError: if a run fails.
     """
-    if seeds is not None and (seeds < 1 or seed):
-        reason = "there is nothing to run" if seeds < 1 else "they exclude each other"
-        raise UsageError(f"seeds={seeds}, seed={seed}", reason, "Give seeds=3, or seed=3, alone.")
     if until not in (None, "decided") or (minutes is not None and until is None):
-        hint = 'Give until="decided", with or without minutes=30.'
+        hint = 'Pass until="decided", with or without minutes=30.'
         raise UsageError(f"until={until!r}, minutes={minutes}", "nothing says when to stop", hint)
     if until and seeds is None:
         seeds = LOOKS[0]
+    numbers = choose_seeds(seed, seeds)
     probes = list(probe) if isinstance(probe, list | tuple) else [probe]
     structures = cast("list[Structure]", structure if isinstance(structure, list | tuple) else [structure])
-    numbers = [seed] if seeds is None else range(seeds)
     has_callables = not all(isinstance(item, str) for item in structures)
     schedule = Schedule(
         Store(store),
@@ -170,6 +167,22 @@ def run(
     results = attach_folders(runs, schedule.store, registry)
     is_single = not isinstance(probe, list | tuple) and not isinstance(structure, list | tuple)
     return results[0] if is_single and seeds is None else Results(results)
+
+
+def choose_seeds(seed: int, seeds: int | Sequence[int] | None) -> list[int]:
+    """Return the seeds to run.
+
+    Raises:
+        UsageError: there are none, or both arguments are given.
+    """
+    if seeds is None:
+        return [seed]
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if seed or not numbers:
+        reason = "they exclude each other" if seed else "there is nothing to run"
+        hint = "Pass only one of them: seeds=3, seeds=[0, 1] or seed=3."
+        raise UsageError(f"seeds={seeds}, seed={seed}", reason, hint)
+    return numbers
 
 
 def plan_jobs(

@@ -12,6 +12,10 @@ from probekit.battery.learners import Forest, Table
 from probekit.battery.lookups import LookUp
 from probekit.battery.memory import ItemNumber, NearestItem
 from probekit.battery.order import MachineAndSums, ModularSums, WindowMachine
+from probekit.battery.readouts.checksum import Checksum, ItemSums
+from probekit.battery.readouts.linear import LinearReadout
+from probekit.battery.readouts.one_number import OnePosition, OneStatistic
+from probekit.battery.readouts.two_positions import TwoPositions
 from probekit.battery.solver import FeatureSolver, Solver
 from probekit.battery.view import Rows, View
 
@@ -71,6 +75,9 @@ def list_solvers() -> tuple[Solver, ...]:
             True,
         ),
         ItemNumber(),
+        OnePosition(),
+        OneStatistic(),
+        TwoPositions(),
         MostFrequentAnswer(),
         *windows,
         *past,
@@ -97,6 +104,7 @@ def list_solvers() -> tuple[Solver, ...]:
             Forest(rows=10_000),
             features.read_item,
         ),
+        LinearReadout(),
         FeatureSolver(
             "bag of tokens so far",
             "It counts what came so far, and knows no order.",
@@ -145,6 +153,8 @@ def list_solvers() -> tuple[Solver, ...]:
             True,
         ),
         MachineAndSums(),
+        ItemSums(),
+        Checksum(),
         *(Regression(degree) for degree in (1, 2, 3)),
         NearestCentroid(),
         NearestNeighbour(),

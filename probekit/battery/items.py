@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
 from probekit.battery.form import Form, NotApplicable, learn_form
 from probekit.battery.scored import VALIDATED_ITEMS, choose_rule, restrict_scored
 from probekit.battery.view import View
+from probekit.plugin.errors import name_culprit
 from probekit.plugin.interfaces import Dataset, Metric, Probe
 from probekit.plugin.items import read_batch
 from probekit.scores.score import better_score
@@ -23,7 +25,9 @@ MAX_TEST_POSITIONS = 1 << 18
 def view_probe(
     probe: Probe, metric: Metric, fit_items: int = FIT_ITEMS, test_items: int = TEST_ITEMS
 ) -> tuple[View, View]:
-    """Return views of the first training items, and of test items from the whole split.
+    """Return views of training and test items.
+
+    Half of the training items are the first ones, the others come from the whole split, as all test items do.
 
     Args:
         probe: The probe.
@@ -36,12 +40,14 @@ def view_probe(
     """
     positions = prod(probe.shape.size)
     most = max(1, MAX_VALUES // ((probe.shape.inputs + probe.shape.outputs) * positions))
-    train_data, test_data = probe.data("train", 0), probe.data("test", 0)
+    with name_culprit("its method `data`"):
+        train_data, test_data = probe.data("train", 0), probe.data("test", 0)
     train_count = min(fit_items, most, len(train_data))
     test_count = min(test_items, most, len(test_data), max(1, MAX_TEST_POSITIONS // positions))
-    step = len(test_data) // test_count
-    train = read_view(probe, train_data, range(train_count), None)
-    test = read_view(probe, test_data, range(0, step * test_count, step), train.form)
+    first = train_count if train_count == len(train_data) else train_count - train_count // 2
+    train_indices = [*range(first), *spread_indices(first, len(train_data), train_count - first)]
+    train = read_view(probe, train_data, train_indices, None)
+    test = read_view(probe, test_data, spread_indices(0, len(test_data), test_count), train.form)
     sample = train.select(slice(VALIDATED_ITEMS))
     rule = choose_rule(sample, probe, metric)
     train = choose_centre(restrict_scored(train, rule, probe, metric), metric)
@@ -50,11 +56,18 @@ def view_probe(
     return train, replace(restrict_scored(test, rule, probe, metric), form=train.form)
 
 
-def read_view(probe: Probe, data: Dataset, indices: range, form: Form | None) -> View:
+def spread_indices(start: int, stop: int, count: int) -> range:
+    """Return `count` indices at equal distances."""
+    step = (stop - start) // max(1, count)
+    return range(start, start + step * count, step or 1)
+
+
+def read_view(probe: Probe, data: Dataset, indices: Sequence[int], form: Form | None) -> View:
     """Return a view of some items; their form is learned from them if it is None."""
     import torch
 
-    inputs, raw = read_batch(data, indices)
+    with name_culprit("drawing its items"):
+        inputs, raw = read_batch(data, indices)
     targets = raw
     if raw.ndim == inputs.ndim - 1 and not raw.is_floating_point():
         targets = torch.nn.functional.one_hot(raw.long(), probe.shape.outputs).movedim(-1, 1)
@@ -63,7 +76,7 @@ def read_view(probe: Probe, data: Dataset, indices: range, form: Form | None) ->
     targets = targets.float()
     form = form or learn_form(inputs, targets)
     scored = targets.sum(1) > 0 if form.classes else torch.ones_like(targets[:, 0], dtype=torch.bool)
-    return View(inputs, targets, scored, form, raw, torch.tensor(indices))
+    return View(inputs, targets, scored, form, raw, torch.tensor(indices), len(data))
 
 
 def choose_centre(view: View, metric: Metric) -> View:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PERIODS = range(2, 17)
+"""How many cells the numbers of items fall into: in turn, or in blocks of equal length."""
 
 
 class NearestItem(Solver):
@@ -42,7 +43,7 @@ class NearestItem(Solver):
 
 
 class ItemNumber(Solver):
-    """Answers by the number of the item in its split, modulo 2 to 16."""
+    """Answers by the number of the item, modulo 2 to 16 or in 2 to 16 parts of the split."""
 
     name = "number of the item"
     lacks = "It sees no input, only the order in which the items come."
@@ -52,18 +53,25 @@ class ItemNumber(Solver):
     def fit(self, train: View) -> None:
         import torch
 
-        item, labels = train.numbers[train.rows[0]], train.labels
-        tables = {
-            period: summarise_groups(item % period, period, labels, train.form)
-            for period in PERIODS
-            if len(torch.unique(item % period)) == period
-        }
-        errors = {period: measure_error(table[item % period], labels) for period, table in tables.items()}
-        self.period = min(errors, key=lambda period: errors[period])
-        self.table = tables[self.period]
+        labels, item = train.labels, train.rows[0]
+        lowest = float("inf")
+        for in_turn in (True, False):
+            for count in PERIODS:
+                cell = find_cells(train, count, in_turn)[item]
+                if len(torch.unique(cell)) < count:
+                    continue
+                table = summarise_groups(cell, count, labels, train.form)
+                error = measure_error(table[cell], labels)
+                if error < lowest:
+                    lowest, self.rule, self.table = error, (count, in_turn), table
 
     def predict(self, view: View) -> Tensor:
-        return self.table[view.numbers[view.rows[0]] % self.period]
+        return self.table[find_cells(view, *self.rule)[view.rows[0]]]
+
+
+def find_cells(view: View, count: int, in_turn: bool) -> Tensor:
+    """Return which of `count` cells the number of each item falls into, (items,) int64."""
+    return view.numbers % count if in_turn else view.numbers * count // view.split_length
 
 
 def measure_error(answers: Tensor, labels: Tensor) -> float:

@@ -45,13 +45,16 @@ class ModularSums:
         return join(*(counts @ weights % prime for prime, weights in self.weights.items()))
 
 
-def find_weights(counts: Tensor, labels: Tensor, classes: int) -> dict[int, Tensor]:
+def find_weights(
+    counts: Tensor, labels: Tensor, classes: int, equations_per_unknown: int = EQUATIONS
+) -> dict[int, Tensor]:
     """Return by prime the weights of symbols whose sums depend on the answer alone, (symbols, sums) int64.
 
     Args:
         counts: Counts of the symbols up to each row, (rows, symbols).
         labels: Class of each row, (rows,).
         classes: Number of classes.
+        equations_per_unknown: How many rows per unknown determine the sums; all rows must confirm them.
     """
     import torch
     from torch.nn import functional
@@ -59,7 +62,7 @@ def find_weights(counts: Tensor, labels: Tensor, classes: int) -> dict[int, Tens
     if not classes:
         raise NotApplicable("targets are numbers, so sums modulo a prime do not decide them")
     table = torch.cat([counts, -functional.one_hot(labels, classes)], 1)
-    equations = table[: EQUATIONS * table.shape[1]]
+    equations = table[: equations_per_unknown * table.shape[1]]
     found_weights = {}
     for prime in MODULI:
         null_space = find_null_space(equations, prime)

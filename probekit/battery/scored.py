@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probekit.battery.view import View, score_each, split_range
+from probekit.plugin.errors import name_culprit
 from probekit.plugin.interfaces import Metric, Probe
 
 if TYPE_CHECKING:
@@ -47,17 +48,21 @@ def find_mask(rule: str, view: View, probe: Probe, metric: Metric) -> Tensor | N
     axis = probe.axis
     values: Tensor | None = None
     if rule == "declared":
-        values = probe.scored(view.inputs, view.raw_targets)
+        with name_culprit("its method `scored`"):
+            values = probe.scored(view.inputs, view.raw_targets)
     elif rule == "not shown" and view.form.shown_channels is not None:
         values = view.split_shown()[1].sum(1) == 0
     elif rule == "axis" and axis is not None:
-        values = ~axis.difficulty(view.inputs, view.raw_targets).isnan()
+        with name_culprit(f"the difficulty axis {axis.name}"):
+            values = ~axis.difficulty(view.inputs, view.raw_targets).isnan()
     elif rule == "axis score" and axis is not None:
-        values = ~axis.score(view.targets, view.raw_targets, view.inputs).isnan()
+        with name_culprit(f"the difficulty axis {axis.name}"):
+            values = ~axis.score(view.targets, view.raw_targets, view.inputs).isnan()
     elif rule == "derivative" and not view.form.classes:
         noise = torch.rand(view.targets.shape, generator=torch.Generator().manual_seed(0))
         output = (view.targets + noise + 0.5).requires_grad_()
-        score = metric.score(output, view.raw_targets, view.inputs)
+        with name_culprit(f"the metric {metric.name}"):
+            score = metric.score(output, view.raw_targets, view.inputs)
         if score.requires_grad:
             score.nansum().backward()  # type: ignore[no-untyped-call]
             assert output.grad is not None

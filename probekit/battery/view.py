@@ -29,6 +29,7 @@ class View:
         form: The form of the items.
         raw_targets: The targets as the probe gives them.
         numbers: The number of each item in its split, (items,) int64.
+        split_length: Number of items of the split.
     """
 
     inputs: Tensor
@@ -37,6 +38,7 @@ class View:
     form: Form
     raw_targets: Tensor
     numbers: Tensor
+    split_length: int
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -119,6 +119,7 @@ def make_cell(
         measured.get(measurement),
         border=measured.get(f"{measurement}_border"),
         constant=bool(done) and all(run.result.constant for run in done),
+        decides=probe.measurement_decides,
     )
     outlook = make_outlook(results, first, noises[first.name], floors[first.name])
     return Cell(

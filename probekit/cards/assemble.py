@@ -18,7 +18,7 @@ from probekit.cards.certificates import (
     score_certified_controls,
     stored_certificates,
 )
-from probekit.cards.formatting import narrow_width_cautions, unlike_host_cautions
+from probekit.cards.formatting import narrow_width_cautions, networks_only_cautions, unlike_host_cautions
 from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
 from probekit.cards.select_runs import find_easy_runs, newest_per_seed, select_one_code, select_one_probe
@@ -211,7 +211,9 @@ def make_column(
     budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
     cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
     terms = {cell.structure: split_host(cell.resolved) for cell in cells}
-    cautions += unlike_host_cautions({name: host for name, (host, hosted) in sorted(terms.items()) if hosted})
+    hosts = {name: host for name, (host, hosted) in sorted(terms.items()) if hosted}
+    cautions += unlike_host_cautions(hosts)
+    cautions += networks_only_cautions(probe, list(hosts))
     about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((format_expression(run.plan.spec.probe) for run in runs), key=len)
     control_scores = find_controls(done, headline.name)

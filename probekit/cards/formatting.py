@@ -8,6 +8,7 @@ from statistics import median_high
 from probekit.evidence.noise_model import MIN_STRUCTURES
 from probekit.evidence.verdict import format_normalized
 from probekit.plans.finite import finite_or_none
+from probekit.plugin.interfaces import Probe
 from probekit.storage.difficulty_curve import DifficultyCurve
 
 BAR = 20
@@ -92,6 +93,12 @@ def unlike_host_cautions(hosts: Mapping[str, str]) -> Iterator[str]:
             for host in dict.fromkeys(hosts.values())
         )
         yield f"The layers stand in unlike networks, which may explain a difference: {'; '.join(groups)}."
+
+
+def networks_only_cautions(probe: Probe, layers: Sequence[str]) -> Iterator[str]:
+    """Warn that rows of layers say nothing of the layers, if the probe says so."""
+    if layers and probe.networks_only:
+        yield f"These rows say nothing of the layers ({', '.join(layers)}): {probe.networks_only}."
 
 
 def draw_bar(score: float, signs: int = BAR) -> str:

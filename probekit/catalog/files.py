@@ -140,7 +140,9 @@ def open_file(path: str, pin: str = "") -> ModuleType:
     path = os.path.expanduser(path)
     source, digest = read_source(path)
     if pin and digest != pin:
-        raise UsageError(f"the file {path}@{pin}", "it has changed since", "Type its name without the @.")
+        raise UsageError(
+            f"the file {path}@{pin}", "it has changed since it was run", "Type its name without the @."
+        )
     return run_source(path, source)
 
 

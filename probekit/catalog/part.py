@@ -66,8 +66,14 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The canonical text of the term."""
-        return str(Term(self.name, tuple(sorted(self.params.items()))))
+        """The canonical text of the term, without `added_parameters` that have their defaults."""
+        added = {
+            name: self.free_parameters[name].default
+            for name in getattr(self.target, "added_parameters", ())
+            if name in self.free_parameters
+        }
+        stated = {name: value for name, value in self.params.items() if added.get(name, ...) != value}
+        return str(Term(self.name, tuple(sorted(stated.items()))))
 
     @property
     def free_parameters(self) -> dict[str, inspect.Parameter]:

@@ -77,7 +77,7 @@ def read_range(annotation: Any) -> Range | None:
     """
     try:
         schema = TypeAdapter(annotation).json_schema()
-    except PydanticUserError:  # pydantic does not know the type
+    except (PydanticUserError, NameError):  # pydantic does not know the type, or a name in it
         return None
     options = schema.get("anyOf", [schema])
     return next((limits for option in options if (limits := _read_range(option))), None)

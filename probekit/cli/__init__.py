@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 The docstring of the function is the command's help; it ends with `Example: ...`.
 """
 
+DEFAULT_TRAINER = "supervised"
 # click's UsageError; newer typer releases bring their own copy of click
 CLICK_USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])
 
@@ -111,8 +112,20 @@ def _report_usage_error(error: Any, *command: str) -> typer.Exit:
     """Print a usage error of click as one line, and return the exception that ends the process."""
     message = error.format_message().rstrip(".")
     prefix = "".join(f"{name}: " for name in command)
-    print_error(f"{prefix}{message[:1].lower()}{message[1:]}. Type {' '.join(['probekit', *command])} -h.")
+    help_hint = f"Type {' '.join(['probekit', *command])} -h."
+    hint = _suggest_trainer(getattr(error, "option_name", "")) or help_hint
+    print_error(f"{prefix}{message[:1].lower()}{message[1:]}. {hint}")
     return typer.Exit(error.exit_code)
+
+
+def _suggest_trainer(option: str) -> str:
+    """Return how to type an option that is a parameter of a trainer; "" if it is none."""
+    name, known = option.lstrip("-").replace("-", "_"), registry()
+    trainers = known.components("trainer") if name else ()
+    for component in sorted(trainers, key=lambda trainer: trainer.name != DEFAULT_TRAINER):
+        if name in inspect.signature(known.load_target(component)).parameters:
+            return f'{option} belongs to the trainer: --trainer "{component.name}({name}=...)".'
+    return ""
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

@@ -13,10 +13,11 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
 from probekit.evidence.control_checks import average_seeds, check_controls, measure_spread
-from probekit.evidence.item_checks import Check, check_items
+from probekit.evidence.item_checks import Check, check_items, check_repeats, fail_check
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
 from probekit.plans.scale import make_probe_at, resolve_at_scale
+from probekit.plugin.errors import ComponentError, name_culprit
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
 from probekit.storage.behaviour import Numbers, find_difference
@@ -103,6 +104,8 @@ def certify_probe(
 ) -> Certificate:
     """Check a probe at a scale and store the certificate, with a picture of the first item that fails.
 
+    If a part of the probe raises an exception, its check fails and names the part; the others are made.
+
     Args:
         text: The probe as typed.
         scale: The name of the scale.
@@ -124,19 +127,36 @@ def certify_probe(
     _, source = resolve_at_scale(text, scale, registry, **train_length)
     probe = limits.make_probe(source)
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
-    items = min(items, len(probe.data("train", 0)))
-    checks, picture = check_items(probe, items, watch)
-    networks: dict[str, list[Result]] = {}
-    shortcuts: tuple[SolverScore, ...] = ()
+    checks: list[Check] = []
+    picture, networks, shortcuts = b"", dict[str, list[Result]](), tuple[SolverScore, ...]()
+    try:
+        with name_culprit("its method `data`"):
+            items = min(items, len(probe.data("train", 0)))
+        checks, picture = check_items(probe, items, watch)
+        checks.append(check_repeats(probe, items))
+    except ComponentError as error:
+        checks.append(fail_check("well-posed", error))
     if focus:
-        check, shortcuts = check_shortcuts(make_probe_at(text, scale, registry), watch)
+        try:
+            check, shortcuts = check_shortcuts(make_probe_at(text, scale, registry), watch)
+        except ComponentError as error:
+            check = fail_check("shortcuts", error)
         checks.append(check)
-        check, networks = check_controls(text, scale, registry, store, device, watch, shortcuts)
+        try:
+            check, networks = check_controls(text, scale, registry, store, device, watch, shortcuts)
+        except ComponentError as error:
+            check = fail_check("focused", error)
         checks.append(check)
     else:
         unmeasured = f"not measured; type --scale {scale}"
         checks += [Check(name=name, holds=None, evidence=unmeasured) for name in ("shortcuts", "focused")]
     source = resolve_at_scale(text, scale, registry)[1]
+    question: Numbers = {}
+    try:
+        with name_culprit("identifying it"):
+            question = observe_probe(source.target, source.text, source.make())
+    except ComponentError as error:
+        checks.append(fail_check("identified", error))
     folder = store.aux_folder(f"certificate-{text}-{scale}")
     counterexample = ""
     if picture:
@@ -145,7 +165,7 @@ def certify_probe(
     certificate = Certificate(
         probe=text,
         version=probe.version,
-        question=observe_probe(source.target, source.text, source.make()),
+        question=question,
         scale=scale,
         items=items,
         checks=tuple(checks),

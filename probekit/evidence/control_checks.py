@@ -15,6 +15,7 @@ from probekit.plans.job import make_job
 from probekit.plans.scale import make_probe_at
 from probekit.plans.spec import make_spec
 from probekit.plugin.components import Component
+from probekit.plugin.errors import ComponentError, name_culprit
 from probekit.runs.run import run_job
 from probekit.scores.score import score_closed_form
 from probekit.storage.result import Result, Scores
@@ -41,17 +42,30 @@ def check_controls(
     The metric is the probe's `focus`, by default its headline metric. Networks are trained with three seeds;
     the mean is measured from the floor, the best of the closed-form controls and of the battery.
 
+    A control that raises an exception, or whose training fails, fails the check; the others are judged.
+
     Returns:
         The check, and the results of the controls that are networks, by name, one per seed.
+
+    Raises:
+        ComponentError: The probe cannot give its data or its controls.
     """
     probe = make_probe_at(text, scale, registry)
-    train, test = probe.data("train", 0), probe.data("test", 0)
+    with name_culprit("its method `data`"):
+        train, test = probe.data("train", 0), probe.data("test", 0)
+    with name_culprit("its method `controls`"):
+        controls = dict(probe.controls())
     metric = focus_metric(probe)
     closed: dict[str, float | None] = {}
     networks: dict[str, list[Result]] = {}
-    for title, control in probe.controls().items():
+    failures: dict[str, str] = {}
+    for title, control in controls.items():
         if hasattr(control, "fit"):
-            closed[title] = score_closed_form(control, probe, train, test, len(test))[metric.name]
+            try:
+                with name_culprit(f"the control {title}"):
+                    closed[title] = score_closed_form(control, probe, train, test, len(test))[metric.name]
+            except ComponentError as error:
+                failures[title] = f"{error.request}: {error.problem}"
             continue
         component = Component(
             "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
@@ -61,6 +75,10 @@ def check_controls(
             spec = make_spec(probe=text, structure=component.name, scale=scale, seed=seed)
             job = make_job(spec, with_control)
             outcome = run_job(job, with_control, device=device, store=store, watch=watch)
+            if outcome.result.status != "done":
+                networks.pop(title, None)
+                failures[title] = f"the control {title}, seed {seed}: {outcome.result.error}"
+                break
             networks.setdefault(title, []).append(outcome.result)
     shortcut = find_best(shortcuts, metric)
     judged = judge_controls(
@@ -79,9 +97,10 @@ def check_controls(
         )
         if titles
     ]
+    parts += [f"not measured: {problem}" for problem in failures.values()]
     check = Check(
         name="focused",
-        holds=all(control.holds for control in judged.values()),
+        holds=not failures and all(control.holds for control in judged.values()),
         evidence=f"normalised score (and score) of the controls in {metric.name}; {'; '.join(parts)}",
     )
     return check, networks

@@ -140,6 +140,7 @@ def add_measurement(
     *,
     border: float | None = None,
     constant: bool = False,
+    decides: bool = False,
 ) -> Verdict:
     """Add a measurement of the same property to a verdict.
 
@@ -151,6 +152,7 @@ def add_measurement(
         border: The equivariance error at the border of the map, which `value` leaves out; None without one.
         constant: Whether the network gives one answer to all inputs at all positions. Such an answer moves
             with every input and proves nothing.
+        decides: Whether a measured covariance decides where a structure did not fit.
     """
     has = verdict.word is Word.HAS
     if name == "equivariance_error" and constant:
@@ -166,7 +168,13 @@ def add_measurement(
     else:
         text = f"90 % of the influence within {value:.1f} positions"
         contradicts = has and value < NEAR
-    return verdict.model_copy(update={"measured": text, "contradicted": contradicts})
+    word = verdict.word
+    if decides and word is Word.DID_NOT_FIT and name == "equivariance_error":
+        if constant:
+            word = Word.CONSTANT
+        elif value is not None and value <= BROKEN:
+            word = Word.COVARIANT  # it moves its output with its input, which scores alone cannot show
+    return verdict.model_copy(update={"word": word, "measured": text, "contradicted": contradicts})
 
 
 def format_error(value: float) -> str:

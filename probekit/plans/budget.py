@@ -160,7 +160,7 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
     suggested = spec.width or scale.width
     if suggested is None:
         raise UsageError(
-            f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width."
+            f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width N."
         )
     width = round_width(suggested, step)
     return Width(width, suggested if width != suggested else None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from probekit.plain import describe_lookalike, make_plain, make_plain_lines, to_latin
@@ -69,6 +70,10 @@ class RunError(ProbekitError):
     """A run failed during training or scoring."""
 
 
+class ComponentError(RunError):
+    """A part of a component, such as a metric or an oracle, raised an exception or returned a wrong shape."""
+
+
 class Interrupted(ProbekitError):
     """You stopped the runs with Ctrl-C."""
 
@@ -129,3 +134,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)
+
+
+@contextmanager
+def name_culprit(part: str) -> Iterator[None]:
+    """Turn an exception of a component's code into one that names the part.
+
+    Args:
+        part: the part, as "the metric accuracy".
+
+    Raises:
+        ComponentError: the code raised an exception that does not explain itself.
+    """
+    try:
+        yield
+    except ProbekitError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ComponentError(part, f"it raised {describe_error(error)}", suggest_install(error)) from error

@@ -30,10 +30,15 @@ class Probe(ABC):
         metrics: the metrics; the first one is the headline metric.
         version: the version of data and metrics.
         scales: sizes of the probe by name.
+        added_parameters: parameters that came after results were stored. The text of a plan names one only if
+            it differs from its default, so that older results stay comparable.
         axis: if set, scores are stored and drawn along it.
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
         focus: the metric by which controls are judged; "" for the headline metric.
+        measurement_decides: whether a small measured equivariance error decides where a structure did not
+            fit: it has the symmetry, and knows no place.
+        networks_only: why a row of a layer says nothing of the layer on this probe; "" if it does.
         golden: the hash of the data by version; `probekit check` prints it.
         harder: a line that says how the items of the extrapolation split go beyond training. If set, `data`
             also gets this split, of the same shape, under the name "harder"; its score is reported after the
@@ -57,12 +62,15 @@ class Probe(ABC):
     metrics: tuple[Metric, ...]
     version: int = 1
     scales: Mapping[str, Scale] = {}
+    added_parameters: tuple[str, ...] = ()
     axis: Axis | None = None
     certificates: Mapping[str, Mapping[str, Any]] = {}
     claims: tuple[Claim, ...] = ()
     focus: str = ""
     golden: Mapping[int, str] = {}
     harder: str = ""
+    measurement_decides: bool = False
+    networks_only: str = ""
     published: tuple[Published, ...] = ()
     related_measurement: str = ""
     solved_by: Mapping[str, str] = {}

@@ -122,7 +122,8 @@ def find_or_open(job: Job, store: Store, replay: Replay, only: Folder | None = N
         if folder.path not in replay.rejected and is_open(folder, replay):
             return folder
         if only and only.path in replay.rejected:
-            raise StoreError(f"running in {only.path}", replay.rejected[only.path], "Plan it again.")
+            hint = "Start it again with `probekit run`."
+            raise StoreError(f"running in {only.path}", replay.rejected[only.path], hint)
 
 
 def find_stored(job: Job, store: Store, replay: Replay, only: Folder | None = None) -> Outcome | None:

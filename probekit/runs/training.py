@@ -71,7 +71,11 @@ def train_model(
         for row in trainer.fit(model, probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
-                raise RunError("training", f"the loss is not finite at step {steps}", "Lower the rate.")
+                raise RunError(
+                    "training",
+                    f"the loss is not finite at step {steps}",
+                    "Lower the learning rate of the trainer, with --trainer.",
+                )
             folder.append(row)
             rows += 1
             if is_new:

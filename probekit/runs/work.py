@@ -47,18 +47,22 @@ def run_folder(
     plan = Folder(path).read_spec()
     if (files := list_code(plan)) and not allow_code:
         problem = f"it names code to run: {', '.join(files)}"
-        raise UsageError(f"working at {path}", problem, "Read that code; then type --allow-code.")
+        raise UsageError(f"running {path}", problem, "Read that code; then type --allow-code.")
     check_code(plan)
     job = make_job(plan.spec, registry)
     if job.plan.identity != plan.identity:
         changes = ", ".join(list_changes(plan, job.plan)) or "what it depends on"
         raise StoreError(
-            f"working at {path}", f"{changes} has changed since it was planned", "Plan it again."
+            f"running {path}",
+            f"{changes} has changed since it was planned",
+            "Start it again with `probekit run`.",
         )
     store, folder = Store(path.parent), Folder(path)
     if folder.path not in {rerun.path for rerun in store.reruns(job.plan)}:
-        problem = "its name is not that of its run"
-        raise StoreError(f"working at {path}", problem, "Give the folder its old name.")
+        problem = "its name is not the name of its run"
+        raise StoreError(
+            f"running {path}", problem, f"Give the folder the name of its run, {job.plan.folder}."
+        )
     outcome = run_job(
         job, registry, device=device, store=store, patience=patience, timeout=timeout, only=folder
     )

@@ -1,4 +1,4 @@
-"""An interval bounds a sample's mean by Student's t; a verdict judges the one of an estimate."""
+"""An interval bounds a mean, over seeds or over test items; a verdict judges that of an estimate."""
 
 from __future__ import annotations
 

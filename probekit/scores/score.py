@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, cast
 
 from probekit.plans.finite import MAX_MAGNITUDE, finite_or_none
-from probekit.plugin.errors import RunError
+from probekit.plugin.errors import ComponentError, RunError, name_culprit
 from probekit.plugin.interfaces import Control, Dataset, Metric, Probe
 from probekit.plugin.items import iterate_batches
 from probekit.scores.interval import OPEN, Interval, mean_interval
@@ -78,15 +78,16 @@ def evaluate_metric(metric: Metric, output: Tensor, targets: Tensor, inputs: Ten
     """Return a metric's score of each item, (batch,) on the CPU.
 
     Raises:
-        RunError: The metric returns anything else.
+        ComponentError: The metric raises an exception, or returns anything else.
     """
     import torch
 
-    values = metric.score(output, targets, inputs)
+    with name_culprit(f"the metric {metric.name}"):
+        values = metric.score(output, targets, inputs)
     shape = tuple(values.shape) if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
     if shape != (len(inputs),):
         message = f"it returned {shape} for {len(inputs)} items, not one number per item"
-        raise RunError(f"the metric {metric.name}", message)
+        raise ComponentError(f"the metric {metric.name}", message)
     return values.cpu()
 
 

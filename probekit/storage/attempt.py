@@ -82,7 +82,7 @@ def begin_attempt(folder: Folder, code: str) -> Iterator[Attempt]:
     try:
         if deaths >= MAX_DEATHS:
             raise RunError(
-                "trying it again",
+                "running it again",
                 f"its process died {deaths} times at the same stage ({stage})",
                 "See the system's log (memory, a crash in native code); --force tries again.",
             )

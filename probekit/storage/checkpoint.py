@@ -79,12 +79,12 @@ def restore_checkpoint(folder: Folder, model: nn.Module, environment: Environmen
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"reading {path}", f"it is not a checkpoint ({error!r})", FORCE_HINT) from error
     if changes:
-        problem = f"it was begun in another environment ({'; '.join(changes)})"
-        raise StoreError(f"going on in {folder.path}", problem, f"Go on there. {FORCE_HINT}")
+        problem = f"it started in another environment ({'; '.join(changes)})"
+        raise StoreError(f"resuming {folder.path}", problem, f"Resume it there. {FORCE_HINT}")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         problem = f"the weights of its checkpoint do not fit the network ({describe_error(error)})"
-        raise StoreError(f"going on in {folder.path}", problem, FORCE_HINT) from error
+        raise StoreError(f"resuming {folder.path}", problem, FORCE_HINT) from error
     folder.cut_log(reached.rows, log_hash)
     return reached

@@ -101,7 +101,7 @@ class Folder:
     def check_spec(self, plan: Plan) -> None:
         """Raise StoreError if the folder's plan is missing or another than this."""
         if self.read_spec().identity != plan.identity:
-            raise StoreError(f"going on in {self.path}", f"its {SPEC} is of another run", FORCE_HINT)
+            raise StoreError(f"resuming {self.path}", f"its {SPEC} belongs to another run", FORCE_HINT)
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None

@@ -99,8 +99,10 @@ class RunLock:
         if not self.path.is_dir():
             raise StoreError(f"running in {self.path}", *FOLDER_GONE)
         owner = self.describe_owner() or "another process"
-        problem = f"its lock was lost ({lost.reason}), as after a sleep: {owner} has it"
-        raise StoreError(f"running in {self.path}", problem, "The same command shows the result.")
+        problem = f"its lock was lost ({lost.reason}), perhaps in standby, and {owner} runs it now"
+        raise StoreError(
+            f"running in {self.path}", problem, "Type the same command again: it shows the result."
+        )
 
     def release(self) -> None:
         """Release both locks."""

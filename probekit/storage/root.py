@@ -107,7 +107,7 @@ def explain_root_error(root: Path, error: OSError) -> StoreError:
         problem = "there is a file of that name"
     elif error.errno == errno.ENAMETOOLONG:
         hint = f"{hint} {STORE_HINT}"
-    return StoreError(f"keeping runs in {root}", problem, hint)
+    return StoreError(f"storing runs in {root}", problem, hint)
 
 
 def discard_folder(path: Path, root: Path) -> None:

@@ -45,7 +45,7 @@ class Store:
         except OSError as error:
             raise explain_root_error(path, error) from error
         except RuntimeError as error:
-            raise StoreError(f"keeping runs in {path}", str(error).rstrip("."), STORE_HINT) from error
+            raise StoreError(f"storing runs in {path}", str(error).rstrip("."), STORE_HINT) from error
 
     def reruns(self, plan: Plan) -> list[Folder]:
         """Return a plan's run folders, whatever their names say, the oldest first.
@@ -187,7 +187,7 @@ class Store:
                 result = folder.read_result()
                 number = find_rerun_number(path.name, result.plan)
                 if number is None:
-                    raise StoreError(f"reading {path}", "it holds another run's result", FORCE_HINT)
+                    raise StoreError(f"reading {path}", "it contains another run's result", FORCE_HINT)
             except NotADirectoryError:
                 continue
             except StoreError as error:
@@ -222,7 +222,7 @@ class Store:
             return None
         result = folder.read_result()
         if result.plan.identity != plan.identity:
-            raise StoreError(f"reading {folder.path}", "it holds another run's result", FORCE_HINT)
+            raise StoreError(f"reading {folder.path}", "it contains another run's result", FORCE_HINT)
         if result.status != "done":
             return None
         folder.check_files(result)

@@ -38,6 +38,7 @@ def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) 
     if report.interruption and has_queue(schedule, plugins):
         print_info("What is in the queue stays there. `probekit status` shows how far it is.")
     show_degenerate_layers(report)
+    show_networks_only(jobs)
     handed_over = Counter(
         event.message for event in report.events if event.status == "planned" and event.message
     )
@@ -55,6 +56,16 @@ def show_degenerate_layers(report: Report) -> None:
             lines[f"{spec.probe}, scale {spec.scale}: {sentence}"] = None
     for line in lines:
         print_info(line)
+
+
+def show_networks_only(jobs: Sequence[Job]) -> None:
+    """Print once per probe that a layer was run where a probe compares only networks."""
+    reasons = {
+        job.plan.spec.probe: job.probe.networks_only for job in jobs if job.expression.layer is not None
+    }
+    for probe, reason in reasons.items():
+        if reason:
+            print_info(f"{probe}: the score says nothing of the layer: {reason}.")
 
 
 def has_queue(schedule: Schedule, plugins: Registry) -> bool:

@@ -26,11 +26,11 @@ WINDOW_RADIUS = 3
 """Number of cells that the window control sees in each direction."""
 
 
-def build_grid_window(shape: Shape, *, width: int) -> nn.Module:
-    """Build a network that sees each cell and three cells around it in each direction."""
+def build_grid_window(shape: Shape, *, width: int, radius: int = WINDOW_RADIUS) -> nn.Module:
+    """Build a network that sees each cell and `radius` cells around it in each direction."""
     channels = width // 2
     layers: list[nn.Module] = [nn.Conv2d(shape.inputs, channels, 3, padding=1)]
-    for _ in range(WINDOW_RADIUS - 1):
+    for _ in range(radius - 1):
         layers += [nn.GELU(), nn.Conv2d(channels, channels, 3, padding=1)]
     return nn.Sequential(*layers, nn.GELU(), nn.Conv2d(channels, shape.outputs, 1))
 

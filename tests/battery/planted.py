@@ -136,6 +136,17 @@ def draw_channels(random: np.random.Generator, count: int) -> tuple[Array, Array
     return channels, (shift(channels[:, 0], 3) > 0).astype(int), None
 
 
+def draw_faint(pattern: Array, noise: float) -> Draw:
+    """Draw noise to which a pattern (channels, positions) is added or not, by the answer of the item."""
+
+    def draw(random: np.random.Generator, count: int) -> tuple[Array, Array, Array | None]:
+        answers = random.integers(2, size=count)
+        channels = noise * random.random((count, *pattern.shape)) + answers[:, None, None] * pattern
+        return channels, everywhere(answers, channels[:, 0]), None
+
+    return draw
+
+
 def draw_columns(random: np.random.Generator, count: int) -> tuple[Array, Array, Array | None]:
     palette = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 1, 1]])
     kinds = np.where(random.random((count, 1)) < 0.5, 3, 4)
@@ -227,6 +238,13 @@ PLANTED: dict[str, tuple[Draw, int]] = {
     "position alone": (draw_positions(lambda tokens: np.arange(LENGTH) * 5 % 7 % 3 + 0 * tokens), 3),
     "position and length": (draw_lengths, 2),
     "number of the item": (draw_numbers, 4),
+    "one statistic of the item": (draw_faint(np.full((2, LENGTH), 0.4), 1.0), 2),
+    "one position of the item": (draw_item(lambda tokens: tokens[:, 5] == 1), 2),
+    "two positions of the item": (draw_item(lambda tokens: tokens[:, 2] ^ tokens[:, 9], 2), 2),
+    "linear regression on the item": (
+        draw_faint(0.6 * (np.arange(LENGTH) * 5 % 7 % 2 - 0.5)[None], 1.0),
+        2,
+    ),
     "most frequent answer of the item": (draw_modes, 4),
     **{f"window of radius {radius}": (draw_window(radius), 2) for radius in range(4)},
     "window of the last 7 positions": (draw_positions(lambda tokens: shift(tokens, -6), 2), 2),
@@ -250,6 +268,8 @@ PLANTED: dict[str, tuple[Draw, int]] = {
     ),
     "sums in any order, modulo 2, 3 and 5": (draw_positions(cumulative(6), 6), 6),
     "state machine joined with sums in any order": (draw_positions(cumulative(3), 3), 3),
+    "sums over the item, modulo 2, 3 and 5": (draw_item(lambda tokens: (tokens == 1).sum(1) % 2), 2),
+    "checksum of the item": (draw_item(lambda tokens: (tokens * np.arange(LENGTH)).sum(1) % 3), 3),
     **{
         f"regression in the item, degree {degree}": (draw_coloured(colour_polynomial(degree), 2), 2)
         for degree in (1, 2, 3)

@@ -91,6 +91,12 @@ class Leaking(Probe):
         return super().data("train" if split == "train" else "test", seed)
 
 
+class Repeating(Probe):
+    def data(self, split: str, seed: int) -> Items:
+        seed = seed if split == "train" else 0
+        return Items(64, lambda index: bits(split, seed, index % 9))
+
+
 class Wrong(Probe):
     def oracle(self, inputs: Tensor) -> Tensor:
         return super().oracle(inputs).round().flip(2)

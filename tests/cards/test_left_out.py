@@ -63,7 +63,7 @@ def test_truncated_foreign_and_newer_results_are_each_a_line_and_the_rest_a_card
     assert said[truncated.path.name].startswith("it is not whole JSON")
     assert said[edited.path.name] == "it was changed after it was stored"
     assert said[newer.path.name].startswith("a newer probekit wrote it (format 99")
-    assert said["elsewhere"] == "it holds another run's result"
+    assert said["elsewhere"] == "it contains another run's result"
     assert said[unfinished.path.name].startswith("it has not finished")
     assert said["foreign"] == "it was changed after it was stored"
 

@@ -72,6 +72,13 @@ def test_words_that_cannot_be_meant_get_one_paragraph_as_all_errors_do(
     assert "Usage:" not in err
 
 
+@pytest.mark.parametrize("option", ["epochs", "batch", "weight-decay"])
+def test_an_option_of_the_trainer_is_told_as_that(option: str, capsys: Capture) -> None:
+    code, _, err = call(capsys, "run", "parity", f"--{option}", "3")
+    said = f'--{option} belongs to the trainer: --trainer "supervised({option.replace("-", "_")}=...)".'
+    assert (code, said in " ".join(err.split())) == (2, True)
+
+
 @pytest.mark.parametrize("other", ["unet", "structures/unet", "unet(downs=none)"])
 def test_a_structure_is_not_compared_with_itself(other: str, tmp_path: Path, capsys: Capture) -> None:
     done(tmp_path, structure="unet")

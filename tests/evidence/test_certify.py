@@ -100,6 +100,7 @@ def test_the_ambiguous_probe_fails_and_the_picture_is_saved(tmp_path: Path) -> N
         "unambiguous": False,
         "well-posed": False,
         "simple": None,
+        "distinct": True,
         "shortcuts": None,
         "focused": None,
     }

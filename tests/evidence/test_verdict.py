@@ -119,6 +119,28 @@ def test_a_constant_is_not_called_covariant(evidence: Evidence) -> None:
     assert radius.measured == "90 % of the influence within 9.0 positions"
 
 
+@pytest.mark.parametrize(
+    ("training", "error", "constant", "word"),
+    [
+        (0.1, 1e-7, False, Word.COVARIANT),
+        (0.1, 0.05, False, Word.COVARIANT),
+        (0.1, 0.4, False, Word.DID_NOT_FIT),
+        (0.1, None, True, Word.CONSTANT),
+        (0.99, 0.4, False, Word.FITS),
+        (0.99, 1e-7, False, Word.FITS),
+    ],
+)
+def test_a_covariance_decides_where_nothing_was_fitted(
+    training: float, error: float | None, constant: bool, word: Word
+) -> None:
+    evidence = replace(FULL, score=0.1, interval=(0.0, 0.2), training_score=training)
+    judged = judge_evidence(evidence)
+    assert add_measurement(judged, "equivariance_error", error, constant=constant, decides=True).word is word
+    assert add_measurement(judged, "equivariance_error", error, constant=constant).word is judged.word
+    proves_nothing = judge_evidence(replace(evidence, decides=False))
+    assert add_measurement(proves_nothing, "equivariance_error", 0.0, decides=True).word is Word.UNDECIDED
+
+
 def shown(store: Store) -> tuple[Cell, str]:
     """Return the one cell of a card, and the card's forms as one text without pictures."""
     card = card_of(store)

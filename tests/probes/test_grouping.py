@@ -27,6 +27,7 @@ from probekit_probes.grouping.assignments import (
     Design,
     draw_assignments,
     draw_unfiltered,
+    find_similar,
     is_flawless,
 )
 from probekit_probes.grouping.controls import BagOfCodes, Cells, Polynomial, build_pointwise, list_exponents
@@ -224,6 +225,14 @@ def test_the_pointwise_control_moves_nothing_between_positions() -> None:
     assert inputs.grad[0].abs().sum(0).nonzero().flatten().tolist() == [5]
 
 
+def test_similar_colours_are_those_of_all_pairs() -> None:
+    palette = np.random.default_rng(0).integers(40, size=(300, 6, 3)).astype(np.uint8)
+    differences = np.abs(palette[:, :, None].astype(int) - palette[:, None].astype(int)).max(3)
+    similar = ((differences < DISTANCE) & ~np.eye(6, dtype=bool)).any((1, 2))
+    assert 0 < similar.sum() < len(palette)
+    assert find_similar(palette).tolist() == np.flatnonzero(similar).tolist()
+
+
 def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -> None:
     probe = Grouping(test=2000)
     test = probe.data("test", 0)
@@ -234,7 +243,7 @@ def test_the_floors_are_those_stated_chance_and_somewhat_above(tmp_path: Path) -
     found = certify_probe("grouping", "smoke", registry(), Store(tmp_path), items=256)
     assert found.passed, found.checks
     checks = {check.name: check for check in found.checks}
-    assert [check.holds for check in found.checks] == [True, True, None, True, True]
+    assert [check.holds for check in found.checks] == [True, True, None, True, True, True]
     assert "20 moments 34%" in checks["focused"].evidence  # of the way from chance, 1/3
     assert "64 cells 42%" in checks["focused"].evidence
     assert "expects 100.00% in accuracy" in checks["well-posed"].evidence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,17 +13,19 @@ from probekit.plugin.errors import UsageError
 from probekit_probes import grids, streams
 from probekit_probes.fill.probe import Fill
 from probekit_probes.grids import WINDOW_RADIUS
+from probekit_probes.insideness.controls import is_inverted
 from probekit_probes.insideness.curves import (
     BORDER,
+    TILT,
     Design,
     choose_inside,
-    draw_spanning_trees,
-    flip_cells,
+    fit_tilt,
     outline_cells,
     place_pictures,
 )
 from probekit_probes.insideness.oracle import count_crossings, is_simple_curve
 from probekit_probes.insideness.probe import Insideness
+from probekit_probes.insideness.trees import draw_spanning_trees, flip_cells
 from probekit_probes.sequences import NO_ANSWER
 
 PROBE = Insideness(size=32, reach=3, near=12, train=256, validation=64, test=64)
@@ -36,6 +40,7 @@ def test_the_answer_is_the_parity_of_crossings_and_ways_are_as_long_as_said(
     assert all(bool(rule.all()) for rule in PROBE.certified(inputs).values())
     free = inputs[:, 0] > 0
     assert torch.equal(count_crossings(inputs)[free] % 2, targets[:, 1][free])
+    assert PROBE.axis is not None
     longest = PROBE.axis.difficulty(inputs, targets).flatten(1).nan_to_num(0).amax(1)
     assert ((longest >= near) & (longest <= far)).all()
 
@@ -112,8 +117,8 @@ def test_only_the_middle_is_scored_and_all_open_pixels_are_learned_from() -> Non
 
 def test_a_table_of_patches_is_at_the_floor() -> None:
     probe = Insideness(size=32, reach=3, near=12, train=2048, test=500)
-    patch = probe.controls()["patch"]
-    patch.fit(probe.data("train", 0))  # type: ignore[union-attr]
+    patch: Any = probe.controls()["patch"]
+    patch.fit(probe.data("train", 0))
     inputs, targets = probe.data("test", 0).batch(range(500))
     scores = probe.metrics[0].score(patch(inputs), targets, inputs)
     assert abs(float(scores.mean()) - 0.5) < 4 * float(scores.std()) / 500**0.5
@@ -123,7 +128,7 @@ def test_a_table_of_patches_is_at_the_floor() -> None:
 @pytest.mark.parametrize(
     "words", [{"size": 30, "reach": 3}, {"size": 26, "reach": 3}, {"size": 32, "reach": 12}]
 )
-def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, int]) -> None:
+def test_a_size_without_a_middle_is_refused_and_a_possible_one_is_named(words: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         Insideness(**words)
     said = int(str(caught.value).rpartition("size=")[2].rstrip("."))
@@ -144,3 +149,40 @@ def test_what_no_map_can_be_is_refused_instead_of_being_looked_for(
     monkeypatch.setattr(grids, "ATTEMPTS", 16)
     with pytest.raises(UsageError, match=said):
         probe.data("harder", 0).batch([0])
+
+
+@pytest.mark.parametrize(("size", "reach", "near"), [(24, 3, 2), (32, 5, 8)])
+def test_both_sides_have_as_many_dead_ends(size: int, reach: int, near: int) -> None:
+    design = Design(size, reach, 1, near)
+    keys = streams.derive_keys(7, np.arange(4_000))
+    kinds, has_gap, is_swapped = design.draw_pictures(keys)
+    excess = design.compare_dead_ends(kinds, is_swapped)
+    kept = has_gap & design.thin_out(kinds, is_swapped, keys)
+    error = excess[kept].std() / kept.sum() ** 0.5
+    assert abs(excess[kept].mean()) < 4 * error < abs(excess[has_gap].mean())
+    assert fit_tilt(design, 4_000) == pytest.approx(TILT[size, reach], rel=0.3)
+
+
+def test_the_size_of_a_curve_shows_whether_it_is_inverted() -> None:
+    design = Design(32, 5, 1, 8)
+    kinds, _, is_swapped = design.draw_pictures(streams.derive_keys(3, np.arange(200)))
+    images = torch.from_numpy(np.stack([kinds != NO_ANSWER, kinds == NO_ANSWER], 1)).float()
+    assert (is_inverted(images).numpy() == is_swapped).all()
+
+
+@pytest.mark.parametrize("split", ["test", "harder"])
+def test_the_easy_task_asks_at_the_rim(split: str) -> None:
+    hard, easy = (Insideness(easy=easy, train=64, validation=8, test=64) for easy in (False, True))
+    inputs, targets = easy.data(split, 0).batch(range(64))  # type: ignore[arg-type]
+    assert torch.equal(inputs, hard.data(split, 0).batch(range(64))[0])  # type: ignore[arg-type]
+    assert torch.equal(easy.oracle(inputs), targets)
+    assert not targets[..., easy.middle, easy.middle].any()
+    # what lies between a pixel and the edge of the box, one pixel away, decides
+    curve = inputs[:, 1]
+    shown = torch.stack([curve.roll(step, axis) for step in (1, -1) for axis in (1, 2)]).sum(0)
+    inside, outside = targets[:, 1] > 0, targets[:, 0] > 0
+    assert (shown[inside] > 0).all()
+    assert inside.any()
+    assert outside.any()
+    assert easy.metrics[0].score(targets, targets, inputs).tolist() == [1.0] * 64
+    assert easy.metrics[0].score(targets.flip(1), targets, inputs).tolist() == [0.0] * 64

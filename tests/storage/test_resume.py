@@ -102,7 +102,7 @@ def test_a_checkpoint_of_another_environment_is_not_gone_on_with(
 
     stopped(tmp_path, "train", 3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
-    with pytest.raises(StoreError, match=r"threads was \d+, here 64.*Go on there.*--force"):
+    with pytest.raises(StoreError, match=r"threads was \d+, here 64.*Resume it there.*--force"):
         done(tmp_path, **EPOCHS)
 
 

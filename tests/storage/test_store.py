@@ -172,7 +172,7 @@ def test_a_root_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
     }
     store = Store(roots[name])
     assert store.find(planned()) is None
-    with pytest.raises(StoreError, match=f"keeping runs in {roots[name]}.*--store"):
+    with pytest.raises(StoreError, match=f"storing runs in {roots[name]}.*--store"):
         store.new_run(planned())
 
 

@@ -120,7 +120,7 @@ def remove_replaced(store: Store, path: Path, newer: Path) -> None:
         Folder(newer).check_files(result)
         if result.status != "done":
             raise StoreError(
-                f"removing {path}", f"{newer.name}, which replaced it, is not done", REMOVAL_HINT
+                f"removing {path}", f"{newer.name}, which replaced it, has not finished", REMOVAL_HINT
             )
         with lock_for_reading(path):
             discard_folder(path, store.root)

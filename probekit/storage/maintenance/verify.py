@@ -41,7 +41,7 @@ def find_faults(folder: Folder) -> Iterator[StoreError]:
         if SPEC in names or RESULT in names or CHECKPOINT in names:
             plan = folder.read_spec()
             if find_rerun_number(folder.path.name, plan) is None:
-                yield StoreError(f"reading {folder.path}", "its name is of another run", FORCE_HINT)
+                yield StoreError(f"reading {folder.path}", "its name belongs to another run", FORCE_HINT)
     except StoreError as error:
         yield error
     if RESULT in names:
@@ -52,7 +52,7 @@ def find_faults(folder: Folder) -> Iterator[StoreError]:
         else:
             result_files = set(result.files)
             if plan is not None and result.plan.identity != plan.identity:
-                yield StoreError(f"reading {folder.path / RESULT}", "it is another run's", FORCE_HINT)
+                yield StoreError(f"reading {folder.path / RESULT}", "it belongs to another run", FORCE_HINT)
             for name in result.files:
                 try:
                     folder.read(name, result)

@@ -39,6 +39,8 @@ class SelectiveCopying(SequenceProbe):
         tokens: greatest number of marked tokens in training.
         values: number of different marked tokens.
         noise: number of positions before the first go.
+        easy: put the marked tokens side by side, each at the same distance from its go. Everything else stays
+            the same, so a structure that fails here too does not fail because of the selection.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
@@ -49,6 +51,7 @@ class SelectiveCopying(SequenceProbe):
 
     property = "selective memory"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "sequences of up to twice as many tokens"
     golden: Mapping[int, str] = {1: "04c60ed086168595"}
@@ -86,6 +89,7 @@ class SelectiveCopying(SequenceProbe):
         tokens: Annotated[int, Field(ge=2)] = 8,
         values: Annotated[int, Field(ge=2, le=MAX_VALUES)] = 16,
         noise: Annotated[int, Field(ge=8)] = 256,
+        easy: bool = False,
         train: PositiveInt = 32_000,
         validation: PositiveInt = 500,
         test: PositiveInt = 500,
@@ -94,8 +98,8 @@ class SelectiveCopying(SequenceProbe):
             reason = f"harder sequences have {2 * tokens} tokens"
             request = f"selective-copying(tokens={tokens}, noise={noise})"
             raise UsageError(request, reason, f"Type noise={2 * tokens} or more.")
-        design = Design(2, tokens, values, noise, 2 * tokens)
-        harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens)
+        design = Design(2, tokens, values, noise, 2 * tokens, easy)
+        harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens, easy)
         self.set_splits(design, harder, train, validation, test)
         self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)

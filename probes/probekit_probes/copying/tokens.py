@@ -23,6 +23,7 @@ class Design:
         values: number of different marked tokens.
         noise: number of positions among which they are scattered.
         go: number of "go" positions that follow; as many of them are queries as there are marked tokens.
+        aligned: put the marked tokens side by side, each `go` positions before its query.
     """
 
     min_tokens: int
@@ -30,6 +31,7 @@ class Design:
     values: int
     noise: int
     go: int
+    aligned: bool = False
 
     @property
     def alphabet(self) -> Alphabet:
@@ -50,6 +52,8 @@ class Design:
             :, : self.max_tokens
         ]
         positions = np.sort(np.where(used, order, self.noise), axis=1)
+        if self.aligned:
+            positions = np.broadcast_to(self.noise - self.go + np.arange(self.max_tokens), positions.shape)
         rows = np.broadcast_to(np.arange(count)[:, None], positions.shape)
         tokens = np.full((count, self.noise + self.go), NOISE, np.uint8)
         answers = np.full((count, self.noise + self.go), NO_ANSWER, np.uint8)

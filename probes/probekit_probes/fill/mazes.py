@@ -27,11 +27,14 @@ class Design:
         side: cells per side.
         min_steps: least number of steps from the seed to the farthest cell it can reach.
         max_steps: greatest number of steps.
+        within: ask only about the cells at most this many steps from the seed, walls ignored, and whether a
+            path of as many steps leads there; 0 to ask about all cells.
     """
 
     side: int
     min_steps: int
     max_steps: int
+    within: int = 0
 
     @property
     def alphabet(self) -> Alphabet:
@@ -62,5 +65,17 @@ class Design:
         share = filled.sum(1) / np.maximum(free.sum(1), 1)
         valid = (share >= MIN_REACHED) & (share <= MAX_REACHED)
         valid &= (farthest >= self.min_steps) & (farthest <= self.max_steps)
-        answers = np.where(free & ~seed, np.where(filled, FILLED, DRY), NO_ANSWER)
+        asked = free & ~seed
+        if self.within:
+            filled &= steps <= self.within
+            asked &= self.find_near_cells(seed.argmax(1))
+        answers = np.where(asked, np.where(filled, FILLED, DRY), NO_ANSWER)
         return valid, (free * OPEN + seed).astype(np.uint8), answers.astype(np.uint8)
+
+    def find_near_cells(self, seeds: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which cells are at most `within` steps from the seed, walls ignored, (items, cells)."""
+        cells = np.arange(self.side**2)
+        rows = np.abs(cells // self.side - (seeds // self.side)[:, None])
+        columns = np.abs(cells % self.side - (seeds % self.side)[:, None])
+        near: NDArray[np.bool_] = rows + columns <= self.within
+        return near

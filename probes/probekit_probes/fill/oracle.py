@@ -16,6 +16,21 @@ from torch import Tensor
 from probekit_probes.grids import CONNECTIVITY
 
 
+def solve_easy_mazes(inputs: Tensor, within: int) -> Tensor:
+    """Return which cells near the seed are dry and which are filled by a path of at most `within` steps.
+
+    Returns:
+        (batch, 2, side, side) float32, zero at all other cells.
+    """
+    free, seed = inputs[:, 1:].sum(1) > 0, inputs[:, 2]
+    offsets = (torch.arange(2 * within + 1, device=inputs.device) - within).abs()
+    diamond = ((offsets[:, None] + offsets) <= within).float()[None, None]
+    near = torch.nn.functional.conv2d(seed[:, None], diamond, padding=within)[:, 0] > 0
+    filled = count_path_steps(inputs) <= within
+    asked = near & free & (seed == 0)
+    return torch.stack([asked & ~filled, asked & filled], 1).float()
+
+
 def solve_mazes(inputs: Tensor) -> Tensor:
     """Return which open cells, without the seed, are dry and which are filled.
 

@@ -31,6 +31,7 @@ class Design:
             redrawn until at least one position is masked, each colour present shows a code, and the colours
             keep their distance.
         paired: draw from few to `colours` colours, in pairs of near ones with unlike codes: see `pairs`.
+        shown: show the code at every position, of the same items.
     """
 
     size: int
@@ -38,6 +39,7 @@ class Design:
     classes: int
     iid_mask: bool = False
     paired: bool = False
+    shown: bool = False
 
     @property
     def flaws(self) -> float:
@@ -53,6 +55,14 @@ class Design:
 
 
 def draw_assignments(design: Design, keys: streams.Words) -> Assignments:
+    """Draw one item per key."""
+    items = draw_masked(design, keys)
+    if design.shown:
+        items.masked.fill(False)
+    return items
+
+
+def draw_masked(design: Design, keys: streams.Words) -> Assignments:
     """Draw one item per key, redrawing it while it is flawed."""
     items = draw_unfiltered(design, streams.derive_keys(keys, 0))
     if design.iid_mask:
@@ -84,11 +94,26 @@ def draw_unfiltered(design: Design, keys: streams.Words) -> Assignments:
 
 def is_flawless(items: Assignments) -> NDArray[np.bool_]:
     """Return which items mask a position, show a code of each colour present and have distinct colours."""
-    valid: NDArray[np.bool_] = np.any(items.masked, axis=1)
-    for colour in range(items.palette.shape[1]):
-        present = items.colour == colour
-        valid &= np.any(present & ~items.masked, axis=1) | ~np.any(present, axis=1)
-        palette = items.palette
-        differences = np.abs(palette[:, :colour].astype(np.int16) - palette[:, colour : colour + 1])
-        valid &= np.all(differences.max(axis=2) >= DISTANCE, axis=1)
+    count, colours = items.palette.shape[:2]
+    rows = np.arange(count)[:, None]
+    is_present, is_shown = (np.zeros((count, colours), np.bool_) for _ in range(2))
+    is_present[rows, items.colour] = True
+    is_shown[np.broadcast_to(rows, items.colour.shape)[~items.masked], items.colour[~items.masked]] = True
+    valid: NDArray[np.bool_] = np.any(items.masked, axis=1) & np.all(is_shown | ~is_present, axis=1)
+    valid[find_similar(items.palette)] = False
     return valid
+
+
+def find_similar(palette: Bytes) -> NDArray[np.int64]:
+    """Return the indices of palettes (items, colours, 3) in which two colours keep no distance."""
+    order = np.argsort(palette[..., 0], axis=1)
+    # sorted by one channel, only neighbours can be similar
+    by_red = np.take_along_axis(palette, order[..., None], 1).astype(np.int16)
+    similar = [np.zeros(0, np.int64)]
+    for step in range(1, palette.shape[1]):
+        item, first = np.nonzero(by_red[:, step:, 0] - by_red[:, :-step, 0] < DISTANCE)
+        if not len(item):
+            break
+        difference = np.abs(by_red[item, first + step] - by_red[item, first])
+        similar.append(item[difference.max(1) < DISTANCE])
+    return np.unique(np.concatenate(similar))

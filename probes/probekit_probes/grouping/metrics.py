@@ -20,6 +20,11 @@ def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     return correct.sum(1) / mask.sum(1)
 
 
+def accuracy_everywhere(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
+    """Return the share of positions whose code is correct, (batch,) float32."""
+    return (output.argmax(1) == target.argmax(1)).float().mean(1)
+
+
 def is_code_correct(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return whether each masked position is correct, (batch, size) float32; NaN where a code is shown."""
     correct = (output.argmax(1) == target.argmax(1)).float()
@@ -64,19 +69,23 @@ SHOWN = Axis(
 )
 
 
-def make_accuracy(classes: int, colours: int | None = None) -> Metric:
+def make_accuracy(classes: int, colours: int | None = None, everywhere: bool = False) -> Metric:
     """Return the accuracy metric; chance is 1 / classes.
 
     Args:
         classes: number of codes.
         colours: if given, only items with so many colours count.
+        everywhere: count all positions.
     """
+    measure = accuracy_everywhere if everywhere else masked_accuracy
 
     def score(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
-        accuracy = masked_accuracy(output, target, inputs)
+        accuracy = measure(output, target, inputs)
         if colours is None:
             return accuracy
         return accuracy.where(count_colours(inputs) == colours, float("nan"))
 
-    about = "Accuracy on the masked positions" + (f" of items with {colours} colours" if colours else "")
+    about = f"Accuracy on {'all' if everywhere else 'the masked'} positions" + (
+        f" of items with {colours} colours" if colours else ""
+    )
     return Metric("accuracy", "higher", 1.0, score, about, chance=1 / classes, gap="gap", bounds=(0.0, 1.0))

@@ -49,6 +49,8 @@ class Grouping(Probe):
         iid_mask: keep every item, as the paper does. A share (1 - 1 / (2 colours))^(size - 1) of the masked
             positions then has a code that the item never shows and that can only be guessed: with 128
             positions, ten colours and three classes the ceiling is 99.90 % of the masked positions.
+        easy: show the code at every position, and count all of them. Everything else stays the same, so a
+            structure that fails here too does not fail because of grouping.
         train: number of training items.
         validation: number of validation items.
         test: number of test items.
@@ -59,6 +61,7 @@ class Grouping(Probe):
 
     property = "grouping"
     version = 2
+    added_parameters = ("easy",)
     structure = "plain(depth=3)"
     symmetry: Symmetry = "permutation"
     solved_by: Mapping[str, str] = {
@@ -79,6 +82,7 @@ class Grouping(Probe):
         classes: Annotated[int, Field(ge=2, le=LEVELS)] = 3,
         paired: bool = False,
         iid_mask: bool = False,
+        easy: bool = False,
         train: PositiveInt = 20_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 10_000,
@@ -98,11 +102,11 @@ class Grouping(Probe):
                 "pairs need an even number of colours, four or more, twice as many positions and no iid_mask",
                 f"Type paired=false, or colours={max(FEWEST, colours // 2 * 2)} and size={2 * colours}.",
             )
-        self.design = Design(size, colours, classes, iid_mask, paired)
-        self.axis = COLOURS if paired else SHOWN
+        self.design = Design(size, colours, classes, iid_mask, paired, easy)
+        self.axis = None if easy else COLOURS if paired else SHOWN
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3 + classes, classes, (size,))
-        self.metrics = (make_accuracy(classes, colours if paired else None),)
+        self.metrics = (make_accuracy(classes, colours if paired else None, easy),)
 
     def data(self, split: Split, seed: int) -> ColourCodes:
         """Return a split; `seed` changes only the training split, `version` fixes the other two."""

@@ -1,17 +1,20 @@
-"""The closed-form control of insideness: a table of training patches."""
+"""Controls of insideness: a table of patches, and a window that knows the size of the curve."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from probekit.plugin.interfaces import Dataset
+from probekit.plugin.interfaces import Dataset, Shape
 from probekit.plugin.items import read_batch
+from probekit_probes.grids import build_grid_window
 
 FIT_ITEMS = 2048
 """Number of training items that fill the table."""
-SIDE = 7
+SIDE, RADIUS = 7, 4
+INVERTED_MARGIN = 7
+"""A curve is inverted exactly if its box is less than this smaller than the image."""
 
 
 def encode_patches(inputs: Tensor) -> Tensor:
@@ -50,3 +53,33 @@ class Patch:
         index = torch.searchsorted(self.codes, codes).clamp(max=len(self.codes) - 1)
         inside = (self.codes[index] == codes) & self.inside[index]
         return torch.stack([~inside, inside], 1).float().to(inputs.device)
+
+
+class ToldWindow(nn.Module):
+    """A window network that also knows whether the picture is inverted, as the size of the curve shows.
+
+    Args:
+        window: the network; its last input channel is 1 everywhere if the picture is inverted.
+    """
+
+    def __init__(self, window: nn.Module) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, (batch, 2, size, size)."""
+        told = is_inverted(inputs).to(inputs.dtype)[:, None, None, None]
+        return self.window(torch.cat([inputs, told.expand_as(inputs[:, :1])], 1))  # type: ignore[no-any-return]
+
+
+def is_inverted(inputs: Tensor) -> Tensor:
+    """Return in which images the curve encloses what is not in the tree, (batch,) bool."""
+    height = (inputs[:, 1] > 0).any(2).int()
+    first, last = height.argmax(1), height.shape[1] - height.flip(1).argmax(1)
+    return last - first > inputs.shape[-1] - INVERTED_MARGIN
+
+
+def build_told_window(shape: Shape, *, width: int) -> nn.Module:
+    """Build a network that sees 9 x 9 pixels and is told whether the picture is inverted."""
+    wider = Shape(shape.inputs + 1, shape.outputs, shape.size)
+    return ToldWindow(build_grid_window(wider, width=width, radius=RADIUS))

@@ -9,25 +9,17 @@ from numpy.typing import NDArray
 
 from probekit_probes import streams
 from probekit_probes.grids import draw_until_valid, flood_distances
+from probekit_probes.insideness.trees import Mask, draw_spanning_trees, flip_cells
 from probekit_probes.sequences import NO_ANSWER, Alphabet, Bytes
 
 OPEN, CURVE = range(2)
 OUTSIDE, INSIDE = range(2)
-WALK, FLIP, GAP, PLACE = range(4)
+WALK, FLIP, GAP, PLACE, THINNING = range(5)
 BORDER = 7
 """Pixels from an edge of the image in which the two curves around one tree may differ."""
-STRIDE = 64
-"""Steps of all walks between two removals of the finished ones."""
-SWEEPS = 32
-"""How often each cell may change sides: after 16, nothing shows where the tree had its nodes."""
-LENGTH_GAIN = 1.0
-"""Log-probability gained by a curve that is one cell side longer; at 0 corridors grow wide."""
-ALWAYS, BY_CHANCE = (0, 1), (2, 3)
-"""Bits of a cell outside and of one inside: it changes sides always; by chance, as the curve gets shorter."""
-RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
-"""The cells around a cell, in turn: rows and columns of a square of three."""
-
-Mask = NDArray[np.bool_]
+TILT = {(24, 3): 1.026, (32, 5): 0.354, (64, 8): 0.144}
+"""By size and reach: images with fewer dead ends in the cells than in the rest are thinned out (`fit_tilt`).
+The cells are one tree and the rest hangs from the border, so the rest would have more dead ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +31,14 @@ class Design:
         reach: pixels between the border and the middle, where answers count.
         min_steps: least length of the longest of all shortest paths out of the middle.
         max_steps: greatest length of it.
+        easy: ask at the rim of the curve instead, see `find_rim`.
     """
 
     size: int
     reach: int
     min_steps: int
     max_steps: int
+    easy: bool = False
 
     @property
     def nodes(self) -> int:
@@ -74,100 +68,79 @@ class Design:
 
     def draw_curves(self, keys: streams.Words) -> tuple[Mask, Bytes, Bytes]:
         """Draw one image per key, without rejection: which are valid, their pixels and their answers."""
-        cells = flip_cells(
-            draw_spanning_trees(streams.derive_keys(keys, WALK), self.nodes), streams.derive_keys(keys, FLIP)
-        )
-        inside, has_gap = choose_inside(cells, streams.draw_words(streams.derive_keys(keys, GAP), 3))
-        kinds = place_pictures(
-            outline_cells(inside), streams.draw_words(streams.derive_keys(keys, PLACE), 2), self.size
-        )
-        longest = count_exit_steps(kinds != NO_ANSWER, self.middle, self.max_steps).max((1, 2))
+        kinds, has_gap, is_inverted = self.draw_pictures(keys)
         curve = np.where(kinds == NO_ANSWER, CURVE, OPEN).astype(np.uint8)
-        valid = has_gap & (longest >= self.min_steps) & (longest <= self.max_steps)
+        valid = has_gap & self.thin_out(kinds, is_inverted, keys)
+        longest = count_exit_steps(kinds[valid] != NO_ANSWER, self.middle, self.max_steps).max((1, 2))
+        valid[valid] = (longest >= self.min_steps) & (longest <= self.max_steps)
+        if self.easy:
+            kinds = np.where(find_rim(curve == CURVE), kinds, NO_ANSWER).astype(np.uint8)
         return valid, curve.reshape(len(keys), -1), kinds.reshape(len(keys), -1)
 
+    def draw_pictures(self, keys: streams.Words) -> tuple[Bytes, Mask, Mask]:
+        """Draw one picture per key, without rejection.
 
-def draw_spanning_trees(keys: streams.Words, side: int) -> Mask:
-    """Draw uniform spanning trees of a square grid.
+        Returns:
+            Pictures (items, size, size), which have room for a gap, and which are inverted, (items,) each.
+        """
+        trees = draw_spanning_trees(streams.derive_keys(keys, WALK), self.nodes)
+        cells = flip_cells(trees, streams.derive_keys(keys, FLIP))
+        words = streams.draw_words(streams.derive_keys(keys, GAP), 3)
+        inside, has_gap = choose_inside(cells, words)
+        offsets = streams.draw_words(streams.derive_keys(keys, PLACE), 2)
+        return place_pictures(outline_cells(inside), offsets, self.size), has_gap, is_swapped(words)
 
-    A random walk visits the nodes; each is joined to the node from which the walk first reached it (Aldous
-    1990, Broder 1989).
+    def thin_out(self, kinds: Bytes, is_inverted: Mask, keys: streams.Words) -> Mask:
+        """Return which pictures to keep, so that both sides have as many dead ends, (items,)."""
+        excess = self.compare_dead_ends(kinds, is_inverted)
+        chance = np.exp(TILT.get((self.size, self.reach), 0.0) * excess)
+        draws = streams.draw_uniform(streams.derive_keys(keys, THINNING), 1)[:, 0]
+        kept: Mask = draws < chance
+        return kept
 
-    Args:
-        keys: one per tree, (items,).
-        side: number of nodes per side.
+    def compare_dead_ends(self, kinds: Bytes, is_inverted: Mask) -> NDArray[np.int64]:
+        """Return how many more dead ends the cells have than the rest in the middle, (items,)."""
+        first, last = self.middle.start - 1, self.middle.stop + 1
+        free = (kinds != NO_ANSWER).astype(np.int8)[:, first - 1 : last + 1, first - 1 : last + 1]
+        neighbours = free[:, :-2, 1:-1] + free[:, 2:, 1:-1] + free[:, 1:-1, :-2] + free[:, 1:-1, 2:]
+        part = kinds[:, first:last, first:last]
+        ends = (neighbours == 1) & (part != NO_ANSWER)
+        signs = np.where(part == INSIDE, 1, -1) * np.where(is_inverted, -1, 1)[:, None, None]
+        excess: NDArray[np.int64] = (ends * signs).sum((1, 2))
+        return excess
 
-    Returns:
-        Nodes and edges, (items, 2 side - 1, 2 side - 1).
+
+def fit_tilt(design: Design, items: int = 20_000) -> float:
+    """Return the strength at which cells and rest have the same mean number of dead ends in the middle."""
+    keys = streams.derive_keys(0, np.arange(items))
+    kinds, has_gap, is_inverted = design.draw_pictures(keys)
+    longest = count_exit_steps(kinds != NO_ANSWER, design.middle, design.max_steps).max((1, 2))
+    excess = design.compare_dead_ends(kinds, is_inverted)[has_gap & (longest <= design.max_steps)]
+    low, high = 0.0, 2.0
+    for _ in range(40):
+        strength = (low + high) / 2
+        mean = (np.minimum(1, np.exp(strength * excess)) * excess).sum()
+        low, high = (strength, high) if mean < 0 else (low, strength)
+    return round(strength, 3)
+
+
+def find_rim(curve: Mask) -> Mask:
+    """Return the two outermost lines of the box around each curve, (items, size, size).
+
+    There a pixel is inside exactly if a pixel of the curve lies between it and the edge of the box.
     """
-    padded = np.pad(np.arange(side**2).reshape(side, side), 1, mode="edge")  # a step off the grid stays put
-    neighbours = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]], -1)
-    neighbours = neighbours.reshape(-1, 4)
-    rows, columns = np.divmod(np.arange(side**2), side)
-    tree = np.zeros((len(keys), 2 * side - 1, 2 * side - 1), np.bool_)
-    visited = np.zeros((len(keys), side**2), np.bool_)
-    node, active, steps = np.zeros(len(keys), np.int64), np.arange(len(keys)), 0
-    visited[:, 0] = tree[:, 0, 0] = True
-    while len(active):
-        directions = streams.to_integers(streams.draw_words(keys[active], STRIDE, steps), 4)
-        for direction in directions.T:
-            next_node = neighbours[node, direction]
-            is_new = ~visited[active, next_node]
-            item, source, target = active[is_new], node[is_new], next_node[is_new]
-            visited[item, target] = True
-            tree[item, 2 * rows[target], 2 * columns[target]] = True
-            tree[item, rows[source] + rows[target], columns[source] + columns[target]] = True
-            node = next_node
-        unfinished = ~visited[active].all(1)
-        active, node, steps = active[unfinished], node[unfinished], steps + STRIDE
-    return tree
+    rim = np.zeros_like(curve)
+    for item, mask in zip(rim, curve, strict=True):
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        item[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+        item[rows[0] + 2 : rows[-1] - 1, columns[0] + 2 : columns[-1] - 1] = False
+    return rim
 
 
-def make_flip_table() -> Bytes:
-    """Return, for each of the 256 rings around a cell, when it may change sides: bits ALWAYS and BY_CHANCE.
-
-    A cell may change sides if either side of its ring is one run of cells that holds a direct neighbour. Both
-    sides then stay in one piece, and cells of one side never meet at a corner alone.
-    """
-    rings = np.arange(256)[:, None] >> np.arange(len(RING)) & 1
-    neighbours = rings[:, 1::2].sum(1)
-    runs = (rings != np.roll(rings, 1, 1)).sum(1)
-    can_flip = (runs == 2) & (neighbours > 0) & (neighbours < 4)
-    shortens = np.stack([neighbours == 3, neighbours == 1], 1)  # for a cell outside, and for one inside
-    bits = np.where(shortens, 1 << np.array(BY_CHANCE), 1 << np.array(ALWAYS))
-    table: Bytes = np.where(can_flip, bits.sum(1), 0).astype(np.uint8)
-    return table
-
-
-def flip_cells(tree: Mask, keys: streams.Words) -> Mask:
-    """Let the cells of trees change sides at random, with two lines of outside cells all around.
-
-    After each change the curve between the sides is still one curve; a longer one is likelier (Metropolis).
-
-    Args:
-        tree: cells inside, (items, side, side).
-        keys: one per tree, (items,).
-
-    Returns:
-        Cells inside, (items, side + 4, side + 4).
-    """
-    table, shortening_chance = make_flip_table(), np.exp(-2 * LENGTH_GAIN)
-    # items lie last in memory, because each step is the same for all
-    cells = np.ascontiguousarray(np.pad(tree, ((0, 0), (2, 2), (2, 2))).transpose(1, 2, 0)).view(np.uint8)
-    last = len(cells) - 2
-    for sweep in range(SWEEPS):
-        # no two cells of a quarter touch, so each can change independently
-        for row, column in ((2, 2), (2, 3), (3, 2), (3, 3)):
-            quarter = cells[row:last:2, column:last:2]
-            ring = np.zeros(quarter.shape, np.uint8)
-            for bit, (down, right) in enumerate(RING):
-                rows, columns = row - 1 + down, column - 1 + right
-                ring |= cells[rows : last - 1 + down : 2, columns : last - 1 + right : 2] << bit
-            draws = streams.draw_uniform(streams.derive_keys(keys, sweep, row, column), quarter[..., 0].size)
-            accepts = draws < shortening_chance
-            flips = table[ring] >> quarter
-            quarter ^= (flips >> ALWAYS[0] | flips >> BY_CHANCE[0] & accepts.T.reshape(quarter.shape)) & 1
-    return np.ascontiguousarray(cells.transpose(2, 0, 1)).view(np.bool_)
+def is_swapped(words: streams.Words) -> Mask:
+    """Return in which items the cells are outside, (items,), from the words of `choose_inside`."""
+    swapped: Mask = streams.to_integers(words[:, 0], 2) == 1
+    return swapped
 
 
 def choose_inside(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
@@ -185,7 +158,7 @@ def choose_inside(cells: Mask, words: streams.Words) -> tuple[Mask, Mask]:
     count, lines, _ = cells.shape
     ring = np.zeros((lines, lines), np.bool_)
     ring[1:-1, 1:-1] = True
-    is_inverted, side = streams.to_integers(words[:, 0], 2) == 1, streams.to_integers(words[:, 1], 4)
+    is_inverted, side = is_swapped(words), streams.to_integers(words[:, 1], 4)
     inside: Mask = cells ^ (is_inverted[:, None, None] & ring)
     items = np.arange(count)
     border = np.stack([cells[:, 2], cells[:, -3], cells[:, :, 2], cells[:, :, -3]], 1)[items, side]

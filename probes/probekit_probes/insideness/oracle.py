@@ -41,3 +41,17 @@ def is_simple_curve(inputs: Tensor) -> Tensor:
     connected = [len(np.unique(image[image > 0])) == 1 for image in labels]
     is_closed = ((neighbours == 2) | (curve == 0)).flatten(1).all(1)
     return is_closed & torch.tensor(connected, device=inputs.device)
+
+
+def mark_rim(inputs: Tensor) -> Tensor:
+    """Return the pixels at most one pixel inside the box around each curve, (batch, size, size) bool."""
+    curve = inputs[:, 1] > 0
+    spans = []
+    for axis in (2, 1):
+        used = curve.any(axis).int()
+        before, after = used.cumsum(1) > 0, used.flip(1).cumsum(1).flip(1) > 0
+        depth = torch.minimum((before * 1).cumsum(1), (after * 1).flip(1).cumsum(1).flip(1))
+        spans.append(depth)
+    rows, columns = spans[0][:, :, None], spans[1][:, None]
+    depth = torch.minimum(rows, columns)
+    return (depth > 0) & (depth <= 2)

@@ -13,10 +13,10 @@ from probekit.plugin import masked
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
-from probekit_probes.grids import RECIPE, WINDOW_RADIUS, build_grid_window
-from probekit_probes.insideness.controls import Patch
+from probekit_probes.grids import RECIPE, WINDOW_RADIUS
+from probekit_probes.insideness.controls import Patch, build_told_window
 from probekit_probes.insideness.curves import BORDER, Design, count_exit_steps
-from probekit_probes.insideness.oracle import count_crossings, is_simple_curve, solve_sides
+from probekit_probes.insideness.oracle import count_crossings, is_simple_curve, mark_rim, solve_sides
 from probekit_probes.noise import attach_noise
 from probekit_probes.sequences import SequenceProbe, bin_edges, make_restricted_metrics
 from probekit_probes.shipped_certificates import ShippedCertificates
@@ -33,7 +33,9 @@ class Insideness(SequenceProbe):
     one curve, until the grid no longer shows. In every other image the inside is the rest of the same
     corridors, up to a ring: the two curves then agree except at the border, and outside and inside are
     swapped. A window of `reach` pixels is therefore at chance on the middle, the pixels at least `reach` from
-    where the two curves differ. Only the middle is scored.
+    where the two curves differ. Only the middle is scored. Images are thinned out until both sides have as
+    many dead ends in the middle: then a window is at chance even if it is told which of the two curves it is.
+    Sizes without a number in `TILT` are not thinned out.
 
     In training and test, the farthest pixel of the middle is at most `near` steps along its corridor from the
     end of the middle; in the harder images it is farther.
@@ -45,6 +47,8 @@ class Insideness(SequenceProbe):
         size: pixels per side, a multiple of 4.
         reach: distance in pixels at which a window must fail.
         near: greatest number of steps in training and test.
+        easy: ask at the rim of the curve instead, where a small window sees the outside. Everything else
+            stays the same, so a structure that fails here too does not fail because of insideness.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
@@ -54,10 +58,10 @@ class Insideness(SequenceProbe):
     """
 
     property = "insideness"
-    version = 1
+    version = 2
     structure = "unet"
     harder = "images with longer paths out of the middle"
-    golden: Mapping[int, str] = {1: "229cf2521bf3e1d6"}
+    golden: Mapping[int, str] = {2: "2a531f4bf6cd997d"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("insideness")
     scales: Mapping[str, Scale] = attach_noise(
         "insideness",
@@ -71,8 +75,8 @@ class Insideness(SequenceProbe):
                 seconds=1,
             ),
             "quick": Scale(
-                "two minutes on one core: 32 x 32 pixels; the middle 10 x 10 are scored",
-                {"size": 32, "reach": 4, "near": 10, "train": 8_000, "validation": 500, "test": 500},
+                "two minutes on one core: 32 x 32 pixels; the middle 8 x 8 are scored",
+                {"size": 32, "reach": 5, "near": 8, "train": 8_000, "validation": 500, "test": 500},
                 {**RECIPE, "batch": 16},
                 width=16,
                 seconds=120,
@@ -90,8 +94,9 @@ class Insideness(SequenceProbe):
         self,
         *,
         size: Annotated[int, Field(ge=24)] = 32,
-        reach: Annotated[int, Field(ge=WINDOW_RADIUS)] = 4,
-        near: Annotated[int, Field(ge=2)] = 10,
+        reach: Annotated[int, Field(ge=WINDOW_RADIUS)] = 5,
+        near: Annotated[int, Field(ge=2)] = 8,
+        easy: bool = False,
         train: PositiveInt = 8_000,
         validation: PositiveInt = 500,
         test: PositiveInt = 500,
@@ -103,25 +108,31 @@ class Insideness(SequenceProbe):
                 f"corridors repeat every 4 pixels, and {BORDER + reach} pixels at each border are not scored",
                 f"Type size={max(least, 4 * (size // 4))}.",
             )
-        self.side = size
-        design, harder = Design(size, reach, 1, near), Design(size, reach, near + 1, size**2)
+        self.side, self.easy = size, easy
+        design, harder = Design(size, reach, 1, near, easy), Design(size, reach, near + 1, size**2, easy)
         self.middle = design.middle
         self.set_splits(design, harder, train, validation, test)
+        where = "at the rim of the curve" if easy else "in the middle of the image"
         self.metrics = make_restricted_metrics(
             0.5,
-            self.cut_middle,
-            "Accuracy in the middle of the image",
-            "Share of images with a fully correct middle",
+            self.cut_scored,
+            f"Accuracy {where}",
+            f"Share of images that are fully correct {where}",
         )
         about = "Share of correct pixels, by the number of steps along the corridor to leave the middle"
         bins = bin_edges((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96), near, 2 * near)
-        self.axis = Axis(
-            "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
+        self.axis = (
+            None
+            if easy
+            else Axis(
+                "steps", "steps", about, self.count_steps, masked.is_correct, "higher", bins, (0.0, 1.0), 0.95
+            )
         )
 
-    def cut_middle(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the middle of outputs, targets and inputs."""
-        output, target, inputs = (image[..., self.middle, self.middle] for image in images)
+    def cut_scored(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the middle of outputs, targets and inputs; for the easy task, all of them."""
+        part = slice(None) if self.easy else self.middle
+        output, target, inputs = (image[..., part, part] for image in images)
         return output, target, inputs
 
     def count_steps(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -138,7 +149,8 @@ class Insideness(SequenceProbe):
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, 2, size, size)."""
-        return solve_sides(inputs)
+        sides = solve_sides(inputs)
+        return sides * mark_rim(inputs)[:, None] if self.easy else sides
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove an image to have one answer, (batch,) bool each."""
@@ -158,4 +170,4 @@ class Insideness(SequenceProbe):
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
-        return {"patch": Patch(self.middle), "window": build_grid_window}
+        return {"patch": Patch(slice(None) if self.easy else self.middle), "window": build_told_window}

@@ -8,6 +8,8 @@ a junction need the paper's "links local cues to distant inferences".
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,6 +48,18 @@ def junction_distance(inputs: Tensor, targets: Tensor) -> Tensor:
             mask = colours[image] == colour
             distances[image][mask] = steps[mask]
     return torch.from_numpy(distances).to(inputs.device)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelsByDistance:
+    """A mask of the rectangle pixels `nearest` to `farthest` pixels from the nearest junction."""
+
+    nearest: float
+    farthest: float
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        distances = junction_distance(inputs, inputs).flatten(1)
+        return (distances >= self.nearest) & (distances <= self.farthest)  # False where the distance is NaN
 
 
 def mark_block_pixels(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:

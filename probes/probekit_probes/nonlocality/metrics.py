@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 import torch
 from torch import Tensor
 
 from probekit.plugin.interfaces import Metric
-from probekit_probes.nonlocality.distance import junction_distance
+from probekit_probes.nonlocality.distance import PixelsByDistance
 from probekit_probes.nonlocality.extended import find_extended_pairs
 from probekit_probes.nonlocality.palette import RGB, palette_indices
 from probekit_probes.nonlocality.pixel_errors import (
@@ -131,18 +132,6 @@ class MaskedScore:
         return self.error(output, target, self.mask(inputs))
 
 
-@dataclass(frozen=True, slots=True)
-class FarPixels:
-    """A mask of the rectangle pixels at least `beyond` pixels from the nearest junction."""
-
-    beyond: int
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        return (junction_distance(inputs, inputs) >= self.beyond).flatten(
-            1
-        )  # False where the distance is NaN
-
-
 def align_outputs(output: Tensor, target: Tensor) -> Tensor:
     """Rescale and shift each output to the least squared error.
 
@@ -204,15 +193,16 @@ RECTANGLE_ERRORS = (
 """Name, error, description and upper bound of each error over rectangles."""
 
 
-def depth_metrics(beyond: int = 0, aligned: bool = False) -> tuple[Metric, ...]:
+def depth_metrics(beyond: int = 0, aligned: bool = False, within: int = 0) -> tuple[Metric, ...]:
     """Return the metrics, the headline first; all are errors, and 0 is perfect.
 
     Args:
         beyond: if not 0, the headline is the loss on pixels at least this far from a junction.
+        within: if not 0, it is the loss on pixels at most this far from one.
         aligned: align the outputs first, and add the order of pairs without alignment as ord_unaligned.
     """
     if aligned:
-        unaligned = depth_metrics(beyond)
+        unaligned = depth_metrics(beyond, within=within)
         order = next(metric for metric in unaligned if metric.name == "ord")
         return (
             *(
@@ -222,10 +212,13 @@ def depth_metrics(beyond: int = 0, aligned: bool = False) -> tuple[Metric, ...]:
             replace(order, name="ord_unaligned", about=f"{order.about}, not aligned"),
         )
     metrics = []
-    if beyond:
-        about = f"Mean absolute error on rectangles, {beyond} pixels or more from the nearest junction"
-        score = MaskedScore(absolute_error, FarPixels(beyond))
-        metrics.append(Metric("loss_far", "lower", 0.0, score, about, gap="gap_far", bounds=(0.0, None)))
+    if beyond or within:
+        name, part = ("near", f"at most {within} pixels") if within else ("far", f"{beyond} pixels or more")
+        about = f"Mean absolute error on rectangles, {part} from the nearest junction"
+        score = MaskedScore(absolute_error, PixelsByDistance(beyond, within or inf))
+        metrics.append(
+            Metric(f"loss_{name}", "lower", 0.0, score, about, gap=f"gap_{name}", bounds=(0.0, None))
+        )
     for name, error, about, gap, upper in PIXEL_ERRORS:
         for suffix, mask, region in (
             ("", all_pixels, ""),

@@ -30,6 +30,9 @@ SIDE = 128
 ALL_OVERLAP = 5
 """Greatest number of rectangles that can all be asked to overlap."""
 
+NEAR = 2
+"""Distance from a junction, in pixels, within which the easy task counts."""
+
 
 class Nonlocality(Probe):
     """Predict the depth of every pixel of an image of overlapping rectangles.
@@ -58,6 +61,9 @@ class Nonlocality(Probe):
         reading: definition of a level, "down-set" or "chain" (longest chain beneath).
         ambiguous: train on unfiltered scenes (the starred baseline of table 1); validation and test stay
             unambiguous.
+        easy: draw two rectangles, and let the headline count only pixels near a junction, whose level a small
+            window sees. Everything else stays the same, so a structure that fails here too does not fail
+            because of distance.
         aligned: rescale and shift each output to fit the truth best before scoring, as for networks that
             predict depth up to scale and shift (Ranftl et al. 2022).
         train: number of training items.
@@ -70,6 +76,7 @@ class Nonlocality(Probe):
 
     property = "nonlocality"
     version = 1
+    added_parameters = ("easy",)
     structure = "unet"
     symmetry: Symmetry = "shift"
     related_measurement = "receptive_radius"
@@ -99,6 +106,7 @@ class Nonlocality(Probe):
         beyond: NonNegativeInt = 0,
         reading: Literal["down-set", "chain"] = "down-set",
         ambiguous: bool = False,
+        easy: bool = False,
         aligned: bool = False,
         train: PositiveInt = 20_000,
         validation: PositiveInt = 1_000,
@@ -134,15 +142,21 @@ class Nonlocality(Probe):
                 f"Type colours={rectangles} to {COLOURS}.",
             )
         self.design = Design(
-            frame, rectangles, gap, colours, reading, ambiguous, Law(sampler, balance, overlapping)
+            frame,
+            2 if easy else rectangles,
+            gap,
+            colours,
+            reading,
+            ambiguous,
+            Law(sampler, balance, overlapping),
         )
         self.lengths = {"train": train, "validation": validation, "test": test}
         self.shape = Shape(3, 1, frame)
-        self.metrics = depth_metrics(beyond, aligned)
+        self.metrics = depth_metrics(0 if easy else beyond, aligned, NEAR if easy else 0)
         self.aligned = aligned
         if aligned:
             self.axis = replace(DISTANCE, score=AlignedScore(DISTANCE.score))
-        self.focus = self.metrics[0].name if beyond else "loss_foreground"
+        self.focus = self.metrics[0].name if beyond or easy else "loss_foreground"
 
     def data(self, split: Split, seed: int) -> Rectangles:
         """Return a split; `seed` changes only the training split, `version` fixes the other two."""

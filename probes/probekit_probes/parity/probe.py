@@ -13,7 +13,7 @@ from probekit_probes.noise import attach_noise
 from probekit_probes.sequences import RECIPE, build_causal_window
 from probekit_probes.shipped_certificates import ShippedCertificates
 from probekit_probes.tracking import controls
-from probekit_probes.tracking.probe import GroupProbe
+from probekit_probes.tracking.probe import LAST_MOVES, GroupProbe
 
 
 class Parity(GroupProbe):
@@ -32,6 +32,8 @@ class Parity(GroupProbe):
     Args:
         moves: number of bits in training.
         times: length of the harder sequences, as a multiple of `moves`.
+        easy: ask for the parity of the last two bits instead. Everything else stays the same, so a structure
+            that fails here too does not fail because of the count.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
@@ -39,6 +41,7 @@ class Parity(GroupProbe):
 
     property = "parity"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {
         "*sums in any order*": "the sum of the bits modulo 2 is the parity",
@@ -79,11 +82,13 @@ class Parity(GroupProbe):
         *,
         moves: PositiveInt = 64,
         times: Annotated[int, Field(ge=2)] = 2,
+        easy: bool = False,
         train: PositiveInt = 48_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
     ) -> None:
-        self.set_group("z2", moves, times, {"train": train, "validation": validation, "test": test})
+        items = {"train": train, "validation": validation, "test": test}
+        self.set_group("z2", moves, times, items, LAST_MOVES if easy else 0)
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""

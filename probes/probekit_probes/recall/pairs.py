@@ -23,6 +23,7 @@ class Design:
         keys: number of different keys.
         values: number of different values.
         length: length of a sequence; the first two thirds hold the pairs, the last third the queries.
+        beside: put each query directly behind its pair, and nothing into the last third.
     """
 
     min_pairs: int
@@ -30,6 +31,7 @@ class Design:
     keys: int
     values: int
     length: int
+    beside: bool = False
 
     @property
     def alphabet(self) -> Alphabet:
@@ -51,11 +53,14 @@ class Design:
         used = np.arange(self.max_pairs) < pairs
         tokens = np.full((count, self.length), BLANK, np.uint8)
         answers = np.full((count, self.length), NO_ANSWER, np.uint8)
-        tokens[:, 0 : 2 * self.max_pairs : 2] = np.where(used, 1 + names, BLANK)
-        tokens[:, 1 : 2 * self.max_pairs : 2] = np.where(used, 1 + self.keys + values, BLANK)
+        step = 3 if self.beside else 2
+        tokens[:, 0 : step * self.max_pairs : step] = np.where(used, 1 + names, BLANK)
+        tokens[:, 1 : step * self.max_pairs : step] = np.where(used, 1 + self.keys + values, BLANK)
         start = self.length // 3 * 2
         order = np.argsort(streams.draw_words(streams.derive_keys(keys, PLACES), self.length - start), axis=1)
         positions = start + order[:, : self.max_pairs]
+        if self.beside:
+            positions = np.broadcast_to(2 + step * np.arange(self.max_pairs), positions.shape)
         rows = np.broadcast_to(np.arange(count)[:, None], positions.shape)
         tokens[rows[used], positions[used]] = (1 + names)[used]
         answers[rows[used], positions[used]] = values[used]

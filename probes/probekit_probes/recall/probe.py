@@ -40,6 +40,8 @@ class Recall(SequenceProbe):
         pairs: greatest number of pairs in training.
         keys: number of different keys.
         values: number of different values.
+        easy: ask for each key directly behind its pair. Everything else stays the same, so a structure that
+            fails here too does not fail because of memory.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of harder ones.
@@ -50,6 +52,7 @@ class Recall(SequenceProbe):
 
     property = "recall"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {"* look-up*": "a look-up is recall"}
     harder = "sequences of up to twice as many pairs"
@@ -88,6 +91,7 @@ class Recall(SequenceProbe):
         pairs: Annotated[int, Field(ge=2)] = 8,
         keys: Annotated[int, Field(ge=8)] = 32,
         values: Annotated[int, Field(ge=2)] = 32,
+        easy: bool = False,
         train: PositiveInt = 96_000,
         validation: PositiveInt = 1_000,
         test: PositiveInt = 1_000,
@@ -98,8 +102,8 @@ class Recall(SequenceProbe):
                 f"recall(pairs={pairs}, keys={keys}, values={values})", reason, f"Type keys={2 * pairs}."
             )
         self.keys, self.values = keys, values
-        design = Design(2, pairs, keys, values, 6 * pairs)
-        harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs)
+        design = Design(2, pairs, keys, values, 6 * pairs, easy)
+        harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs, easy)
         self.set_splits(design, harder, train, validation, test)
         self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)

@@ -46,13 +46,22 @@ class Rotation(Probe):
     Source: the group D4 of Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016, tested
     as Courtois et al. 2022, section 3.2, test shifts.
 
+    Compare networks, not layers: whatever layer a U-Net hosts, its own convolutions have a direction.
+
     Args:
         size: cells per side.
+        easy: test in the orientation of training, at positions that it did not show. Everything else stays
+            the same, so a structure that fails here too does not fail because of turns.
     """
 
     property = "rotation covariance"
     version = 1
+    added_parameters = ("easy",)
     structure = "unet"
+    networks_only = (
+        "the network around a layer decides: no layer makes a U-Net handle turns that it was never shown, "
+        "and unet-d4 handles them with any layer"
+    )
     symmetry: Symmetry = "turn"
     related_measurement = "equivariance_error"
     golden: Mapping[int, str] = {1: "5e12a63f2663d105"}
@@ -87,7 +96,8 @@ class Rotation(Probe):
         "seed-moves-training-alone": "each split holds every position of its kind, so no seed can change it"
     }
 
-    def __init__(self, *, size: Annotated[int, Field(ge=8)] = 16) -> None:
+    def __init__(self, *, size: Annotated[int, Field(ge=8)] = 16, easy: bool = False) -> None:
+        self.easy = easy
         self.shape = Shape(1, 1, (size, size))
         about = "Share of arrows with the correct target cell"
         chance = 1 / size**2
@@ -103,13 +113,13 @@ class Rotation(Probe):
             self.find_orientation,
             is_cell_correct,
             "higher",
-            tuple(map(float, range(1, ORIENTATIONS + 1))),
+            tuple(map(float, range(0 if easy else 1, ORIENTATIONS + 1))),
             (0.0, 1.0),
         )
 
     def data(self, split: Split, seed: int) -> Arrows:
         """Return a split; `seed` changes nothing, because a split holds every position of its kind."""
-        return Arrows(self.shape.size[0], split)
+        return Arrows(self.shape.size[0], split, self.easy)
 
     def find_orientation(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the orientation of each arrow, 0 for that of training, (batch,) float32."""

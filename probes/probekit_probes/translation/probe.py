@@ -34,12 +34,17 @@ class Translation(Probe):
     holds every position of its kind: `seed` changes only the network's initialisation and the order of the
     batches.
 
+    The measured equivariance, over random items at all positions, decides before the score does: a layer that
+    knows no place draws no square and is still covariant.
+
     Source: the Centered Square dataset of Courtois et al. 2022, sections 3.2 and 5.2. Learning rate, batch
     size and epochs are ours.
 
     Args:
         size: pixels per side.
         square: side of the square, odd.
+        easy: test at the positions of training. Everything else stays the same, so a structure that fails
+            here too does not fail because of translations.
 
     Raises:
         UsageError: if fewer than 3 x 3 squares fit.
@@ -47,9 +52,11 @@ class Translation(Probe):
 
     property = "translation covariance"
     version = 1
+    added_parameters = ("easy",)
     structure = "plain(norm=false)"
     symmetry: Symmetry = "shift"
     related_measurement = "equivariance_error"
+    measurement_decides = True
     solved_by: Mapping[str, str] = {
         "*window of radius *": "a window moves with the input, so it is covariant"
     }
@@ -63,7 +70,13 @@ class Translation(Probe):
         "seed-moves-training-alone": "each split holds every position of its kind, so no seed can change it",
     }
 
-    def __init__(self, *, size: Annotated[int, Field(ge=3)] = 64, square: PositiveInt = 21) -> None:
+    def __init__(
+        self,
+        *,
+        size: Annotated[int, Field(ge=3)] = 64,
+        square: PositiveInt = 21,
+        easy: bool = False,
+    ) -> None:
         if square % 2 == 0:
             raise UsageError(
                 f"translation(square={square})",
@@ -76,7 +89,7 @@ class Translation(Probe):
                 "fewer than 3 squares fit along a side, so training or test would be empty",
                 f"Type size={square + 2} or more.",
             )
-        self.size, self.square = size, square
+        self.size, self.square, self.easy = size, square, easy
         self.shape = Shape(1, 2, (size, size))
         self.metrics = (IOU,)
         self.training_range = first, last = training_range(size, square)
@@ -96,6 +109,8 @@ class Translation(Probe):
 
     def data(self, split: Split, seed: int) -> Squares:
         """Return a split; `seed` changes nothing, because a split holds every position of its kind."""
+        if self.easy and split == "test":
+            split = "train"
         return Squares(self.size, self.square, split)
 
     def measure_distance(self, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
+from probekit.evidence.item_checks import MAX_REPEATED
 from probekit.plans.golden import (
     check_golden,
     golden_hash,
@@ -160,6 +161,17 @@ def count_close_items(one: Tensor, other: Tensor) -> int:
     return int((torch.cdist(first, second).amin(1) <= CLOSE * size).sum())
 
 
+def training_items_are_distinct(fixture: ProbeFixture) -> None:
+    """Few of the training inputs are repeated: a network could know them by heart."""
+    inputs, _ = fixture.items("train")
+    different = len(set(hash_items(inputs)))
+    if different < (1 - MAX_REPEATED) * len(inputs):
+        fail(
+            f"there are only {different} different inputs among {len(inputs)} training items",
+            "Seed each item's generator with its index, and draw from more items.",
+        )
+
+
 def inputs_determine_targets(fixture: ProbeFixture) -> None:
     """Equal inputs have equal targets, over all splits and two seeds."""
     labels: dict[bytes, bytes] = {}
@@ -192,6 +204,7 @@ DATA_CHECKS = (
     same_seed_gives_same_data,
     seed_moves_training_alone,
     splits_are_disjoint,
+    training_items_are_distinct,
     inputs_determine_targets,
     data_match_golden_hash,
 )
