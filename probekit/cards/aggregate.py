@@ -146,16 +146,15 @@ def make_cell(
 
 def judge_closely(evidence: Evidence, runs: Sequence[StoredRun], thresholds: tuple[float, float]) -> Verdict:
     """Return the verdict; if nothing was fitted, the loss curves and the answers say more."""
-    verdict = judge_evidence(evidence, thresholds)
-    if verdict.word is not Word.DID_NOT_FIT:
+    if (verdict := judge_evidence(evidence, thresholds)).word is not Word.DID_NOT_FIT:
         return verdict
     curves = []
     for run in runs:
         with contextlib.suppress(StoreError):  # the card says elsewhere that a log is not whole
             curves.append(read_losses(run.folder, run.result))
     constant = all(run.result.constant for run in runs)
-    evidence = replace(evidence, learning=is_still_learning(curves), constant=constant)
-    return judge_evidence(evidence, thresholds)
+    closer = replace(evidence, learning=is_still_learning(curves), constant=constant)
+    return judge_evidence(closer, thresholds)
 
 
 def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -30,7 +31,7 @@ from probekit.evidence.deciding.fit_step import suggest_fit, suggest_longer
 from probekit.evidence.words import Word
 from probekit.plans.finite import finite_or_none
 from probekit.plans.rerun_commands import list_rerun_commands
-from probekit.plans.spec import format_expression, split_host
+from probekit.plans.spec import EASY, format_expression, is_easy_probe, split_host
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
 from probekit.schedule.tuning import was_tuned
@@ -145,7 +146,8 @@ def judge_unfitted(cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: N
     """
     done = [run for run in runs if run.result.status == "done"]
     if cell.verdict.word is Word.DID_NOT_FIT and done:
-        is_best = was_tuned(read_choices(done[0].folder.path.parent, []), done[0].plan)
+        plan = done[0].plan
+        is_best = was_tuned(read_choices(done[0].folder.path.parent, []), plan)
         easy_runs = find_easy_runs(done[0]) if is_best else []
         if easy_runs:
             easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], None)
@@ -153,7 +155,8 @@ def judge_unfitted(cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: N
                 why = "the matched easy task is solved, by the best of three recipes"
                 verdict = cell.verdict.model_copy(update={"word": Word.LACKS, "why": why})
                 return cell.model_copy(update={"verdict": verdict})
-        step = suggest_fit(done[0].plan, cell.seconds, len(done), is_best, bool(easy_runs))
+        has_easy = EASY in inspect.signature(type(probe)).parameters and not is_easy_probe(plan.probe)
+        step = suggest_fit(plan, cell.seconds, len(done), is_best, has_easy and not easy_runs)
         return cell.model_copy(update={"next_step": step})
     if cell.verdict.word in (Word.LEARNING, Word.CONSTANT) and done:
         step = suggest_longer(done[0].plan, cell.seconds, len(done))

@@ -10,7 +10,7 @@ from probekit.cards.installed import behaves_as_installed
 from probekit.cards.names import Names, is_control
 from probekit.plans.plan import Plan, strip_hashes
 from probekit.plans.rerun_commands import certify_command, list_rerun_commands
-from probekit.plans.spec import EASY, has_easy_task, make_easy_probe
+from probekit.plans.spec import EASY, is_easy_probe, make_easy_probe
 from probekit.plugin.errors import StoreError
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import (
@@ -70,7 +70,7 @@ def newest_per_seed(runs: Iterable[StoredRun], left_out: list[str]) -> dict[int,
 def find_easy_runs(run: StoredRun) -> list[StoredRun]:
     """Return the stored runs of the matched easy task by the same structure, width, recipe and scale."""
     plan, root = run.plan, run.folder.path.parent
-    if not has_easy_task(plan.probe):
+    if is_easy_probe(plan.probe):
         return []
     runs = []
     easy, mark = strip_hashes(make_easy_probe(plan.probe)), f"{EASY}=true".encode()

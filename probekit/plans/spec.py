@@ -72,9 +72,9 @@ def make_easy_probe(text: str) -> str:
     return str(Term(term.name, tuple(sorted({**dict(term.params), EASY: True}.items()))))
 
 
-def has_easy_task(text: str) -> bool:
-    """Tell whether a probe, as its canonical text, has an easy task and is not that task itself."""
-    return dict(parse_term(text).params).get(EASY) is False
+def is_easy_probe(text: str) -> bool:
+    """Tell whether a probe, as its text, is an easy task."""
+    return dict(parse_term(text).params).get(EASY) is True
 
 
 def split_host(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from probekit.evidence.deciding.next_step import NextStep, plan_seeds
 from probekit.evidence.estimate import MIN_SEEDS
 from probekit.plans.plan import Plan
 from probekit.plans.rerun_commands import list_rerun_commands
-from probekit.plans.spec import has_easy_task, make_easy_probe
+from probekit.plans.spec import make_easy_probe
 
 LENGTHS = ("epochs", "steps")
 """Parameters of trainers that say how long they train."""
@@ -16,7 +16,7 @@ RECIPES = 3
 
 
 def suggest_fit(
-    plan: Plan, seconds: float | None, seeds: int, is_best: bool, has_easy_runs: bool
+    plan: Plan, seconds: float | None, seeds: int, is_best: bool, lacks_easy_runs: bool
 ) -> NextStep | None:
     """Return the step that tells a structure that lacks the property from one that was not trained well.
 
@@ -25,7 +25,7 @@ def suggest_fit(
         seconds: How long a seed trains.
         seeds: How many seeds there are.
         is_best: Whether its recipe is the best of three.
-        has_easy_runs: Whether the matched easy task was run, and not solved.
+        lacks_easy_runs: Whether the probe has a matched easy task that was not run.
     """
     if not is_best:
         return NextStep(
@@ -33,7 +33,7 @@ def suggest_fit(
             command=f"{write_command(plan, seeds)} --recipes",
             seconds=None if seconds is None else seconds * (RECIPES - 1 + seeds - 1),
         )
-    if has_easy_task(plan.probe) and not has_easy_runs:
+    if lacks_easy_runs:
         spec = plan.spec.model_copy(update={"probe": make_easy_probe(plan.spec.probe)})
         return NextStep(
             reason="the matched easy task, which shows whether it was trained well",
