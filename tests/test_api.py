@@ -48,7 +48,10 @@ def test_seeds_are_a_sequence_of_results_that_is_reused(store: Path) -> None:
     assert found[0] == probekit.run(PROBE, "unet", store=store, **WORDS)
     assert isinstance(found[:1], probekit.Results)
     assert len(probekit.results(store=store)) == 4
-    assert [one.plan.seed for one in probekit.run(PROBE, "unet", seeds=[1, 0], store=store, **WORDS)] == [1, 0]
+    assert [one.plan.seed for one in probekit.run(PROBE, "unet", seeds=[1, 0], store=store, **WORDS)] == [
+        1,
+        0,
+    ]
     for wrong in ({"seeds": 0}, {"seeds": []}, {"seeds": 2, "seed": 1}):
         with pytest.raises(UsageError, match="seeds="):
             probekit.run(PROBE, "unet", store=store, **WORDS, **wrong)  # type: ignore[call-overload]

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from probekit.cards.cell import Cell, Run, Score
+from probekit.cards.notes import list_remarks
 from probekit.evidence.bounds import Bound
+from probekit.evidence.deciding.learning import is_still_learning
 from probekit.evidence.deciding.looks import find_confidence, read_looks
 from probekit.evidence.deciding.next_step import make_outlook, suggest_next_step
 from probekit.evidence.estimate import Estimate, normalize_bounds, normalize_estimate
 from probekit.evidence.estimate_runs import estimate_runs, list_scores
 from probekit.evidence.groups import Groups, normalize_groups
 from probekit.evidence.noise_model import ScaleNoise
-from probekit.evidence.verdict import Evidence, add_measurement, judge_evidence
+from probekit.evidence.verdict import Evidence, Verdict, add_measurement, judge_evidence
+from probekit.evidence.words import Word
 from probekit.plans.finite import finite_or_none
 from probekit.plans.plan import Plan
+from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.scores.interval import Interval, clip_interval, difference_bounds, mean_interval
 from probekit.storage.difficulty_curve import CurveBin, DifficultyCurve
 from probekit.storage.folder import Folder
+from probekit.storage.loss_curve import read_losses
 from probekit.storage.result import Result, normalize_score
 
 
@@ -92,10 +98,9 @@ def make_cell(
             scores[metric.gap] = Score(mean=mean_or_none(gaps), interval=gap_interval)
     first = probe.metrics[0]
     headline = scores[first.name]
-    names = sorted({name for run in done for name in run.result.measured})
     measured = {
         name: value
-        for name in names
+        for name in sorted({name for run in done for name in run.result.measured})
         if (value := mean_or_none(run.result.measured.get(name) for run in done)) is not None
     }
     evidence = Evidence(
@@ -109,7 +114,7 @@ def make_cell(
     )
     measurement = probe.related_measurement
     verdict = add_measurement(
-        judge_evidence(evidence, thresholds),
+        judge_closely(evidence, done, thresholds),
         measurement,
         measured.get(measurement),
         border=measured.get(f"{measurement}_border"),
@@ -139,21 +144,17 @@ def make_cell(
     )
 
 
-def list_remarks(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what readers should know of how results were measured, and of layers at their size."""
-    names_by_items: dict[str, dict[str, None]] = {}
-    for result in results:
-        for name in result.measured:
-            names_by_items.setdefault(result.describe_items(name), {})[name] = None
-    if names_by_items:
-        groups = (f"over {items}: {', '.join(names)}" for items, names in names_by_items.items())
-        yield f"Measured {'; '.join(groups)}."
-    if constant := sum(result.constant for result in results):
-        yield (
-            f"In {constant} of {len(results)} seeds, the network gives one answer to all inputs at all "
-            "positions (constant). Its equivariance says nothing and is not counted."
-        )
-    yield from dict.fromkeys(sentence for result in results for sentence in result.degenerate)
+def judge_closely(evidence: Evidence, runs: Sequence[StoredRun], thresholds: tuple[float, float]) -> Verdict:
+    """Return the verdict; if nothing was fitted, the loss curves and the answers say more."""
+    if (verdict := judge_evidence(evidence, thresholds)).word is not Word.DID_NOT_FIT:
+        return verdict
+    curves = []
+    for run in runs:
+        with contextlib.suppress(StoreError):  # the card says elsewhere that a log is not whole
+            curves.append(read_losses(run.folder, run.result))
+    constant = all(run.result.constant for run in runs)
+    closer = replace(evidence, learning=is_still_learning(curves), constant=constant)
+    return judge_evidence(closer, thresholds)
 
 
 def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 from collections import defaultdict
 from collections.abc import Sequence
 
 from probekit.cards.aggregate import StoredRun, make_cell
 from probekit.cards.card import Card, Column
+from probekit.cards.cell import Cell
 from probekit.cards.certificates import (
     certificate_of,
     find_control_errors,
     list_controls,
+    read_choices,
     rejected_rates,
     score_certified_controls,
     stored_certificates,
@@ -19,16 +22,19 @@ from probekit.cards.certificates import (
 from probekit.cards.formatting import narrow_width_cautions, networks_only_cautions, unlike_host_cautions
 from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
-from probekit.cards.select_runs import newest_per_seed, select_one_code, select_one_probe
+from probekit.cards.select_runs import find_easy_runs, newest_per_seed, select_one_code, select_one_probe
 from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
 from probekit.evidence.compare import rank_structures
+from probekit.evidence.deciding.fit_step import suggest_fit, suggest_longer
+from probekit.evidence.words import Word
 from probekit.plans.finite import finite_or_none
 from probekit.plans.rerun_commands import list_rerun_commands
-from probekit.plans.spec import format_expression, split_host
+from probekit.plans.spec import EASY, format_expression, is_easy_probe, split_host
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
+from probekit.schedule.tuning import was_tuned
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import WEIGHTS
@@ -133,6 +139,31 @@ def read_runs(
     return questions
 
 
+def judge_unfitted(cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: Names) -> Cell:
+    """Return a cell with the word and the next step of a structure that did not fit.
+
+    It lacks the property if its recipe is the best of three and if it solves the matched easy task.
+    """
+    done = [run for run in runs if run.result.status == "done"]
+    if cell.verdict.word is Word.DID_NOT_FIT and done:
+        plan = done[0].plan
+        is_best = was_tuned(read_choices(done[0].folder.path.parent, []), plan)
+        easy_runs = find_easy_runs(done[0]) if is_best else []
+        if easy_runs:
+            easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], None)
+            if any((other.headline.place or 0) >= easy.thresholds[0] for other in easy.cells):
+                why = "the matched easy task is solved, by the best of three recipes"
+                verdict = cell.verdict.model_copy(update={"word": Word.LACKS, "why": why})
+                return cell.model_copy(update={"verdict": verdict})
+        has_easy = EASY in inspect.signature(type(probe)).parameters and not is_easy_probe(plan.probe)
+        step = suggest_fit(plan, cell.seconds, len(done), is_best, has_easy and not easy_runs)
+        return cell.model_copy(update={"next_step": step})
+    if cell.verdict.word in (Word.LEARNING, Word.CONSTANT) and done:
+        step = suggest_longer(done[0].plan, cell.seconds, len(done))
+        return cell.model_copy(update={"next_step": step})
+    return cell
+
+
 def make_column(
     runs: Sequence[StoredRun],
     probe: Probe,
@@ -166,6 +197,7 @@ def make_column(
         make_cell(label, seeds, probe, floors, probe.thresholds, published, noises, decides)
         for label, seeds in by_seed.items()
     ]
+    cells = [judge_unfitted(cell, list(by_seed[cell.structure].values()), probe, names) for cell in cells]
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
     )

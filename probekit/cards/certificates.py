@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from math import sqrt
+from pathlib import Path
 from statistics import stdev
 
 from pydantic import ValidationError
@@ -28,9 +29,15 @@ from probekit.storage.store import Store
 
 def rejected_rates(store: Store, left_out: list[str]) -> Iterator[str]:
     """Yield the identities of runs whose learning rate was tried and not chosen."""
-    for path in sorted(store.root.glob(f"tune-*/{CHOICE}")):
+    for choice in read_choices(store.root, left_out):
+        yield from choice.rejected
+
+
+def read_choices(root: Path, left_out: list[str]) -> Iterator[Choice]:
+    """Yield the choices of learning rates that the store with this root keeps."""
+    for path in sorted(root.glob(f"tune-*/{CHOICE}")):
         try:
-            yield from Choice.model_validate(Folder(path.parent).read_json(CHOICE)).rejected
+            yield Choice.model_validate(Folder(path.parent).read_json(CHOICE))
         except (StoreError, ValidationError) as error:
             message = error.problem if isinstance(error, StoreError) else "it is not a complete choice"
             left_out.append(f"{path.parent.name}: {message}; `probekit run ... --tune` makes a new one")

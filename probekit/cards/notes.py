@@ -22,6 +22,7 @@ from probekit.evidence.certify import Certificate
 from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import FITS
 from probekit.plans.rerun_commands import certify_command
+from probekit.storage.result import Result
 
 CHECK_WORDS = {True: "holds", False: "FAILS", None: "for information"}
 """How a check of a certificate ended, in words."""
@@ -110,6 +111,23 @@ def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:
     for remark in dict.fromkeys(remark for cell in cells for remark in cell.remarks):
         names = [cell.structure for cell in cells if remark in cell.remarks]
         yield remark if len(names) == len(cells) > 1 else f"{', '.join(names)}: {remark}"
+
+
+def list_remarks(results: Sequence[Result]) -> Iterator[str]:
+    """Yield what readers should know of how results were measured, and of layers at their size."""
+    names_by_items: dict[str, dict[str, None]] = {}
+    for result in results:
+        for name in result.measured:
+            names_by_items.setdefault(result.describe_items(name), {})[name] = None
+    if names_by_items:
+        groups = (f"over {items}: {', '.join(names)}" for items, names in names_by_items.items())
+        yield f"Measured {'; '.join(groups)}."
+    if constant := sum(result.constant for result in results):
+        yield (
+            f"In {constant} of {len(results)} seeds, the network gives one answer to all inputs at all "
+            "positions (constant). Its equivariance says nothing and is not counted."
+        )
+    yield from dict.fromkeys(sentence for result in results for sentence in result.degenerate)
 
 
 def missing_score_notes(cell: Cell, metrics: Sequence[str]) -> Iterator[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.installed import behaves_as_installed
 from probekit.cards.names import Names, is_control
-from probekit.plans.plan import Plan
+from probekit.plans.plan import Plan, strip_hashes
 from probekit.plans.rerun_commands import certify_command, list_rerun_commands
+from probekit.plans.spec import EASY, is_easy_probe, make_easy_probe
+from probekit.plugin.errors import StoreError
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import (
     describe_setup_difference,
@@ -17,6 +20,7 @@ from probekit.storage.equivalence import (
     has_same_setup,
     matches_probe,
 )
+from probekit.storage.folder import RESULT, Folder
 from probekit.storage.result import Result
 
 
@@ -61,6 +65,25 @@ def newest_per_seed(runs: Iterable[StoredRun], left_out: list[str]) -> dict[int,
             left_out.append(f"{older.folder.path.name}: {run.folder.path.name} is newer, of the same seed")
         by_seed[run.plan.seed] = run
     return dict(sorted(by_seed.items()))
+
+
+def find_easy_runs(run: StoredRun) -> list[StoredRun]:
+    """Return the stored runs of the matched easy task by the same structure, width, recipe and scale."""
+    plan, root = run.plan, run.folder.path.parent
+    if is_easy_probe(plan.probe):
+        return []
+    runs = []
+    easy, mark = strip_hashes(make_easy_probe(plan.probe)), f"{EASY}=true".encode()
+    for path in sorted(root.glob(f"*/{RESULT}")):
+        folder = Folder(path.parent)
+        with contextlib.suppress(StoreError, OSError):
+            if mark not in path.read_bytes():
+                continue
+            result = folder.read_result()
+            key = (strip_hashes(result.plan.probe), result.plan.scale, *result.plan.row_key)
+            if result.status == "done" and key == (easy, plan.scale, *plan.row_key):
+                runs.append(StoredRun(result, folder))
+    return runs
 
 
 def rerun_command(plan: Plan) -> str:

@@ -67,6 +67,8 @@ class Evidence:
         decides: Whether the scale can decide anything.
         blown_up: How many seeds had a training that blew up.
         seeds: How many seeds were scored.
+        learning: Whether the training loss still fell at the end.
+        constant: Whether the network gives one answer to all inputs at all positions.
         groups: If seeds fall in two groups, how many are in the worse one, and its normalised mean; then the
             same of the better one.
     """
@@ -77,6 +79,8 @@ class Evidence:
     decides: bool = True
     blown_up: int = 0
     seeds: int = 1
+    learning: bool = False
+    constant: bool = False
     groups: tuple[tuple[int, float], tuple[int, float]] | None = None
 
 
@@ -118,8 +122,15 @@ def judge_evidence(evidence: Evidence, thresholds: tuple[float, float] = (HAS, P
     clause = "no training score" if training is None else f"training score {format_normalized(training)}"
     why = join_clauses(clause, blown)
     if training is None or training < FITS:
-        return Verdict(word=Word.DID_NOT_FIT, why=why)
+        return Verdict(word=choose_unfitted(evidence), why=why)
     return Verdict(word=Word.FITS, why=why)
+
+
+def choose_unfitted(evidence: Evidence) -> Word:
+    """Return the word for a structure whose test and training scores are both low."""
+    if evidence.constant:
+        return Word.CONSTANT
+    return Word.LEARNING if evidence.learning else Word.DID_NOT_FIT
 
 
 def add_measurement(

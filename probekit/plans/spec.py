@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from probekit.catalog.grammar import normalize_expression, parse_expression
+from probekit.catalog.grammar import Term, normalize_expression, parse_expression, parse_term
 from probekit.plain import escape_lookalikes
 from probekit.plugin.errors import UsageError
 
+EASY = "easy"
+"""The parameter of a probe that makes its matched easy task."""
 TEXTS = ("probe", "structure", "trainer")
 """Fields that hold an expression."""
 
@@ -62,6 +64,17 @@ def make_spec(**fields: Any) -> RunSpec:
 def format_expression(text: str) -> str:
     """Return a stored expression in its canonical form, with look-alike letters spelled out."""
     return escape_lookalikes(normalize_expression(text))
+
+
+def make_easy_probe(text: str) -> str:
+    """Return a probe's text with its parameter `easy` set: the same task without what it needs."""
+    term = parse_term(text)
+    return str(Term(term.name, tuple(sorted({**dict(term.params), EASY: True}.items()))))
+
+
+def is_easy_probe(text: str) -> bool:
+    """Tell whether a probe, as its text, is an easy task."""
+    return dict(parse_term(text).params).get(EASY) is True
 
 
 def split_host(text: str) -> tuple[str, str]:

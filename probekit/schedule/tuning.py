@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
 from probekit.plans.job import Job, make_job
+from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
 from probekit.plugin.errors import RunError, UsageError
 from probekit.schedule.event import Report
@@ -39,6 +40,7 @@ class Choice(BaseModel):
 
     probe: str
     structure: str
+    scale: str = ""
     metric: str
     tried: dict[float, float | None]
     rate: float
@@ -78,8 +80,14 @@ def with_trainer(job: Job, trainer: str, registry: Registry) -> Job:
     return make_job(make_spec(**{**job.plan.spec.model_dump(), "trainer": trainer}), registry)
 
 
-def choose_rate(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
-    """Choose the candidate with the best validation score; raises RunError if none was scored."""
+def choose_rate(jobs: Sequence[Job], results: Sequence[Result], keep_typed: bool = True) -> Choice:
+    """Choose the candidate with the best validation score; raises RunError if none was scored.
+
+    Args:
+        jobs: The candidates, in the order of `FACTORS`.
+        results: Their results.
+        keep_typed: Whether cards count the typed rate even if another one was chosen.
+    """
     metric = jobs[0].probe.metrics[0]
     scores = {result.plan.identity: result.validation.get(metric.name) for result in results}
     tried = {read_rate(job): scores.get(job.plan.identity) for job in jobs}
@@ -94,6 +102,7 @@ def choose_rate(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
     return Choice(
         probe=spec.probe,
         structure=spec.structure,
+        scale=spec.scale,
         metric=metric.name,
         tried=tried,
         rate=best_rate,
@@ -101,8 +110,18 @@ def choose_rate(jobs: Sequence[Job], results: Sequence[Result]) -> Choice:
         rejected=tuple(
             job.plan.identity
             for factor, job in zip(FACTORS, jobs, strict=True)
-            if factor != 1 and job is not best
+            if not (keep_typed and factor == 1) and job is not best
         ),
+    )
+
+
+def was_tuned(choices: Iterable[Choice], plan: Plan) -> bool:
+    """Tell whether a plan's trainer was chosen as the best of its candidates."""
+    spec = plan.spec
+    return any(
+        (choice.probe, choice.structure, choice.scale, choice.trainer)
+        == (spec.probe, spec.structure, spec.scale, spec.trainer)
+        for choice in choices
     )
 
 
@@ -112,7 +131,11 @@ def read_rate(job: Job) -> float:
 
 
 def tune_rates(
-    jobs: Sequence[Job], registry: Registry, store: Store, run: Callable[[Sequence[Job]], Report]
+    jobs: Sequence[Job],
+    registry: Registry,
+    store: Store,
+    run: Callable[[Sequence[Job]], Report],
+    fits: Callable[[Job, Result], bool] | None = None,
 ) -> tuple[list[Job], list[Choice]]:
     """Return the jobs with their tuned trainers, and what was chosen.
 
@@ -123,6 +146,7 @@ def tune_rates(
         registry: where components come from.
         store: where choices are kept, as tune-*/choice.json.
         run: carries out the candidates.
+        fits: tells of the run with the typed rate whether that one is good enough; None tries all rates.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C.
@@ -135,10 +159,17 @@ def tune_rates(
     tuned_jobs, choices = [], []
     for group in groups.values():
         trials = make_candidates(group[0], registry)
-        report = run(trials)
+        own = trials[FACTORS.index(1.0)]
+        report = run([own])
+        if fits and not report.interruption and any(fits(own, outcome.result) for outcome in report.outcomes):
+            tuned_jobs += group
+            continue
+        if not report.interruption:
+            report = run(trials)
         if report.interruption:
             raise report.interruption
-        choice = choose_rate(trials, [outcome.result for outcome in report.outcomes])
+        results = [outcome.result for outcome in report.outcomes]
+        choice = choose_rate(trials, results, keep_typed=fits is None)
         folder = store.aux_folder(group[0].plan.name_file("tune"))
         folder.write_json(CHOICE, choice.model_dump(mode="json"))
         first = with_trainer(group[0], choice.trainer, registry)

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from probekit.catalog.registry import Registry, registry
+from probekit.catalog.registry import Registry
+from probekit.evidence.verdict import FITS
 from probekit.plugin.errors import Interrupted
 from probekit.schedule.cores import use_threads
 from probekit.schedule.event import Event, Report, collect_report
 from probekit.schedule.parallel import make_executor
 from probekit.schedule.schedule import Schedule
 from probekit.schedule.tuning import tune_rates
+from probekit.storage.result import normalize_score
 from probekit.terminal.live import JobsDisplay
 from probekit.terminal.messages import print_error, print_info, relative_path
 from probekit.terminal.progress import Progress
@@ -71,8 +73,16 @@ def has_queue(schedule: Schedule, plugins: Registry) -> bool:
     return schedule.executor is not None and hasattr(make_executor(schedule.executor, plugins), "submit")
 
 
-def follow_tuning(schedule: Schedule, jobs: Sequence[Job]) -> list[Job]:
+def follow_tuning(
+    schedule: Schedule, jobs: Sequence[Job], plugins: Registry, *, unfitted_only: bool = False
+) -> list[Job]:
     """Return the jobs with the learning rate that is best on validation, and print each choice.
+
+    Args:
+        schedule: How candidates are carried out.
+        jobs: The jobs.
+        plugins: The installed components.
+        unfitted_only: Try other rates only where the typed one does not fit the training items.
 
     Raises:
         Interrupted: at Ctrl-C or a signal.
@@ -80,13 +90,24 @@ def follow_tuning(schedule: Schedule, jobs: Sequence[Job]) -> list[Job]:
     trial = replace(schedule, force=False, detach=False)
     try:
         tuned, choices = tune_rates(
-            jobs, registry(), schedule.store, lambda trials: follow_schedule(trial, trials, registry())
+            jobs,
+            plugins,
+            schedule.store,
+            lambda trials: follow_schedule(trial, trials, plugins),
+            fits_training if unfitted_only else None,
         )
     except KeyboardInterrupt as interruption:
         raise make_interrupted(interruption) from None
     for choice in choices:
         print_info(f"{choice.describe_choice()}.")
     return tuned
+
+
+def fits_training(job: Job, result: Result) -> bool:
+    """Tell whether a run's training score is high enough for its test score to say something."""
+    metric = job.probe.metrics[0]
+    score = normalize_score(result.train.get(metric.name), result.floors.get(metric.name), metric.perfect)
+    return score is not None and score >= FITS
 
 
 def show_events(

@@ -167,6 +167,7 @@ def test_a_scale_that_decides_nothing_is_refused(store: Store) -> None:
         decide(store, plan_jobs()[1:])
 
 
+@pytest.mark.slow
 def test_python_and_the_command_line_decide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = (AGREE, "-s", "plain(depth=1)", "--scale", "smoke", "--until-decided", "--store", str(tmp_path))
     code, out, err = call(capsys, "run", *words, "--dry-run")
@@ -184,7 +185,9 @@ def test_python_and_the_command_line_decide(tmp_path: Path, capsys: pytest.Captu
     assert str(results[0].verdict).startswith(rows[0]["verdict"])
     shutil.rmtree(tmp_path)
     card = ("plain(depth=1)", "--probe", AGREE, "--scale", "smoke", "--store", str(tmp_path), "--json")
-    code, out, err = call(capsys, "card", *card, "--run", "--until-decided", "--device", "cpu")
+    code, out, err = call(
+        capsys, "card", *card, "--run", "--no-recipes", "--until-decided", "--device", "cpu"
+    )
     assert code == 0, err
     (column,) = json.loads(out)["columns"]
     assert len(column["cells"][0]["runs"]) == len(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +61,10 @@ def show_card(
     budget: Annotated[
         int | None, typer.Option(help="With --run: number of parameters, as in `probekit run`.")
     ] = None,
+    recipes: Annotated[
+        bool,
+        typer.Option(help="With --run: where the first recipe does not fit, take the best of three."),
+    ] = True,
     until_decided: UntilDecidedOption = False,
     minutes: MinutesOption = None,
     device: Annotated[str | None, typer.Option(help="With --run: device, as in `probekit run`.")] = None,
@@ -98,7 +102,7 @@ def show_card(
         follow = (
             functools.partial(follow_until_decided, minutes=minutes) if until_decided else follow_schedule
         )
-        complete = run_missing(run_store, structures, probes, seeds, options, schedule, follow)
+        complete = run_missing(run_store, structures, probes, seeds, options, schedule, follow, recipes)
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
@@ -152,6 +156,7 @@ def run_missing(
     options: dict[str, Any],
     schedule: Schedule,
     follow: Callable[[Schedule, list[Job], Registry], Report],
+    recipes: bool,
 ) -> bool:
     """Run what is not stored yet, and print what fails.
 
@@ -163,6 +168,7 @@ def run_missing(
         options: scale, width, budget and trainer.
         schedule: how the runs are carried out.
         follow: carries them out, once or until verdicts are decided.
+        recipes: try two more recipes where the first does not fit, at scales that decide.
 
     Returns:
         Whether every run succeeded.
@@ -193,12 +199,35 @@ def run_missing(
     grid = plan_grid(probes, structures, range(seeds), options, registry())
     for message in dict.fromkeys(map(str, grid.errors)):
         print_error(message)
-    done = follow(schedule, grid.jobs, registry())
+    planned_jobs = choose_recipes(schedule, grid.jobs) if recipes else grid.jobs
+    done = follow(schedule, planned_jobs, registry())
     if done.interruption:
         raise make_interrupted(done.interruption)
     if failed := done.count("failed", "interrupted"):
         print_error(f"{failed} of {len(grid.jobs)} runs failed; the card counts them.")
     return not (failed or grid.errors)
+
+
+def choose_recipes(schedule: Schedule, jobs: Sequence[Job]) -> list[Job]:
+    """Return jobs, those at scales that decide with the best of three recipes where the first does not fit.
+
+    A trainer without a learning rate has one recipe.
+    """
+    from probekit.schedule.tuning import RATE
+    from probekit.terminal.follow import follow_tuning
+
+    tunable = [
+        job
+        for job in jobs
+        if RATE in job.trainer.params and (job.plan.scale not in job.probe.scales or decides(job))
+    ]
+    rest = [job for job in jobs if job not in tunable]
+    return follow_tuning(schedule, tunable, registry(), unfitted_only=True) + rest
+
+
+def decides(job: Job) -> bool:
+    """Tell whether a job's scale supports a verdict."""
+    return job.probe.scales[job.plan.scale].decides
 
 
 def list_stored(store: Store) -> tuple[list[str], list[str]]:

@@ -88,7 +88,12 @@ def reproduce_tables(
     ]
     if tune and not dry_run:
         table_jobs = [
-            (source, dict(zip(row_jobs, follow_tuning(schedule, list(row_jobs.values())), strict=True)))
+            (
+                source,
+                dict(
+                    zip(row_jobs, follow_tuning(schedule, list(row_jobs.values()), registry()), strict=True)
+                ),
+            )
             for source, row_jobs in table_jobs
         ]
     results = read_stored(table_jobs, run_store) if dry_run else run_tables(table_jobs, schedule)

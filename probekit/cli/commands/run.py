@@ -84,6 +84,9 @@ def run_probes(
     ] = False,
     until_decided: UntilDecidedOption = False,
     minutes: MinutesOption = None,
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="As --tune, but only where the first recipe does not fit.")
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Time limit per run.  [default: none]"),
@@ -136,9 +139,9 @@ def run_probes(
             trainers=(trainer or "supervised",),
             seeds=seeds or (LOOKS[0] if until_decided and seed is None else (seed or 0,)),
         )
-    if detach and (tune or until_decided):
+    if detach and (tune or recipes or until_decided):
         reason = "this process chooses what to run"
-        option = "--tune" if tune else "--until-decided"
+        option = "--tune" if tune else "--recipes" if recipes else "--until-decided"
         raise UsageError(f"--detach and {option}", reason, "Type only one of them.")
     if force and until_decided:
         reason = "stored seeds count when a verdict is decided"
@@ -167,7 +170,9 @@ def run_probes(
             ]
             print_output(f"Until decided, at most: {describe_estimate(most, run_store)}")
         raise typer.Exit(1 if grid.errors else 0)
-    planned_jobs = follow_tuning(schedule, grid.jobs) if tune else grid.jobs
+    planned_jobs = grid.jobs
+    if tune or recipes:
+        planned_jobs = follow_tuning(schedule, grid.jobs, registry(), unfitted_only=not tune)
     if until_decided:
         done = follow_until_decided(schedule, planned_jobs, registry(), minutes)
     else:
