@@ -169,7 +169,7 @@ def add_measurement(
         text = f"90 % of the influence within {value:.1f} positions"
         contradicts = has and value < NEAR
     word = verdict.word
-    if decides and word is Word.DID_NOT_FIT and name == "equivariance_error":
+    if decides and word in (Word.DID_NOT_FIT, Word.LEARNING) and name == "equivariance_error":
         if constant:
             word = Word.CONSTANT
         elif value is not None and value <= BROKEN:
