@@ -25,7 +25,7 @@ from probekit.storage.store import Store
 
 RESULTS = Path(__file__).parent / "results"
 LAYERS = ("transformer", "deltanet", "gru", "s4d", "average")
-PROBES = ("recall", "parity", "insideness")
+PROBES = ("recall", "parity", "selective-copying")
 WIDTH = 760
 """Of the window, in CSS pixels; each is drawn as two by two pixels."""
 MARGIN = 10
