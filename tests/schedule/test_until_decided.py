@@ -145,6 +145,23 @@ def test_an_unreadable_look_still_counts(store: Store) -> None:
     assert looks.seeds == ()
 
 
+def test_a_merge_brings_the_looks_along(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder,) = put(store, "unet", {0: 0.05})
+    plan, other = folder.read_result().plan, Store(tmp_path / "other")
+    for seeds in (3, 4):
+        record_look(store, plan, seeds)
+    record_look(other, plan, 5)
+    for _ in range(2):
+        assert call(capsys, "store", "merge", str(store.root), "--store", str(other.root))[0] == 0
+        looks = read_looks(other.root, plan)
+        assert looks is not None
+        assert (looks.seeds, looks.structure) == ((3, 4, 5), "unet")
+    call(capsys, "store", "gc", "--yes", "--store", str(other.root))
+    assert read_looks(other.root, plan) == looks
+
+
 def test_seeds_go_where_they_decide_most(store: Store) -> None:
     put(store, "unet", {0: 0.094, 1: 0.091, 2: 0.098})
     put(store, "unet+average", {0: 0.10, 1: 0.13, 2: 0.07})

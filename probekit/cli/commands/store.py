@@ -107,6 +107,7 @@ def verify_store(store: Store, as_json: bool) -> None:
 
 def merge_stores(store: Store, source: Path, as_json: bool) -> None:
     """Copy the runs of another store; exit with code 1 if one of them is broken or locked."""
+    from probekit.evidence.deciding.looks import merge_looks
     from probekit.storage.maintenance.merge import NOT_COPIED, Fate, is_store, merge_stores, summarize_fates
     from probekit.storage.store import Store
 
@@ -115,6 +116,9 @@ def merge_stores(store: Store, source: Path, as_json: bool) -> None:
         raise UsageError(f"merging {source}", reason, "Type the path of a store, for example probekit-runs.")
     if source.resolve() == store.root.resolve():
         raise UsageError(f"merging {source}", "this is the same store", "Type the path of another store.")
+    merge_looks(
+        store, Store(source)
+    )  # before the runs: an interrupted merge must not leave runs without looks
     fates: Counter[Fate] = Counter()
     rows: list[dict[str, Any]] = []
     for folder, fate, why in merge_stores(store, Store(source)):

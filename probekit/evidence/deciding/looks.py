@@ -35,18 +35,27 @@ class Looks(BaseModel):
     seeds: tuple[int, ...] = ()
 
 
+EMPTY = Looks(probe="", structure="", scale="")
+"""The looks of a record that cannot be read."""
+
+
 def read_looks(root: Path, plan: Plan) -> Looks | None:
     """Return the looks at a plan's structure in the store with this root, None without any.
 
     A record that cannot be read counts as one without a number: its structure was looked at.
     """
-    folder = Folder(root / plan.name_file(TOPIC))
+    record = read_record(Folder(root / plan.name_file(TOPIC)))
+    return make_looks(plan) if record is EMPTY else record
+
+
+def read_record(folder: Folder) -> Looks | None:
+    """Return the looks in a folder; None without a record, EMPTY if it cannot be read."""
     if not (folder.path / FILE).is_file():
         return None
     try:
         return Looks.model_validate(folder.read_json(FILE))
     except (StoreError, ValidationError):
-        return make_looks(plan)
+        return EMPTY
 
 
 def record_look(store: Store, plan: Plan, seeds: int) -> Looks:
@@ -60,6 +69,22 @@ def record_look(store: Store, plan: Plan, seeds: int) -> Looks:
         looks = looks.model_copy(update={"seeds": tuple(sorted((*looks.seeds, seeds)))})
         store.aux_folder(plan.name_file(TOPIC)).write_json(FILE, looks.model_dump(mode="json"))
     return looks
+
+
+def merge_looks(into: Store, source: Store) -> None:
+    """Add the looks of another store to those of this one; copied runs were looked at as often.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    for path in sorted(source.root.glob(f"{TOPIC}-*/{FILE}")):
+        name = path.parent.name
+        records = [read_record(Folder(root / name)) for root in (source.root, into.root)]
+        known = next((record for record in records if record is not None and record.probe), EMPTY)
+        seeds = {number for record in records if record is not None for number in record.seeds}
+        merged = known.model_copy(update={"seeds": tuple(sorted(seeds))})
+        if merged != records[1]:
+            into.aux_folder(name).write_json(FILE, merged.model_dump(mode="json"))
 
 
 def make_looks(plan: Plan) -> Looks:
