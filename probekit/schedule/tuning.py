@@ -130,6 +130,23 @@ def read_rate(job: Job) -> float:
     return float(job.trainer.params[RATE] or 0.0)
 
 
+def group_seeds(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Return the jobs in groups that share all but the seed."""
+    groups: dict[RunSpec, list[Job]] = defaultdict(list)
+    for job in jobs:
+        groups[job.plan.spec.model_copy(update={"seed": 0})].append(job)
+    return list(groups.values())
+
+
+def list_trials(jobs: Sequence[Job], registry: Registry) -> list[Job]:
+    """Return as many jobs as tuning runs at most: the candidates of each group, and its further seeds."""
+    return [
+        job
+        for first, *further in group_seeds(jobs)
+        for job in (*make_candidates(first, registry), *further)
+    ]
+
+
 def tune_rates(
     jobs: Sequence[Job],
     registry: Registry,
@@ -153,11 +170,8 @@ def tune_rates(
         RunError: if no rate could be scored.
         UsageError: if the trainer has no learning rate.
     """
-    groups: dict[RunSpec, list[Job]] = defaultdict(list)
-    for job in jobs:
-        groups[job.plan.spec.model_copy(update={"seed": 0})].append(job)
     tuned_jobs, choices = [], []
-    for group in groups.values():
+    for group in group_seeds(jobs):
         trials = make_candidates(group[0], registry)
         own = trials[FACTORS.index(1.0)]
         report = run([own])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from small import PROBE, job
+from small import PROBE, call, job
 
 from probekit.catalog.registry import registry
 from probekit.plans.job import Job
@@ -94,3 +94,31 @@ def test_a_tuned_run_says_what_was_tried_and_keeps_it(probekit: Run, tmp_path: P
         "--tune tried its learning rate and chose another" in line for line in card["left_out"]
     ) == len(choice["rejected"])
     assert all(len(cell["runs"]) <= 2 for cell in card["columns"][0]["cells"])
+
+
+@pytest.mark.parametrize(
+    ("option", "seeds", "said"),
+    [
+        ("--tune", "1", "Tuned, at most: 3 runs, 0 stored"),
+        ("--tune", "3", "Tuned, at most: 5 runs, 0 stored"),
+        ("--recipes", "2", "With three recipes, at most: 4 runs, 0 stored"),
+    ],
+)
+def test_a_dry_run_counts_all_trials(
+    option: str, seeds: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "parity", "-s", "gru", option, "--seeds", seeds, "--dry-run", "--store", str(tmp_path))
+    code, out, _ = call(capsys, *words)
+    assert (code, said in out) == (0, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_reproduction_counts_its_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("reproduce", "table2", "--seeds", "2", "--dry-run", "--store", str(tmp_path))
+    counts = []
+    for options in ((), ("--tune",)):
+        _, out, _ = call(capsys, *words, *options)
+        (line,) = [line for line in out.splitlines() if line.startswith("Without --dry-run")]
+        counts.append(int(line.partition(": ")[2].split()[0]))
+    runs, trials = counts
+    assert trials == 2 * runs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probekit.catalog.registry import registry
+from probekit.cli.estimate import describe_estimate
 from probekit.cli.options import (
     DeviceOption,
     ExecutorOption,
@@ -19,8 +20,9 @@ from probekit.cli.options import (
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json, print_tables, write_tables
 from probekit.plugin.stop import TimeLimit
+from probekit.schedule.tuning import list_trials
 from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
-from probekit.terminal.messages import print_info
+from probekit.terminal.messages import print_info, print_output
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import PublishedTable, RowSeed
@@ -111,6 +113,11 @@ def reproduce_tables(
         print_json([reproduction.model_dump(mode="json") for reproduction in reproductions])
     else:
         print_tables(texts)
+        if dry_run:
+            all_jobs = [job for _, row_jobs in table_jobs for job in row_jobs.values()]
+            planned = list_trials(all_jobs, registry()) if tune else all_jobs
+            most = ", at most" if tune else ""
+            print_output(f"Without --dry-run{most}: {describe_estimate(planned, run_store)}")
     needs_all = limit is None and not dry_run
     failed = any(line.failed for reproduction in reproductions for line in reproduction.lines)
     if failed or (incomplete and needs_all):

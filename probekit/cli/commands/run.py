@@ -27,6 +27,7 @@ from probekit.plans.job import Job
 from probekit.plans.study import Study, read_study
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.schedule.grid import Grid, plan_grid
+from probekit.schedule.tuning import list_trials
 from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
 from probekit.terminal.messages import print_error, print_output
 from probekit.terminal.until_decided import follow_until_decided
@@ -164,6 +165,9 @@ def run_probes(
         print_report([run_row(job, "planned") for job in grid.jobs], as_json, run_store)
         if len(grid.jobs) > 1 and not as_json:
             print_output(describe_estimate(grid.jobs, run_store))
+        if (tune or recipes) and not as_json:
+            trials = describe_estimate(list_trials(grid.jobs, registry()), run_store)
+            print_output(f"{'Tuned' if tune else 'With three recipes'}, at most: {trials}")
         if until_decided and not as_json:
             most = [
                 job.with_seed(seed) for job in grid.jobs if not job.plan.seed for seed in range(LOOKS[-1])
