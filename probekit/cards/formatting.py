@@ -57,6 +57,8 @@ def budget_note(gap: float | None) -> str:
     """Return how far the parameters are off the budget, "" within 5 %."""
     if gap is None or abs(gap) <= 0.05:
         return ""
+    if gap >= 1:
+        return f" ({1 + gap:.2g} times the budget)"
     return f" ({abs(gap):.0%} {'over' if gap > 0 else 'under'} budget)"
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 WIDEST = 4096
 FIRST_WIDTH = 16
 """The first width that is tried for a budget."""
+LEAST_WIDTH = 8
+"""The least width that a scale's budget leads to, even if it is exceeded: narrower networks hardly train."""
 GUESSES = 8
 """How many widths are guessed from the last count before a bisection goes on."""
 REFUSED = 0.25
@@ -137,6 +139,8 @@ class Width(NamedTuple):
 def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Probe) -> Width:
     """Return the typed width, or the one nearest to the budget or to the scale's suggestion.
 
+    A scale's budget leads to eight channels at least; the plan says how far they exceed it.
+
     Raises:
         UsageError: A typed width is not a multiple of what the terms need, or the structure has no width.
     """
@@ -146,11 +150,12 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
                 name = expression.structure.component.name
                 raise UsageError(f"{option} {typed}", f"{name} has no width", f"Leave {option} out.")
         return Width(None, budget=scale.budget)
+    step = expression.width_step
     budget = spec.budget or (None if spec.width else scale.budget)
     if budget is not None:
         typed = spec.budget not in (None, scale.budget)
-        return Width(find_nearest_width(expression, probe.shape, budget, typed=typed), budget=budget)
-    step = expression.width_step
+        nearest = find_nearest_width(expression, probe.shape, budget, typed=typed)
+        return Width(nearest if typed else max(nearest, -(-LEAST_WIDTH // step) * step), budget=budget)
     if spec.width is not None and spec.width % step:
         raise UsageError(
             f"{expression.text} of width {spec.width}",

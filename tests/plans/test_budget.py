@@ -33,6 +33,32 @@ def test_no_admissible_width_is_nearer(text: str, allowed: int) -> None:
     assert gaps[budget.find_nearest_width(found, SHAPE, allowed)] == min(gaps.values())
 
 
+@pytest.mark.parametrize(
+    ("structure", "typed", "width", "said"),
+    [
+        ("unet+mixer", None, 8, "5,636,161 (94 times the budget)"),
+        ("unet+gmlp", None, 8, "(12 times the budget)"),
+        ("unet+axial", None, 8, "(27% under budget)"),
+        ("unet", 20_000, 6, "18,535 (7% under budget)"),
+    ],
+)
+def test_a_scale_leads_to_eight_channels_at_least(
+    structure: str,
+    typed: int | None,
+    width: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    job = make_job(
+        make_spec(probe="nonlocality", structure=structure, scale="quick", budget=typed), registry()
+    )
+    assert job.plan.width == width
+    options = () if typed is None else ("--budget", str(typed))
+    _, out, _ = call(capsys, "run", "nonlocality", "-s", structure, "--dry-run", *options)
+    assert said in " ".join(out.split())
+
+
 def test_the_count_is_that_of_the_network_built() -> None:
     found = resolve_expression("unet+lambda+pe", "unet", registry())
     model = found.build(SHAPE, 6)
