@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from probekit.cards.cell import Cell
 from probekit.evidence.certify import Certificate
 from probekit.evidence.verdict import format_normalized
+from probekit.evidence.words import Word
 from probekit.plain import make_plain, render_html_table
 
 
@@ -132,6 +133,22 @@ class Card(BaseModel):
             for name in self.structures
         ]
         return render_html_table("Report card", heads, rows, [f"left out: {line}" for line in self.omissions])
+
+    def describe_structure(self, structure: str) -> str:
+        """Return one sentence about a structure; properties with the same verdict share a clause."""
+        clauses: dict[str, list[str]] = {}
+        for column in self.columns:
+            if (cell := column.cell(structure)) is None:
+                continue
+            score = cell.headline
+            has_numbers = cell.verdict.word not in (Word.UNDECIDED, Word.UNMEASURED)
+            ends = ""
+            if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
+                ends = f", {format_normalized(score.reach[0])} to {format_normalized(score.reach[1])}"
+            detail = f" ({format_normalized(score.place)}{ends})" if has_numbers else f" at {column.scale}"
+            clauses.setdefault(f"{cell.verdict.text}{detail}", []).append(column.property)
+        parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
+        return f"{structure}: {'; '.join(parts)}."
 
     def summarize_cell(self, cell: Cell | None) -> str:
         """Return a cell in one line: its normalised score and its verdict."""

@@ -21,7 +21,6 @@ from probekit.cards.formatting import (
     width_note,
 )
 from probekit.cards.notes import column_notes, missing_score_notes
-from probekit.evidence.words import Word
 from probekit.scores.interval import CONFIDENCE
 
 
@@ -58,25 +57,8 @@ def matrix_table(card: Card) -> Table:
     if len(rows) == 1:
         transposed = zip(heads[1:], rows[0][1:], strict=True)
         return Table(f"Report card of {rows[0][0]}", ("property", rows[0][0]), tuple(transposed))
-    sentences = tuple(describe_row(card, name) for name in card.structures)
+    sentences = tuple(map(card.describe_structure, card.structures))
     return Table("Report card", heads, tuple(rows), (*sentences, legend_text()))
-
-
-def describe_row(card: Card, structure: str) -> str:
-    """Return one sentence about a structure; properties with the same verdict share a clause."""
-    clauses: dict[str, list[str]] = {}
-    for column in card.columns:
-        if (cell := column.cell(structure)) is None:
-            continue
-        score = cell.headline
-        has_numbers = cell.verdict.word not in (Word.UNDECIDED, Word.UNMEASURED)
-        ends = ""
-        if score.reach is not None and round(score.reach[1], 2) >= 0:  # else it is all below the floor
-            ends = f", {format_percent(score.reach[0])} to {format_percent(score.reach[1])}"
-        detail = f" ({format_percent(score.place)}{ends})" if has_numbers else f" at {column.scale}"
-        clauses.setdefault(f"{cell.verdict.text}{detail}", []).append(column.property)
-    parts = (f"{', '.join(properties)}: {verdict}" for verdict, properties in clauses.items())
-    return f"{structure}: {'; '.join(parts)}."
 
 
 def legend_text() -> str:

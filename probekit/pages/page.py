@@ -25,7 +25,7 @@ from probekit.cards.formatting import (
 )
 from probekit.cards.names import Names
 from probekit.cards.notes import CHECK_WORDS, certificate_note, reading_notes
-from probekit.cards.tables import Table, count_failures, describe_row, metrics_table, rerun_commands
+from probekit.cards.tables import Table, count_failures, metrics_table, rerun_commands
 from probekit.catalog.registry import Registry
 from probekit.evidence.compare import UNKNOWN
 from probekit.evidence.words import Word
@@ -157,7 +157,6 @@ def make_templates() -> Environment:
         "assign_colours": assign_colours,
         "certificate_note": certificate_note,
         "count_failures": count_failures,
-        "describe_row": describe_row,
         "metrics_table": metrics_table,
         "reading_notes": reading_notes,
         "rerun_commands": rerun_commands,

@@ -62,7 +62,7 @@ def test_a_file_that_is_gone_is_named(name: str, tmp_path: Path) -> None:
 def test_a_folder_that_is_named_as_another_run_is_a_fault(tmp_path: Path) -> None:
     real(tmp_path, ("unet",))
     only(tmp_path).path.rename(tmp_path / "translation-0123456789ab")
-    assert any("of another run" in fault for fault in faults(tmp_path))
+    assert any("belongs to another run" in fault for fault in faults(tmp_path))
 
 
 def fates(into: Path, other: Path) -> Counter[str]:
