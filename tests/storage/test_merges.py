@@ -17,8 +17,10 @@ from faults.spoil import unfinished
 from small import call
 from trained import fates, lay, only
 
+from probekit.storage.folder import Folder
 from probekit.storage.lock import LEASE, LOCK
 from probekit.storage.maintenance import merge
+from probekit.storage.maintenance.draft import settle_drafts
 from probekit.storage.maintenance.merge import merge_stores
 from probekit.storage.store import Store
 
@@ -233,3 +235,20 @@ def test_a_lease_whose_holder_was_killed_before_it_wrote_it_holds_nothing(use: s
     else:
         assert fates(tmp_path / "here", tmp_path / "there") == Counter(copied=1)
     assert not (run.path / LEASE).exists()
+
+
+def test_a_draft_that_goes_while_it_is_locked_counts_as_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Store(tmp_path / "here")
+    nest = here.root / ".merging" / "0123456789abcdef"
+    nest.mkdir(parents=True)
+    hold_lock = Folder.hold_lock
+
+    def remove_first(folder: Folder, *given: object) -> object:
+        shutil.rmtree(folder.path)
+        return hold_lock(folder, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Folder, "hold_lock", remove_first)
+    settle_drafts(here)
+    assert not nest.exists()

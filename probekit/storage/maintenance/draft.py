@@ -112,7 +112,13 @@ def lock_draft(store: Store, path: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with lock_store(store):
             if path.is_dir() and not path.is_symlink():
-                stack.enter_context(Folder(path).hold_lock())
+                try:
+                    stack.enter_context(Folder(path).hold_lock())
+                except RunLocked:
+                    raise
+                except StoreError:
+                    if os.path.lexists(path):  # else the process that filled it has just removed it
+                        raise
         yield
 
 
