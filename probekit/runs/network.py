@@ -16,6 +16,7 @@ from probekit.plans.plan import Plan
 from probekit.plugin.errors import RunError
 from probekit.plugin.interfaces import Shape
 from probekit.runs import rng
+from probekit.scores.look_ahead import find_look_ahead
 from probekit.scores.score import check_shape
 from probekit.storage.checksum import copy_plain
 from probekit.storage.folder import WEIGHTS, Folder
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 EXTRA = "extra"
 """The key of a network's state that is not tensors, in a file of weights."""
-CAUSAL_TOLERANCE = 1e-4
-"""The largest change of an output, relative to the largest, that is rounding."""
 
 
 def build_network(expression: Expression, shape: Shape, plan: Plan, device: torch.device) -> nn.Module:
@@ -130,24 +129,21 @@ def check_causality(expression: Expression, model: nn.Module, shape: Shape, devi
 
     if expression.structure.params.get("causal") is not True:
         return
-    half = prod(shape.size) // 2
-    outputs: list[Tensor] = []
-    with rng.preserve_rng(0), torch.no_grad(), contextlib.suppress(Exception):  # training reports failures
-        trial = copy.deepcopy(model).eval()
-        for weight in trial.parameters():  # a zero at the start may hide a path
-            weight.add_(0.05 * torch.randn_like(weight))
-        inputs = torch.randn(1, shape.inputs, *shape.size, device=device)
-        changed = inputs.clone()
-        changed.flatten(2)[..., half:].normal_()
-        for values in (inputs, changed):
-            rng.seed_rng(0)
-            outputs.append(trial(values).flatten(2)[..., :half])
-    if len(outputs) < 2:
-        return
-    if float((outputs[1] - outputs[0]).abs().max()) > CAUSAL_TOLERANCE * float(outputs[0].abs().max()):
+    found = None
+    with rng.preserve_rng(0), contextlib.suppress(Exception):  # training reports failures
+        trial, inputs = copy.deepcopy(model).eval(), torch.randn(1, shape.inputs, *shape.size, device=device)
+        found = find_look_ahead(trial, inputs, [prod(shape.size) // 2 - 1], call_seeded)
+    if found is not None:
         problem = "positions see later ones, though the structure is asked to be causal"
         name = expression.layer.display_name if expression.layer is not None else "NAME"
         raise RunError(expression.text, problem, f'Run `probekit check layer "{name}(causal=true)"`.')
+
+
+def call_seeded(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return a network's outputs with the same random numbers each time."""
+    rng.seed_rng(0)
+    outputs: Tensor = model(inputs)
+    return outputs
 
 
 def describe_state(model: nn.Module) -> dict[str, str]:

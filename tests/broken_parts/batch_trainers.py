@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,32 +14,12 @@ from broken_parts.trainers import Trainer
 class Batched(Trainer):
     """A trainer that draws batches from its seed, and keeps every promise."""
 
-    def fit(
-        self, model: nn.Module, probe: Any, data: Any, *, seed: int, device: Any, state: Any = None
-    ) -> Iterator[Mapping[str, float]]:
-        self.prepare(model, probe)
-        for step in range(self.begun(state) + 1, self.steps + 1):
-            order = torch.randperm(len(data), generator=torch.Generator().manual_seed(self.draw(seed, step)))
-            columns = zip(*(data[int(i)] for i in order[:16]), strict=True)
-            inputs, targets = (torch.stack(column) for column in columns)
-            loss = probe.loss(model(inputs), targets)
-            model.zero_grad()
-            loss.backward()
-            with torch.no_grad():
-                for weight in model.parameters():
-                    weight.sub_(self.rate() * weight.grad)
-            self.step = step
-            self.after(model, probe)
-            yield {"step": step, "steps": self.steps, "loss": loss.item()}
+    def choose_items(self, count: int, seed: int, step: int) -> Sequence[int]:
+        generator = torch.Generator().manual_seed(self.draw(seed, step))
+        return torch.randperm(count, generator=generator)[:16].tolist()
 
     def draw(self, seed: int, step: int) -> int:
         return 1000 * seed + step
-
-    def prepare(self, model: nn.Module, probe: Any) -> None:
-        """Do what comes before training."""
-
-    def after(self, model: nn.Module, probe: Any) -> None:
-        """Do what comes after a step."""
 
 
 class Stopping(Batched):

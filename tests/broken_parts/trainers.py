@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -20,10 +20,10 @@ class Trainer:
     def fit(
         self, model: nn.Module, probe: Any, data: Any, *, seed: int, device: Any, state: Any = None
     ) -> Iterator[Mapping[str, float]]:
-        inputs, targets = (
-            torch.stack(column) for column in zip(*(data[i] for i in range(len(data))), strict=True)
-        )
+        self.prepare(model, probe)
         for step in range(self.begun(state) + 1, self.steps + 1):
+            columns = zip(*(data[i] for i in self.choose_items(len(data), seed, step)), strict=True)
+            inputs, targets = (torch.stack(column) for column in columns)
             loss = probe.loss(model(inputs), targets)
             model.zero_grad()
             loss.backward()
@@ -31,7 +31,17 @@ class Trainer:
                 for weight in model.parameters():
                     weight.sub_(self.rate() * weight.grad)
             self.step = step
+            self.after(model, probe)
             yield {"step": step, "steps": self.steps, "loss": loss.item()}
+
+    def choose_items(self, count: int, seed: int, step: int) -> Sequence[int]:
+        return range(count)
+
+    def prepare(self, model: nn.Module, probe: Any) -> None:
+        """Do what comes before training."""
+
+    def after(self, model: nn.Module, probe: Any) -> None:
+        """Do what comes after a step."""
 
     def begun(self, state: Any) -> int:
         return 0 if state is None else int(state["step"])
