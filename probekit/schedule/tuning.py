@@ -65,7 +65,8 @@ def make_candidates(job: Job, registry: Registry) -> list[Job]:
     term = parse_term(job.plan.spec.trainer)
     base_rate = job.trainer.params.get(RATE)
     if not isinstance(base_rate, float | int):
-        raise UsageError(f"--tune with trainer {term.name!r}", "it has no lr to tune", "Leave --tune out.")
+        request = f"--tune or --recipes with trainer {term.name!r}"
+        raise UsageError(request, "it has no lr to tune", "Leave the option out.")
     jobs = []
     for factor in FACTORS:
         params = dict(term.params)

@@ -116,9 +116,8 @@ def merge_stores(store: Store, source: Path, as_json: bool) -> None:
         raise UsageError(f"merging {source}", reason, "Type the path of a store, for example probekit-runs.")
     if source.resolve() == store.root.resolve():
         raise UsageError(f"merging {source}", "this is the same store", "Type the path of another store.")
-    merge_looks(
-        store, Store(source)
-    )  # before the runs: an interrupted merge must not leave runs without looks
+    # the looks come first: an interrupted merge must not leave runs without them
+    merge_looks(store, Store(source))
     fates: Counter[Fate] = Counter()
     rows: list[dict[str, Any]] = []
     for folder, fate, why in merge_stores(store, Store(source)):
