@@ -142,9 +142,7 @@ def group_seeds(jobs: Sequence[Job]) -> list[list[Job]]:
 def list_trials(jobs: Sequence[Job], registry: Registry) -> list[Job]:
     """Return as many jobs as tuning runs at most: the candidates of each group, and its further seeds."""
     return [
-        job
-        for first, *further in group_seeds(jobs)
-        for job in (*make_candidates(first, registry), *further)
+        job for first, *further in group_seeds(jobs) for job in (*make_candidates(first, registry), *further)
     ]
 
 
