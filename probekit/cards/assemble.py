@@ -14,14 +14,12 @@ from probekit.cards.certificates import (
     certificate_of,
     find_control_errors,
     list_controls,
-    read_choices,
-    rejected_rates,
     score_certified_controls,
     stored_certificates,
 )
-from probekit.cards.formatting import narrow_width_cautions, networks_only_cautions, unlike_host_cautions
 from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, Names
+from probekit.cards.notes import add_choice_remark, list_structure_cautions
 from probekit.cards.select_runs import find_easy_runs, newest_per_seed, select_one_code, select_one_probe
 from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
@@ -31,10 +29,10 @@ from probekit.evidence.deciding.fit_step import suggest_fit, suggest_longer
 from probekit.evidence.words import Word
 from probekit.plans.finite import finite_or_none
 from probekit.plans.rerun_commands import list_rerun_commands
-from probekit.plans.spec import EASY, format_expression, is_easy_probe, split_host
+from probekit.plans.spec import EASY, format_expression, is_easy_probe
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
-from probekit.schedule.tuning import was_tuned
+from probekit.schedule.choice import find_choice, rejected_rates
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import WEIGHTS
@@ -139,16 +137,21 @@ def read_runs(
     return questions
 
 
-def judge_unfitted(cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: Names) -> Cell:
-    """Return a cell with the word and the next step of a structure that did not fit.
+def judge_recipes(
+    cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: Names, floor: float | None
+) -> Cell:
+    """Return a cell with what other recipes did, and the word and next step of a structure that did not fit.
 
     It lacks the property if its recipe is the best of three and if it solves the matched easy task.
     """
     done = [run for run in runs if run.result.status == "done"]
-    if cell.verdict.word is Word.DID_NOT_FIT and done:
-        plan = done[0].plan
-        is_best = was_tuned(read_choices(done[0].folder.path.parent, []), plan)
-        easy_runs = find_easy_runs(done[0]) if is_best else []
+    if not done:
+        return cell
+    plan = done[0].plan
+    choice = find_choice(done[0].folder.path.parent, plan)
+    cell = add_choice_remark(cell, choice, floor, probe)
+    if cell.verdict.word is Word.DID_NOT_FIT:
+        easy_runs = find_easy_runs(done[0]) if choice else []
         if easy_runs:
             easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], None)
             if any((other.headline.place or 0) >= easy.thresholds[0] for other in easy.cells):
@@ -156,11 +159,10 @@ def judge_unfitted(cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: N
                 verdict = cell.verdict.model_copy(update={"word": Word.LACKS, "why": why})
                 return cell.model_copy(update={"verdict": verdict})
         has_easy = EASY in inspect.signature(type(probe)).parameters and not is_easy_probe(plan.probe)
-        step = suggest_fit(plan, cell.seconds, len(done), is_best, has_easy and not easy_runs)
+        step = suggest_fit(plan, cell.seconds, len(done), choice is not None, has_easy and not easy_runs)
         return cell.model_copy(update={"next_step": step})
-    if cell.verdict.word in (Word.LEARNING, Word.CONSTANT) and done:
-        step = suggest_longer(done[0].plan, cell.seconds, len(done))
-        return cell.model_copy(update={"next_step": step})
+    if cell.verdict.word in (Word.LEARNING, Word.CONSTANT):
+        return cell.model_copy(update={"next_step": suggest_longer(plan, cell.seconds, len(done))})
     return cell
 
 
@@ -197,7 +199,10 @@ def make_column(
         make_cell(label, seeds, probe, floors, probe.thresholds, published, noises, decides)
         for label, seeds in by_seed.items()
     ]
-    cells = [judge_unfitted(cell, list(by_seed[cell.structure].values()), probe, names) for cell in cells]
+    lowest = floors[headline.name].value
+    cells = [
+        judge_recipes(cell, list(by_seed[cell.structure].values()), probe, names, lowest) for cell in cells
+    ]
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
     )
@@ -211,12 +216,7 @@ def make_column(
         cautions.append(OTHER_SOURCE)
     cautions += floors[headline.name].list_cautions(f"floor of the {headline.name}")
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
-    budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
-    cautions += narrow_width_cautions(dict(sorted(budgeted.items())))
-    terms = {cell.structure: split_host(cell.resolved) for cell in cells}
-    hosts = {name: host for name, (host, hosted) in sorted(terms.items()) if hosted}
-    cautions += unlike_host_cautions(hosts)
-    cautions += networks_only_cautions(probe, list(hosts))
+    cautions += list_structure_cautions(cells, probe)
     about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((format_expression(run.plan.spec.probe) for run in runs), key=len)
     control_scores = find_controls(done, headline.name)
@@ -234,7 +234,7 @@ def make_column(
         metric_about=headline.about,
         better=headline.better,
         perfect=finite_or_none(headline.perfect),
-        floor=floors[headline.name].value,
+        floor=lowest,
         ceiling=ceiling.value,
         cautions=tuple(cautions),
         noise=noises[headline.name].stated,
@@ -242,7 +242,7 @@ def make_column(
         harder=probe.harder,
         tags=names.probe_tags(plan),
         thresholds=probe.thresholds,
-        controls=tuple(list_controls(control_scores, networks, headline, floors[headline.name].value)),
+        controls=tuple(list_controls(control_scores, networks, headline, lowest)),
         certificate=certificate,
         cells=tuple(cells),
         rebuild=tuple(list_rerun_commands([run.plan for run in counted])),

@@ -1,11 +1,10 @@
-"""Certificates, controls and tuning choices that a card has in addition to runs."""
+"""Certificates and controls that a card has in addition to runs."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from math import sqrt
-from pathlib import Path
 from statistics import stdev
 
 from pydantic import ValidationError
@@ -21,26 +20,9 @@ from probekit.evidence.estimate_runs import list_scores
 from probekit.plans.rerun_commands import certify_command
 from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Metric, Probe
-from probekit.schedule.tuning import CHOICE, Choice
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result, Scores, normalize_score
 from probekit.storage.store import Store
-
-
-def rejected_rates(store: Store, left_out: list[str]) -> Iterator[str]:
-    """Yield the identities of runs whose learning rate was tried and not chosen."""
-    for choice in read_choices(store.root, left_out):
-        yield from choice.rejected
-
-
-def read_choices(root: Path, left_out: list[str]) -> Iterator[Choice]:
-    """Yield the choices of learning rates that the store with this root keeps."""
-    for path in sorted(root.glob(f"tune-*/{CHOICE}")):
-        try:
-            yield Choice.model_validate(Folder(path.parent).read_json(CHOICE))
-        except (StoreError, ValidationError) as error:
-            message = error.problem if isinstance(error, StoreError) else "it is not a complete choice"
-            left_out.append(f"{path.parent.name}: {message}; `probekit run ... --tune` makes a new one")
 
 
 def stored_certificates(store: Store, left_out: list[str]) -> Iterator[tuple[str, Certificate]]:

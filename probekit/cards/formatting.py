@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median_high
 
 from probekit.evidence.noise_model import MIN_STRUCTURES
 from probekit.evidence.verdict import format_normalized
 from probekit.plans.finite import finite_or_none
-from probekit.plugin.interfaces import Probe
 from probekit.storage.difficulty_curve import DifficultyCurve
 
 BAR = 20
 NOTHING = "-"
-MIN_WIDTH = 3
-"""Channels below which a network can represent little."""
 
 
 def format_score(value: float | None) -> str:
@@ -70,37 +66,6 @@ def format_width(chosen: int | None, wished: int | None) -> str:
 def width_note(chosen: int | None, wished: int | None) -> str:
     """Return a note that a width is not the scale's, "" if it is."""
     return "" if wished is None else f" (width {chosen}, closest to the scale's {wished})"
-
-
-def narrow_width_cautions(widths: Mapping[str, int]) -> Iterator[str]:
-    """Warn of widths that a parameter budget made very small: below half the median, or below MIN_WIDTH.
-
-    A layer with many parameters per channel gets few channels, and its network can represent little.
-    """
-    median = median_high(widths.values()) if widths else 0
-    narrow = [f"{name} {chosen}" for name, chosen in widths.items() if chosen < max(MIN_WIDTH, median / 2)]
-    if narrow:
-        usual = f" (median {median})" if median >= MIN_WIDTH else ""
-        yield (
-            f"The parameter budget leaves few channels of width: {', '.join(narrow)}{usual}. A low score may "
-            "come from the budget rather than from the structure. Use `--width` to set one width for all."
-        )
-
-
-def unlike_host_cautions(hosts: Mapping[str, str]) -> Iterator[str]:
-    """Say which networks host the layers of a column, by structure, if they are not the same for all."""
-    if len(set(hosts.values())) > 1:
-        groups = (
-            f"{host} ({', '.join(name for name, other in hosts.items() if other == host)})"
-            for host in dict.fromkeys(hosts.values())
-        )
-        yield f"The layers stand in unlike networks, which may explain a difference: {'; '.join(groups)}."
-
-
-def networks_only_cautions(probe: Probe, layers: Sequence[str]) -> Iterator[str]:
-    """Warn that rows of layers say nothing of the layers, if the probe says so."""
-    if layers and probe.networks_only:
-        yield f"These rows say nothing of the layers ({', '.join(layers)}): {probe.networks_only}."
 
 
 def draw_bar(score: float, signs: int = BAR) -> str:

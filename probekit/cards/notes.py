@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median_high
 
 from probekit.cards.card import Column
 from probekit.cards.cell import Cell, Score
@@ -20,10 +21,16 @@ from probekit.cards.formatting import (
 )
 from probekit.evidence.certify import Certificate
 from probekit.evidence.deciding.next_step import NextStep
+from probekit.evidence.deciding.other_recipes import describe_other_recipes
 from probekit.evidence.verdict import FITS
 from probekit.plans.rerun_commands import certify_command
+from probekit.plans.spec import split_host
+from probekit.plugin.interfaces import Probe
+from probekit.schedule.choice import Choice
 from probekit.storage.result import Result
 
+MIN_WIDTH = 3
+"""Channels below which a network can represent little."""
 CHECK_WORDS = {True: "holds", False: "FAILS", None: "for information"}
 """How a check of a certificate ended, in words."""
 
@@ -111,6 +118,56 @@ def remark_notes(cells: Sequence[Cell]) -> Iterator[str]:
     for remark in dict.fromkeys(remark for cell in cells for remark in cell.remarks):
         names = [cell.structure for cell in cells if remark in cell.remarks]
         yield remark if len(names) == len(cells) > 1 else f"{', '.join(names)}: {remark}"
+
+
+def list_structure_cautions(cells: Sequence[Cell], probe: Probe) -> Iterator[str]:
+    """Yield cautions about the widths and hosts of these structures, and about what the probe tests."""
+    budgeted = {cell.structure: cell.width for cell in cells if cell.width and cell.budget_gap is not None}
+    yield from narrow_width_cautions(dict(sorted(budgeted.items())))
+    terms = {cell.structure: split_host(cell.resolved) for cell in cells}
+    hosts = {name: host for name, (host, hosted) in sorted(terms.items()) if hosted}
+    yield from unlike_host_cautions(hosts)
+    yield from networks_only_cautions(probe, list(hosts))
+
+
+def narrow_width_cautions(widths: Mapping[str, int]) -> Iterator[str]:
+    """Warn of widths that a parameter budget made very small: below half the median, or below MIN_WIDTH.
+
+    A layer with many parameters per channel gets few channels, and its network can represent little.
+    """
+    median = median_high(widths.values()) if widths else 0
+    narrow = [f"{name} {chosen}" for name, chosen in widths.items() if chosen < max(MIN_WIDTH, median / 2)]
+    if narrow:
+        usual = f" (median {median})" if median >= MIN_WIDTH else ""
+        yield (
+            f"The parameter budget leaves few channels of width: {', '.join(narrow)}{usual}. A low score may "
+            "come from the budget rather than from the structure. Use `--width` to set one width for all."
+        )
+
+
+def unlike_host_cautions(hosts: Mapping[str, str]) -> Iterator[str]:
+    """Say which networks host the layers of a column, by structure, if they are not the same for all."""
+    if len(set(hosts.values())) > 1:
+        groups = (
+            f"{host} ({', '.join(name for name, other in hosts.items() if other == host)})"
+            for host in dict.fromkeys(hosts.values())
+        )
+        yield f"The layers stand in unlike networks, which may explain a difference: {'; '.join(groups)}."
+
+
+def networks_only_cautions(probe: Probe, layers: Sequence[str]) -> Iterator[str]:
+    """Warn that rows of layers say nothing of the layers, if the probe says so."""
+    if layers and probe.networks_only:
+        yield f"These rows say nothing of the layers ({', '.join(layers)}): {probe.networks_only}."
+
+
+def add_choice_remark(cell: Cell, choice: Choice | None, floor: float | None, probe: Probe) -> Cell:
+    """Return a cell that says where another of the recipes that were tried would give another word."""
+    if choice is None:
+        return cell
+    perfect, thresholds = probe.metrics[0].perfect, sorted(probe.thresholds)
+    remark = describe_other_recipes(choice.tried, choice.rate, floor, perfect, thresholds)
+    return cell.model_copy(update={"remarks": (*cell.remarks, remark)}) if remark else cell
 
 
 def list_remarks(results: Sequence[Result]) -> Iterator[str]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, ConfigDict
 
 from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.registry import Registry
 from probekit.plans.job import Job, make_job
-from probekit.plans.plan import Plan
 from probekit.plans.spec import RunSpec, make_spec
 from probekit.plugin.errors import RunError, UsageError
+from probekit.schedule.choice import CHOICE, Choice
 from probekit.schedule.event import Report
 from probekit.storage.result import Result
 
@@ -22,38 +20,6 @@ if TYPE_CHECKING:
 
 FACTORS = (0.333, 1.0, 3.0)
 RATE = "lr"
-CHOICE = "choice.json"
-
-
-class Choice(BaseModel):
-    """The learning rate chosen for one structure.
-
-    Attributes:
-        metric: The headline metric.
-        tried: The validation score by rate.
-        rate: The chosen rate.
-        trainer: The text of the trainer with that rate.
-        rejected: The identities of runs with rates that were neither typed nor chosen; no card counts them.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    probe: str
-    structure: str
-    scale: str = ""
-    metric: str
-    tried: dict[float, float | None]
-    rate: float
-    trainer: str
-    rejected: tuple[str, ...] = ()
-
-    def describe_choice(self) -> str:
-        """Return the choice and the scores in one sentence."""
-        scores = ", ".join(
-            f"{rate:g}: {'failed' if score is None else f'{score:.4f}'}" for rate, score in self.tried.items()
-        )
-        choice = f"lr {self.rate:g} chosen on validation {self.metric} ({scores})"
-        return f"{self.structure} on {self.probe}: {choice}"
 
 
 def make_candidates(job: Job, registry: Registry) -> list[Job]:
@@ -113,16 +79,6 @@ def choose_rate(jobs: Sequence[Job], results: Sequence[Result], keep_typed: bool
             for factor, job in zip(FACTORS, jobs, strict=True)
             if not (keep_typed and factor == 1) and job is not best
         ),
-    )
-
-
-def was_tuned(choices: Iterable[Choice], plan: Plan) -> bool:
-    """Tell whether a plan's trainer was chosen as the best of its candidates."""
-    spec = plan.spec
-    return any(
-        (choice.probe, choice.structure, choice.scale, choice.trainer)
-        == (spec.probe, spec.structure, spec.scale, spec.trainer)
-        for choice in choices
     )
 
 

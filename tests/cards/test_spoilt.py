@@ -35,7 +35,7 @@ from probekit.cli.table import print_tables
 from probekit.evidence.certify import CERTIFICATE, Certificate, certify_probe
 from probekit.pages.page import render_page
 from probekit.plans.finite import replace_nonfinite, to_json
-from probekit.schedule.tuning import CHOICE, Choice
+from probekit.schedule.choice import CHOICE, Choice
 from probekit.storage.folder import RESULT, Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
