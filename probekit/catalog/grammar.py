@@ -63,11 +63,8 @@ class Term:
 
     def __str__(self) -> str:
         arguments = ",".join(f"{key}={format_value(value)}" for key, value in self.params)
-        name = (
-            self.name
-            if FILE_TERM.fullmatch(self.name) or not is_file_term(self.name)
-            else json.dumps(self.name)
-        )
+        needs_quotes = is_file_term(self.name) and not FILE_TERM.fullmatch(self.name)
+        name = json.dumps(self.name) if needs_quotes else self.name
         return f"{name}({arguments})" if arguments else name
 
 
@@ -141,7 +138,11 @@ class _Parser:
         terms = [self.parse_term()]
         while not self.is_at_end():
             if not self.match_sign("+"):
-                self.fail("'+' or the end was expected", "Join terms by '+', as in unet+lambda(heads=8)+pe.")
+                hint = re.sub(
+                    r"\s*(\w+)=(.*)", r"Type --\1 \2, or in Python \1=... as an argument.", self.text
+                )
+                join = "Join terms by '+', as in unet+lambda(heads=8)+pe."
+                self.fail("'+' or the end was expected", join if hint == self.text else hint)
             terms.append(self.parse_term())
         return terms
 

@@ -9,11 +9,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from probekit.plans.spec import SEEDS
 from probekit.plugin.errors import UsageError, did_you_mean, explain_os_error
 
 MAX_BYTES = 1 << 20
 """The largest study file."""
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probekit.catalog.denormals import flush_denormals
 from probekit.catalog.isolation import Isolation
+from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.catalog.syntax import hash_syntax
 from probekit.plans.job import Job
@@ -20,15 +21,11 @@ from probekit.runs.behaviour import (
     repeat_start,
     store_answers,
 )
+from probekit.runs.checks.axes import check_axes, explain_shape_error
+from probekit.runs.checks.network import check_causality, check_network
 from probekit.runs.machine import read_environment
 from probekit.runs.memory import check_training_memory
-from probekit.runs.network import (
-    build_network,
-    check_causality,
-    check_network,
-    hash_weights,
-    split_state,
-)
+from probekit.runs.network import build_network, hash_weights, split_state
 from probekit.runs.session import ProgressListener, Session
 from probekit.runs.splits import load_splits
 from probekit.runs.training import train_model
@@ -120,7 +117,10 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with session.stage("building"):
         model = build_network(job.expression, probe.shape, plan, device)
     with session.stage("first steps"):
-        check_network(model, probe.shape, device)
+        if any(used.kind == "layer" and used.distribution != DISTRIBUTION for used in plan.components):
+            check_axes(job.expression, probe.shape)
+        with explain_shape_error(model, probe.shape, registry, device):
+            check_network(model, probe.shape, device)
         check_causality(job.expression, model, probe.shape, device)
         check_training_memory(job, model, device)
         observe_start(job, folder, device)
