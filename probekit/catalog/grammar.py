@@ -18,8 +18,8 @@ from probekit.plugin.interfaces import Value
 TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME_PATTERN.pattern}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
-BARE = re.compile(r"[A-Za-z0-9_+.-]+")
-WORD = re.compile(r"[A-Za-z0-9_-]+")
+BARE = re.compile(r"[A-Za-z0-9_+.~/-]+")
+WORD, PATH = re.compile(r"[A-Za-z0-9_-]+"), re.compile(r"[A-Za-z_~./][A-Za-z0-9_.~/-]*")
 INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to parse longer ones
 FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
@@ -197,7 +197,7 @@ class _Parser:
                 return int(bare)
             if FLOAT.fullmatch(bare) and math.isfinite(float(bare)):
                 return float(bare)
-            if WORD.fullmatch(bare) and not FLOAT.fullmatch(bare):
+            if (WORD.fullmatch(bare) or PATH.fullmatch(bare)) and not FLOAT.fullmatch(bare):
                 return bare
         self.position = start
         if self.text[start : start + 1] in ("'", '"'):

@@ -6,13 +6,13 @@ import functools
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pluggy
 
-from probekit.catalog.files import is_file_term, load_file_component
+from probekit.catalog.files import PYTHON_PLUGIN, is_file_term, load_file_component
 from probekit.catalog.plugin_code import explain_name_clash, guard_plugin_code
 from probekit.catalog.plugins import (
     PluginRecord,
@@ -36,7 +36,10 @@ class Registry:
     Attributes:
         plugins: a record of each entry point.
         complaints: lines for the user about plugins.
+        judge: returns the verdict on a result in its folder, for observers; commands and workers set it.
     """
+
+    judge: Callable[[Any, Any], str | None] | None = None
 
     def __init__(
         self,
@@ -176,12 +179,44 @@ class Registry:
         Raises:
             UsageError: two different components would have the same kind and name.
         """
-        added = [c for c in self._components if c.plugin == "python"]
-        added += [new for c in components if (new := replace(c, plugin="python")) not in added]
-        installed = [c for c in self._components if c.plugin != "python"]
-        return Registry(
+        added = [c for c in self._components if c.plugin == PYTHON_PLUGIN]
+        added += [new for c in components if (new := replace(c, plugin=PYTHON_PLUGIN)) not in added]
+        installed = [c for c in self._components if c.plugin != PYTHON_PLUGIN]
+        extended = Registry(
             self._manager, self.plugins, check_unique(added) + installed, self.complaints, self._silenced
         )
+        extended.judge = self.judge
+        return extended
+
+    def attach_observer(self, name: str, observer: object) -> None:
+        """Let an object observe the runs of this process; a name that is attached already stays.
+
+        Raises:
+            ProbekitError: it implements none of the hooks for runs, or one of them wrongly.
+        """
+        if self._manager.has_plugin(name):
+            return
+        hint = "Mark probekit_run_finished(self, result, path) or another hook with @hookimpl."
+        try:
+            self._manager.register(observer, name=name)
+            self._manager.check_pending()
+            if not self._manager.get_hookcallers(observer):
+                raise ProbekitError(f"observer {name}", "it implements none of the hooks for runs", hint)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self.detach_observer(name)
+            raise ProbekitError(f"observer {name}", describe_error(error), hint) from error
+        except ProbekitError:
+            self.detach_observer(name)
+            raise
+
+    def detach_observer(self, name: str) -> None:
+        """Let an attached object observe no more."""
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def is_observed(self, hook: str) -> bool:
+        """Return whether anything implements a hook for runs."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def notify_observers(self, hook: str, **kwargs: Any) -> None:
         """Call a hook of every observer; one that raises is silenced and named in `complaints`."""
@@ -196,9 +231,11 @@ class Registry:
                 raise
             except BaseException as error:
                 self._silenced.add(name)
+                is_plugin = any(record.name == name for record in self.plugins)
                 self.complaints.append(
-                    f"plugin {name} no longer observes runs, because its {hook} raised "
-                    f"{describe_error(error)}. PROBEKIT_SKIP={name} leaves it out."
+                    f"{'plugin' if is_plugin else 'observer'} {name} no longer observes runs, because its "
+                    f"{hook} raised {describe_error(error)}."
+                    + (f" PROBEKIT_SKIP={name} leaves it out." if is_plugin else "")
                 )
 
 

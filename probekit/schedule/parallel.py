@@ -68,13 +68,18 @@ def find_folder(job: Job, store: Store, replay: Replay) -> Folder:
 
 
 def worker_command(
-    jobs: Collection[Job], device: str | None, timeout: float | None, threads: int | None
+    jobs: Collection[Job],
+    device: str | None,
+    timeout: float | None,
+    threads: int | None,
+    observers: Sequence[str] = (),
 ) -> list[str]:
     """Return the command line of a worker, which takes a folder as its last word."""
     command = [sys.executable, "-m", "probekit.work"]
     command += ["--device", device] if device else []
     command += ["--timeout", str(timeout)] if timeout is not None else []
     command += ["--threads", str(threads)] if threads is not None else []
+    command += [word for observer in observers for word in ("--observe", observer)]
     # the user typed these jobs here, so their code may run there
     return command + (["--allow-code"] if any(list_code(job.plan) for job in jobs) else [])
 

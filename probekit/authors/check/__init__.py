@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
+from probekit.authors.check.executors.endings import EXECUTOR_CHECKS
+from probekit.authors.check.executors.fixture import ExecutorFixture
 from probekit.authors.check.modules.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
 from probekit.authors.check.modules.fixtures import EncodingFixture, LayerFixture, StructureFixture
 from probekit.authors.check.modules.outputs import MODULE_CHECKS
@@ -30,6 +32,7 @@ CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tup
     "layer": (LayerFixture, (*MODULE_CHECKS, *LAYER_CHECKS, ranges_hold)),
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
+    "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
 }
 """By kind: the fixture that prepares a component, and the functions that check it."""
 

@@ -157,6 +157,7 @@ def run_probes(
         jobs=jobs,
         threads=threads,
         detach=detach,
+        observers=request.observers,
     )
     grid = plan_study(request, width, budget)
     if dry_run:
