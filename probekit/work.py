@@ -69,9 +69,8 @@ def run_worker() -> int:
     options = args.device, args.timeout, args.allow_code
     components = registry()
     components.judge = lambda result, folder: judge_lazily(components, result, folder)
-    attach_observers(args.observe, components)
     try:
-        with stop.handle_signals():
+        with stop.handle_signals(), attach_observers(args.observe, components):
             start_torch_threads(args.threads or default_threads())
             try:
                 result = run_folder(args.folder.absolute(), components, *options)

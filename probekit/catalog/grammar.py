@@ -139,7 +139,7 @@ class _Parser:
         while not self.is_at_end():
             if not self.match_sign("+"):
                 hint = re.sub(
-                    r"\s*(\w+)=(.*)", r"Type --\1 \2, or in Python \1=... as an argument.", self.text
+                    r"^\s*(\w+)=(.*)", r"Type --\1 \2, or in Python \1=... as an argument.", self.text
                 )
                 join = "Join terms by '+', as in unet+lambda(heads=8)+pe."
                 self.fail("'+' or the end was expected", join if hint == self.text else hint)

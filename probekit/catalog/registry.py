@@ -19,10 +19,10 @@ from probekit.catalog.plugins import (
     call_hook_of,
     check_unique,
     find_entry_points,
+    make_manager,
     make_records,
     open_plugin,
 )
-from probekit.plugin import hookspecs
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean, suggest_install
 
@@ -64,8 +64,7 @@ class Registry:
         """
         if skip is None:
             skip = {name.strip() for name in os.environ.get("PROBEKIT_SKIP", "").split(",")} - {""}
-        manager = pluggy.PluginManager("probekit")
-        manager.add_hookspecs(hookspecs)
+        manager = make_manager()
         complaints: list[str] = []
         components: list[Component] = []
         entries = list(find_entry_points(complaints))
@@ -210,7 +209,8 @@ class Registry:
             raise
 
     def detach_observer(self, name: str) -> None:
-        """Let an attached object observe no more."""
+        """Let an attached object observe no more; its name may be attached again."""
+        self._silenced.discard(name)
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 

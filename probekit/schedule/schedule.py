@@ -101,17 +101,17 @@ class Schedule:
         if (executor := self.choose_executor([job for job, _ in missing])) is not None:
             yield from self.send_to(executor, missing, registry, observers)
             return
-        attach_observers(observers, registry)
-        yield from run_serially(
-            missing,
-            registry,
-            store=self.store,
-            threads=self.run_threads,
-            device=self.device,
-            timeout=self.timeout,
-            limit=self.limit,
-            watch=watch,
-        )
+        with attach_observers(observers, registry):
+            yield from run_serially(
+                missing,
+                registry,
+                store=self.store,
+                threads=self.run_threads,
+                device=self.device,
+                timeout=self.timeout,
+                limit=self.limit,
+                watch=watch,
+            )
 
     def send_to(
         self,

@@ -11,6 +11,8 @@ from probekit.authors.check.executors.fixture import ExecutorFixture
 from probekit.authors.check.modules.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
 from probekit.authors.check.modules.fixtures import EncodingFixture, LayerFixture, StructureFixture
 from probekit.authors.check.modules.outputs import MODULE_CHECKS
+from probekit.authors.check.observers.fixture import ObserverFixture
+from probekit.authors.check.observers.hooks import OBSERVER_CHECKS
 from probekit.authors.check.probes.attributes import PROBE_CHECKS
 from probekit.authors.check.probes.data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
@@ -33,6 +35,7 @@ CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tup
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
     "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
+    "observer": (ObserverFixture, (*OBSERVER_CHECKS, ranges_hold)),
 }
 """By kind: the fixture that prepares a component, and the functions that check it."""
 
@@ -46,7 +49,7 @@ def checks(
     fail is skipped. A check that is expected to fail and holds, fails.
 
     Args:
-        kind: layer, structure, encoding, trainer or probe.
+        kind: layer, structure, encoding, trainer, probe, executor or observer.
         name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl".
         expected: reasons for expected failures, by name of the check. A component can also declare them in
             its attribute `expected_failures`.

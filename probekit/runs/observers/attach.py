@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from probekit.catalog.grammar import parse_expression
 from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
-from probekit.plugin.errors import ProbekitError, describe_error
+from probekit.plugin.errors import ProbekitError
 
 VARIABLE = "PROBEKIT_OBSERVE"
 
@@ -29,18 +30,30 @@ def list_observers(texts: Sequence[str], registry: Registry) -> dict[str, Part]:
     return {part.text: part for part in parts}
 
 
-def attach_observers(texts: Sequence[str], registry: Registry) -> None:
-    """Attach the observers that texts and $PROBEKIT_OBSERVE name; what cannot be made is a complaint."""
+@contextlib.contextmanager
+def attach_observers(texts: Sequence[str], registry: Registry) -> Iterator[None]:
+    """Let the observers that texts and $PROBEKIT_OBSERVE name observe the runs in the block.
+
+    An observer that cannot be made is a complaint of the registry.
+    """
+    names = []
     try:
-        parts = list_observers(texts, registry)
+        for text, part in find_observers(texts, registry).items():
+            names.append(text)
+            try:
+                registry.attach_observer(text, part.make())
+            except ProbekitError as error:
+                registry.complaints.append(f"observer {text} does not observe the runs: {error}")
+        yield
+    finally:
+        for name in names:
+            registry.detach_observer(name)
+
+
+def find_observers(texts: Sequence[str], registry: Registry) -> dict[str, Part]:
+    """Return what `list_observers` does; an error is a complaint of the registry."""
+    try:
+        return list_observers(texts, registry)
     except ProbekitError as error:
         registry.complaints.append(f"nothing observes the runs: {error}")
-        return
-    for text, part in parts.items():
-        try:
-            registry.attach_observer(text, part.make())
-        except Exception as error:
-            reason = str(error) if isinstance(error, ProbekitError) else describe_error(error)
-            complaint = f"observer {text} does not observe the runs: {reason}"
-            if complaint not in registry.complaints:
-                registry.complaints.append(complaint)
+        return {}

@@ -8,11 +8,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from probekit.authors.check.base import CheckFailed, DoesNotApply, fail
-from probekit.authors.check.executors.fixture import WORDS, ExecutorFixture, Trial, read_words
+from probekit.authors.check.executors.fixture import (
+    WORDS,
+    Endings,
+    ExecutorFixture,
+    Trial,
+    read_words,
+)
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.authors.trial import STOPPED
 from probekit.plugin.errors import ProbekitError, UsageError
-from probekit.plugin.executor import FAILED, WorkerExit
+from probekit.plugin.executor import DONE, FAILED
 from probekit.plugin.stop import REQUEUE
 from probekit.schedule.endings import iterate_endings
 
@@ -20,17 +26,23 @@ WAIT = 6.0
 """Seconds that a worker may take to start or to stop."""
 LONG = 15.0
 """Seconds that a worker takes which is to be stopped."""
-HINT = "Yield a WorkerExit of probekit.plugin.executor once per folder, when its worker ends."
-TRIALS = (Trial("done"), Trial("failed", FAILED, message="it failed"), Trial("saved", REQUEUE), Trial("last"))
+HINT = "Yield probekit.WorkerExit(folder, code) once per folder, when its worker ends."
+TRIALS = (
+    Trial("done"),
+    Trial("failed", FAILED, message="it failed"),
+    Trial("saved", REQUEUE),
+    Trial("killed", -9),
+    Trial("last"),
+)
 
 
-def carry_out_trials(
-    fixture: ExecutorFixture, *trials: Trial
-) -> dict[str, tuple[WorkerExit, list[str] | None]]:
-    """Carry out trials; return by name of the folder how each ended, and its words."""
-    with fixture.prepare_folders(trials) as folders, explain_wrong_yield():
-        endings = list(iterate_endings(fixture.make_executor(), folders, fixture.command))
-        return {ending.folder.name: (ending, read_words(ending.folder)) for ending in endings}
+def carry_out_trials(fixture: ExecutorFixture) -> Endings:
+    """Carry out the trials, once; return by name of the folder how each ended, and its words."""
+    if not fixture.endings:
+        with fixture.prepare_folders(TRIALS) as folders, explain_wrong_yield():
+            for ending in list(iterate_endings(fixture.make_executor(), folders, fixture.command)):
+                fixture.endings[ending.folder.name] = ending, read_words(ending.folder)
+    return fixture.endings
 
 
 @contextmanager
@@ -46,16 +58,16 @@ def explain_wrong_yield() -> Iterator[None]:
 
 def every_run_ends_once(fixture: ExecutorFixture) -> None:
     """It yields one WorkerExit per folder, also if a worker fails, and each worker has started."""
-    for name, (_, words) in carry_out_trials(fixture, *TRIALS).items():
+    for name, (_, words) in carry_out_trials(fixture).items():
         if words is None:
             fail(f"it yielded the end of {name}, whose worker never started", "Start the command per folder.")
 
 
 def exit_codes_are_those_of_the_workers(fixture: ExecutorFixture) -> None:
     """It yields the exit code of each worker: 0, 1 or 75."""
-    codes = {name: ending.code for name, (ending, _) in carry_out_trials(fixture, *TRIALS).items()}
+    codes = {name: ending.code for name, (ending, _) in carry_out_trials(fixture).items()}
     for trial in TRIALS:
-        if codes[trial.name] != trial.code:
+        if trial.code >= 0 and codes[trial.name] != trial.code:
             fail(
                 f"a worker exited with {trial.code}, and it yielded {codes[trial.name]}",
                 "Yield the exit code of the command: 0 is done, 1 failed, 75 stopped with a checkpoint.",
@@ -64,17 +76,17 @@ def exit_codes_are_those_of_the_workers(fixture: ExecutorFixture) -> None:
 
 def a_killed_worker_is_not_done(fixture: ExecutorFixture) -> None:
     """If a worker is killed, as when memory runs out, its code is a negative signal or 75; others go on."""
-    endings = carry_out_trials(fixture, Trial("killed", -9), Trial("other"))
-    killed, other = endings["killed"][0].code, endings["other"][0].code
+    endings = carry_out_trials(fixture)
+    killed, last = endings["killed"][0].code, endings["last"][0].code
     if killed >= 0 and killed != REQUEUE:
         fail(f"a worker was killed by signal 9, and it yielded {killed}", "Yield -9 or 75 for it.")
-    if other != 0:
-        fail(f"a worker was killed, and another one ended with {other}", "Let no worker end with another.")
+    if last != DONE:
+        fail(f"a worker was killed, and another one ended with {last}", "Let no worker end with another.")
 
 
 def the_command_stays_whole(fixture: ExecutorFixture) -> None:
     """It starts the command with all its words and the folder as the last one, also if that has a space."""
-    for name, (_, words) in carry_out_trials(fixture, Trial("one"), Trial("two")).items():
+    for name, (_, words) in carry_out_trials(fixture).items():
         if words is None or words[: len(WORDS)] != list(WORDS) or Path(words[-1]).name != name:
             fail(
                 f"its command for {name} had the words {words}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from probekit.authors.trial import STARTED, TASK
 from probekit.catalog.registry import Registry
-from probekit.plugin.executor import Executor
+from probekit.plugin.executor import Executor, WorkerExit
 from probekit.schedule.endings import check_executor
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ WORDS = ("--device", "cpu")
 """Words of the command before the folder, which the workers must receive."""
 STORE = "a store"
 """Its name has a space, as users' folders may have."""
+
+
+Endings = dict[str, tuple[WorkerExit, list[str] | None]]
+"""By the name of a folder: how its worker ended, and the words of its command; None if it never started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ class ExecutorFixture:
         part: the executor with its parameters.
         registry: the installed components.
         request: the executor as it was typed.
+        endings: how workers ended that several checks look at; empty until one has carried them out.
     """
 
     part: Part
     registry: Registry
     request: str
+    endings: Endings = field(default_factory=dict)
     command: Sequence[str] = field(default=(sys.executable, "-m", "probekit.authors.trial", *WORDS))
 
     def make_executor(self) -> Executor:
