@@ -100,3 +100,20 @@ def test_the_named_commands_lead_to_a_decision(near: str, capsys: Any) -> None:
             row = last
     assert [reason for _, reason in steps]
     assert row["verdict"] == "lacks it", steps
+
+
+@pytest.mark.slow
+def test_until_decided_runs_the_easy_task(near: str, capsys: Any) -> None:
+    words = ["run", near, "-s", "plain(conv=0,depth=1)", "--scale", "smoke", "--until-decided", "--json"]
+    code, out, err = call(capsys, *words, "--device", "cpu")
+    assert code == 0, err
+    assert {row["probe"].count("easy=true") for row in json.loads(out)} == {0}
+    code, out, err = call(capsys, *words, "--recipes", "--device", "cpu")
+    assert code == 0, err
+    rows = json.loads(out)
+    easy = [row for row in rows if "easy=true" in row["probe"]]
+    assert len(easy) == 3
+    assert {row["verdict"] for row in rows if row not in easy} == {"lacks it"}
+    again, out, _ = call(capsys, *words, "--recipes", "--device", "cpu")
+    assert again == 0
+    assert {row["status"] for row in json.loads(out)} == {"stored"}

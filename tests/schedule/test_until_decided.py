@@ -33,7 +33,8 @@ from probekit.schedule.event import Report
 from probekit.schedule.schedule import Schedule
 from probekit.storage.folder import RESULT, WEIGHTS
 from probekit.storage.store import Store
-from probekit.terminal.until_decided import Candidate, choose_batch, follow_until_decided
+from probekit.terminal.candidate import Candidate
+from probekit.terminal.until_decided import choose_batch, follow_until_decided
 
 AGREE = f"{Path(__file__).parents[1] / 'asking.py'}:Agree"
 

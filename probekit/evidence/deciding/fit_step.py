@@ -39,6 +39,7 @@ def suggest_fit(
             reason="the matched easy task, which shows whether it was trained well",
             command=write_command(plan.model_copy(update={"spec": spec}), MIN_SEEDS),
             seconds=None if seconds is None else seconds * MIN_SEEDS,
+            easy_probe=spec.probe,
         )
     return suggest_longer(plan, seconds, seeds)
 

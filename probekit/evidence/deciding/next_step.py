@@ -33,6 +33,7 @@ class NextStep(BaseModel):
         command: The command, "" if none is worth it.
         seconds: How long its new runs train one by one, by the stored runs; None if that is not known.
         seeds: How many further seeds the command runs; 0 if it runs something else.
+        easy_probe: The matched easy task that the command runs, "" if it runs something else.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class NextStep(BaseModel):
     command: str = ""
     seconds: float | None = None
     seeds: int = 0
+    easy_probe: str = ""
 
 
 def suggest_next_step(
