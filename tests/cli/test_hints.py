@@ -152,6 +152,22 @@ def test_a_file_that_names_no_structure(structure: str, hint: str, capsys: Captu
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "hint"),
+    [
+        ("structure", "./mine.py:Layer", "so it is a layer. Type probekit check layer ./mine.py:Layer."),
+        (
+            "layer",
+            "./mine.py:net_2d",
+            "so it is a structure. Type probekit check structure ./mine.py:net_2d.",
+        ),
+    ],
+)
+def test_a_check_of_the_wrong_kind(kind: str, name: str, hint: str, capsys: Capture) -> None:
+    code, _, err = call(capsys, "check", kind, name)
+    assert (code, hint in " ".join(err.split())) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("structure", "hint"),
     [
         (nn.Sequential(nn.Conv2d(3, 1, 1)), "Name a function that builds it, def build"),

@@ -22,6 +22,7 @@ from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
+from probekit.catalog.signature import takes_channels
 from probekit.plugin.components import KINDS, Kind
 from probekit.plugin.errors import UsageError, did_you_mean
 
@@ -83,7 +84,7 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
     """Return the fixture that prepares a component for the checks of its kind.
 
     Raises:
-        UsageError: the kind or the name is unknown, or the kind has no checks.
+        UsageError: the kind or the name is unknown, or the component is of another kind.
     """
     checked_kind = next(
         (candidate for candidate in KINDS if candidate == kind and candidate in CHECKS_BY_KIND), None
@@ -99,7 +100,21 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
         causal = params.pop("causal") is True
         part = resolve_part(checked_kind, Term(term.name, tuple(params.items())), registry)
         return LayerFixture(part, registry, name, causal)
-    return fixture(resolve_part(checked_kind, term, registry), registry, name)
+    part = resolve_part(checked_kind, term, registry)
+    check_signature(part, name)
+    return fixture(part, registry, name)
+
+
+def check_signature(part: Part, name: str) -> None:
+    """Raise UsageError if a layer is checked as a structure, or a structure as a layer."""
+    kind, first = part.component.kind, next(iter(part.free_parameters), "")
+    if kind == "structure" and takes_channels(part.target):
+        problem, other = "its first parameters are channels and size, so it is a layer", "layer"
+    elif kind == "layer" and first == "shape":
+        problem, other = "its first parameter is shape, so it is a structure", "structure"
+    else:
+        return
+    raise UsageError(f"checking {name} as a {kind}", problem, f"Type probekit check {other} {name}.")
 
 
 def describe_requirement(requirement: Requirement) -> str:
