@@ -19,6 +19,7 @@ from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
 from probekit.storage.store import Store
 from probekit.terminal.follow import follow_schedule
+from probekit.terminal.messages import print_error
 from probekit.terminal.until_decided import follow_until_decided
 
 if TYPE_CHECKING:
@@ -156,10 +157,13 @@ def run(
     fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
     with rng.preserve_rng():
         planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
+        complaints = len(registry.complaints)
         if until:
             report = follow_until_decided(schedule, planned_jobs, registry, minutes)
         else:
             report = follow_schedule(schedule, planned_jobs, registry)
+    for complaint in registry.complaints[complaints:]:
+        print_error(complaint)
     if report.interruption:
         raise report.interruption
     for event in report.events:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from small import call
 
+import probekit
+
 PROBE = "grouping(test=16,train=64,validation=8)"
 WORDS = ("-s", "average", "--scale", "smoke", "--trainer", "supervised(epochs=1)", "--device", "cpu")
 Capture = pytest.CaptureFixture[str]
@@ -160,3 +162,10 @@ def test_a_failed_run_is_a_row(capsys: Capture, monkeypatch: pytest.MonkeyPatch,
         (row,) = csv.DictReader(file)
     assert (row["status"], row["verdict"], row["test"], row["metric"]) == ("failed", "", "", "")
     assert row["error"]
+
+
+def test_python_names_an_observer_that_raised(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBEKIT_OBSERVE", "./mine.py:Harmful")
+    result = probekit.run(PROBE, "average", scale="smoke", trainer="supervised(epochs=1)", store="runs")
+    assert result.metrics["accuracy"] is not None
+    assert "observer ./mine.py:Harmful" in capsys.readouterr().err
