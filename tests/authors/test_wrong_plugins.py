@@ -60,6 +60,11 @@ class Leaves:
             yield WorkerExit(folder, worker.wait())
 
 
+class Silent(Right):
+    def submit(self, folders, command):
+        list(self.carry_out(folders, command))
+
+
 class NoMethod:
     pass
 
@@ -85,6 +90,12 @@ class Assumes:
     @hookimpl
     def probekit_run_finished(self, result):
         self.error = result.metrics["error"]
+
+
+class Refuses:
+    @hookimpl
+    def probekit_run_started(self, plan):
+        raise ValueError(plan.folder)
 
 
 class Once:
@@ -119,34 +130,38 @@ class Draws:
 """
 
 
+WRONG_PLUGINS = [
+    ("executor", "Right", ""),
+    ("executor", "NoCode", "exit-codes-are-those-of-the-workers"),
+    ("executor", "Never", "every-run-ends-once"),
+    ("executor", "Twice", "every-run-ends-once"),
+    ("executor", "Pretends", "every-run-ends-once"),
+    ("executor", "Shell", "the-command-stays-whole"),
+    ("executor", "Forgets", "the-command-stays-whole"),
+    ("executor", "Leaves", "stops-its-workers"),
+    ("executor", "NoMethod", "every-run-ends-once"),
+    ("observer", "Follows", ""),
+    ("observer", "NoHook", "implements-a-hook"),
+    ("observer", "Argument", "implements-a-hook"),
+    ("observer", "Assumes", "observes-a-failed-run"),
+    ("observer", "Once", "observes-several-runs"),
+    ("observer", "Writes", "changes-no-run"),
+    ("observer", "Spoils", "changes-no-run"),
+    ("observer", "Draws", ""),
+    ("executor", "NoCode", "a-killed-worker-is-not-done"),
+    ("executor", "Silent", "submitted-workers-start"),
+    ("observer", "Refuses", "observes-a-run"),
+]
+"""Kind and name of a plugin, and the check that it fails; "" if it passes all."""
+
+
 def failed_checks(kind: str, name: str) -> set[str]:
     """Return the names of the checks that a component fails."""
     findings = [check.evaluate() for check in checks(kind, name)]
     return {finding.check for finding in findings if finding.state == "fails"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "failing"),
-    [
-        ("executor", "Right", ""),
-        ("executor", "NoCode", "exit-codes-are-those-of-the-workers"),
-        ("executor", "Never", "every-run-ends-once"),
-        ("executor", "Twice", "every-run-ends-once"),
-        ("executor", "Pretends", "every-run-ends-once"),
-        ("executor", "Shell", "the-command-stays-whole"),
-        ("executor", "Forgets", "the-command-stays-whole"),
-        ("executor", "Leaves", "stops-its-workers"),
-        ("executor", "NoMethod", "every-run-ends-once"),
-        ("observer", "Follows", ""),
-        ("observer", "NoHook", "implements-a-hook"),
-        ("observer", "Argument", "implements-a-hook"),
-        ("observer", "Assumes", "observes-a-failed-run"),
-        ("observer", "Once", "observes-several-runs"),
-        ("observer", "Writes", "changes-no-run"),
-        ("observer", "Spoils", "changes-no-run"),
-        ("observer", "Draws", ""),
-    ],
-)
+@pytest.mark.parametrize(("kind", "name", "failing"), WRONG_PLUGINS)
 def test_what_is_wrong_fails_its_check(kind: str, name: str, failing: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FILE)
     failed = failed_checks(kind, f"{tmp_path}/mine.py:{name}")

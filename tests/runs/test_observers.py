@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from small import call
 
 import probekit
+from probekit.catalog.registry import registry
 
 PROBE = "grouping(test=16,train=64,validation=8)"
 WORDS = ("-s", "average", "--scale", "smoke", "--trainer", "supervised(epochs=1)", "--device", "cpu")
@@ -63,10 +65,12 @@ class Unmade(Log):
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(FILE)
-    return tmp_path
+    complaints = list(registry().complaints)
+    yield tmp_path
+    registry().complaints[:] = complaints  # other tests of this process expect none of these
 
 
 def observe(
