@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from probekit.plugin.items import read_batch
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
-KINDS = ("probe", "structure", "layer", "encoding", "trainer")
+KINDS = ("probe", "structure", "layer", "encoding", "trainer", "executor", "observer")
+PLUGINS = ROOT / "docs/plugins.toml"
 SHOWN = (".md", ".html", ".png", ".txt", ".py", ".toml", ".ipynb")
 ITEMS = 4
 
@@ -45,6 +47,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
                 picture = draw_items(component.name)
                 add_file(files, config, f"reference/probe/{component.name}.png", picture)
     add_file(files, config, "reference/index.md", write_reference_index())
+    add_file(files, config, "known-plugins.md", write_plugins_page())
     for path in sorted((ROOT / "examples").rglob("*")):
         if path.suffix in SHOWN and path.is_file():
             name = path.relative_to(ROOT).as_posix()
@@ -126,3 +129,19 @@ def write_results_index() -> str:
     paths = sorted((ROOT / "examples/results").glob("*.*"))
     lines = [f"- [{path.name}]({path.name})" for path in paths if path.suffix in SHOWN]
     return "\n".join(["# Results\n", "Tables and pages of runs that are committed with the code.\n", *lines])
+
+
+def write_plugins_page() -> str:
+    """Return the list of known plugins, from plugins.toml."""
+    lines = [
+        "# Known plugins\n",
+        "`pip install ./FOLDER` installs one from a copy of the repository.",
+        "[Publishing](publishing.md) says how to add yours.\n",
+        "| plugin | kind | components | what it does |",
+        "|---|---|---|---|",
+    ]
+    for plugin in tomllib.loads(PLUGINS.read_text(encoding="utf-8"))["plugin"]:
+        components = ", ".join(f"`{name}`" for name in plugin["components"]) or "observes every run"
+        link = f"[{plugin['name']}]({plugin['folder']}/pyproject.toml)"
+        lines.append(f"| {link} | {plugin['kind']} | {components} | {plugin['about']} |")
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from probekit.plugin.controls import Constant
     from probekit.plugin.declarations import Metric, Scale, Shape
     from probekit.plugin.errors import ProbekitError, UsageError
+    from probekit.plugin.executor import WorkerExit
     from probekit.plugin.hookspecs import hookimpl
     from probekit.plugin.items import Items
     from probekit.plugin.probe import Probe
@@ -34,6 +35,7 @@ PUBLIC_NAMES = {
     "Scale": "probekit.plugin.declarations",
     "Shape": "probekit.plugin.declarations",
     "UsageError": "probekit.plugin.errors",
+    "WorkerExit": "probekit.plugin.executor",
     "auxiliary_loss": "probekit.plugin.auxiliary",
     "card": "probekit.api.evidence",
     "certify": "probekit.api.evidence",
@@ -58,6 +60,7 @@ __all__ = [
     "Scale",
     "Shape",
     "UsageError",
+    "WorkerExit",
     "auxiliary_loss",
     "card",
     "certify",

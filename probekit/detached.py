@@ -19,6 +19,7 @@ def run_detached() -> int:
 
     put_standard_library_first()
     from probekit.catalog.registry import registry
+    from probekit.plugin.errors import ProbekitError
     from probekit.plugin.stop import REQUEUE, find_interrupt, stop
     from probekit.schedule.parallel import make_executor, read_ending, wait_for_workers
 
@@ -34,6 +35,9 @@ def run_detached() -> int:
                 status, _, message = read_ending(ending)
                 statuses.append(status)
                 print(f"{ending.folder.name}: {status} {message}".rstrip(), flush=True)
+    except ProbekitError as error:  # the executor does not keep to its interface, or cannot start
+        print(f"probekit: {error}", flush=True)
+        return 1
     except BaseException as error:
         if find_interrupt(error) is None:
             raise

@@ -11,6 +11,7 @@ from probekit.catalog.process import (
     exit_promptly,
     make_child_environment,
 )
+from probekit.schedule.worker import PAUSE, read_last_line, start_worker, stop_worker, wait_for_worker
 from probekit.storage import disk
 from probekit.storage.folder import MAX_FILE, RESULT, Folder
 from probekit.storage.lock import LEASE, LOCK
@@ -21,6 +22,7 @@ __all__ = [
     "LEASE",
     "LOCK",
     "MAX_FILE",
+    "PAUSE",
     "RESULT",
     "THREAD_SECONDS",
     "Folder",
@@ -29,5 +31,9 @@ __all__ = [
     "is_flushing_denormals",
     "list_sources",
     "make_child_environment",
+    "read_last_line",
     "run_source",
+    "start_worker",
+    "stop_worker",
+    "wait_for_worker",
 ]

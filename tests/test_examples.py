@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ LENGTHS = {
     "flipflop": (70, 12),
     "x-transformer": (30, 12),
     "tensorboard": (25, 14),
+    "dask": (65, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
 KINDS: dict[str, Kind] = {
@@ -30,9 +32,11 @@ KINDS: dict[str, Kind] = {
     "link": "probe",
     "flipflop": "probe",
     "x-transformer": "structure",
+    "dask": "executor",
 }
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
 needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
+needs_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="no distributed")
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboardX") is None, reason="no tensorboardX")
 
 
@@ -62,6 +66,7 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
         "link",
         "flipflop",
         pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow]),
+        pytest.param("dask", marks=[needs_dask, pytest.mark.slow]),
     ],
 )
 def test_an_example_keeps_the_promises_of_its_kind(
@@ -74,7 +79,7 @@ def test_an_example_keeps_the_promises_of_its_kind(
         if one.name != "compiles"
     ]
     assert [one for one in found if one.state not in ("holds", "does not apply")] == []
-    assert len([one for one in found if one.state == "holds"]) > 8
+    assert len([one for one in found if one.state == "holds"]) > (6 if KINDS[name] == "executor" else 8)
 
 
 @pytest.mark.slow
@@ -121,3 +126,31 @@ def read(events: Path) -> list[tuple[str, float]]:
         found += [(value.tag, value.simple_value) for value in event.summary.value]
         data = data[16 + length :]
     return found
+
+
+@needs_dask
+@pytest.mark.slow
+def test_a_dask_cluster_makes_the_weights_of_one_process(site: Path, tmp_path: Path, probekit: Run) -> None:
+    words = ("grouping(test=16,train=64,validation=8)", "-s", "lambda", "-s", "average", "--seeds", "2")
+    weights = []
+    for store, more in (("alone", ()), ("dask", ("--executor", "dask(jobs=2)"))):
+        folder = str(tmp_path / store)
+        done = probekit(
+            "run", *words, *WORDS, *more, "--store", folder, path=site, PROBEKIT_SKIP="tensorboard"
+        )
+        assert done.returncode == 0, done.stderr
+        results = sorted(Path(folder).glob("*/result.json"))
+        weights.append({path.parent.name: json.loads(path.read_text())["weights"] for path in results})
+    assert len(weights[0]) == 4
+    assert weights[0] == weights[1]
+
+
+def test_the_known_plugins_are_the_packages_here() -> None:
+    listed = tomllib.loads((ROOT / "docs/plugins.toml").read_text(encoding="utf-8"))["plugin"]
+    assert {plugin["folder"] for plugin in listed} == {
+        f"examples/{path.name}" for path in EXAMPLES.glob("probekit-*")
+    }
+    for plugin in listed:
+        project = tomllib.loads((ROOT / plugin["folder"] / "pyproject.toml").read_text(encoding="utf-8"))
+        assert project["project"]["name"] == plugin["name"]
+        assert KINDS.get(plugin["name"].removeprefix("probekit-"), "observer") == plugin["kind"]

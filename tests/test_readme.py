@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, install
+from conftest import ROOT
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -20,7 +20,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 BASH = blocks("README.md", "bash")
-LAYER, PROBE = "docs/your-layer.md", "docs/your-probe.md"
+LAYER, PROBE, EXECUTOR = "docs/your-layer.md", "docs/your-probe.md", "docs/your-executor.md"
 PAGES = [Path("README.md"), *sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md"))]
 
 
@@ -133,11 +133,17 @@ def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
     assert "unet+average on ./agree.py:Agree" in said
 
 
-@pytest.mark.slow
-def test_observer_shown_looks_on(tmp_path: Path) -> None:
-    install(tmp_path / "site", "probekit-eye", {"eye": "eye"}, {"eye.py": blocks(PROBE, "python")[1]})
-    command = "probekit run 'nonlocality(train=64)' -s unet+average --scale smoke --json 2>&1"
-    assert "-smoke-s0-" in shell(command, tmp_path, PYTHONPATH=str(tmp_path / "site"))
+@pytest.mark.parametrize(
+    ("file", "place"), [("onebyone.py", 0), pytest.param("observe.py", 1, marks=pytest.mark.slow)]
+)
+def test_executor_and_observer_shown_are_checked_and_run(file: str, place: int, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(blocks(EXECUTOR, "python")[place])
+    said = shell(blocks(EXECUTOR, "bash")[place], tmp_path)
+    assert "FAILS" not in said
+    assert "scale smoke" in said or "done" in said
+    if file == "observe.py":
+        assert "undecided" in (tmp_path / "log.txt").read_text()
+        assert len((tmp_path / "runs.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
@@ -10,7 +11,7 @@ from probekit.api.results import Results, StoredResult, attach_folders
 from probekit.catalog.registry import registry as installed_registry
 from probekit.evidence.deciding.looks import LOOKS
 from probekit.plans.job import make_job
-from probekit.plans.spec import make_spec
+from probekit.plans.spec import SEEDS, make_spec
 from probekit.plugin.errors import RunError, UsageError
 from probekit.runs import rng
 from probekit.runs.run import register_callable
@@ -18,6 +19,7 @@ from probekit.schedule.event import Event
 from probekit.schedule.schedule import Schedule
 from probekit.storage.store import Store
 from probekit.terminal.follow import follow_schedule
+from probekit.terminal.messages import print_error
 from probekit.terminal.until_decided import follow_until_decided
 
 if TYPE_CHECKING:
@@ -155,10 +157,13 @@ def run(
     fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
     with rng.preserve_rng():
         planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
+        complaints = len(registry.complaints)
         if until:
             report = follow_until_decided(schedule, planned_jobs, registry, minutes)
         else:
             report = follow_schedule(schedule, planned_jobs, registry)
+    for complaint in registry.complaints[complaints:]:
+        print_error(complaint)
     if report.interruption:
         raise report.interruption
     for event in report.events:
@@ -173,16 +178,23 @@ def choose_seeds(seed: int, seeds: int | Sequence[int] | None) -> list[int]:
     """Return the seeds to run.
 
     Raises:
-        UsageError: there are none, or both arguments are given.
+        UsageError: there are none, one is no seed, or both arguments are given.
     """
     if seeds is None:
         return [seed]
+    hint = "Pass only one of them: seeds=3, seeds=[0, 1] or seed=3."
+    is_number = isinstance(seeds, int) and not isinstance(seeds, bool)
+    if not is_number and (isinstance(seeds, str | bool) or not isinstance(seeds, Iterable)):
+        raise UsageError(f"seeds={seeds!r}", "it is neither a whole number nor a list of them", hint)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if seed or not numbers:
         reason = "they exclude each other" if seed else "there is nothing to run"
-        hint = "Pass only one of them: seeds=3, seeds=[0, 1] or seed=3."
         raise UsageError(f"seeds={seeds}, seed={seed}", reason, hint)
-    return numbers
+    for number in numbers:
+        if not isinstance(number, Integral) or isinstance(number, bool) or not 0 <= number < SEEDS:
+            reason = f"{number!r} is not a whole number from 0 to {SEEDS - 1}"
+            raise UsageError(f"seeds={seeds!r}", reason, "Pass seeds=3 or seeds=[0, 1].")
+    return [int(number) for number in numbers]
 
 
 def plan_jobs(
@@ -207,4 +219,6 @@ def check_event(event: Event) -> None:
     spec = event.job.plan.spec
     where = event.folder.path if event.folder else "the store"
     reason = event.result.error if event.result else event.message or event.status
-    raise RunError(f"running {spec.structure} on {spec.probe}, seed {spec.seed}", reason, f"See {where}.")
+    raise RunError(
+        f"running {spec.structure} on {spec.probe}, seed {spec.seed}", reason.rstrip("."), f"See {where}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import keyword
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "encoding": "a learned vector per position",
     "probe": "paint a row in the color of its first position",
     "trainer": "stochastic gradient descent with momentum",
+    "executor": "some workers at a time on this machine",
+    "observer": "a line of JSON per run in a file",
 }
 """By kind, what the template's component does."""
 RUN_COMMANDS: Mapping[str, str] = {
@@ -26,6 +29,8 @@ RUN_COMMANDS: Mapping[str, str] = {
     "encoding": "probekit run nonlocality -s unet+lambda+{name} --scale smoke",
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
     "trainer": 'probekit run nonlocality -s unet --trainer "{name}(epochs=1)" --scale smoke',
+    "executor": "probekit run nonlocality -s unet --scale smoke --executor {name}",
+    "observer": "PROBEKIT_OBSERVE={name} probekit run nonlocality -s unet --scale smoke",
 }
 """By kind, a command that runs the component."""
 
@@ -34,7 +39,7 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
     """Create the package probekit-NAME in a folder.
 
     Args:
-        kind: layer, structure, encoding, probe or trainer.
+        kind: layer, structure, encoding, probe, trainer, executor or observer.
         name: name of the component.
         into: the folder that will contain the package.
         registry: the installed components.
@@ -68,11 +73,15 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
         "class": class_name,
         "about": DESCRIPTIONS[kind],
         "run": RUN_COMMANDS[kind].format(name=name),
-        "version": importlib.metadata.version(DISTRIBUTION).rpartition(".")[0],
+        "year": str(datetime.date.today().year),
+        **get_version_bounds(),
     }
     templates = {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",
+        "LICENSE": "LICENSE",
+        ".gitignore": "gitignore",
+        ".github/workflows/ci.yml": "ci.yml",
         f"{package}/__init__.py": "__init__.py",
         f"{package}/{kind}.py": f"{kind}.py",
         f"tests/test_{name.replace('-', '_')}.py": "test.py",
@@ -80,8 +89,9 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
     try:
         folder.mkdir(parents=True)
         for path, template in templates.items():
-            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(render_template(template, values), encoding="utf-8")
+        (folder / package / "py.typed").touch()
     except FileExistsError:
         hint = "Choose another name, or another folder with --into DIR."
         raise UsageError(f"writing {folder}", "it already exists", hint) from None
@@ -89,6 +99,18 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
         reason, hint = explain_os_error(error, "Choose another folder with --into DIR.")
         raise ProbekitError(f"writing {folder}", reason, hint) from error
     return folder
+
+
+def get_version_bounds() -> dict[str, str]:
+    """Return the first two numbers of probekit's version, the least to require, and the first excluded one.
+
+    The interfaces of plugins change only with the second number of the version.
+    """
+    version = importlib.metadata.version(DISTRIBUTION)
+    major, minor, *_ = version.split(".")
+    numbers, is_release = f"{major}.{minor}", version.replace(".", "").isdecimal()
+    least = numbers if is_release else version
+    return {"version": numbers, "least_version": least, "next_version": f"{major}.{int(minor) + 1}"}
 
 
 def render_template(template: str, values: Mapping[str, str]) -> str:

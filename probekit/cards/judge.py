@@ -19,6 +19,7 @@ from probekit.evidence.verdict import Verdict
 from probekit.plans.spec import split_host
 from probekit.plugin.errors import ProbekitError
 from probekit.storage.equivalence import group_equivalent, has_same_probe
+from probekit.storage.folder import Folder
 from probekit.storage.result import Result
 from probekit.storage.store import Store
 
@@ -93,6 +94,13 @@ def judge_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> d
     for column in make_columns_of_runs(runs, store, registry):
         judgements |= dict(judge_column(column, results))
     return judgements
+
+
+def judge_run(registry: Registry, result: Result, folder: Folder) -> str | None:
+    """Return the verdict on one run alone, in words; None if it failed or its probe is not installed."""
+    judgements = judge_runs([StoredRun(result, folder)], Store(folder.path.parent), registry)
+    judgement = judgements.get(folder.path.name)
+    return None if judgement is None else judgement.verdict.text
 
 
 def make_columns_of_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> Iterator[Column]:

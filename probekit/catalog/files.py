@@ -12,6 +12,7 @@ from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
+from probekit.catalog.modules import check_unbuilt
 from probekit.catalog.plugin_code import guard_plugin_code
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import (
@@ -27,8 +28,8 @@ FILE_TERM = re.compile(r"(?:\.{0,2}|~)/[^\s+():,'\"@]*\.py:[A-Za-z_]\w*(?:@[0-9a
 ANY_FILE_PATTERN = re.compile(r"(?:\.{0,2}|~)/[^@]*\.py:[A-Za-z_]\w*(?:@[0-9a-f]{16})?")
 """Also matches paths that need quotes: with spaces, brackets or `+`."""
 MODULE_PREFIX = "probekit_file_"
-FILE_PLUGIN = "file"
-"""The plugin name of components from files."""
+FILE_PLUGIN, PYTHON_PLUGIN = "file", "python"
+"""The plugin names of components from files and from Python objects."""
 
 
 class BytesLoader(SourceLoader):
@@ -70,9 +71,13 @@ def load_file_component(kind: Kind, name: str) -> Component:
     path, _, attribute = name.rpartition(":")
     module = open_file(path, pin)
     target = getattr(module, attribute, None)
+    check_unbuilt(target, repr(name))
     if not callable(target):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UsageError(f"{kind} {name!r}", f"{path} defines no {attribute}", did_you_mean(attribute, names))
+        problem = f"{path} defines no {attribute}"
+        if hasattr(module, attribute):
+            problem = f"{attribute} is neither a class nor a function"
+        raise UsageError(f"{kind} {name!r}", problem, did_you_mean(attribute, names))
     words = re.findall(r"[a-z]+[a-z0-9]*", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", attribute).lower())
     about = (inspect.getdoc(target) or f"from {path}").partition("\n")[0]
     return Component(kind, "-".join(words) or kind, f"{module.__name__}:{attribute}", about, FILE_PLUGIN)

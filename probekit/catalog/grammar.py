@@ -18,8 +18,8 @@ from probekit.plugin.interfaces import Value
 TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME_PATTERN.pattern}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
-BARE = re.compile(r"[A-Za-z0-9_+.-]+")
-WORD = re.compile(r"[A-Za-z0-9_-]+")
+BARE = re.compile(r"[A-Za-z0-9_+.~/-]+")
+WORD, PATH = re.compile(r"[A-Za-z0-9_-]+"), re.compile(r"[A-Za-z_~./][A-Za-z0-9_.~/-]*")
 INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to parse longer ones
 FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
@@ -63,11 +63,8 @@ class Term:
 
     def __str__(self) -> str:
         arguments = ",".join(f"{key}={format_value(value)}" for key, value in self.params)
-        name = (
-            self.name
-            if FILE_TERM.fullmatch(self.name) or not is_file_term(self.name)
-            else json.dumps(self.name)
-        )
+        needs_quotes = is_file_term(self.name) and not FILE_TERM.fullmatch(self.name)
+        name = json.dumps(self.name) if needs_quotes else self.name
         return f"{name}({arguments})" if arguments else name
 
 
@@ -141,7 +138,11 @@ class _Parser:
         terms = [self.parse_term()]
         while not self.is_at_end():
             if not self.match_sign("+"):
-                self.fail("'+' or the end was expected", "Join terms by '+', as in unet+lambda(heads=8)+pe.")
+                hint = re.sub(
+                    r"^\s*(\w+)=(.*)", r"Type --\1 \2, or in Python \1=... as an argument.", self.text
+                )
+                join = "Join terms by '+', as in unet+lambda(heads=8)+pe."
+                self.fail("'+' or the end was expected", join if hint == self.text else hint)
             terms.append(self.parse_term())
         return terms
 
@@ -196,7 +197,7 @@ class _Parser:
                 return int(bare)
             if FLOAT.fullmatch(bare) and math.isfinite(float(bare)):
                 return float(bare)
-            if WORD.fullmatch(bare) and not FLOAT.fullmatch(bare):
+            if (WORD.fullmatch(bare) or PATH.fullmatch(bare)) and not FLOAT.fullmatch(bare):
                 return bare
         self.position = start
         if self.text[start : start + 1] in ("'", '"'):

@@ -6,6 +6,8 @@ import sys
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from probekit.plugin.errors import UsageError
+
 if TYPE_CHECKING:
     from torch.nn import Module
 
@@ -16,6 +18,21 @@ KEEP_IDENTITY = "Write @dataclass(eq=False): two modules with equal fields are s
 ADD_HASH = "Write __hash__ = torch.nn.Module.__hash__ next to its __eq__."
 FAULT_HINTS = {"before Module.__init__() call": CALL_INIT, "unhashable type": KEEP_IDENTITY}
 """Messages of torch and Python while such a module is built, and what to write."""
+
+
+def check_unbuilt(target: Any, request: str) -> None:
+    """Raise UsageError if a target is a module, which no run can build from its own seed."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(target, torch.nn.Module):
+        return
+    name = type(target).__name__
+    is_of_torch = type(target).__module__.startswith("torch.")
+    function = (
+        f"a function that builds it, def build(shape): return {name}(...), where shape.inputs and "
+        "shape.outputs are numbers of channels."
+    )
+    problem = "it is a module that is built already, and each run builds its own from its seed"
+    raise UsageError(request, problem, f"Name {'' if is_of_torch else f'the class {name}, or '}{function}")
 
 
 def find_fault(built: Any) -> tuple[str, str] | None:

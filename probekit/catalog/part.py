@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from probekit.catalog.files import FILE_PLUGIN, pin_file_name
+from probekit.catalog.files import FILE_PLUGIN, PYTHON_PLUGIN, pin_file_name
 from probekit.catalog.grammar import Term
 from probekit.catalog.modules import FAULT_HINTS, find_fault
 from probekit.catalog.plugin_code import guard_plugin_code
@@ -115,6 +115,10 @@ class Part:
             hint = (
                 suggest_install(error) or f"`probekit show {kind} {self.display_name}` lists its parameters."
             )
+            if kind == "layer" and args and (advice := suggest_heads(self.params, args[0])):
+                hint = advice
+            if kind == "structure" and plugin in (FILE_PLUGIN, PYTHON_PLUGIN) and args:
+                hint = "A layer's first two parameters are called channels and size, a structure's is shape."
             if isinstance(error, TypeError) and "required positional argument" in str(error):
                 hint = "In its signature, put the parameters that users type after a `*`, with a default."
             hint = next(
@@ -139,6 +143,24 @@ class Part:
             hint = f"probekit.plugin.interfaces describes what a {kind} needs."
             raise ProbekitError(request, problem, hint)
         return built
+
+
+def suggest_heads(params: Mapping[str, Value], channels: object) -> str:
+    """Return what to type if a number of heads or groups does not divide the channels, else ""."""
+    for name, value in params.items():
+        is_shared = any(word in name for word in ("head", "group"))
+        if is_shared and isinstance(value, int) and isinstance(channels, int) and value and channels % value:
+            fitting = " or ".join(map(str, list_divisors(channels)))
+            return (
+                f"It gets {channels} channels, which {name}={value} does not divide: type {name}={fitting}."
+                f" With a static method width_step(**params) that returns {name}, probekit chooses the width."
+            )
+    return ""
+
+
+def list_divisors(number: int) -> list[int]:
+    """Return the divisors of a positive number, in order."""
+    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from typing import Any
 import pluggy
 
 from probekit.catalog.plugin_code import explain_name_clash, guard_plugin_code
+from probekit.plugin import hookspecs
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, suggest_install
 
@@ -48,6 +49,13 @@ class PluginRecord:
     fix: str = ""
     skipped: bool = False
     trace: str = ""
+
+
+def make_manager() -> pluggy.PluginManager:
+    """Return a manager that knows the hooks, without plugins."""
+    manager = pluggy.PluginManager("probekit")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 def open_plugin(

@@ -6,23 +6,23 @@ import functools
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pluggy
 
-from probekit.catalog.files import is_file_term, load_file_component
+from probekit.catalog.files import PYTHON_PLUGIN, is_file_term, load_file_component
 from probekit.catalog.plugin_code import explain_name_clash, guard_plugin_code
 from probekit.catalog.plugins import (
     PluginRecord,
     call_hook_of,
     check_unique,
     find_entry_points,
+    make_manager,
     make_records,
     open_plugin,
 )
-from probekit.plugin import hookspecs
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean, suggest_install
 
@@ -36,7 +36,10 @@ class Registry:
     Attributes:
         plugins: a record of each entry point.
         complaints: lines for the user about plugins.
+        judge: returns the verdict on a result in its folder, for observers; commands and workers set it.
     """
+
+    judge: Callable[[Any, Any], str | None] | None = None
 
     def __init__(
         self,
@@ -61,8 +64,7 @@ class Registry:
         """
         if skip is None:
             skip = {name.strip() for name in os.environ.get("PROBEKIT_SKIP", "").split(",")} - {""}
-        manager = pluggy.PluginManager("probekit")
-        manager.add_hookspecs(hookspecs)
+        manager = make_manager()
         complaints: list[str] = []
         components: list[Component] = []
         entries = list(find_entry_points(complaints))
@@ -176,12 +178,45 @@ class Registry:
         Raises:
             UsageError: two different components would have the same kind and name.
         """
-        added = [c for c in self._components if c.plugin == "python"]
-        added += [new for c in components if (new := replace(c, plugin="python")) not in added]
-        installed = [c for c in self._components if c.plugin != "python"]
-        return Registry(
+        added = [c for c in self._components if c.plugin == PYTHON_PLUGIN]
+        added += [new for c in components if (new := replace(c, plugin=PYTHON_PLUGIN)) not in added]
+        installed = [c for c in self._components if c.plugin != PYTHON_PLUGIN]
+        extended = Registry(
             self._manager, self.plugins, check_unique(added) + installed, self.complaints, self._silenced
         )
+        extended.judge = self.judge
+        return extended
+
+    def attach_observer(self, name: str, observer: object) -> None:
+        """Let an object observe the runs of this process; a name that is attached already stays.
+
+        Raises:
+            ProbekitError: it implements none of the hooks for runs, or one of them wrongly.
+        """
+        if self._manager.has_plugin(name):
+            return
+        hint = "Mark probekit_run_finished(self, result, path) or another hook with @hookimpl."
+        try:
+            self._manager.register(observer, name=name)
+            self._manager.check_pending()
+            if not self._manager.get_hookcallers(observer):
+                raise ProbekitError(f"observer {name}", "it implements none of the hooks for runs", hint)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self.detach_observer(name)
+            raise ProbekitError(f"observer {name}", describe_error(error), hint) from error
+        except ProbekitError:
+            self.detach_observer(name)
+            raise
+
+    def detach_observer(self, name: str) -> None:
+        """Let an attached object observe no more; its name may be attached again."""
+        self._silenced.discard(name)
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def is_observed(self, hook: str) -> bool:
+        """Return whether anything implements a hook for runs."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def notify_observers(self, hook: str, **kwargs: Any) -> None:
         """Call a hook of every observer; one that raises is silenced and named in `complaints`."""
@@ -196,9 +231,11 @@ class Registry:
                 raise
             except BaseException as error:
                 self._silenced.add(name)
+                is_plugin = any(record.name == name for record in self.plugins)
                 self.complaints.append(
-                    f"plugin {name} no longer observes runs, because its {hook} raised "
-                    f"{describe_error(error)}. PROBEKIT_SKIP={name} leaves it out."
+                    f"{'plugin' if is_plugin else 'observer'} {name} no longer observes runs, because its "
+                    f"{hook} raised {describe_error(error)}."
+                    + (f" PROBEKIT_SKIP={name} leaves it out." if is_plugin else "")
                 )
 
 

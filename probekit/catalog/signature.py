@@ -25,6 +25,7 @@ HOST_ARGUMENTS: Mapping[Kind, frozenset[str]] = {
     "encoding": frozenset({"channels", "size", "heads", "keys", "values"}),
     "trainer": frozenset(),
     "executor": frozenset(),
+    "observer": frozenset(),
 }
 """Arguments that the host passes to each kind of component; users cannot type them."""
 

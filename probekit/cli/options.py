@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,47 @@ def parse_store(text: str) -> Path:
     return check_root(text)
 
 
+def parse_seed(text: str) -> int:
+    """Return a seed as typed.
+
+    Raises:
+        UsageError: it is not one whole number.
+    """
+    return parse_whole_number("--seed", str(text))
+
+
+def parse_seed_count(text: str) -> int:
+    """Return a number of seeds as typed.
+
+    Raises:
+        UsageError: it is not one whole number, or there are no seeds.
+    """
+    from probekit.plugin.errors import UsageError
+
+    count = parse_whole_number("--seeds", str(text))
+    if count < 1:
+        raise UsageError(f"--seeds {count}", "there is nothing to run", "Type --seeds 1 or more.")
+    return count
+
+
+def parse_whole_number(option: str, text: str) -> int:
+    """Return a whole number as typed; raise UsageError if it is another text, such as a list of seeds."""
+    from probekit.plugin.errors import UsageError
+
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    numbers = [int(number) for number in re.findall(r"\d{1,10}", text)]
+    if re.fullmatch(r"[\s\d,;()\[\]]*\d[\s\d,;()\[\]]*", text):
+        count = len(numbers)
+        hint = f"For the seeds 0 to K - 1, type --seeds K, as --seeds {max(2, count)}."
+        if sorted(numbers) != list(range(count)):
+            hint += f" For others, type --seed {numbers[0]}, or put seeds = {numbers} into a study file."
+        raise UsageError(f"{option} {text}", "a list cannot be typed here", hint)
+    raise UsageError(f"{option} {text}", "it is not a whole number", f"Type {option} 3.")
+
+
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -27,6 +69,18 @@ StoreOption = Annotated[
         parser=parse_store,
         help="Folder of stored runs.  [default: $PROBEKIT_HOME or ./probekit-runs]",
     ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        parser=parse_seed,
+        help="Seed of initial weights, batch order and training data.  [default: 0]",
+    ),
+]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", metavar="K", parser=parse_seed_count, help="Run seeds 0 to K - 1.")
 ]
 DeviceOption = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from probekit.catalog.denormals import start_torch_threads
 from probekit.catalog.registry import registry
 from probekit.plugin.errors import UsageError
+from probekit.runs.observers.attach import list_observers
 from probekit.schedule.cores import default_threads
 from probekit.schedule.parallel import make_executor
 from probekit.schedule.schedule import Schedule
@@ -27,6 +28,7 @@ def make_schedule(
     jobs: str | None = None,
     threads: int | None = None,
     detach: bool = False,
+    observers: tuple[str, ...] = (),
 ) -> Schedule:
     """Return the schedule of a command, and start this process's threads.
 
@@ -34,6 +36,7 @@ def make_schedule(
         UsageError: if options exclude each other, or one has a wrong value.
     """
     count = read_jobs(jobs)
+    list_observers(observers, registry())
     if executor is not None and jobs is not None:
         raise UsageError(
             "--executor and --jobs", "they exclude each other", 'Type --executor "local(jobs=4)".'
@@ -44,7 +47,7 @@ def make_schedule(
         hint = "Leave one of them out; Ctrl-C stops a command, and the same command goes on."
         raise UsageError("--minutes with --executor or --jobs", "they exclude each other", hint)
     start_torch_threads(threads or default_threads())
-    return Schedule(store, device, force, timeout, limit, executor, count, threads, detach)
+    return Schedule(store, device, force, timeout, limit, executor, count, threads, detach, observers)
 
 
 def read_jobs(text: str | None) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probekit.catalog.expression import Expression
+from probekit.catalog.part import list_divisors
 from probekit.plans.spec import RunSpec
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.plugin.interfaces import Probe, Scale, Shape
@@ -160,7 +163,7 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
         raise UsageError(
             f"{expression.text} of width {spec.width}",
             f"its terms need a multiple of {step}",
-            f"Type --width {round_width(spec.width, step)}.",
+            " ".join(suggest_widths(expression, spec.width, step)),
         )
     suggested = spec.width or scale.width
     if suggested is None:
@@ -169,6 +172,28 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
         )
     width = round_width(suggested, step)
     return Width(width, suggested if width != suggested else None)
+
+
+def suggest_widths(expression: Expression, width: int, step: int) -> Iterator[str]:
+    """Yield what to type where a width is not a multiple of the step that an expression needs."""
+    lower, upper = width // step * step, -(-width // step) * step
+    yield f"Type {f'--width {lower} or ' if lower else ''}--width {upper}."
+    if fitting := list_fitting_heads(expression, width):
+        yield f"Or keep the width, and type heads={' or '.join(map(str, fitting))}."
+
+
+def list_fitting_heads(expression: Expression, width: int) -> list[int]:
+    """Return the numbers of heads that a width allows; none if no part has the parameter `heads`."""
+    named = {"structure": expression.structure, "layer": expression.layer, "encoding": expression.encoding}
+    parts = {name: part for name, part in named.items() if part is not None and "heads" in part.params}
+    fitting = []
+    for count in list_divisors(width) if parts else ():
+        changed: dict[str, Any] = {
+            name: replace(part, params={**part.params, "heads": count}) for name, part in parts.items()
+        }
+        if width % replace(expression, **changed).width_step == 0:
+            fitting.append(count)
+    return fitting
 
 
 def round_width(width: int, step: int) -> int:

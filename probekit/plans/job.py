@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from probekit.catalog.expression import Expression, resolve_expression
+from probekit.catalog.expression import Expression, get_dimensions, resolve_expression
 from probekit.catalog.files import FILE_PLUGIN
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
@@ -17,8 +18,9 @@ from probekit.plans.budget import count_parameters, resolve_width
 from probekit.plans.noise import find_noise
 from probekit.plans.origin import record_origin
 from probekit.plans.plan import Plan, UsedComponent
-from probekit.plans.scale import resolve_at_scale, resolve_trainer
+from probekit.plans.scale import list_fitting_probes, resolve_at_scale, resolve_trainer
 from probekit.plans.spec import RunSpec
+from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.plugin.interfaces import Probe
 
 
@@ -102,6 +104,7 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
     data = limits.estimate_data(source, probe)
     limits.check_memory(source.display_name, data)
     expression = resolve_expression(spec.structure, probe.structure, registry)
+    check_dimensions(spec, expression, probe, registry)
     width, suggested, budget = resolve_width(spec, scale, expression, probe)
     parameters = count_parameters(expression, probe.shape, width)
     limits.check_memory(
@@ -129,3 +132,24 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         pins=collect_pins(components),
     )
     return Job(plan, source, probe, expression, trainer)
+
+
+def check_dimensions(spec: RunSpec, expression: Expression, probe: Probe, registry: Registry) -> None:
+    """Raise UsageError if a structure or layer declares other dimensions; name probes and parts that fit."""
+    count = len(probe.shape.size)
+    for part in (expression.structure, expression.layer):
+        if part is None or count in (supported := get_dimensions(part.target)):
+            continue
+        kind, maps = part.component.kind, " or ".join(f"{number}-D" for number in supported)
+        probes = [name for number in supported for name in list_fitting_probes(number, registry)]
+        fitting_parts = []
+        for component in registry.components(kind):
+            with suppress(ProbekitError):  # a component that cannot be imported fits nothing
+                if count in get_dimensions(registry.load_target(component)):
+                    fitting_parts.append(component.name)
+        raise UsageError(
+            f"{spec.structure} on {spec.probe}",
+            f"{part.display_name} takes {maps} inputs, and those of this probe are {count}-D",
+            f"Probes that fit: {', '.join(probes) or 'none'}. "
+            f"A {kind} that fits: {', '.join(fitting_parts) or 'none'}.",
+        )

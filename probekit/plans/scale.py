@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from probekit.catalog.grammar import parse_term
@@ -10,7 +11,7 @@ from probekit.catalog.part import Part, find_part
 from probekit.catalog.registry import Registry
 from probekit.plans.limits import make_probe
 from probekit.plugin.errors import UsageError, did_you_mean
-from probekit.plugin.interfaces import Probe, Scale
+from probekit.plugin.interfaces import Probe, Scale, Value
 
 
 def find_scale(probe: Part, name: str) -> Scale:
@@ -26,7 +27,7 @@ def resolve_at_scale(text: str, name: str, registry: Registry, **params: Any) ->
     """Return a scale of a probe and the probe at it.
 
     Args:
-        text: The probe as typed; its parameters come on top of the scale's.
+        text: The probe as typed; its parameters replace the scale's, and those that mean the same.
         name: The name of the scale.
         registry: The installed components.
         **params: Parameters that come on top of both.
@@ -34,7 +35,19 @@ def resolve_at_scale(text: str, name: str, registry: Registry, **params: Any) ->
     term = parse_term(text)
     part = find_part("probe", term.name, registry)
     scale = find_scale(part, name)
-    return scale, part.with_params({**scale.parameters, **dict(term.params), **params})
+    typed = {**dict(term.params), **params}
+    return scale, part.with_params({**drop_replaced(part, scale.parameters, typed), **typed})
+
+
+def drop_replaced(part: Part, parameters: Mapping[str, Value], typed: Collection[str]) -> Mapping[str, Value]:
+    """Return a scale's parameters without those that typed ones replace by `equivalent_parameters`."""
+    replaced: set[str] = set()
+    for name, group in getattr(part.target, "equivalent_parameters", {}).items():
+        if name in typed:
+            replaced.update(group)
+        elif all(member in typed for member in group):
+            replaced.add(name)
+    return {name: value for name, value in parameters.items() if name not in replaced}
 
 
 def make_probe_at(text: str, name: str, registry: Registry, **params: Any) -> Probe:
@@ -53,3 +66,15 @@ def resolve_trainer(text: str, scale: Scale, registry: Registry) -> Part:
     defaults = part.with_params({}).params
     recipe = {name: value for name, value in scale.recipe.items() if name in defaults}
     return part.with_params({**recipe, **dict(term.params)})
+
+
+def list_fitting_probes(dimensions: int, registry: Registry) -> list[str]:
+    """Return the names of the installed probes whose inputs have this number of dimensions."""
+    names = []
+    for component in registry.components("probe"):
+        with contextlib.suppress(Exception):  # a broken probe fits nothing
+            scales = getattr(registry.load_target(component), "scales", {})
+            probe = make_probe_at(component.long_name, next(iter(scales)), registry)
+            if len(probe.shape.size) == dimensions:
+                names.append(component.name)
+    return names

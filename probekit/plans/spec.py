@@ -10,6 +10,8 @@ from probekit.catalog.grammar import Term, normalize_expression, parse_expressio
 from probekit.plain import escape_lookalikes
 from probekit.plugin.errors import UsageError
 
+SEEDS = 2**32
+"""Seeds are the numbers below it."""
 EASY = "easy"
 """The parameter of a probe that makes its matched easy task."""
 TEXTS = ("probe", "structure", "trainer")
@@ -29,7 +31,7 @@ class RunSpec(BaseModel):
     probe: str
     structure: str
     scale: str = "quick"
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=SEEDS)
     trainer: str = "supervised"
     width: int | None = Field(default=None, ge=1)
     budget: int | None = Field(default=None, ge=1)

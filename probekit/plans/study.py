@@ -9,11 +9,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from probekit.plans.spec import SEEDS
 from probekit.plugin.errors import UsageError, did_you_mean, explain_os_error
 
 MAX_BYTES = 1 << 20
 """The largest study file."""
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -24,6 +25,7 @@ class Study(BaseModel):
         seeds: How many seeds, counted from 0, or a list of seeds.
         executor: The executor as typed; None to run one by one in this process.
         timeout: Seconds that one run may take.
+        observers: What observes the runs, such as `csv(path=runs.csv)`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -35,8 +37,9 @@ class Study(BaseModel):
     seeds: Annotated[int, Field(ge=1)] | Annotated[tuple[Seed, ...], Field(min_length=1)] = 3
     executor: str | None = None
     timeout: Annotated[float, Field(gt=0)] | None = None
+    observers: tuple[str, ...] = ()
 
-    @field_validator("probes", "structures", "scales", "trainers", "seeds", mode="before")
+    @field_validator("probes", "structures", "scales", "trainers", "seeds", "observers", mode="before")
     @classmethod
     def _freeze_lists(cls, value: object) -> object:
         """Turn TOML's lists into tuples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Literal, Protocol
 
 import pluggy
@@ -49,6 +50,9 @@ class RunResult(Protocol):
 
     Attributes:
         metrics: mean test scores by metric; None if a metric applies to no item.
+        train, extrapolation: the same on training items, and on the extrapolation split if there is one.
+        floors: the scores of the best closed-form control by metric.
+        verdict: the verdict on this run alone, in words; None if it failed or its probe is not installed.
         steps, seconds: the number of training steps and the training time.
         error: why the run failed, "" if it did not.
     """
@@ -59,6 +63,14 @@ class RunResult(Protocol):
     def status(self) -> Literal["done", "failed"]: ...
     @property
     def metrics(self) -> Mapping[str, float | None]: ...
+    @property
+    def train(self) -> Mapping[str, float | None]: ...
+    @property
+    def extrapolation(self) -> Mapping[str, float | None]: ...
+    @property
+    def floors(self) -> Mapping[str, float | None]: ...
+    @property
+    def verdict(self) -> str | None: ...
     @property
     def steps(self) -> int: ...
     @property
@@ -77,19 +89,23 @@ def probekit_components() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def probekit_run_started(plan: RunPlan) -> None:
+def probekit_run_started(plan: RunPlan, path: Path) -> None:
     """Observe that a run starts or resumes.
 
-    An observer declares only the arguments that it uses, and changes nothing. If it raises, probekit names it
-    and calls it no more in this process. Its output goes to stderr.
+    An observer declares only the arguments that it uses. What it receives are copies. If it raises, probekit
+    names it and calls it no more in this process. Its output goes to stderr.
+
+    Args:
+        plan: the plan of the run.
+        path: the folder of the run.
     """
 
 
 @hookspec
-def probekit_run_progress(plan: RunPlan, row: Row) -> None:
+def probekit_run_progress(plan: RunPlan, path: Path, row: Row) -> None:
     """Observe one row of the training log: numbers by name, always with `step`, `steps` and `loss`."""
 
 
 @hookspec
-def probekit_run_finished(result: RunResult) -> None:
+def probekit_run_finished(result: RunResult, path: Path) -> None:
     """Observe that a result is stored, with status "done" or "failed" and the plan of `run_started`."""

@@ -35,6 +35,8 @@ class Probe(ABC):
         axis: if set, scores are stored and drawn along it.
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
+        equivalent_parameters: {"size": ("height", "width")} if one parameter means the same as others: typed,
+            it replaces what the scale sets in the other form, and they replace it.
         focus: the metric by which controls are judged; "" for the headline metric.
         measurement_decides: whether a small measured equivariance error decides where a structure did not
             fit: it has the symmetry, and knows no place.
@@ -66,6 +68,7 @@ class Probe(ABC):
     axis: Axis | None = None
     certificates: Mapping[str, Mapping[str, Any]] = {}
     claims: tuple[Claim, ...] = ()
+    equivalent_parameters: Mapping[str, tuple[str, ...]] = {}
     focus: str = ""
     golden: Mapping[int, str] = {}
     harder: str = ""

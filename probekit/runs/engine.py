@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probekit.catalog.denormals import flush_denormals
 from probekit.catalog.isolation import Isolation
+from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.catalog.syntax import hash_syntax
 from probekit.plans.job import Job
@@ -20,15 +21,12 @@ from probekit.runs.behaviour import (
     repeat_start,
     store_answers,
 )
+from probekit.runs.checks.axes import check_axes, explain_shape_error
+from probekit.runs.checks.network import check_causality, check_network
 from probekit.runs.machine import read_environment
 from probekit.runs.memory import check_training_memory
-from probekit.runs.network import (
-    build_network,
-    check_causality,
-    check_network,
-    hash_weights,
-    split_state,
-)
+from probekit.runs.network import build_network, hash_weights, split_state
+from probekit.runs.observers.notify import RunNotifier
 from probekit.runs.session import ProgressListener, Session
 from probekit.runs.splits import load_splits
 from probekit.runs.training import train_model
@@ -78,12 +76,13 @@ def execute_job(
         Stopped: A signal came; a checkpoint is saved.
     """
     plan, isolation, limit = job.plan, Isolation(dict(job.put_back)), TimeLimit(timeout)
-    registry.notify_observers("probekit_run_started", plan=plan)
+    notifier = RunNotifier(registry, plan, folder)
+    notifier.notify_start()
     try:
         code = "".join(hash_syntax(part.target) for part in job.parts)
         with begin_attempt(folder, code) as attempt, limit.enforce():
             session = Session(attempt, isolation, limit, watch or (lambda stage, row: None))
-            result = _execute(job, folder, registry, device, session)
+            result = _execute(job, folder, registry, device, session, notifier)
     except (StoreError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a network that calls sys.exit fails only its own run
@@ -107,11 +106,18 @@ def execute_job(
     if result.status == "done":
         folder.remove(CHECKPOINT)
         folder.remove(BEHAVIOUR)  # the result holds it
-    registry.notify_observers("probekit_run_finished", result=result)
+    notifier.notify_end(result)
     return result
 
 
-def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device, session: Session) -> Result:
+def _execute(
+    job: Job,
+    folder: Folder,
+    registry: Registry,
+    device: torch.device,
+    session: Session,
+    notifier: RunNotifier,
+) -> Result:
     plan, probe, report = job.plan, job.probe, session.report
     with session.stage("drawing data"):
         data = load_splits(job)
@@ -120,12 +126,15 @@ def _execute(job: Job, folder: Folder, registry: Registry, device: torch.device,
     with session.stage("building"):
         model = build_network(job.expression, probe.shape, plan, device)
     with session.stage("first steps"):
-        check_network(model, probe.shape, device)
+        if any(used.kind == "layer" and used.distribution != DISTRIBUTION for used in plan.components):
+            check_axes(job.expression, probe.shape)
+        with explain_shape_error(model, probe.shape, registry, device):
+            check_network(model, probe.shape, device)
         check_causality(job.expression, model, probe.shape, device)
         check_training_memory(job, model, device)
         observe_start(job, folder, device)
     with session.stage("training"), flush_denormals():
-        reached = train_model(job, folder, registry, model, train, device, session)
+        reached = train_model(job, folder, notifier, model, train, device, session)
     model.eval()
     state = model.state_dict()
     weights = hash_weights(state)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probekit.catalog.modules import check_unbuilt
 from probekit.catalog.registry import Registry
 from probekit.catalog.signature import takes_channels
 from probekit.plans.job import Job
@@ -191,10 +192,7 @@ def register_callable(structure: str | Callable[..., Module], registry: Registry
             "it is neither text nor callable",
             "Pass 'unet+lambda' or a function that builds a Module.",
         )
-    if "torch" in sys.modules and isinstance(structure, sys.modules["torch"].nn.Module):
-        name = type(structure).__name__
-        problem = "it is built already, and each run builds its own"
-        raise UsageError(f"structure {name}(...)", problem, f"Pass the class {name}, or a function.")
+    check_unbuilt(structure, f"structure {type(structure).__name__}(...)")
     words = re.findall(r"[a-z0-9]+", getattr(structure, "__name__", "").lower())
     about = (inspect.getdoc(structure) or "given from Python").partition("\n")[0]
     kind: Kind = "layer" if takes_channels(structure) else "structure"

@@ -7,7 +7,6 @@ import time
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from probekit.catalog.registry import Registry
 from probekit.plans.job import Job
 from probekit.plugin.errors import RunError
 from probekit.plugin.interfaces import Dataset, Trainer
@@ -17,6 +16,7 @@ from probekit.runs import rng
 from probekit.runs.behaviour import write_training
 from probekit.runs.first_steps import FirstSteps
 from probekit.runs.machine import read_environment
+from probekit.runs.observers.notify import RunNotifier
 from probekit.runs.session import Session
 from probekit.runs.splits import make_trainer_view
 from probekit.storage import checkpoint
@@ -36,7 +36,7 @@ SHARE = 0.005
 def train_model(
     job: Job,
     folder: Folder,
-    registry: Registry,
+    notifier: RunNotifier,
     model: nn.Module,
     data: Dataset,
     device: torch.device,
@@ -83,7 +83,7 @@ def train_model(
                 if first.complete and not is_recorded:
                     write_training(folder, first, current)
                     is_recorded = True
-            registry.notify_observers("probekit_run_progress", plan=plan, row=row)
+            notifier.notify_progress(row)
             session.report("train", row)
             now = time.monotonic()
             if stop.pending is not None or session.limit.is_over or now - saved > pause:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from probekit.plans.stored_plan import list_code
 from probekit.plugin.errors import StoreError
 from probekit.plugin.executor import DONE, FAILED, WorkerExit
 from probekit.plugin.stop import REQUEUE, describe_signal, stop
+from probekit.schedule.endings import check_executor, iterate_endings
 from probekit.schedule.event import Event, Status
 from probekit.storage.folder import Folder
 from probekit.storage.phase import find_unfinished
@@ -36,8 +37,10 @@ def make_executor(text: str, registry: Registry) -> Executor:
 
     Raises:
         UsageError: if there is no such executor, or it takes no such parameter.
+        ProbekitError: if it has no method `carry_out`.
     """
     executor: Executor = resolve_part("executor", parse_term(text), registry).make()
+    check_executor(executor, text)
     return executor
 
 
@@ -65,13 +68,18 @@ def find_folder(job: Job, store: Store, replay: Replay) -> Folder:
 
 
 def worker_command(
-    jobs: Collection[Job], device: str | None, timeout: float | None, threads: int | None
+    jobs: Collection[Job],
+    device: str | None,
+    timeout: float | None,
+    threads: int | None,
+    observers: Sequence[str] = (),
 ) -> list[str]:
     """Return the command line of a worker, which takes a folder as its last word."""
     command = [sys.executable, "-m", "probekit.work"]
     command += ["--device", device] if device else []
     command += ["--timeout", str(timeout)] if timeout is not None else []
     command += ["--threads", str(threads)] if threads is not None else []
+    command += [word for observer in observers for word in ("--observe", observer)]
     # the user typed these jobs here, so their code may run there
     return command + (["--allow-code"] if any(list_code(job.plan) for job in jobs) else [])
 
@@ -124,11 +132,15 @@ def read_ending(ending: WorkerExit) -> tuple[Status, Result | None, str]:
 def wait_for_workers(
     folders: Collection[Path], executor: Executor, command: list[str]
 ) -> Generator[WorkerExit, None, None]:
-    """Yield each worker as it ends; a run that another process trains is waited for."""
+    """Yield each worker as it ends; a run that another process trains is waited for.
+
+    Raises:
+        ProbekitError: if the executor does not keep to its interface.
+    """
     remaining = list(folders)
     while remaining:
         trained_elsewhere = []
-        with contextlib.closing(redirect_prints(executor.carry_out(remaining, command))) as endings:
+        with contextlib.closing(iterate_endings(executor, remaining, command)) as endings:
             for ending in endings:
                 if ending.code == REQUEUE and is_running(ending.folder):
                     trained_elsewhere.append(ending.folder)
@@ -136,22 +148,6 @@ def wait_for_workers(
                     yield ending
         if remaining := trained_elsewhere:
             time.sleep(PAUSE)
-
-
-def redirect_prints(endings: Iterator[WorkerExit]) -> Generator[WorkerExit, None, None]:
-    """Yield what an executor yields; what it, or a library under it, prints goes to stderr."""
-    with contextlib.closing(as_generator(endings)) as generator:
-        while True:
-            with contextlib.redirect_stdout(sys.stderr):
-                ending = next(generator, None)
-            if ending is None:
-                return
-            yield ending
-
-
-def as_generator(endings: Iterator[WorkerExit]) -> Generator[WorkerExit, None, None]:
-    """Return an iterator as a generator, which ends the executor's workers when it is closed."""
-    yield from endings
 
 
 def is_running(folder: Path) -> bool:

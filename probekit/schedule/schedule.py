@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from probekit.catalog.registry import Registry
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.runs.machine import choose_device
+from probekit.runs.observers.attach import attach_observers, list_observers
 from probekit.runs.replay import Replay
 from probekit.runs.run import find_stored
 from probekit.schedule.cores import choose_jobs, default_threads, has_gpus, use_threads
@@ -41,6 +42,7 @@ class Schedule:
         executor: text of an executor, such as `local(jobs=2)`; None for this machine.
         jobs: runs at once on this machine; None for as many as there are cores or GPUs.
         threads: of each run; None for what OMP_NUM_THREADS says, else one.
+        observers: what else observes the runs besides $PROBEKIT_OBSERVE, such as `csv(path=runs.csv)`.
         detach: leave the runs to a process that outlives this one.
     """
 
@@ -53,6 +55,7 @@ class Schedule:
     jobs: int | None = None
     threads: int | None = None
     detach: bool = False
+    observers: tuple[str, ...] = ()
 
     @property
     def run_threads(self) -> int:
@@ -76,9 +79,10 @@ class Schedule:
             watch: called with a stage and a row as a run advances; runs in this process only.
 
         Raises:
-            UsageError: if there is no such executor.
+            UsageError: if there is no such executor or observer.
             KeyboardInterrupt: after the last event of each job, where Ctrl-C or a signal came.
         """
+        observers = tuple(list_observers(self.observers, registry))
         once = list({job.plan.identity: job for job in reversed(jobs)}.values())[::-1]
         missing: list[tuple[Job, Replay | None]] = []
         for job in once:
@@ -95,26 +99,31 @@ class Schedule:
         if not missing:
             return
         if (executor := self.choose_executor([job for job, _ in missing])) is not None:
-            yield from self.send_to(executor, missing, registry)
+            yield from self.send_to(executor, missing, registry, observers)
             return
-        yield from run_serially(
-            missing,
-            registry,
-            store=self.store,
-            threads=self.run_threads,
-            device=self.device,
-            timeout=self.timeout,
-            limit=self.limit,
-            watch=watch,
-        )
+        with attach_observers(observers, registry):
+            yield from run_serially(
+                missing,
+                registry,
+                store=self.store,
+                threads=self.run_threads,
+                device=self.device,
+                timeout=self.timeout,
+                limit=self.limit,
+                watch=watch,
+            )
 
     def send_to(
-        self, executor: str, missing: Sequence[tuple[Job, Replay | None]], registry: Registry
+        self,
+        executor: str,
+        missing: Sequence[tuple[Job, Replay | None]],
+        registry: Registry,
+        observers: Sequence[str],
     ) -> Iterator[Event]:
         """Hand jobs to an executor and yield what happens."""
         workers = make_executor(executor, registry)
         folders = prepare_folders(missing, self.store)
-        command = worker_command(folders.values(), self.device, self.timeout, self.threads)
+        command = worker_command(folders.values(), self.device, self.timeout, self.threads, observers)
         if not self.detach:
             yield from run_in_workers(folders, workers, command)
             return

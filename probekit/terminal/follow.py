@@ -6,8 +6,10 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from probekit.cards.judge import judge_run
 from probekit.catalog.registry import Registry
 from probekit.evidence.verdict import FITS
 from probekit.plugin.errors import Interrupted
@@ -31,6 +33,7 @@ def follow_schedule(schedule: Schedule, jobs: Sequence[Job], plugins: Registry) 
 
     Ctrl-C and signals end it early and are noted in the report.
     """
+    plugins.judge = partial(judge_run, plugins)
     with contextlib.ExitStack() as displays:
         progress = Progress(len(jobs))
         events = schedule.run_all(jobs, plugins, progress.update)

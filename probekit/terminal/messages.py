@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -60,6 +61,11 @@ def is_animation_disabled() -> bool:
     """Tell whether progress bars are off: stderr is no terminal, or --quiet is set."""
     console = make_console()
     return QUIET or not (console.is_terminal or console.is_jupyter)
+
+
+def show_status(text: str) -> AbstractContextManager[object]:
+    """Show on a terminal what is being done, until the block ends."""
+    return nullcontext() if is_animation_disabled() else make_console().status(make_plain_lines(text))
 
 
 def relative_path(path: Path) -> Path:

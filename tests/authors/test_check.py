@@ -57,6 +57,7 @@ from broken_parts.structures import Encoding, Hookless, Lonely, Rigid, Silent, S
 from broken_parts.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
 from conftest import install, plugin_text
 from small import call
+from test_wrong_plugins import WRONG_PLUGINS
 from test_wrong_variants import WRONG
 
 from probekit.authors.check import CHECKS_BY_KIND, CheckFailed, Finding, checks
@@ -148,6 +149,7 @@ def test_each_check_fails_where_its_promise_is_broken(kind: Kind, check: str) ->
 
 def test_every_check_is_shown_to_fail() -> None:
     shown = {check for _, check in BROKEN} | {check for _, _, check, _ in WRONG} | ELSEWHERE
+    shown |= {check for _, _, check in WRONG_PLUGINS if check}
     listed = {
         promise.__name__.replace("_", "-") for _, promises in CHECKS_BY_KIND.values() for promise in promises
     }

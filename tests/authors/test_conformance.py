@@ -20,8 +20,8 @@ LONG = frozenset(
         "same-seed-gives-same-data",
     }
 )
-ELSEWHERE = frozenset({"pretrained"})
-"""What takes colour pictures alone, and is held to its promises in tests/plugins/test_pretrained.py."""
+ELSEWHERE = frozenset({"pretrained", "ray", "slurm"})
+"""What needs pictures or a cluster, and is held to its promises in tests/plugins/."""
 
 
 def built_in() -> Iterator[Any]:

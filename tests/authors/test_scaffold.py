@@ -54,9 +54,14 @@ def test_the_tests_of_every_package_pass(site: Path) -> None:
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind != "layer" else []) for kind in DESCRIPTIONS]
 )
-def test_the_command_it_shows_runs(kind: str, site: Path, probekit: Run) -> None:
-    words = shlex.split(RUN_COMMANDS[kind].format(name=f"my-{kind}"))[1:]
-    done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site")
+def test_the_command_it_shows_runs(
+    kind: str, site: Path, probekit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(site)  # an observer writes there
+    *variables, command = RUN_COMMANDS[kind].format(name=f"my-{kind}").rpartition("probekit ")[::2]
+    more = dict(word.split("=") for text in variables for word in text.split())
+    words = shlex.split(command)
+    done = probekit(*words, "--json", "--store", str(site / "store"), path=site / "site", **more)
     assert done.returncode == 0, done.stderr
     assert [row["status"] for row in json.loads(done.stdout)] == ["done"]
 

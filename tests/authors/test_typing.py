@@ -18,7 +18,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, assert_type
 
 from probekit_my_encoding.encoding import MyEncoding
+from probekit_my_executor.executor import MyExecutor
 from probekit_my_layer.layer import MyLayer
+from probekit_my_observer.observer import MyObserver
 from probekit_my_probe.probe import MyProbe
 from probekit_my_structure.structure import MyStructure
 from probekit_my_trainer.trainer import MyTrainer
@@ -26,6 +28,7 @@ from torch import Tensor, nn
 
 from probekit import Constant, Items, Metric, Scale, Shape
 from probekit.plugin.encodings import Extra, Mix, Position
+from probekit.plugin.executor import Executor
 from probekit.plugin.interfaces import Control, Dataset, Encoding, Layer, Probe, Structure, Trainer
 
 
@@ -45,6 +48,8 @@ def wrong(shape: Shape) -> int:
     return 3
 
 
+executor: Executor = MyExecutor(jobs=2)
+no_executor: Executor = MyObserver(path="runs")  # type: ignore[assignment]
 structures: list[Structure] = [small, fixed, hosting, MyStructure, lambda: nn.Conv2d(3, 1, 1), nn.Identity]
 no_structure: Structure = wrong  # type: ignore[assignment]
 layers: list[Layer] = [MyLayer, nn.Linear]
@@ -155,10 +160,10 @@ kept: Mapping[str, Any] = trainer.state_dict()
 @pytest.mark.slow
 def test_what_authors_write_is_right_to_mypy_strict(tmp_path: Path) -> None:
     written = [create_package(kind, f"my-{kind}", tmp_path, registry()) for kind in DESCRIPTIONS]
-    assert len(written) == 5
+    assert len(written) == 7
     (tmp_path / "cases.py").write_text(CASES)
     files = [tmp_path / "cases.py", *(path for one in written for path in sorted(one.rglob("*.py")))]
-    assert len(files) == 16
+    assert len(files) == 22
     places = [ROOT, ROOT / "plugins", ROOT / "probes", *written]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *map(str, files)],
@@ -168,4 +173,4 @@ def test_what_authors_write_is_right_to_mypy_strict(tmp_path: Path) -> None:
         env={**os.environ, "MYPYPATH": os.pathsep.join(map(str, places))},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == "Success: no issues found in 16 source files\n"
+    assert done.stdout == "Success: no issues found in 22 source files\n"

@@ -103,7 +103,7 @@ def test_the_same_file_elsewhere_is_the_same_run(here: Path, monkeypatch: pytest
     ("term", "said"),
     [
         ("./my_layer.py:Swurl", "my_layer.py defines no Swurl. Did you mean Swirl"),
-        ("./my_layer.py:NOTHING", "my_layer.py defines no NOTHING"),
+        ("./my_layer.py:NOTHING", "NOTHING is neither a class nor a function"),
         (
             "./your_layer.py:Swirl",
             "A relative path starts at your working directory",

@@ -142,7 +142,7 @@ def test_a_plugin_that_raises_keyboard_interrupt_itself_is_set_aside_as_any_othe
         registry.load_target(registry.find_component("layer", "late"))
     with pytest.raises(ProbekitError, match="could not be built"):
         resolve_part("layer", Term("later"), registry).make(4, (8, 8))
-    registry.notify_observers("probekit_run_progress", plan=None, row={"step": 1})
+    registry.notify_observers("probekit_run_progress", plan=None, path=tmp_path, row={"step": 1})
     assert "no longer observes runs" in registry.complaints[-1]
     (tmp_path / "alike.py").write_text(ALIKE)
     with pytest.raises(ProbekitError, match="cannot be run"):
@@ -229,7 +229,7 @@ def test_an_observer_that_raises_is_heard_no_more_and_stops_nobody(
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry.load()
     for step in (1.0, 2.0):
-        registry.notify_observers("probekit_run_progress", plan=None, row={"step": step})
+        registry.notify_observers("probekit_run_progress", plan=None, path=tmp_path, row={"step": step})
     import watch_bad  # type: ignore[import-not-found]
     import watch_good  # type: ignore[import-not-found]
 

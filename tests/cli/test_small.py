@@ -56,7 +56,7 @@ def test_a_small_mistake_gets_a_sentence(
     ("words", "said"),
     [
         (("run", "-s"), "run: option '-s' requires an argument. Type probekit run -h."),
-        (("run", "nonlocality", "--seeds", "many"), "run: invalid value for '--seeds'"),
+        (("run", "nonlocality", "--width", "many"), "run: invalid value for '--width'"),
         (("runs", "--forget"), "runs: no such option: --forget"),
         (("compare", "unet"), "compare: missing "),
         (("--frob", "list"), "no such option: --frob"),

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from conftest import Run
 
+from probekit.check import checks
+
 WORDS = ("grouping", "-s", "lambda", "-s", "average", "--scale", "smoke", "--seeds", "2")
 LONG = ("grouping", "-s", "lambda", "--scale", "smoke", "--trainer", "supervised(epochs=12)")
 
@@ -59,6 +61,12 @@ def begun(store: Path, process: subprocess.Popen[str], rows: int = 3) -> Path:
     raise AssertionError("no run saved a checkpoint")
 
 
+def failed_checks(executor: str) -> dict[str, str]:
+    """Return the reasons of the checks that an executor fails, by name."""
+    findings = [check.evaluate() for check in checks("executor", executor)]
+    return {finding.check: finding.reason for finding in findings if finding.state == "fails"}
+
+
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """A Ray cluster whose head carries out nothing, with one more node."""
@@ -78,6 +86,17 @@ def test_ray_makes_the_weights_of_one_process(shared: str, cluster: Any, tmp_pat
     executor = f"ray(address='{cluster.address}', shared={shared})"
     assert statuses(sent(executor, tmp_path / "a", *WORDS)) == ["done"] * 4
     assert weights(tmp_path / "a") == alone(tmp_path / "b", *WORDS)
+
+
+@pytest.mark.slow
+def test_ray_keeps_the_promises_of_an_executor(cluster: Any) -> None:
+    assert failed_checks(f"ray(address='{cluster.address}')") == {}
+
+
+@pytest.mark.slow
+def test_a_queue_keeps_the_promises_of_an_executor() -> None:
+    pytest.importorskip("submitit")
+    assert failed_checks("slurm(cluster=local, cpus=1)") == {}
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_the_ambiguous_probe_trains_on_unfiltered_scenes_and_is_judged_on_unambi
         ({"size": 9, "height": 32, "rectangles": 3, "gap": 2}, "size=10"),
         ({"size": 32, "width": 9, "rectangles": 3, "gap": 2}, "width=10"),
         ({"rectangles": 5, "colours": 4}, "colours=5 to 10"),
-        ({"size": 32, "height": 8, "width": 64}, "height=32 and width=32"),
+        ({"size": 32, "height": 8, "width": 64}, "size=32 for a square, or height=8 and width=64"),
         ({"rectangles": 6, "overlapping": True}, "rectangles=5 or fewer"),
     ],
 )

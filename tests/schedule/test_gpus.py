@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from probekit.schedule.worker import OUTPUT
 from probekit_plugins.executors.local import Local
-from probekit_plugins.executors.process import OUTPUT
 
 SHOW = "import os, time; print(os.environ.get('CUDA_VISIBLE_DEVICES', 'all'), flush=True); time.sleep(0.5)"
 

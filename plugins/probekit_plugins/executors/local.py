@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import NonNegativeInt, PositiveInt
 
 from probekit.plugin.executor import WorkerExit
-from probekit_plugins.executors.process import PAUSE, read_last_line, start_worker, wait_for_worker
+from probekit.workers import PAUSE, read_last_line, start_worker, wait_for_worker
 
 
 class Local:

@@ -14,8 +14,18 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from probekit.plugin.errors import UsageError
 from probekit.plugin.executor import WorkerExit
 from probekit.plugin.stop import REQUEUE
-from probekit.workers import LEASE, LOCK, MAX_FILE, RESULT, Folder, disk
-from probekit_plugins.executors.process import read_last_line, start_worker, stop_worker, wait_for_worker
+from probekit.workers import (
+    LEASE,
+    LOCK,
+    MAX_FILE,
+    RESULT,
+    Folder,
+    disk,
+    read_last_line,
+    start_worker,
+    stop_worker,
+    wait_for_worker,
+)
 
 PAUSE = 1.0
 CONNECT_SECONDS = 10.0

@@ -17,7 +17,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from probekit.plugin.errors import UsageError
 from probekit.plugin.executor import WorkerExit
 from probekit.plugin.stop import REQUEUE
-from probekit_plugins.executors.process import read_last_line, start_worker, stop_worker, wait_for_worker
+from probekit.workers import read_last_line, start_worker, stop_worker, wait_for_worker
 
 PAUSE = 1.0
 SAVE_SECONDS = 120

@@ -53,7 +53,6 @@ class GRU(nn.Module):
         return torch.cat(list(restored), 1).reshape_as(x)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def run_units(units: Sequence[Any], rows: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return each torch.nn.GRU's states, (batch, positions, state) each; all units have one size."""
     with torch.autocast(rows[0].device.type, enabled=False):
@@ -66,6 +65,10 @@ def run_units(units: Sequence[Any], rows: Sequence[Tensor]) -> Sequence[Tensor]:
         bias = torch.stack([unit.bias_hh_l0 for unit in units])[:, None]
         h: Tensor = GatedRecurrence.apply(torch.stack(inputs, 1), weights, bias)  # type: ignore[no-untyped-call]
     return h.permute(1, 2, 0, 3).to(rows[0].dtype).unbind()
+
+
+# torch.compile must not trace it; the decorator torch.compiler.disable takes two seconds to import
+run_units._torchdynamo_disable = True  # type: ignore[attr-defined]
 
 
 class GatedRecurrence(torch.autograd.Function):

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
+from probekit.authors.check.executors.endings import EXECUTOR_CHECKS
+from probekit.authors.check.executors.fixture import ExecutorFixture
 from probekit.authors.check.modules.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
 from probekit.authors.check.modules.fixtures import EncodingFixture, LayerFixture, StructureFixture
 from probekit.authors.check.modules.outputs import MODULE_CHECKS
+from probekit.authors.check.observers.fixture import ObserverFixture
+from probekit.authors.check.observers.hooks import OBSERVER_CHECKS
 from probekit.authors.check.probes.attributes import PROBE_CHECKS
 from probekit.authors.check.probes.data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
@@ -18,6 +22,7 @@ from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
+from probekit.catalog.signature import takes_channels
 from probekit.plugin.components import KINDS, Kind
 from probekit.plugin.errors import UsageError, did_you_mean
 
@@ -30,6 +35,8 @@ CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tup
     "layer": (LayerFixture, (*MODULE_CHECKS, *LAYER_CHECKS, ranges_hold)),
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
+    "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
+    "observer": (ObserverFixture, (*OBSERVER_CHECKS, ranges_hold)),
 }
 """By kind: the fixture that prepares a component, and the functions that check it."""
 
@@ -43,7 +50,7 @@ def checks(
     fail is skipped. A check that is expected to fail and holds, fails.
 
     Args:
-        kind: layer, structure, encoding, trainer or probe.
+        kind: layer, structure, encoding, trainer, probe, executor or observer.
         name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl".
         expected: reasons for expected failures, by name of the check. A component can also declare them in
             its attribute `expected_failures`.
@@ -77,7 +84,7 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
     """Return the fixture that prepares a component for the checks of its kind.
 
     Raises:
-        UsageError: the kind or the name is unknown, or the kind has no checks.
+        UsageError: the kind or the name is unknown, or the component is of another kind.
     """
     checked_kind = next(
         (candidate for candidate in KINDS if candidate == kind and candidate in CHECKS_BY_KIND), None
@@ -93,7 +100,21 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
         causal = params.pop("causal") is True
         part = resolve_part(checked_kind, Term(term.name, tuple(params.items())), registry)
         return LayerFixture(part, registry, name, causal)
-    return fixture(resolve_part(checked_kind, term, registry), registry, name)
+    part = resolve_part(checked_kind, term, registry)
+    check_signature(part, name)
+    return fixture(part, registry, name)
+
+
+def check_signature(part: Part, name: str) -> None:
+    """Raise UsageError if a layer is checked as a structure, or a structure as a layer."""
+    kind, first = part.component.kind, next(iter(part.free_parameters), "")
+    if kind == "structure" and takes_channels(part.target):
+        problem, other = "its first parameters are channels and size, so it is a layer", "layer"
+    elif kind == "layer" and first == "shape":
+        problem, other = "its first parameter is shape, so it is a structure", "structure"
+    else:
+        return
+    raise UsageError(f"checking {name} as a {kind}", problem, f"Type probekit check {other} {name}.")
 
 
 def describe_requirement(requirement: Requirement) -> str:

@@ -18,6 +18,7 @@ from probekit.cli.options import (
     StoreOption,
     ThreadsOption,
     UntilDecidedOption,
+    parse_seed_count,
 )
 from probekit.cli.table import print_json, print_tables
 from probekit.plugin.errors import UsageError
@@ -53,7 +54,10 @@ def show_card(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
     run: Annotated[bool, typer.Option("--run", help="First run what is not stored yet.")] = False,
-    seeds: Annotated[int, typer.Option(metavar="K", min=1, help="With --run: run seeds 0 to K - 1.")] = 3,
+    seeds: Annotated[
+        int,
+        typer.Option(metavar="K", parser=parse_seed_count, help="With --run: run seeds 0 to K - 1."),
+    ] = 3,
     trainer: Annotated[str, typer.Option(help="With --run: trainer, as in `probekit run`.")] = "supervised",
     width: Annotated[
         int | None, typer.Option(help="With --run: number of channels, as in `probekit run`.")

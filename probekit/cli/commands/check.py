@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from probekit.cli.table import print_json
-from probekit.terminal.messages import print_output
+from probekit.terminal.messages import print_output, show_status
 
 LABELS = {"holds": "holds", "fails": "FAILS", "expected": "expected", "does not apply": "-"}
 
 
 def check_component(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="One of layer, structure, encoding, trainer, probe.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="One of layer, structure, encoding, trainer, probe, executor, observer.",
+        ),
     ],
     name: Annotated[
         str,
@@ -39,8 +44,10 @@ def check_component(
     name_width = max(len(check.name) for check in listed_checks)
     findings = []
     first_failures: dict[str, str] = {}
-    for check in listed_checks:
-        finding = check.evaluate()
+    for index, check in enumerate(listed_checks, 1):
+        step = f"{kind} {name}, check {index} of {len(listed_checks)}: {check.name}"
+        with nullcontext() if as_json else show_status(step):
+            finding = check.evaluate()
         findings.append(finding)
         if as_json:
             continue

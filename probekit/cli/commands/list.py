@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from probekit.catalog.registry import registry
+from probekit.catalog.registry import Registry, registry
 from probekit.cli.table import print_json, print_table
-from probekit.plugin.components import KINDS
+from probekit.plugin.components import KINDS, Component
 from probekit.plugin.errors import UsageError, did_you_mean
 from probekit.terminal.messages import print_info
 
@@ -23,13 +23,15 @@ def list_components(
 ) -> None:
     """List installed components, all or of one kind.
 
+    Each comes with the distribution that contains it, and its version; `probekit plugins` lists the plugins.
     If two plugins register the same name, it is listed as plugin/name. Use this longer name in commands.
 
     Example: probekit list layer
     """
     if kind not in (None, *KINDS):
         raise UsageError(f"the kind {kind!r}", "there is no such kind", did_you_mean(str(kind), KINDS))
-    components = [component for component in registry().components() if kind in (None, component.kind)]
+    plugin_registry = registry()
+    components = [component for component in plugin_registry.components() if kind in (None, component.kind)]
     name_counts = Counter((component.kind, component.name) for component in components)
     rows: list[dict[str, Any]] = [
         {
@@ -38,6 +40,7 @@ def list_components(
             if name_counts[component.kind, component.name] > 1
             else component.name,
             "plugin": component.plugin,
+            **read_distribution(component, plugin_registry),
             "about": component.about,
             "tags": component.tags,
         }
@@ -52,10 +55,22 @@ def list_components(
         print_info(f"No {kind or 'component'} is installed.")
 
 
+def read_distribution(component: Component, plugin_registry: Registry) -> dict[str, str]:
+    """Return name and version of the distribution that contains a component, "" if there is none."""
+    record = plugin_registry.find_plugin(component)
+    return {
+        "distribution": record.distribution if record else "",
+        "version": record.version if record else "",
+    }
+
+
 def print_section(kind: str, rows: list[dict[str, Any]]) -> None:
     """Print the components of one kind, if there are any."""
     if not rows:
         return
-    heads = ["name", "plugin", "about", *(["requires"] if any(row["tags"] for row in rows) else [])]
-    cells = [[row["name"], row["plugin"], row["about"], ", ".join(row["tags"])] for row in rows]
+    heads = ["name", "from", "about", *(["requires"] if any(row["tags"] for row in rows) else [])]
+    cells = [
+        [row["name"], f"{row['distribution']} {row['version']}", row["about"], ", ".join(row["tags"])]
+        for row in rows
+    ]
     print_table(f"{kind}s", heads, [line[: len(heads)] for line in cells])

@@ -13,7 +13,11 @@ from probekit.terminal.messages import print_output
 
 def create_plugin(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="One of layer, structure, encoding, probe, trainer.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="One of layer, structure, encoding, probe, trainer, executor, observer.",
+        ),
     ],
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Lowercase words joined by hyphens, for example swirl.")

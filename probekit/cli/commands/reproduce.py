@@ -16,13 +16,17 @@ from probekit.cli.options import (
     MarkdownOption,
     StoreOption,
     ThreadsOption,
+    parse_seed_count,
 )
 from probekit.cli.schedule import make_schedule
 from probekit.cli.table import print_json, print_tables, write_tables
+from probekit.plugin.errors import UsageError
 from probekit.plugin.stop import TimeLimit
 from probekit.schedule.tuning import list_trials
 from probekit.terminal.follow import follow_schedule, follow_tuning, make_interrupted
 from probekit.terminal.messages import print_info, print_output
+
+MAX_SEEDS = 1000
 
 if TYPE_CHECKING:
     from probekit.evidence.reproduce import PublishedTable, RowSeed
@@ -43,7 +47,9 @@ def reproduce_tables(
     scale: Annotated[
         str, typer.Option(help="Scale of the probe; at the scale paper, rows have the paper's widths.")
     ] = "quick",
-    seeds: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Run seeds 0 to K - 1.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="K", parser=parse_seed_count, help="Run seeds 0 to K - 1.")
+    ] = 1,
     trainer: Annotated[str, typer.Option(help="Trainer, for example supervised(epochs=20).")] = "supervised",
     device: DeviceOption = None,
     store: StoreOption = None,
@@ -80,6 +86,8 @@ def reproduce_tables(
     from probekit.evidence.reproduce import compare_with_published, find_published_tables
     from probekit.storage.store import Store
 
+    if seeds > MAX_SEEDS:
+        raise UsageError(f"--seeds {seeds}", f"a table takes {MAX_SEEDS:,} at the most", "Type fewer seeds.")
     run_store, limit = Store(store), None if minutes is None else TimeLimit(60 * minutes)
     schedule = make_schedule(
         run_store, device=device, limit=limit, executor=executor, jobs=jobs, threads=threads

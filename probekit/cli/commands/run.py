@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
 from probekit.cli.options import (
@@ -15,6 +16,8 @@ from probekit.cli.options import (
     ExecutorOption,
     JobsOption,
     MinutesOption,
+    SeedOption,
+    SeedsOption,
     StoreOption,
     ThreadsOption,
     UntilDecidedOption,
@@ -49,11 +52,8 @@ def run_probes(
             "--structure", "-s", metavar="S", help="Structure, for example unet+lambda+pe; repeatable."
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Seed of initial weights, batch order and training data.  [default: 0]"),
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="K", help="Run seeds 0 to K - 1.")] = None,
+    seed: SeedOption = None,
+    seeds: SeedsOption = None,
     scale: Annotated[
         str | None,
         typer.Option(help="Scale: smoke, quick, laptop or paper, as defined by the probe.  [default: quick]"),
@@ -122,8 +122,6 @@ def run_probes(
     if seed is not None and seeds is not None:
         hint = "Type --seed N for one seed, or --seeds K for K seeds."
         raise UsageError("--seed and --seeds", "they exclude each other", hint)
-    if seeds is not None and seeds < 1:
-        raise UsageError(f"--seeds {seeds}", "there is nothing to run", "Type --seeds 1 or more.")
     choose_device(device)
     if study is not None:
         typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
@@ -159,6 +157,7 @@ def run_probes(
         jobs=jobs,
         threads=threads,
         detach=detach,
+        observers=request.observers,
     )
     grid = plan_study(request, width, budget)
     if dry_run:
@@ -190,11 +189,13 @@ def run_probes(
 
 
 def require_names(names: list[str] | None, option: str, example: str) -> tuple[str, ...]:
-    """Return the names that were typed; raise UsageError if there are none."""
+    """Return the names that were typed; raise UsageError if there are none, or one cannot be parsed."""
     if not names:
         raise UsageError(
             f"run without {option}", "there is nothing to run", f"Type {example}, or --study FILE."
         )
+    for name in names:
+        parse_expression(name)
     return tuple(names)
 
 

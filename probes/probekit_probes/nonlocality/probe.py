@@ -77,6 +77,7 @@ class Nonlocality(Probe):
     property = "nonlocality"
     version = 1
     added_parameters = ("easy",)
+    equivalent_parameters: Mapping[str, tuple[str, ...]] = {"size": ("height", "width")}
     structure = "unet"
     symmetry: Symmetry = "shift"
     related_measurement = "receptive_radius"
@@ -116,8 +117,8 @@ class Nonlocality(Probe):
         if None not in (size, height, width):
             raise UsageError(
                 f"nonlocality(size={size}, height={height}, width={width})",
-                "you or the scale set both height and width, so size has no effect",
-                f"Type height={size} and width={size} for a square, or another --scale.",
+                "height and width are typed, so size has no effect",
+                f"Type size={size} for a square, or height={height} and width={width}.",
             )
         square = SIDE if size is None else size
         frame = (square if height is None else height, square if width is None else width)

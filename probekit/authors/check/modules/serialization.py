@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from probekit.authors.check.base import fail
 from probekit.authors.check.modules.fixtures import ModuleFixture
 from probekit.plugin.errors import RunError
-from probekit.runs.network import check_state, describe_state, find_unstored_state, join_state, split_state
+from probekit.runs.checks.network import check_state, describe_state
+from probekit.runs.network import find_unstored_state, join_state, split_state
 from probekit.storage.checksum import decode_tensors, encode_tensors
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from probekit.workers import disk, make_child_environment
+from probekit.catalog.process import make_child_environment
+from probekit.storage import disk
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 OUTPUT = "worker.txt"
