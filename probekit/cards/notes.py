@@ -165,8 +165,8 @@ def add_choice_remark(cell: Cell, choice: Choice | None, floor: float | None, pr
     """Return a cell that says where another of the recipes that were tried would give another word."""
     if choice is None:
         return cell
-    perfect, thresholds = probe.metrics[0].perfect, sorted(probe.thresholds)
-    remark = describe_other_recipes(choice.tried, choice.rate, floor, perfect, thresholds)
+    perfect = probe.metrics[0].perfect
+    remark = describe_other_recipes(choice.tried, choice.rate, floor, perfect, probe.thresholds)
     return cell.model_copy(update={"remarks": (*cell.remarks, remark)}) if remark else cell
 
 

@@ -12,6 +12,7 @@ import pytest
 from small import call
 
 from probekit.evidence.deciding.learning import is_still_learning
+from probekit.evidence.deciding.other_recipes import describe_other_recipes
 
 FILE = '''
 """A probe whose easy task is solved by what sees one position, and the task itself is not."""
@@ -117,3 +118,21 @@ def test_until_decided_runs_the_easy_task(near: str, capsys: Any) -> None:
     again, out, _ = call(capsys, *words, "--recipes", "--device", "cpu")
     assert again == 0
     assert {row["status"] for row in json.loads(out)} == {"stored"}
+
+
+@pytest.mark.parametrize(
+    ("tried", "text"),
+    [
+        ({0.1: 0.5, 0.3: 0.95, 0.9: 0.97}, "lr 0.1 reaches 50%"),
+        ({0.1: 0.1, 0.3: 0.2, 0.9: None}, ""),
+        ({0.1: 0.1, 0.3: 0.5, 0.9: 0.95}, "lr 0.1 reaches 10%, lr 0.3 reaches 50%"),
+        ({0.1: 0.1, 0.3: 0.95, 0.9: None}, "lr 0.1 reaches 10%"),
+    ],
+    ids=str,
+)
+def test_another_recipe_with_another_word_is_named(tried: dict[float, float | None], text: str) -> None:
+    best = max(tried, key=lambda rate: tried[rate] or 0.0)
+    sentence = describe_other_recipes(tried, best, 0.0, 1.0, (0.9, 0.25))
+    assert text in sentence
+    assert bool(text) == bool(sentence)
+    assert not sentence or f"lr {best:g}, which was chosen" in sentence

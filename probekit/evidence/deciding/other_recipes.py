@@ -22,7 +22,7 @@ def describe_other_recipes(
         chosen: The learning rate with the best of them.
         floor: The score of the best baseline.
         perfect: The score of a perfect answer.
-        thresholds: Normalised scores at which the word changes, ascending.
+        thresholds: Normalised scores at which the word changes.
     """
     places = {
         rate: place
@@ -31,11 +31,12 @@ def describe_other_recipes(
     }
     if chosen not in places:
         return ""
-    side = bisect_right(thresholds, places[chosen])
+    ascending = sorted(thresholds)
+    side = bisect_right(ascending, places[chosen])
     others = [
         f"lr {rate:g} reaches {place:.0%}"
         for rate, place in places.items()
-        if bisect_right(thresholds, place) != side
+        if bisect_right(ascending, place) != side
     ]
     if not others:
         return ""
