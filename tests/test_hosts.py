@@ -94,7 +94,7 @@ def test_a_layer_class_is_hosted_by_the_probe_s_structure(tmp_path: Path) -> Non
 def test_a_module_that_is_built_already_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="built already") as refused:
         probekit.run(ASKED, Mine(8, (16,)), scale="smoke", store=tmp_path)
-    assert "Pass the class Mine" in str(refused.value)
+    assert "Name the class" in str(refused.value)
 
 
 def test_unlike_hosts_in_a_column_are_said(store: Store) -> None:
