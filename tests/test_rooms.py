@@ -116,3 +116,8 @@ def test_built_in_plugins_rely_on_the_contract_alone() -> None:
                 if parts[0] == "probekit" and len(parts) > 1:
                     is_public = parts[1] in probekit.__all__ or ".".join(parts[:2]) in allowed
                     assert is_public, f"{path.name} imports {dotted}"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []  # pytest would import only one of them
