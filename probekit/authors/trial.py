@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from probekit.plugin.stop import REQUEUE
+
 TASK, STARTED, STOPPED = "task.json", "started.json", "stopped"
 """Files in its folder: what to do, the words of its command, and that SIGTERM came."""
-STOPPED_CODE = 75
 PAUSE = 0.05
 
 
@@ -37,7 +38,7 @@ def run_trial() -> int:
         time.sleep(PAUSE)
     if stopped:
         (folder / STOPPED).touch()
-        return STOPPED_CODE
+        return REQUEUE
     if task["code"] < 0:
         os.kill(os.getpid(), -task["code"])
     print(f"probekit.work: {task['message']}", file=sys.stderr)

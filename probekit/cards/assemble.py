@@ -32,7 +32,7 @@ from probekit.plans.rerun_commands import list_rerun_commands
 from probekit.plans.spec import EASY, format_expression, is_easy_probe
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
-from probekit.schedule.choice import find_choice, rejected_rates
+from probekit.schedule.choice import Choice, find_choice, read_choices, rejected_rates
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import WEIGHTS
@@ -138,9 +138,9 @@ def read_runs(
 
 
 def judge_recipes(
-    cell: Cell, runs: Sequence[StoredRun], probe: Probe, names: Names, floor: float | None
+    cell: Cell, runs: Sequence[StoredRun], choice: Choice | None, probe: Probe, names: Names
 ) -> Cell:
-    """Return a cell with what other recipes did, and the word and next step of a structure that did not fit.
+    """Return a cell with the word and the next step of a structure that did not fit.
 
     It lacks the property if its recipe is the best of three and if it solves the matched easy task.
     """
@@ -148,8 +148,6 @@ def judge_recipes(
     if not done:
         return cell
     plan = done[0].plan
-    choice = find_choice(done[0].folder.path.parent, plan)
-    cell = add_choice_remark(cell, choice, floor, probe)
     if cell.verdict.word is Word.DID_NOT_FIT:
         easy_runs = find_easy_runs(done[0]) if choice else []
         if easy_runs:
@@ -200,9 +198,12 @@ def make_column(
         for label, seeds in by_seed.items()
     ]
     lowest = floors[headline.name].value
-    cells = [
-        judge_recipes(cell, list(by_seed[cell.structure].values()), probe, names, lowest) for cell in cells
-    ]
+    choices = list(read_choices(runs[0].folder.path.parent, []))
+    for index, cell in enumerate(cells):
+        seeds = list(by_seed[cell.structure].values())
+        choice = find_choice(choices, seeds[0].plan) if cell.done else None
+        cell = judge_recipes(cell, seeds, choice, probe, names)
+        cells[index] = add_choice_remark(cell, choice, lowest, probe)
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -62,14 +62,14 @@ def read_choices(root: Path, left_out: list[str]) -> Iterator[Choice]:
             left_out.append(f"{path.parent.name}: {message}; `probekit run ... --tune` makes a new one")
 
 
-def find_choice(root: Path, plan: Plan) -> Choice | None:
+def find_choice(choices: Iterable[Choice], plan: Plan) -> Choice | None:
     """Return the choice of a plan's trainer as the best of its candidates; None if it was not tuned."""
     spec = plan.spec
     wanted = (spec.probe, spec.structure, spec.scale, spec.trainer)
     return next(
         (
             choice
-            for choice in read_choices(root, [])
+            for choice in choices
             if (choice.probe, choice.structure, choice.scale, choice.trainer) == wanted
         ),
         None,

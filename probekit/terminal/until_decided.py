@@ -55,7 +55,8 @@ def follow_until_decided(
         candidates += list_easy_tasks(candidates, registry)
         undecided = [candidate for candidate in candidates if candidate.target is not None]
         if undecided:
-            print_info(describe_progress(undecided, len(candidates)))
+            verdicts = sum(not candidate.is_easy for candidate in candidates)
+            print_info(describe_progress(undecided, verdicts))
     unfinished = sum(candidate.target is not None for candidate in candidates)
     if limit.is_over and unfinished:
         print_info(f"Time is up; {unfinished} verdicts are open. The same command goes on.")

@@ -6,12 +6,10 @@ import functools
 import os
 import subprocess
 import sys
-from typing import Protocol
 
 from probekit.authors.check.base import DoesNotApply, fail
-from probekit.catalog.part import Part
+from probekit.authors.check.fixture import Fixture
 from probekit.catalog.process import make_child_environment
-from probekit.catalog.registry import Registry
 
 HEAVY_PACKAGES = ("torch", "numpy", "matplotlib")
 PROGRAM = """
@@ -19,18 +17,6 @@ import importlib, sys
 importlib.import_module(sys.argv[1])
 print("loaded", *(name for name in sys.argv[2:] if name in sys.modules))
 """
-
-
-class Fixture(Protocol):
-    """A component of any kind, prepared for checks."""
-
-    @property
-    def part(self) -> Part:
-        """The component."""
-
-    @property
-    def registry(self) -> Registry:
-        """The installed components."""
 
 
 def plugin_imports_no_torch(fixture: Fixture) -> None:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from probekit.authors.check.base import DoesNotApply, fail, locate_error
-from probekit.authors.check.executors.fixture import ExecutorFixture
-from probekit.authors.check.modules.fixtures import ModuleFixture
-from probekit.authors.check.observers.fixture import ObserverFixture
-from probekit.authors.check.probes.data import ProbeFixture
-from probekit.authors.check.trainers.fixture import TrainerFixture
+from probekit.authors.check.fixture import Fixture
 from probekit.catalog.grammar import format_value
 from probekit.catalog.part import Part
 from probekit.catalog.signature import HOST_ARGUMENTS, read_ranges
@@ -17,9 +13,7 @@ from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Value
 
 
-def ranges_hold(
-    fixture: ModuleFixture | ProbeFixture | TrainerFixture | ExecutorFixture | ObserverFixture,
-) -> None:
+def ranges_hold(fixture: Fixture) -> None:
     """Each number's default and both ends of its declared range work; values outside are rejected. If an end
     does not work together with another parameter, a UsageError says so."""
     part = fixture.part

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probekit.authors.check.fixture import Fixture
 from probekit.authors.trial import STARTED, TASK
-from probekit.catalog.registry import Registry
 from probekit.plugin.executor import Executor, WorkerExit
 from probekit.schedule.endings import check_executor
 
 if TYPE_CHECKING:
-    from probekit.catalog.part import Part
+    pass
 
 WORDS = ("--device", "cpu")
 """Words of the command before the folder, which the workers must receive."""
@@ -47,19 +47,13 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutorFixture:
+class ExecutorFixture(Fixture):
     """An executor with its parameters.
 
     Attributes:
-        part: the executor with its parameters.
-        registry: the installed components.
-        request: the executor as it was typed.
         endings: how workers ended that several checks look at; empty until one has carried them out.
     """
 
-    part: Part
-    registry: Registry
-    request: str
     endings: Endings = field(default_factory=dict)
     command: Sequence[str] = field(default=(sys.executable, "-m", "probekit.authors.trial", *WORDS))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply
+from probekit.authors.check.fixture import Fixture
 from probekit.catalog.expression import ENCODING_HOOKS, Expression, get_dimensions, get_side_limits
 from probekit.catalog.grammar import Term
 from probekit.catalog.part import resolve_part
@@ -29,18 +30,8 @@ INPUTS, OUTPUTS, MIN_CHANNELS = 3, 2, 16
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleFixture(ABC):
-    """A component whose instances are modules.
-
-    Attributes:
-        part: the component with its parameters.
-        registry: the installed components.
-        request: the component as it was typed.
-    """
-
-    part: Part
-    registry: Registry
-    request: str
+class ModuleFixture(Fixture):
+    """A component whose instances are modules."""
 
     @property
     def sizes(self) -> Mapping[int, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probekit.authors.check.fixture import Fixture
 from probekit.authors.check.shift import ShiftProbe
 from probekit.cards.judge import judge_run
 from probekit.catalog.plugins import make_manager
@@ -24,7 +25,6 @@ from probekit.storage.store import Store
 if TYPE_CHECKING:
     from torch import nn
 
-    from probekit.catalog.part import Part
 
 PROBE, NETWORK, BROKEN = "check-shift", "check-network", "check-broken"
 """Names of the kit's components in these runs."""
@@ -54,18 +54,8 @@ def build_broken(shape: Shape) -> nn.Module:
 
 
 @dataclass(frozen=True, slots=True)
-class ObserverFixture:
-    """An observer with its parameters.
-
-    Attributes:
-        part: the observer with its parameters.
-        registry: the installed components.
-        request: the observer as it was typed.
-    """
-
-    part: Part
-    registry: Registry
-    request: str
+class ObserverFixture(Fixture):
+    """An observer with its parameters."""
 
     def exercise(self) -> None:
         """Make the observer in an empty folder."""

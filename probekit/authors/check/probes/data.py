@@ -8,8 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.authors.check.base import DoesNotApply, fail
+from probekit.authors.check.fixture import Fixture
 from probekit.catalog.grammar import Term, parse_term
-from probekit.catalog.registry import Registry
 from probekit.evidence.item_checks import MAX_REPEATED
 from probekit.plans.golden import (
     check_golden,
@@ -26,7 +26,6 @@ from probekit.plugin.items import read_batch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from probekit.catalog.part import Part
 
 MAX_ITEMS = 256
 FEW_ITEMS = {"train": 64, "validation": 16, "test": 16}
@@ -39,19 +38,13 @@ SPLIT_HINT = "Seed each item's generator with the split; if there are few inputs
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeFixture:
+class ProbeFixture(Fixture):
     """A probe at its smallest scale: the scale smoke, or its first.
 
     Attributes:
-        part: the probe with its parameters.
-        registry: the installed components.
-        request: the probe as it was typed.
         chosen_scale: the scale; "" for the smallest.
     """
 
-    part: Part
-    registry: Registry
-    request: str
     chosen_scale: str = ""
 
     @property

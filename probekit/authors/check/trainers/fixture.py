@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probekit.authors.check.base import fail
+from probekit.authors.check.fixture import Fixture
 from probekit.authors.check.shift import ShiftProbe
-from probekit.catalog.registry import Registry
 from probekit.plugin.declarations import Shape
 from probekit.plugin.interfaces import Row, Trainer
 from probekit.runs.splits import make_trainer_view
@@ -17,7 +17,6 @@ from probekit.runs.splits import make_trainer_view
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from probekit.catalog.part import Part
 
 SHAPE = Shape(1, 1, (8,))
 MAX_SECONDS = 120.0
@@ -25,18 +24,8 @@ MAX_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class TrainerFixture:
-    """A trainer with a task that takes a second: shift a sequence by one position.
-
-    Attributes:
-        part: the trainer with its parameters.
-        registry: the installed components.
-        request: the trainer as it was typed.
-    """
-
-    part: Part
-    registry: Registry
-    request: str
+class TrainerFixture(Fixture):
+    """A trainer with a task that takes a second: shift a sequence by one position."""
 
     def make_trainer(self) -> Trainer:
         """Make a new trainer."""
