@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from small import call
 
 import probekit
@@ -166,6 +167,15 @@ def test_a_failed_run_is_a_row(capsys: Capture, monkeypatch: pytest.MonkeyPatch,
         (row,) = csv.DictReader(file)
     assert (row["status"], row["verdict"], row["test"], row["metric"]) == ("failed", "", "", "")
     assert row["error"]
+
+
+def test_a_file_that_is_locked_holds_no_run_up(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setattr("probekit_plugins.observers.csv.WAIT", 0.1)
+    with FileLock(folder / ".runs.csv.lock"):
+        code, err = observe("csv(path=runs.csv)", capsys, monkeypatch)
+    assert (code, "no longer observes runs" in err, "could not be acquired" in err) == (0, True, True)
 
 
 def test_python_names_an_observer_that_raised(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,9 @@ from filelock import FileLock
 
 from probekit.plugin.hookspecs import RunResult, hookimpl
 
+WAIT = 60.0
+"""Seconds to wait for other processes that write. A folder that takes no lock would let it wait for ever."""
+
 COLUMNS = (
     *("folder", "probe", "structure", "trainer", "scale", "seed", "parameters", "status", "verdict"),
     *("metric", "test", "training", "extrapolation", "floor", "steps", "seconds", "error"),
@@ -26,7 +29,7 @@ class Csv:
 
     def __init__(self, *, path: str = "probekit-runs.csv") -> None:
         self.path = Path(path).expanduser().absolute()
-        self.lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        self.lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=WAIT)
 
     @hookimpl
     def probekit_run_finished(self, result: RunResult, path: Path) -> None:
