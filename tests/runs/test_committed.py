@@ -45,7 +45,7 @@ def move_function(folder: Path, name: str, old: str) -> None:
     (node,) = (one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef) and one.name == old)
     source = ast.get_source_segment(text, node)
     assert source is not None
-    renamed = rf"\b{old}\b(?=\(|,|\))"
+    renamed = rf"\b{old}\b(?=[(),.])"
     # what the function needs of its module comes with it
     (folder / f"{name}_moved.py").write_text(re.sub(renamed, new, text))
     head = "from __future__ import annotations\n"
