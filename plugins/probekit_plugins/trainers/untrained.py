@@ -19,6 +19,7 @@ class Untrained:
         "it-ends": "it yields no row, as it takes no step",
         "weights-change-and-the-loss-falls": "it changes none",
         "resume-equals-no-interruption": "there is nothing to interrupt",
+        "uses-its-seed": "it draws nothing",
     }
 
     def fit(
