@@ -133,9 +133,7 @@ def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
     assert "unet+average on ./agree.py:Agree" in said
 
 
-@pytest.mark.parametrize(
-    ("file", "place"), [("onebyone.py", 0), pytest.param("observe.py", 1, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("file", "place"), [("onebyone.py", 0), ("observe.py", 1)])
 def test_executor_and_observer_shown_are_checked_and_run(file: str, place: int, tmp_path: Path) -> None:
     (tmp_path / file).write_text(blocks(EXECUTOR, "python")[place])
     said = shell(blocks(EXECUTOR, "bash")[place], tmp_path)
