@@ -19,8 +19,9 @@ from probekit.authors.check.modules.fixtures import (
 from probekit.authors.check.modules.serialization import call_seeded, is_close
 from probekit.authors.check.modules.training import trains_in_a_network
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.catalog.expression import ENCODING_HOOKS, Expression
+from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
+from probekit.catalog.hosting import ENCODING_HOOKS
 from probekit.catalog.part import resolve_part
 
 if TYPE_CHECKING:

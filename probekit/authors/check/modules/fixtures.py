@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply
 from probekit.authors.check.fixture import Fixture
-from probekit.catalog.expression import ENCODING_HOOKS, Expression, get_dimensions, get_side_limits
+from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
+from probekit.catalog.hosting import ENCODING_HOOKS, get_dimensions, get_side_limits
 from probekit.catalog.part import resolve_part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
@@ -139,7 +140,7 @@ class EncodingFixture(ModuleFixture):
     @property
     def channels(self) -> int:
         """A number of channels that the layer and the encoding support."""
-        step = Expression(self.host_layer, encoding=self.part).width_step
+        step = Expression(self.part, self.host_layer, self.part).width_step
         return step * -(-MIN_CHANNELS // step)
 
     def build_module(self, size: tuple[int, ...]) -> Module:
