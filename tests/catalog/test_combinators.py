@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -210,6 +212,23 @@ def test_dimensions_are_those_of_all_layers() -> None:
     known = registry().with_components(Component("layer", "planar", planar, ""))
     with pytest.raises(UsageError, match="planar takes 2-D inputs, and those of this probe are 1-D"):
         job(known, probe="recall", structure="gru,planar", trainer="supervised")
+
+
+def test_the_short_form_is_one_structure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, study = str(tmp_path / "s"), tmp_path / "study.toml"
+    study.write_text(
+        'probes = ["recall(train=32,validation=8,test=8)"]\nstructures = ["gru,s4d", "s4d,gru"]\n'
+        'scales = ["smoke"]\nseeds = 1\n'
+    )
+    assert call(capsys, "run", "--study", str(study), "--store", store)[0] == 0
+    code, out, _ = call(capsys, "runs", "--csv", "--store", store)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert sorted(row["structure"] for row in rows) == ["stripe(gru,s4d)", "stripe(s4d,gru)"]
+    words = ("--probe", "recall(train=32,validation=8,test=8)", "--scale", "smoke", "--store", store)
+    code, out, _ = call(capsys, "card", "gru,s4d", *words)
+    assert code == 0
+    assert "stripe(gru,s4d)" in out
+    assert "stripe(s4d,gru)" not in out
 
 
 def test_a_stranger_s_combinator_runs_from_a_file(
