@@ -1,4 +1,4 @@
-"""Run by hand: put every built-in layer, encoding and structure through the kit, and print a table.
+"""Run by hand: put every built-in part of a structure through the kit, and print a table.
 
 python tests/conformance.py > examples/results/conformance.md
 """
@@ -11,7 +11,7 @@ from probekit.catalog.registry import registry
 from probekit.plugin.components import Kind
 
 SIGNS = {"holds": "holds", "does not apply": "-", "expected": "-", "fails": "FAILS"}
-KINDS: tuple[Kind, ...] = ("layer", "encoding", "structure")
+KINDS: tuple[Kind, ...] = ("layer", "combinator", "encoding", "structure")
 
 
 def main() -> None:

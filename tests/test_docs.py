@@ -14,7 +14,7 @@ from conftest import ROOT
 from probekit.catalog.registry import registry
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
-KINDS = ("probe", "structure", "layer", "encoding", "trainer")
+KINDS = ("probe", "structure", "layer", "combinator", "encoding", "trainer")
 
 
 @pytest.fixture(scope="module")

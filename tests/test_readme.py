@@ -126,6 +126,22 @@ def test_from_nothing_to_a_report_in_the_commands_shown(page: str, place: int, t
     assert "unet+whirl on nonlocality, scale smoke, seed 0" in said
 
 
+COMBINATOR = "docs/your-combinator.md"
+
+
+@pytest.mark.parametrize("block", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_combinator_commands_shown_run(block: int, tmp_path: Path) -> None:
+    commands = blocks(COMBINATOR, "bash")[block].replace("pip install", offline(tmp_path / "site"))
+    assert "FAILS" not in shell(commands, tmp_path, PYTHONPATH=str(tmp_path / "site"))
+
+
+def test_combinator_of_ten_lines_is_checked_and_run(tmp_path: Path) -> None:
+    (tmp_path / "gated.py").write_text(blocks(COMBINATOR, "python")[0])
+    check, run = blocks(COMBINATOR, "bash")[1].splitlines()
+    assert "FAILS" not in shell(check, tmp_path)
+    assert "Gated(gru,transformer)" in shell(run, tmp_path)
+
+
 def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
     (tmp_path / "agree.py").write_text(blocks(PROBE, "python")[0])
     said = shell(blocks(PROBE, "bash")[0], tmp_path)

@@ -15,6 +15,7 @@ from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean, expl
 
 DESCRIPTIONS: Mapping[str, str] = {
     "layer": "every position receives the mean over all positions, transformed by an MLP",
+    "combinator": "a gate weights the outputs of layers at each position",
     "structure": "a stack of convolutions, with a layer after each",
     "encoding": "a learned vector per position",
     "probe": "paint a row in the color of its first position",
@@ -25,6 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = {
 """By kind, what the template's component does."""
 RUN_COMMANDS: Mapping[str, str] = {
     "layer": "probekit run nonlocality -s unet+{name} --scale smoke",
+    "combinator": 'probekit run recall -s "{name}(gru,transformer)" --scale smoke',
     "structure": "probekit run nonlocality -s {name}+lambda --scale smoke",
     "encoding": "probekit run nonlocality -s unet+lambda+{name} --scale smoke",
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
@@ -39,7 +41,7 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
     """Create the package probekit-NAME in a folder.
 
     Args:
-        kind: layer, structure, encoding, probe, trainer, executor or observer.
+        kind: layer, combinator, structure, encoding, probe, trainer, executor or observer.
         name: name of the component.
         into: the folder that will contain the package.
         registry: the installed components.

@@ -11,6 +11,7 @@ from probekit.catalog.expression import resolve_expression
 from probekit.catalog.grammar import Term, list_files, normalize_expression, parse_expression, parse_term
 from probekit.catalog.part import resolve_part
 from probekit.catalog.registry import Registry
+from probekit.catalog.terms import walk_terms
 from probekit.evidence.certify import Certificate
 from probekit.plain import escape_lookalikes
 from probekit.plans import limits
@@ -99,7 +100,7 @@ class Names:
             if text in matched:
                 continue
             yield text
-            for term in parse_expression(text):
+            for term in walk_terms(parse_expression(text)):
                 if not self.registry.kinds_of(term.name):
                     message = f"nothing called {term.name} is installed"
                     raise UsageError(f"a card of {text}", message, did_you_mean(term.name, installed))

@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import lcm
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.files import is_file_term
-from probekit.catalog.grammar import Term, parse_expression, parse_term
-from probekit.catalog.part import Part, find_part, resolve_part
+from probekit.catalog.grammar import STRIPE, Term, parse_expression, parse_term
+from probekit.catalog.hosting import LayerBuilder, check_encoding, check_size, count_places, find_width_step
+from probekit.catalog.part import Hosted, Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
-from probekit.catalog.signature import takes_channels
+from probekit.catalog.signature import takes_channels, takes_layers
+from probekit.catalog.terms import join_terms
 from probekit.plugin.components import Kind
-from probekit.plugin.errors import ProbekitError, UsageError, describe_error
+from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Shape
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-ENCODING_HOOKS = ("extra", "mix", "turn", "bias", "position")
 TERM_KINDS: tuple[Kind, ...] = ("structure", "layer", "encoding")
 """The kinds of an expression's terms, from left to right."""
 
 
-def get_side_limits(target: object) -> tuple[int, int]:
-    """Return the number that sides must be multiples of, and their minimum, for a layer or structure."""
-    multiple, minimum = getattr(target, "sizes", (1, 1))
-    return int(multiple), int(minimum)
-
-
-def get_dimensions(target: object) -> tuple[int, ...]:
-    """Return the numbers of dimensions, 1 or 2, that a layer or structure supports."""
-    return tuple(getattr(target, "dims", (1, 2)))
-
-
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A structure, the layer that it hosts and the encoding of that layer."""
+    """A structure, the layer or combinator that it hosts, and the encoding of that layer."""
 
     structure: Part
     layer: Part | None = None
     encoding: Part | None = None
 
     @property
+    def hosted(self) -> Hosted | None:
+        """The layer with its encoding, if there is one."""
+        return None if self.layer is None else Hosted(self.layer, self.encoding)
+
+    @property
+    def layers(self) -> tuple[Hosted, ...]:
+        """The layer or combinator, and the layers that it combines, from left to right."""
+        return () if self.hosted is None else tuple(self.hosted.walk())
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The parts that are present, from left to right."""
-        return tuple(p for p in (self.structure, self.layer, self.encoding) if p is not None)
+        return (self.structure, *(part for hosted in self.layers for part in hosted.parts))
 
     @property
     def text(self) -> str:
         """The canonical text."""
-        return "+".join(p.text for p in self.parts)
+        return join_terms((self.structure.term, *(self.hosted.terms if self.hosted else ())))
 
     @property
     def has_width(self) -> bool:
@@ -74,77 +74,41 @@ class Expression:
         Raises:
             ProbekitError: the `width_step` of a part raises or is not positive.
         """
-        steps = []
-        for expression_part in self.parts:
-            get_step = getattr(expression_part.target, "width_step", None)
-            try:
-                steps.append(int(get_step(**expression_part.params)) if callable(get_step) else 1)
-                is_positive = steps[-1] >= 1
-            except Exception as error:
-                raise width_step_error(expression_part, describe_error(error)) from error
-            if not is_positive:
-                raise width_step_error(expression_part, f"it is {steps[-1]}")
-        return lcm(*steps)
+        hosted = () if self.hosted is None else self.hosted.parts
+        return find_width_step((self.structure, *hosted))
+
+    def map_parts(self, change: Callable[[Part], Part]) -> Expression:
+        """Return the same with each part changed."""
+        hosted = self.hosted and self.hosted.map_parts(change)
+        return Expression(change(self.structure), *(hosted.layer, hosted.encoding) if hosted else ())
 
     def build(self, shape: Shape, width: int | None) -> Module:
         """Build the network; initial weights come from torch's global generator.
 
         Raises:
-            UsageError: the structure or the layer does not support this size.
+            UsageError: the structure or the layer does not support this size, or the structure has too few
+                places for the layers of a combinator.
         """
-        self.check_size(self.structure, shape.size)
+        check_size(self.structure, shape.size, f"structure {self.text!r}")
         host_arguments: dict[str, Any] = {"width": width} if self.has_width else {}
-        if self.layer is not None:
-            host_arguments["layer"] = self.build_layer
+        builder = self.make_builder() if self.layer is not None else None
+        if builder is not None:
+            host_arguments["layer"] = builder
         network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **host_arguments)
+        if builder is not None:
+            builder.check_all_built()
         return network
 
-    def check_size(self, expression_part: Part, size: tuple[int, ...]) -> None:
-        """Raise UsageError if a part does not support this size."""
-        multiple, minimum = get_side_limits(expression_part.target)
-        request, name = f"structure {self.text!r}", expression_part.component.name
-        if len(size) not in get_dimensions(expression_part.target):
-            supported = " or ".join(f"{count}-D" for count in get_dimensions(expression_part.target))
-            problem = f"{name} takes {supported} maps, and these are {len(size)}-D"
-            raise UsageError(request, problem, "Use another probe.")
-        if any(side % multiple or side < minimum for side in size):
-            problem = f"{name} takes sides that are multiples of {multiple}, at least {minimum}, not {size}"
-            raise UsageError(request, problem, "Use another size of the probe.")
+    def make_builder(self) -> LayerBuilder:
+        """Return what builds the layers of one network: it is called as (channels, size, shared)."""
+        assert self.hosted is not None
+        return LayerBuilder(self.hosted, self.text)
 
     def build_layer(
         self, channels: int, size: tuple[int, ...], shared: dict[str, Any], *, causal: bool = False
     ) -> Module:
-        """Build the layer for one place in the structure.
-
-        Args:
-            channels, size: the shape of the layer's input.
-            shared: the network's dict for tied weights.
-            causal: whether positions must not see later ones.
-
-        Raises:
-            UsageError: the layer does not support this size, or cannot be causal.
-        """
-        assert self.layer is not None
-        self.check_size(self.layer, size)
-        if causal and not self.layer.accepts("causal"):
-            problem = f"{self.layer.display_name} lets positions see later ones"
-            raise UsageError(
-                f"a causal {self.text}", problem, "Type causal=false in the structure, or another layer."
-            )
-        host_arguments: dict[str, Any] = {"encoding": self.encoding.make} if self.encoding is not None else {}
-        if self.layer.accepts("shared"):
-            host_arguments["shared"] = shared
-        if causal:
-            host_arguments["causal"] = True
-        layer: Module = self.layer.make(channels, size, **host_arguments)
-        return layer
-
-
-def width_step_error(expression_part: Part, problem: str) -> ProbekitError:
-    """Return the error for a wrong `width_step`."""
-    kind = expression_part.component.kind
-    hint = f"`probekit show {kind} {expression_part.display_name}` lists its parameters."
-    return ProbekitError(f"the width step of {kind} {expression_part.text}", problem, hint)
+        """Build the layer of the first place outside of a network."""
+        return self.make_builder()(channels, size, shared, causal=causal)
 
 
 def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
@@ -163,19 +127,21 @@ def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
             not take the encoding.
     """
     terms = parse_expression(text)
-    if is_file_term(terms[0].name) and takes_channels(find_part("layer", terms[0].name, registry).target):
+    if is_file_term(terms[0].name) and (
+        terms[0].layers or takes_channels(find_part("layer", terms[0].name, registry).target)
+    ):
         return make_expression((parse_term(host), *terms), registry)
     first_kinds = registry.kinds_of(terms[0].name)
-    hosted = (parse_term(host), *terms) if "layer" in first_kinds else terms
+    is_hosted = bool(terms[0].layers) or not first_kinds.isdisjoint(("layer", "combinator"))
+    hosted = (parse_term(host), *terms) if is_hosted else terms
     readings = [
         reading for reading in dict.fromkeys((terms, hosted)) if has_kinds(reading, terms[0], registry)
     ]
     if len(readings) > 1 and len(terms) > 1:
-        expressions = [
-            expression
-            for reading in readings
-            if (expression := try_expression(reading, registry)) is not None
-        ]
+        expressions = []
+        for reading in readings:
+            with suppress(UsageError):
+                expressions.append(make_expression(reading, registry))
         if len(expressions) > 1:
             raise UsageError(
                 f"structure {text!r}",
@@ -191,56 +157,93 @@ def resolve_expression(text: str, host: str, registry: Registry) -> Expression:
 def has_kinds(terms: Sequence[Term], first: Term, registry: Registry) -> bool:
     """Return whether each name has the kind of its position; a file fits anywhere except as typed first."""
     return len(terms) <= len(TERM_KINDS) and all(
-        kind in registry.kinds_of(term.name) or (is_file_term(term.name) and term is not first)
+        ("combinator" if term.layers and kind == "layer" else kind) in registry.kinds_of(term.name)
+        or (is_file_term(term.name) and term is not first)
         for kind, term in zip(TERM_KINDS, terms, strict=False)
     )
 
 
-def try_expression(terms: Sequence[Term], registry: Registry) -> Expression | None:
-    """Return the expression of these terms, None if they do not fit together."""
-    try:
-        return make_expression(terms, registry)
-    except UsageError:
-        return None
-
-
 def make_expression(terms: Sequence[Term], registry: Registry) -> Expression:
     """Return the expression of one to three terms: structure, layer, encoding."""
+    request = f"structure {join_terms(terms)!r}"
+    check_joints(terms[1:], request, str(terms[0]), registry)
     if len(terms) > len(TERM_KINDS):
-        request = f"structure {'+'.join(map(str, terms))!r}"
         raise UsageError(
             request, f"it has {len(terms)} terms", "Write structure+layer+encoding, at most three."
         )
-    parts = (resolve_part(kind, term, registry) for kind, term in zip(TERM_KINDS, terms, strict=False))
-    expression = Expression(*parts)
+    structure = resolve_part("structure", terms[0], registry)
+    if len(terms) == 1:
+        return Expression(structure)
+    hosted = resolve_hosted(terms[1:], request, registry)
+    places, depth = count_places(hosted), structure.params.get("depth")
+    if "depth" not in dict(terms[0].params) and isinstance(depth, int) and depth < places:
+        structure = structure.with_params({**dict(terms[0].params), "depth": places})
+    expression = Expression(structure, hosted.layer, hosted.encoding)
     check_hosting(expression)
     return expression
 
 
+def resolve_hosted(terms: Sequence[Term], request: str, registry: Registry) -> Hosted:
+    """Resolve a layer with its encoding, or a combinator with the layers in its brackets.
+
+    Args:
+        terms: the layer or combinator, and the encoding if any.
+        request: the structure that contains it, for errors.
+        registry: the registry to look up names in.
+
+    Raises:
+        UsageError: a name is unknown, or there is more than one encoding.
+    """
+    check_joints(terms, request, "", registry)
+    first, *encodings = terms
+    if len(encodings) > 1:
+        problem = f"{join_terms(terms)} has {len(terms)} terms"
+        raise UsageError(request, problem, "Write layer+encoding, at most two.")
+    if not first.layers and registry.kinds_of(first.name) == {"combinator"}:
+        problem = f"{first.name} is a combinator, and it has no layers"
+        raise UsageError(request, problem, f"Put layers in its brackets: {first.name}(gru,transformer).")
+    layer = resolve_part("combinator" if first.layers else "layer", first, registry)
+    if takes_layers(layer.target) != bool(first.layers) and is_file_term(first.name):
+        problem = f"{first.name} is a {'layer' if first.layers else 'combinator'}, because of its parameters"
+        raise UsageError(request, problem, "A combinator's first three are channels, size and layers.")
+    layers = tuple(resolve_hosted(inner, request, registry) for inner in first.layers)
+    encoding = resolve_part("encoding", encodings[0], registry) if encodings else None
+    return Hosted(replace(layer, layers=layers), encoding)
+
+
+def check_joints(terms: Sequence[Term], request: str, host: str, registry: Registry) -> None:
+    """Raise UsageError if `+` joins two layers, and say how to combine them.
+
+    Args:
+        terms: layers and encodings, joined by `+`.
+        request: the structure, for the error.
+        host: the text before the terms.
+        registry: the registry to look up names in.
+    """
+    is_layer = [bool(term.layers) or registry.kinds_of(term.name) == {"layer"} for term in terms]
+    if not any(is_layer[1:]):
+        return
+    typed = host
+    for index, term in enumerate(terms):
+        is_stripe = term.name == STRIPE and not term.params
+        if is_stripe and registry.kinds_of(term.layers[0][0].name) == {"encoding"}:
+            is_layer[index] = False  # of `lambda+pe,gru`, which names no host
+        typed += ("," if index and is_layer[index] else "+") if typed else ""
+        typed += ",".join(map(join_terms, term.layers)) if is_stripe else str(term)
+    second = next((term for term, starts in zip(terms[1:], is_layer[1:], strict=True) if starts), None)
+    if second is None:
+        raise UsageError(request, f"{terms[0].name} is no structure", f"Type {typed}.")
+    kind = "combinator" if second.layers else "layer"
+    problem = f"{second.name} is a {kind}, and + joins a layer and its encoding"
+    raise UsageError(request, problem, f"To combine layers, type {typed}.")
+
+
 def check_hosting(expression: Expression) -> None:
-    """Raise UsageError if the structure hosts no layer, or if the layer does not take the encoding."""
-    structure, layer, encoding = expression.structure, expression.layer, expression.encoding
-    if layer is None:
-        return
+    """Raise UsageError if the structure hosts no layer, or if a layer does not take its encoding."""
+    structure = expression.structure
+    request, name = f"structure {expression.text!r}", structure.component.name
     if not structure.accepts("layer"):
-        raise UsageError(
-            f"structure {expression.text!r}",
-            f"{structure.display_name} hosts no layer",
-            f"Type {structure.display_name} alone.",
-        )
-    if encoding is None:
-        return
-    layer_hooks = set(getattr(layer.target, "hooks", ()))
-    encoding_hooks = {hook for hook in ENCODING_HOOKS if hasattr(encoding.target, hook)}
-    if not encoding_hooks or encoding_hooks - layer_hooks:
-        name, offered = layer.component.name, ", ".join(sorted(encoding_hooks)) or "none"
-        abilities = (
-            f"{name} takes encodings that offer {', '.join(sorted(layer_hooks))}"
-            if layer_hooks
-            else f"{name} takes no encoding"
-        )
-        raise UsageError(
-            f"structure {expression.text!r}",
-            f"{abilities}, and {encoding.component.name} offers {offered}",
-            f"Type {structure.component.name}+{name}.",
-        )
+        name = structure.display_name
+        raise UsageError(request, f"{name} hosts no layer", f"Type {name} alone.")
+    for hosted in expression.layers:
+        check_encoding(hosted, request, f"{name}+" if hosted == expression.hosted else "")

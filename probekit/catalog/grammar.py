@@ -2,118 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from probekit.catalog.files import FILE_TERM, is_file_term, normalize_file_name
+from probekit.catalog.terms import BARE, KEY, NOT_FINITE, TERM_NAME, join_terms, parse_bare_value, walk_terms
+from probekit.catalog.terms import Term as Term
 from probekit.plain import WORD as WORDS
 from probekit.plain import describe_lookalike, to_latin
-from probekit.plugin.components import NAME_PATTERN
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Value
 
-TERM_NAME = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/){{0,2}}{NAME_PATTERN.pattern}")
-KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
-BARE = re.compile(r"[A-Za-z0-9_+.~/-]+")
-WORD, PATH = re.compile(r"[A-Za-z0-9_-]+"), re.compile(r"[A-Za-z_~./][A-Za-z0-9_.~/-]*")
-INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to parse longer ones
-FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
-CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None}
 SPACE = re.compile(r"\s*")
-MAX_LENGTH, EXCERPT_LENGTH = 4096, 80
-"""The maximum number of characters of an expression, and of an excerpt of it in a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A name and its parameters; `str(term)` is its canonical text, and parses back to the term.
-
-    Args:
-        name: [[distribution/]plugin/]name, or a file term: `./my_layer.py:Swirl`.
-        params: (key, value) pairs; they are sorted by key.
-
-    Raises:
-        UsageError: the name or a key is invalid, or a value is no `Value`, inf or nan.
-    """
-
-    name: str
-    params: tuple[tuple[str, Value], ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "params", tuple(sorted(self.params, key=lambda pair: pair[0])))
-        if not TERM_NAME.fullmatch(self.name) and not is_file_term(self.name):
-            raise UsageError(f"the name {self.name!r}", "names are lower-case words joined by hyphens")
-        for key, value in self.params:
-            if not KEY.fullmatch(key):
-                raise UsageError(f"{self.name}({key}=...)", f"{key!r} is not a parameter name")
-            if not (value is None or isinstance(value, str | int | float)):
-                problem = f"a {type(value).__name__} cannot be written in an expression"
-                raise UsageError(
-                    f"{self.name}({key}={value!r})", problem, "Give text, a number, a bool or None."
-                )
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(
-                    f"{self.name}({key}={value})", "inf and nan are not allowed", "Give a number."
-                )
-
-    def __str__(self) -> str:
-        arguments = ",".join(f"{key}={format_value(value)}" for key, value in self.params)
-        needs_quotes = is_file_term(self.name) and not FILE_TERM.fullmatch(self.name)
-        name = json.dumps(self.name) if needs_quotes else self.name
-        return f"{name}({arguments})" if arguments else name
+MAX_LENGTH, EXCERPT_LENGTH, MAX_NESTING = 4096, 80, 8
+"""The most characters of an expression, of an excerpt of it in a message, and brackets within brackets."""
+PARAMETER_HINT = "Write parameters as in lambda(heads=8), and layers as in stripe(gru,transformer)."
+STRIPE = "stripe"
+"""The combinator that commas without brackets mean: `plain+gru,mamba` is `plain+stripe(gru,mamba)`."""
 
 
 def parse_expression(text: str) -> tuple[Term, ...]:
-    """Return the terms of `a(k=v)+b+c`, from left to right.
+    """Return the terms of `a(k=v)+b+c`, from left to right; of `a+b,c` they are those of `a+stripe(b,c)`.
 
     Double-quoted text follows JSON; single-quoted text is literal.
 
     Raises:
         UsageError: the text is no expression; the error names the position.
     """
-    return tuple(_Parser(text).parse_terms())
+    return _Parser(text).parse_expression()
 
 
-def parse_term(text: str) -> Term:
+def parse_term(text: str, *, takes_layers: bool = False) -> Term:
     """Return the only term of a text.
 
+    Args:
+        text: the text.
+        takes_layers: whether it may be a combinator with its layers.
+
     Raises:
-        UsageError: the text has no term, or more than one.
+        UsageError: the text has no term, or more than one, or layers.
     """
     terms = parse_expression(text)
     if len(terms) > 1:
         raise UsageError(quote_excerpt(text), f"one name was expected, not {len(terms)}", f"Try {terms[0]}.")
+    if terms[0].layers and not takes_layers:
+        raise UsageError(quote_excerpt(text), "one name was expected, not a list of layers", PARAMETER_HINT)
     return terms[0]
 
 
 def normalize_expression(text: str) -> str:
     """Return the canonical text of an expression; a text that is no expression stays as it is."""
     try:
-        return "+".join(map(str, parse_expression(text)))
+        return join_terms(parse_expression(text))
     except UsageError:
         return text
 
 
 def list_files(text: str) -> list[str]:
     """Return the normalised file terms in an expression, without their hashes."""
-    return [normalize_file_name(term.name) for term in parse_expression(text) if is_file_term(term.name)]
-
-
-def format_value(value: Value) -> str:
-    """Return the canonical text of a value; it is quoted only if it would parse as another value."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str):
-        return repr(value)
-    is_word = WORD.fullmatch(value) and value.lower() not in CONSTANTS
-    if is_word and not FLOAT.fullmatch(value) and not NOT_FINITE.fullmatch(value):
-        return value
-    return json.dumps(value)
+    names = (term.name for term in walk_terms(parse_expression(text)))
+    return [normalize_file_name(name) for name in names if is_file_term(name)]
 
 
 def quote_excerpt(text: str) -> str:
@@ -128,23 +79,34 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
+        self.open_brackets = self.deepest = 0
 
-    def parse_terms(self) -> list[Term]:
+    def parse_expression(self) -> tuple[Term, ...]:
         if len(self.text) > MAX_LENGTH:
             problem = f"it has {len(self.text):,} characters, more than {MAX_LENGTH:,}"
             raise UsageError(f"the expression {quote_excerpt(self.text)}", problem, "Put the code in a file.")
         if not self.text.strip():
             raise UsageError("an empty expression", "there is no name in it", "Try unet or unet+lambda.")
-        terms = [self.parse_term()]
+        first, *layers = [self.parse_terms()]
         while not self.is_at_end():
-            if not self.match_sign("+"):
+            if not self.match_sign(","):
                 hint = re.sub(
                     r"^\s*(\w+)=(.*)", r"Type --\1 \2, or in Python \1=... as an argument.", self.text
                 )
                 join = "Join terms by '+', as in unet+lambda(heads=8)+pe."
                 self.fail("'+' or the end was expected", join if hint == self.text else hint)
+            layers.append(self.parse_terms())
+        if not layers:
+            return first
+        self.check_nesting(self.deepest + 1)
+        host, hosted = (first[:1], first[1:]) if len(first) > 1 else ((), first)
+        return *host, Term(STRIPE, layers=(hosted, *layers))
+
+    def parse_terms(self) -> tuple[Term, ...]:
+        terms = [self.parse_term()]
+        while self.match_sign("+"):
             terms.append(self.parse_term())
-        return terms
+        return tuple(terms)
 
     def parse_term(self) -> Term:
         start = self.position
@@ -158,24 +120,32 @@ class _Parser:
                 "in quotes where it has spaces, brackets or +.",
             )
         params: dict[str, Value] = {}
+        layers: list[tuple[Term, ...]] = []
         bracket = self.position
         if self.match_sign("(") and not self.match_sign(")"):
-            self.parse_parameter(params)
+            self.open_brackets += 1
+            self.check_nesting(self.open_brackets)
+            self.parse_argument(params, layers)
             while not self.match_sign(")"):
                 if self.is_at_end():
                     self.position = bracket
                     self.fail("this bracket is never closed", "Add ')'.")
                 if not self.match_sign(","):
                     self.fail("',' or ')' was expected", "Write parameters as in name(key=value,key=value).")
-                self.parse_parameter(params)
-        return Term(name, tuple(params.items()))
+                self.parse_argument(params, layers)
+            self.open_brackets -= 1
+        return Term(name, tuple(params.items()), tuple(layers))
 
-    def parse_parameter(self, params: dict[str, Value]) -> None:
+    def parse_argument(self, params: dict[str, Value], layers: list[tuple[Term, ...]]) -> None:
+        """Add the parameter or the layer that comes next."""
         start = self.position
         key = self.match(KEY)
         if key is None or not self.match_sign("="):
             self.position = start
-            self.fail("key=value was expected", "Write parameters as in lambda(heads=8).")
+            if not any(pattern.match(self.text, start) for pattern in (QUOTED, FILE_TERM, TERM_NAME)):
+                self.fail("key=value was expected", PARAMETER_HINT)
+            layers.append(self.parse_terms())
+            return
         if key in params:
             self.position = start
             self.fail(f"{key} is given twice", f"Keep one {key}.")
@@ -188,17 +158,11 @@ class _Parser:
             return self.unquote(literal, start)
         bare = self.match(BARE) or ""
         if self.is_at_end() or self.text[self.position] in ",)":
-            if bare.lower() in CONSTANTS:
-                return CONSTANTS[bare.lower()]
             if NOT_FINITE.fullmatch(bare):
                 self.position = start
                 self.fail("inf and nan are not allowed", "Give a number, or quote the word.")
-            if INTEGER.fullmatch(bare):
-                return int(bare)
-            if FLOAT.fullmatch(bare) and math.isfinite(float(bare)):
-                return float(bare)
-            if (WORD.fullmatch(bare) or PATH.fullmatch(bare)) and not FLOAT.fullmatch(bare):
-                return bare
+            with contextlib.suppress(ValueError):
+                return parse_bare_value(bare)
         self.position = start
         if self.text[start : start + 1] in ("'", '"'):
             self.fail("this quote is never closed", "Close it.")
@@ -213,6 +177,11 @@ class _Parser:
         except ValueError:
             self.position = start
             self.fail("this is not quoted as in JSON", r"Write \\ for a backslash, or use single quotes.")
+
+    def check_nesting(self, depth: int) -> None:
+        self.deepest = max(self.deepest, depth)
+        if depth > MAX_NESTING:
+            self.fail(f"brackets are nested more than {MAX_NESTING} deep", "Combine fewer layers.")
 
     def match(self, pattern: re.Pattern[str]) -> str | None:
         """Consume a match of the pattern and the space around it; return None if there is none."""

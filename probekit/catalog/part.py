@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from probekit.catalog.files import FILE_PLUGIN, PYTHON_PLUGIN, pin_file_name
-from probekit.catalog.grammar import Term
+from probekit.catalog.grammar import PARAMETER_HINT, Term, quote_excerpt
 from probekit.catalog.modules import FAULT_HINTS, find_fault
 from probekit.catalog.plugin_code import guard_plugin_code
 from probekit.catalog.registry import Registry
@@ -22,6 +22,7 @@ from probekit.renamed import warn_of
 REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "probe": ("property", "shape", "metrics", "structure", "data", "loss", "oracle", "controls"),
     "layer": ("forward", "parameters"),
+    "combinator": ("forward", "parameters"),
     "trainer": ("fit", "state_dict"),
 }
 """Attributes that an instance must have."""
@@ -38,12 +39,14 @@ class Part:
         name: its shortest name that is not ambiguous.
         target: the class or function.
         params: all its parameters; `with_params` fills them in.
+        layers: the layers of a combinator, in order.
     """
 
     component: Component
     name: str
     target: Callable[..., Any]
     params: Mapping[str, Value] = field(default_factory=dict)
+    layers: tuple[Hosted, ...] = ()
 
     @property
     def display_name(self) -> str:
@@ -66,14 +69,19 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The canonical text of the term, without `added_parameters` that have their defaults."""
+        """The canonical text."""
+        return str(self.term)
+
+    @property
+    def term(self) -> Term:
+        """The term of the part, without `added_parameters` that have their defaults."""
         added = {
             name: self.free_parameters[name].default
             for name in getattr(self.target, "added_parameters", ())
             if name in self.free_parameters
         }
         stated = {name: value for name, value in self.params.items() if added.get(name, ...) != value}
-        return str(Term(self.name, tuple(sorted(stated.items()))))
+        return Term(self.name, tuple(stated.items()), tuple(hosted.terms for hosted in self.layers))
 
     @property
     def free_parameters(self) -> dict[str, inspect.Parameter]:
@@ -145,6 +153,41 @@ class Part:
         return built
 
 
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A layer with its encoding, or a combinator: what a host or a combinator builds in.
+
+    Args:
+        layer: the layer or combinator.
+        encoding: the encoding of the layer.
+    """
+
+    layer: Part
+    encoding: Part | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The layer, and its encoding if it has one."""
+        return (self.layer,) if self.encoding is None else (self.layer, self.encoding)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the parts."""
+        return tuple(part.term for part in self.parts)
+
+    def walk(self) -> Iterator[Hosted]:
+        """Yield this, and all that a combinator contains, in the order of the text."""
+        yield self
+        for hosted in self.layer.layers:
+            yield from hosted.walk()
+
+    def map_parts(self, change: Callable[[Part], Part]) -> Hosted:
+        """Return the same with each part changed, those within a combinator too."""
+        layers = tuple(hosted.map_parts(change) for hosted in self.layer.layers)
+        encoding = self.encoding and change(self.encoding)
+        return Hosted(change(replace(self.layer, layers=layers)), encoding)
+
+
 def suggest_heads(params: Mapping[str, Value], channels: object) -> str:
     """Return what to type if a number of heads or groups does not divide the channels, else ""."""
     for name, value in params.items():
@@ -196,4 +239,7 @@ def resolve_part(kind: Kind, term: Term, registry: Registry) -> Part:
     Raises:
         UsageError: the name or one of its parameters is unknown.
     """
+    if term.layers and kind != "combinator":
+        problem = "it has layers in its brackets, which only a combinator takes"
+        raise UsageError(f"{kind} {quote_excerpt(str(term))}", problem, PARAMETER_HINT)
     return find_part(kind, term.name, registry).with_params(dict(term.params))

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from probekit.catalog.grammar import format_value
 from probekit.catalog.ranges import Range, read_range
+from probekit.catalog.terms import format_value
 from probekit.plugin.components import Kind
 from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean
 from probekit.plugin.interfaces import Value
@@ -22,6 +22,7 @@ HOST_ARGUMENTS: Mapping[Kind, frozenset[str]] = {
     "probe": frozenset(),
     "structure": frozenset({"shape", "width", "layer"}),
     "layer": frozenset({"channels", "size", "encoding", "shared", "causal"}),
+    "combinator": frozenset({"channels", "size", "layers", "shared", "causal", "place"}),
     "encoding": frozenset({"channels", "size", "heads", "keys", "values"}),
     "trainer": frozenset(),
     "executor": frozenset(),
@@ -230,8 +231,17 @@ def takes_channels(target: Callable[..., Any]) -> bool:
 
     A structure's first one is a shape, or its width or layer. One that cannot be read is a structure's.
     """
+    names = _list_names(target)
+    return names[:1] == ["channels"] or names[1:2] == ["size"]
+
+
+def takes_layers(target: Callable[..., Any]) -> bool:
+    """Tell a combinator from a layer by its signature: its first three parameters end with layers."""
+    return _list_names(target)[2:3] == ["layers"]
+
+
+def _list_names(target: Callable[..., Any]) -> list[str]:
     try:
-        names = list(inspect.signature(target).parameters)[:2]
+        return list(inspect.signature(target).parameters)
     except (TypeError, ValueError):
-        return False
-    return names[:1] == ["channels"] or names[1:] == ["size"]
+        return []

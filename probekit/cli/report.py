@@ -27,9 +27,9 @@ from probekit.cards.formatting import (
 from probekit.cards.judge import make_column_of_runs
 from probekit.cards.notes import certificate_cautions, describe_next_step
 from probekit.cards.tables import format_mean_and_normalized
-from probekit.catalog.grammar import format_value
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
+from probekit.catalog.terms import format_value
 from probekit.cli.table import print_table
 from probekit.evidence.compare import compare_structures
 from probekit.evidence.deciding.next_step import add_store

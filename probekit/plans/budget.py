@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from probekit.catalog.expression import Expression
-from probekit.catalog.part import list_divisors
+from probekit.catalog.part import Part, list_divisors
 from probekit.plans.spec import RunSpec
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.plugin.interfaces import Probe, Scale, Shape
@@ -184,16 +185,17 @@ def suggest_widths(expression: Expression, width: int, step: int) -> Iterator[st
 
 def list_fitting_heads(expression: Expression, width: int) -> list[int]:
     """Return the numbers of heads that a width allows; none if no part has the parameter `heads`."""
-    named = {"structure": expression.structure, "layer": expression.layer, "encoding": expression.encoding}
-    parts = {name: part for name, part in named.items() if part is not None and "heads" in part.params}
-    fitting = []
-    for count in list_divisors(width) if parts else ():
-        changed: dict[str, Any] = {
-            name: replace(part, params={**part.params, "heads": count}) for name, part in parts.items()
-        }
-        if width % replace(expression, **changed).width_step == 0:
-            fitting.append(count)
-    return fitting
+    has_heads = any("heads" in part.params for part in expression.parts)
+    return [
+        count
+        for count in (list_divisors(width) if has_heads else ())
+        if width % expression.map_parts(partial(set_heads, count)).width_step == 0
+    ]
+
+
+def set_heads(count: int, part: Part) -> Part:
+    """Return a part with another number of heads; one without the parameter stays."""
+    return replace(part, params={**part.params, "heads": count}) if "heads" in part.params else part
 
 
 def round_width(width: int, step: int) -> int:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from probekit.catalog.expression import Expression
+from probekit.catalog.hosting import LayerBuilder
+from probekit.catalog.part import Hosted
 from probekit.plans.budget import build_bounded
 from probekit.plugin.errors import ProbekitError, describe_error
 from probekit.plugin.interfaces import Shape
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 METHOD = "degenerate_at"
 
 
 @dataclass(frozen=True, slots=True)
-class SizeRecorder(Expression):
-    """An expression that records the size of each place at which it builds its layer."""
+class RecordedExpression(Expression):
+    """An expression that keeps the builders of its layers, which know the size of each."""
 
-    sizes: list[tuple[int, ...]] = field(default_factory=list)
+    builders: list[LayerBuilder] = field(default_factory=list)
 
-    def build_layer(
-        self, channels: int, size: tuple[int, ...], shared: dict[str, Any], *, causal: bool = False
-    ) -> Module:
-        """Record the size and build the layer."""
-        self.sizes.append(tuple(size))
-        return Expression.build_layer(self, channels, size, shared, causal=causal)
+    def make_builder(self) -> LayerBuilder:
+        """Return a new builder, and keep it."""
+        builder = Expression.make_builder(self)
+        self.builders.append(builder)
+        return builder
 
 
 def describe_degenerate_layers(expression: Expression, shape: Shape, width: int | None) -> tuple[str, ...]:
-    """Ask a structure's layer what its approximation amounts to at each size it runs at.
+    """Ask a structure's layers what their approximations amount to at each size they run at.
 
     A layer answers by a static method `degenerate_at(size, **params) -> str`: a sentence where its
     approximation is exact or saves nothing, else "".
@@ -42,19 +40,31 @@ def describe_degenerate_layers(expression: Expression, shape: Shape, width: int 
         width: The structure's width.
 
     Returns:
-        What the layer says, each sentence once, with the sizes it is about.
+        What the layers say, each sentence once, with the sizes it is about.
 
     Raises:
         ProbekitError: The method raises, or does not return text.
     """
-    layer = expression.layer
-    describe = None if layer is None else getattr(layer.target, METHOD, None)
-    if layer is None or not callable(describe):
+    if not any(callable(getattr(hosted.layer.target, METHOD, None)) for hosted in expression.layers):
         return ()
-    recorder = SizeRecorder(expression.structure, layer, expression.encoding)
-    build_bounded(recorder, shape, width)
+    recorded = RecordedExpression(expression.structure, expression.layer, expression.encoding)
+    build_bounded(recorded, shape, width)
+    built = [entry for builder in recorded.builders for entry in builder.built]
+    sentences: list[str] = []
+    for hosted in expression.layers:
+        sizes = dict.fromkeys(size for built_hosted, size in built if built_hosted == hosted)
+        sentences += describe_layer(hosted, sizes)
+    return tuple(dict.fromkeys(sentences))
+
+
+def describe_layer(hosted: Hosted, sizes: Iterable[tuple[int, ...]]) -> Iterator[str]:
+    """Yield each sentence that a layer says about sizes, with the sizes it is about."""
+    layer = hosted.layer
+    describe = getattr(layer.target, METHOD, None)
+    if not callable(describe):
+        return
     sizes_by_sentence: dict[str, list[str]] = {}
-    for size in dict.fromkeys(recorder.sizes):
+    for size in sizes:
         request = f"{METHOD} of layer {layer.text}"
         try:
             sentence = describe(size, **layer.params)
@@ -65,7 +75,5 @@ def describe_degenerate_layers(expression: Expression, shape: Shape, width: int 
             raise ProbekitError(request, problem, 'Return a sentence, or "".')
         if sentence:
             sizes_by_sentence.setdefault(sentence, []).append(" x ".join(map(str, size)))
-    return tuple(
-        f"{layer.display_name} on {' and '.join(sizes)} positions: {sentence}"
-        for sentence, sizes in sizes_by_sentence.items()
-    )
+    for sentence, texts in sizes_by_sentence.items():
+        yield f"{layer.display_name} on {' and '.join(texts)} positions: {sentence}"

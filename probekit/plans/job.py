@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from probekit.catalog.expression import Expression, get_dimensions, resolve_expression
+from probekit.catalog.expression import Expression, resolve_expression
 from probekit.catalog.files import FILE_PLUGIN
+from probekit.catalog.hosting import get_dimensions
+from probekit.catalog.identity.releases import pinned_versions
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
-from probekit.catalog.releases import pinned_versions
 from probekit.plans import limits
 from probekit.plans.budget import count_parameters, resolve_width
 from probekit.plans.noise import find_noise
@@ -137,8 +138,8 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
 def check_dimensions(spec: RunSpec, expression: Expression, probe: Probe, registry: Registry) -> None:
     """Raise UsageError if a structure or layer declares other dimensions; name probes and parts that fit."""
     count = len(probe.shape.size)
-    for part in (expression.structure, expression.layer):
-        if part is None or count in (supported := get_dimensions(part.target)):
+    for part in (expression.structure, *(hosted.layer for hosted in expression.layers)):
+        if count in (supported := get_dimensions(part.target)):
             continue
         kind, maps = part.component.kind, " or ".join(f"{number}-D" for number in supported)
         probes = [name for number in supported for name in list_fitting_probes(number, registry)]

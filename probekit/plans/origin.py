@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from probekit.catalog.identity.syntax import hash_syntax
 from probekit.catalog.part import Part
 from probekit.catalog.registry import Registry
-from probekit.catalog.syntax import hash_syntax
 from probekit.plans.plan import UsedComponent
 from probekit.plugin.interfaces import Value
 

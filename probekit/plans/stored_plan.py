@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probekit.catalog.files import hash_named_file, normalize_file_name
 from probekit.catalog.grammar import list_files, parse_expression
+from probekit.catalog.terms import walk_terms
 from probekit.plans.plan import Plan
 from probekit.plugin.errors import UsageError
 
@@ -21,7 +22,8 @@ def check_code(plan: Plan) -> None:
     Raises:
         UsageError: A file has changed.
     """
-    terms = (term for text in (plan.probe, plan.structure, plan.trainer) for term in parse_expression(text))
+    texts = (plan.probe, plan.structure, plan.trainer)
+    terms = (term for text in texts for term in walk_terms(parse_expression(text)))
     pins = {name: pin for name, _, pin in (term.name.partition("@") for term in terms)}
     for name in list_code(plan):
         pin = pins.get(normalize_file_name(name), "")

@@ -1,4 +1,4 @@
-"""The interfaces of probes, datasets, controls, structures, layers and trainers.
+"""The interfaces of probes, datasets, controls, structures, layers, combinators and trainers.
 
 A plugin can rely on this module, on the names in `import probekit`, on probekit.plugin.hookspecs and on
 probekit.check. They change only with the second number of the version: CHANGELOG.md announces each removal,
@@ -80,6 +80,28 @@ class Layer(Protocol):
 
     Shape:
         - Input and output of the module: (batch, channels, *size)
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Module: ...
+
+
+class Combinator(Protocol):
+    """Builds a module from layers, for a place of a host; its output has the shape of its input.
+
+    It is called as (channels, size, layers, **params) -> Module. A function may return one of the layers.
+
+    Args:
+        channels, size: the shape of its input, without the batch.
+        layers: a builder (channels, size) -> Module of each layer, in the order of the text. It passes on
+            all that the host passes to a layer.
+        place: the number of the place in the network, from 0. Omit it if all places are alike. To give a
+            layer another number, call its builder with `place=`.
+        shared, causal: as for `Layer`. Omit `causal` if it moves nothing between positions.
+
+    Optional attributes of the class or function:
+        dims, sizes: as for `Structure`; the layers have theirs.
+        width_step: a static method `width_step(steps, **params) -> int`; `steps` are those of the layers.
+            Without it, the width is a common multiple of them.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...

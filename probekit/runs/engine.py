@@ -7,10 +7,10 @@ import traceback
 from typing import TYPE_CHECKING
 
 from probekit.catalog.denormals import flush_denormals
+from probekit.catalog.identity.syntax import hash_syntax
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
-from probekit.catalog.syntax import hash_syntax
 from probekit.plans.job import Job
 from probekit.plugin.errors import ProbekitError, StoreError, describe_error
 from probekit.plugin.stop import TimeLimit, find_interrupt
@@ -126,7 +126,8 @@ def _execute(
     with session.stage("building"):
         model = build_network(job.expression, probe.shape, plan, device)
     with session.stage("first steps"):
-        if any(used.kind == "layer" and used.distribution != DISTRIBUTION for used in plan.components):
+        foreign_kinds = {used.kind for used in plan.components if used.distribution != DISTRIBUTION}
+        if foreign_kinds & {"layer", "combinator"}:
             check_axes(job.expression, probe.shape)
         with explain_shape_error(model, probe.shape, registry, device):
             check_network(model, probe.shape, device)

@@ -53,7 +53,7 @@ from broken_parts.probes import (
     Unreached,
     Wrong,
 )
-from broken_parts.structures import Encoding, Hookless, Lonely, Rigid, Silent, Structure
+from broken_parts.structures import Encoding, FirstOnly, Gated, Hookless, Lonely, Rigid, Silent, Structure
 from broken_parts.trainers import Endless, Lazy, Moody, Restarting, Timid, Trainer
 from conftest import install, plugin_text
 from small import call
@@ -82,6 +82,7 @@ BROKEN: dict[tuple[Kind, str], Any] = {
     ("encoding", "changes-the-output"): Silent,
     ("structure", "hosts-a-layer"): Lonely,
     ("structure", "wider-means-more-parameters"): Rigid,
+    ("combinator", "builds-all-its-layers"): FirstOnly,
     ("layer", "ranges-hold"): Ranked,
     ("trainer", "it-ends"): Endless,
     ("trainer", "weights-change-and-the-loss-falls"): Lazy,
@@ -108,6 +109,7 @@ BROKEN: dict[tuple[Kind, str], Any] = {
 }
 SAINTS: dict[Kind, Any] = {
     "layer": Good,
+    "combinator": Gated,
     "encoding": Encoding,
     "structure": Structure,
     "trainer": Trainer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,3 +62,21 @@ class Lonely(Structure):
 class Rigid(Structure):
     def inside(self, width: int) -> int:
         return 8
+
+
+class Gated(nn.Module):
+    """A combinator that keeps its promises."""
+
+    def __init__(self, channels: int, size: tuple[int, ...], layers: Any) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layer(channels, size) for layer in layers)
+        self.gate = nn.Linear(channels, len(layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.gate(x.movedim(1, -1)).softmax(-1).movedim(-1, 1)
+        return sum((weights[:, [n]] * layer(x) for n, layer in enumerate(self.layers)), start=x)
+
+
+class FirstOnly(Gated):
+    def __init__(self, channels: int, size: tuple[int, ...], layers: Any) -> None:
+        super().__init__(channels, size, layers[:1])

@@ -47,7 +47,10 @@ def test_the_width_step_is_what_the_terms_need_together() -> None:
     [
         ("unet+lamda", "Did you mean lambda"),
         ("unett", "there is no such structure.*Did you mean unet"),
-        ("unet+lambda+average", "there is no such encoding, but that is the name of a layer"),
+        (
+            "unet+lambda+average",
+            "average is a layer, and . joins a layer and its encoding.*, type unet.lambda,average",
+        ),
         ("unet+average+pe", "average takes no encoding, and pe offers position.*Type unet.average"),
         ("unet+lambda+pe+pe", "it has 4 terms"),
         ("unet+lambda(heads=2", "this bracket is never closed"),

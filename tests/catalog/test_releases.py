@@ -15,8 +15,8 @@ from changes.tiny import NET
 from conftest import install
 from small import done, job
 
+from probekit.catalog.identity.releases import pinned_versions
 from probekit.catalog.registry import Registry
-from probekit.catalog.releases import pinned_versions
 from probekit.plans.plan import Plan
 
 COUNTS = (

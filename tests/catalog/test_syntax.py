@@ -13,8 +13,8 @@ from changes.case import Edit, change
 from changes.recipes import LAZY
 from changes.tiny import TRAINER
 
+from probekit.catalog.identity.syntax import hash_syntax, hash_tree
 from probekit.catalog.registry import registry
-from probekit.catalog.syntax import hash_syntax, hash_tree
 
 PINNED = '''
 """A module."""

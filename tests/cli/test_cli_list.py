@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run, environment, install, plugin_text
+from small import call
 
 from probekit.catalog.registry import registry
 from probekit.cli import COMMANDS
@@ -152,6 +153,19 @@ def test_show_says_all_about_a_probe(probekit: Run, tiny: Path) -> None:
     text = probekit("show", "probe", "tiny", path=tiny).stdout
     for said in ("smallness", "A probe to look at.", "down-set", "rate=0.01", "0.25", "pointwise"):
         assert said in text
+
+
+def test_show_lists_what_is_in_a_structure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "show", "plain+lambda+pe,parallel(gru,s4d)")
+    assert code == 0
+    lines = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    shown = ["structure plain", "combinator stripe plain", "layer lambda stripe", "encoding pe lambda"]
+    shown += ["combinator parallel stripe", "layer gru parallel", "layer s4d parallel"]
+    assert [" ".join(line[: len(text.split())]) for line, text in zip(lines[1:], shown, strict=True)] == shown
+    found = json.loads(call(capsys, "show", "gru,transformer", "--json")[1])
+    assert [part["name"] for part in found["parts"]] == ["stripe", "gru", "transformer"]
+    code, _, err = call(capsys, "show", "plain+gru+s4d")
+    assert (code, "type plain+gru,s4d" in err) == (2, True)
 
 
 def test_show_of_a_name_of_two_kinds_asks_for_the_kind(probekit: Run, tiny: Path) -> None:

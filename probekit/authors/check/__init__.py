@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
 from probekit.authors.check.executors.endings import EXECUTOR_CHECKS
 from probekit.authors.check.executors.fixture import ExecutorFixture
-from probekit.authors.check.modules.composition import ENCODING_CHECKS, LAYER_CHECKS, STRUCTURE_CHECKS
-from probekit.authors.check.modules.fixtures import EncodingFixture, LayerFixture, StructureFixture
+from probekit.authors.check.modules.composition import (
+    COMBINATOR_CHECKS,
+    ENCODING_CHECKS,
+    LAYER_CHECKS,
+    STRUCTURE_CHECKS,
+)
+from probekit.authors.check.modules.fixtures import (
+    CombinatorFixture,
+    EncodingFixture,
+    LayerFixture,
+    StructureFixture,
+)
 from probekit.authors.check.modules.outputs import MODULE_CHECKS
 from probekit.authors.check.observers.fixture import ObserverFixture
 from probekit.authors.check.observers.hooks import OBSERVER_CHECKS
@@ -18,21 +29,25 @@ from probekit.authors.check.probes.data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
 from probekit.authors.check.trainers.fixture import TrainerFixture
 from probekit.authors.check.trainers.training import TRAINER_CHECKS
+from probekit.catalog.expression import resolve_hosted
 from probekit.catalog.grammar import Term, parse_term
-from probekit.catalog.part import Part, resolve_part
+from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
-from probekit.catalog.signature import takes_channels
+from probekit.catalog.signature import takes_channels, takes_layers
 from probekit.plugin.components import KINDS, Kind
 from probekit.plugin.errors import UsageError, did_you_mean
 
 __all__ = ["Check", "CheckFailed", "Finding", "checks", "fail"]
 
 Requirement = Callable[[Any], None]
+COMBINED_LAYERS = ((Term("layers/gru"),), (Term("layers/transformer"),))
+"""The layers that a combinator is checked with."""
 CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tuple[Requirement, ...]]] = {
     "probe": (ProbeFixture, (*PROBE_CHECKS, ranges_hold)),
     "structure": (StructureFixture, (*MODULE_CHECKS, *STRUCTURE_CHECKS, ranges_hold)),
     "layer": (LayerFixture, (*MODULE_CHECKS, *LAYER_CHECKS, ranges_hold)),
+    "combinator": (CombinatorFixture, (*MODULE_CHECKS, *COMBINATOR_CHECKS, ranges_hold)),
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
     "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
@@ -50,8 +65,9 @@ def checks(
     fail is skipped. A check that is expected to fail and holds, fails.
 
     Args:
-        kind: layer, structure, encoding, trainer, probe, executor or observer.
-        name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl".
+        kind: layer, combinator, structure, encoding, trainer, probe, executor or observer.
+        name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl". A combinator
+            without layers is checked with `gru` and `transformer`.
         expected: reasons for expected failures, by name of the check. A component can also declare them in
             its attribute `expected_failures`.
         known: the installed components; None loads them.
@@ -94,8 +110,13 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
             f"checking a {kind}", "there are no checks for this kind", did_you_mean(kind, CHECKS_BY_KIND)
         )
     fixture, _ = CHECKS_BY_KIND[checked_kind]
-    term = parse_term(name)
+    term = parse_term(name, takes_layers=checked_kind == "combinator")
     params = dict(term.params)
+    if checked_kind == "combinator":
+        check_signature(find_part(checked_kind, term.name, registry), name)
+        layers = term.layers or COMBINED_LAYERS
+        hosted = resolve_hosted((replace(term, layers=layers),), f"combinator {name}", registry)
+        return fixture(hosted.layer, registry, name)
     if checked_kind == "layer" and "causal" in params:  # a host passes it, and users cannot type it
         causal = params.pop("causal") is True
         part = resolve_part(checked_kind, Term(term.name, tuple(params.items())), registry)
@@ -106,12 +127,16 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
 
 
 def check_signature(part: Part, name: str) -> None:
-    """Raise UsageError if a layer is checked as a structure, or a structure as a layer."""
+    """Raise UsageError if a layer, combinator or structure is checked as another of these kinds."""
     kind, first = part.component.kind, next(iter(part.free_parameters), "")
     if kind == "structure" and takes_channels(part.target):
         problem, other = "its first parameters are channels and size, so it is a layer", "layer"
     elif kind == "layer" and first == "shape":
         problem, other = "its first parameter is shape, so it is a structure", "structure"
+    elif kind == "combinator" and not takes_layers(part.target):
+        problem, other = "its first parameters are not channels, size and layers", "layer"
+    elif kind == "layer" and takes_layers(part.target):
+        problem, other = "its first parameters are channels, size and layers", "combinator"
     else:
         return
     raise UsageError(f"checking {name} as a {kind}", problem, f"Type probekit check {other} {name}.")

@@ -155,7 +155,7 @@ def find_address(fixture: Any) -> str:
         DoesNotApply: another process cannot import the object.
     """
     component = fixture.part.component
-    name = parse_term(fixture.request).name
+    name = parse_term(fixture.request, takes_layers=True).name
     if is_file_term(name) or fixture.registry.find_plugin(component) is not None:
         return ""
     if isinstance(component.target, str):

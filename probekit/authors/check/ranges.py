@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from probekit.authors.check.base import DoesNotApply, fail, locate_error
 from probekit.authors.check.fixture import Fixture
-from probekit.catalog.grammar import format_value
 from probekit.catalog.part import Part
 from probekit.catalog.signature import HOST_ARGUMENTS, read_ranges
+from probekit.catalog.terms import format_value
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Value
 

@@ -19,7 +19,7 @@ def main() -> None:
     request: Mapping[str, str] = json.load(sys.stdin)
     components = registry()
     if request["target"]:
-        name = parse_term(request["request"]).name
+        name = parse_term(request["request"], takes_layers=True).name
         component = Component(request["kind"], name, request["target"], "")  # type: ignore[arg-type]
         components = components.with_components(component)
     fixture: Any = make_fixture(request["kind"], request["request"], components)

@@ -19,7 +19,7 @@ def check_component(
         str,
         typer.Argument(
             metavar="KIND",
-            help="One of layer, structure, encoding, trainer, probe, executor, observer.",
+            help="One of layer, combinator, structure, encoding, trainer, probe, executor, observer.",
         ),
     ],
     name: Annotated[

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probekit.catalog.grammar import format_value
+from probekit.catalog.expression import resolve_expression
+from probekit.catalog.files import is_file_term
+from probekit.catalog.grammar import parse_expression
+from probekit.catalog.part import Hosted, Part
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
+from probekit.catalog.terms import format_value
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
@@ -21,28 +26,37 @@ from probekit.terminal.messages import print_output
 if TYPE_CHECKING:
     from probekit.cards.tables import Table
 
+HOST = "plain"
+"""The host of layers that are typed without one."""
+
 
 def show_component(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[KIND] NAME", help="Name of a component; add KIND if several kinds use this name."
+            metavar="[KIND] NAME",
+            help="Name of a component, after its KIND if several kinds use this name; or a structure.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe a component: its origin and parameters; for a probe, also scales, metrics and controls.
 
+    Of a structure of several components, such as plain+gru,transformer, it lists what is in it.
+
     Example: probekit show probe nonlocality
     """
     plugin_registry = registry()
-    description = describe_component(plugin_registry, _find_component(plugin_registry, words))
+    if len(words) == 1 and re.search(r"[+,(]", words[0]) and not is_file_term(words[0]):
+        description = describe_structure(plugin_registry, words[0])
+    else:
+        description = describe_component(plugin_registry, _find_component(plugin_registry, words))
     if as_json:
         print_json({**description.facts, "doc": description.doc, **description.tables})
         return
     for label, text in description.facts.items():
         print_output(f"{label + ':':<14}{text}")
-    print_output(f"\n{description.doc}\n")
+    print_output(f"\n{description.doc}\n" if description.doc else "")
     for table in description.make_tables():
         print_table(table.title, table.heads, table.rows)
 
@@ -91,6 +105,38 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
         tables |= _describe_probe(probe)
     return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
+
+
+def describe_structure(plugin_registry: Registry, text: str) -> ComponentDescription:
+    """Return what is in a structure, or in layers that are typed without a host."""
+    expression = resolve_expression(text, HOST, plugin_registry)
+    if expression.hosted is None:
+        hosted_rows, host = [], ""
+    else:
+        is_typed = len(parse_expression(text)) > len(expression.hosted.parts)
+        host = expression.structure.display_name if is_typed else ""
+        hosted_rows = list(_list_hosted(expression.hosted, host))
+    rows = [("", expression.structure)] * (host != "" or not hosted_rows) + hosted_rows
+    parts = [
+        {
+            "kind": part.component.kind,
+            "name": part.display_name,
+            "in": container,
+            "parameters": part.params,
+            "about": part.component.about,
+        }
+        for container, part in rows
+    ]
+    return ComponentDescription({"structure": expression.text}, "", {"parts": parts})
+
+
+def _list_hosted(hosted: Hosted, container: str) -> Iterator[tuple[str, Part]]:
+    """Yield the parts of a layer or combinator, each with the name of what contains it."""
+    yield container, hosted.layer
+    for inner in hosted.layer.layers:
+        yield from _list_hosted(inner, hosted.layer.display_name)
+    if hosted.encoding is not None:
+        yield hosted.layer.display_name, hosted.encoding
 
 
 def _find_component(plugin_registry: Registry, words: list[str]) -> Component:

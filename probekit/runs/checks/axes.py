@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from math import lcm, prod
 from typing import TYPE_CHECKING
 
-from probekit.catalog.expression import Expression, get_side_limits
+from probekit.catalog.expression import Expression
+from probekit.catalog.hosting import get_side_limits
 from probekit.catalog.registry import Registry
 from probekit.plans.scale import list_fitting_probes
 from probekit.plugin.errors import ProbekitError, RunError, describe_error
@@ -32,7 +33,7 @@ LAST_AXIS_HINT = (
 
 
 def check_axes(expression: Expression, shape: Shape) -> None:
-    """Check that a layer does not need as many channels as positions.
+    """Check that no layer needs as many channels as positions.
 
     Such a layer takes one axis for another. Where both numbers happen to be equal, nothing else would show
     that.
@@ -44,8 +45,13 @@ def check_axes(expression: Expression, shape: Shape) -> None:
     Raises:
         RunError: the layer works on small inputs only if channels equal another axis.
     """
-    if expression.layer is None:
-        return
+    for hosted in expression.layers:
+        check_layer_axes(Expression(expression.structure, hosted.layer, hosted.encoding), shape)
+
+
+def check_layer_axes(expression: Expression, shape: Shape) -> None:
+    """Check a layer or combinator; the arguments are those of `check_axes`."""
+    assert expression.layer is not None
     multiple, minimum = get_side_limits(expression.layer.target)
     step = lcm(expression.width_step, multiple)
     side = step * -(-max(LEAST_SIDE, minimum) // step)

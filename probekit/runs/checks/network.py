@@ -61,8 +61,9 @@ def check_causality(expression: Expression, model: nn.Module, shape: Shape, devi
         found = find_look_ahead(trial, inputs, [prod(shape.size) // 2 - 1], call_seeded)
     if found is not None:
         problem = "positions see later ones, though the structure is asked to be causal"
-        name = expression.layer.display_name if expression.layer is not None else "NAME"
-        raise RunError(expression.text, problem, f'Run `probekit check layer "{name}(causal=true)"`.')
+        names = [hosted.layer.display_name for hosted in expression.layers if not hosted.layer.layers]
+        commands = " and ".join(f'`probekit check layer "{name}(causal=true)"`' for name in names or ["NAME"])
+        raise RunError(expression.text, problem, f"Run {commands}.")
 
 
 def call_seeded(model: nn.Module, inputs: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def causal_layer_sees_no_later_position(fixture: LayerFixture) -> None:
     """If it accepts `causal`, then with causal=True no output depends on later positions."""
-    if not fixture.part.accepts("causal"):
-        raise DoesNotApply("it has no parameter `causal`")
+    if not fixture.can_be_causal:
+        raise DoesNotApply("it has no parameter `causal`, or a layer in it has none")
     for size in list_sizes(fixture):
         require_causal(lambda size=size: fixture.build_causal(size), fixture.draw_inputs(size, 2))  # type: ignore[misc]
 

@@ -11,6 +11,7 @@ from probekit.authors.check.modules.causality import (
     encoding_keeps_a_layer_causal,
 )
 from probekit.authors.check.modules.fixtures import (
+    CombinatorFixture,
     EncodingFixture,
     LayerFixture,
     StructureFixture,
@@ -19,8 +20,9 @@ from probekit.authors.check.modules.fixtures import (
 from probekit.authors.check.modules.serialization import call_seeded, is_close
 from probekit.authors.check.modules.training import trains_in_a_network
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
-from probekit.catalog.expression import ENCODING_HOOKS, Expression
+from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
+from probekit.catalog.hosting import ENCODING_HOOKS, count_places
 from probekit.catalog.part import resolve_part
 
 if TYPE_CHECKING:
@@ -190,8 +192,28 @@ def wider_means_more_parameters(fixture: StructureFixture) -> None:
         )
 
 
+def builds_all_its_layers(fixture: CombinatorFixture) -> None:
+    """It builds each of its layers at one of as many places as it has layers, with some of its channels."""
+    builder = fixture.make_builder()
+    for _ in range(count_places(builder.hosted)):
+        builder(fixture.channels, fixture.size, {})
+    built = [hosted for hosted, _ in builder.built]
+    missing = [hosted for hosted in builder.hosted.walk() if not any(hosted is layer for layer in built)]
+    if missing:
+        fail(
+            f"it does not build {missing[0].layer.display_name}",
+            "Call each builder in `layers` as layer(channels, size), or the one that `place` chooses.",
+        )
+
+
 LAYER_CHECKS = (
     supports_declared_encodings,
+    causal_layer_sees_no_later_position,
+    trains_in_a_network,
+    plugin_imports_no_torch,
+)
+COMBINATOR_CHECKS = (
+    builds_all_its_layers,
     causal_layer_sees_no_later_position,
     trains_in_a_network,
     plugin_imports_no_torch,

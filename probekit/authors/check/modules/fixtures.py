@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply
 from probekit.authors.check.fixture import Fixture
-from probekit.catalog.expression import ENCODING_HOOKS, Expression, get_dimensions, get_side_limits
+from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
-from probekit.catalog.part import resolve_part
+from probekit.catalog.hosting import (
+    ENCODING_HOOKS,
+    LayerBuilder,
+    count_places,
+    get_dimensions,
+    get_side_limits,
+)
+from probekit.catalog.part import Hosted, resolve_part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
 from probekit.plugin.components import Component, Kind
@@ -99,6 +106,11 @@ class LayerFixture(ModuleFixture):
 
     causal: bool = False
 
+    @property
+    def can_be_causal(self) -> bool:
+        """Whether a causal host can build it."""
+        return self.part.accepts("causal")
+
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer."""
         expression = Expression(self.part, layer=self.part)
@@ -107,6 +119,28 @@ class LayerFixture(ModuleFixture):
     def build_causal(self, size: tuple[int, ...]) -> Module:
         """Build the layer as a causal host builds it."""
         return replace(self, causal=True).build_module(size)
+
+
+class CombinatorFixture(LayerFixture):
+    """A combinator of layers: in sequence, what it builds at as many places as show all of them."""
+
+    @property
+    def can_be_causal(self) -> bool:
+        """Whether a causal host can build it: whether all its layers can be causal."""
+        hosted = Hosted(self.part).walk()
+        return all(inner.layer.layers or inner.layer.accepts("causal") for inner in hosted)
+
+    def build_module(self, size: tuple[int, ...]) -> Module:
+        """Build it at all places."""
+        from torch import nn
+
+        builder, shared = self.make_builder(), dict[str, Any]()
+        places = range(count_places(builder.hosted))
+        return nn.Sequential(*(builder(self.channels, size, shared, causal=self.causal) for _ in places))
+
+    def make_builder(self) -> LayerBuilder:
+        """Return a builder of its layers for one network."""
+        return Expression(self.part, layer=self.part).make_builder()
 
 
 class EncodingFixture(ModuleFixture):
@@ -139,7 +173,7 @@ class EncodingFixture(ModuleFixture):
     @property
     def channels(self) -> int:
         """A number of channels that the layer and the encoding support."""
-        step = Expression(self.host_layer, encoding=self.part).width_step
+        step = Expression(self.part, self.host_layer, self.part).width_step
         return step * -(-MIN_CHANNELS // step)
 
     def build_module(self, size: tuple[int, ...]) -> Module:

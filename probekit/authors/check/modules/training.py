@@ -10,6 +10,7 @@ from probekit.authors.check.modules.fixtures import (
     INPUTS,
     OUTPUTS,
     STRUCTURE_SIZES,
+    CombinatorFixture,
     EncodingFixture,
     LayerFixture,
     ModuleFixture,
@@ -48,8 +49,11 @@ def list_probes(fixture: ModuleFixture) -> list[ShiftProbe]:
     own_sizes = isinstance(fixture, StructureFixture)
     sizes = {count: fixture.sizes[count] if own_sizes else STRUCTURE_SIZES[count] for count in fixture.sizes}
     probes = [ShiftProbe(Shape(INPUTS, OUTPUTS, size), hosts[count]) for count, size in sizes.items()]
-    layer = fixture.host_layer if isinstance(fixture, EncodingFixture) else fixture.part
-    if 1 in sizes and not own_sizes and layer.accepts("causal"):
+    if isinstance(fixture, LayerFixture):
+        can_be_causal = fixture.can_be_causal
+    else:
+        can_be_causal = isinstance(fixture, EncodingFixture) and fixture.host_layer.accepts("causal")
+    if 1 in sizes and can_be_causal:
         probes.append(ShiftProbe(Shape(INPUTS, OUTPUTS, sizes[1]), "plain(causal=true)"))
     return probes
 
@@ -58,6 +62,8 @@ def insert_component(fixture: ModuleFixture, probe: Probe) -> Expression:
     """Return the probe's structure with the layer or encoding in it; a structure replaces it."""
     if not isinstance(fixture, LayerFixture | EncodingFixture):
         return Expression(fixture.part)
+    if isinstance(fixture, CombinatorFixture):  # its host must have places for all its layers
+        return resolve_expression(f"{probe.structure}+{fixture.part.text}", probe.structure, fixture.registry)
     structure = resolve_expression(probe.structure, probe.structure, fixture.registry)
     if isinstance(fixture, LayerFixture):
         return replace(structure, layer=fixture.part)

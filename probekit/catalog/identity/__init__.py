@@ -1,0 +1,1 @@
+"""What identifies code: the versions of releases and the hashes of syntax."""
