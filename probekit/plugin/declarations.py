@@ -96,7 +96,7 @@ class Scale:
             the noise is fitted on it as a function of the score, without the structure that is judged.
         noise_column_key: the key numbers of the probe on which these were measured; empty for any.
         decides: whether scores at this scale support a verdict; those of a scale for tests do not.
-        seconds: the approximate time of a run on two CPU cores; None if it was not measured.
+        seconds: the approximate time of a run on one CPU core; None if it was not measured.
     """
 
     about: str

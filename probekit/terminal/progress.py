@@ -32,7 +32,7 @@ def describe_duration(job: Job) -> str:
     scale = job.probe.scales.get(job.plan.scale)
     if scale is None or scale.seconds is None or scale.seconds < LONG_SECONDS:
         return ""
-    return f", about {format_duration(scale.seconds)} on two cores"
+    return f", about {format_duration(scale.seconds)} on one core"
 
 
 def describe_trainer(plan: Plan) -> str:
