@@ -65,6 +65,13 @@ class Run(Protocol):
     ) -> subprocess.CompletedProcess[str]: ...
 
 
+def pip_install(site: Path, *packages: Path) -> None:
+    """Install packages into a folder, without a network."""
+    words = ["-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
+    done = subprocess.run([sys.executable, *words, *map(str, packages)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def environment(path: Path | None, env: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with one more folder on the path."""
     folders = [str(path)] if path else []

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Run
-from test_scaffold import install
+from conftest import ROOT, Run, pip_install
 
 from probekit.catalog.registry import Registry
 from probekit.check import checks
@@ -25,6 +24,7 @@ LENGTHS = {
     "x-transformer": (30, 12),
     "tensorboard": (25, 14),
     "dask": (65, 12),
+    "same": (62, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
 KINDS: dict[str, Kind] = {
@@ -33,6 +33,7 @@ KINDS: dict[str, Kind] = {
     "flipflop": "probe",
     "x-transformer": "structure",
     "dask": "executor",
+    "same": "probe",
 }
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
 needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
@@ -43,7 +44,7 @@ needs_tensorboard = pytest.mark.skipif(find_spec("tensorboardX") is None, reason
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples") / "site"
-    install(folder, *(EXAMPLES / f"probekit-{name}" for name in LENGTHS))
+    pip_install(folder, *(EXAMPLES / f"probekit-{name}" for name in LENGTHS))
     return folder
 
 

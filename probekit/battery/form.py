@@ -27,6 +27,7 @@ class Form:
         codes: Sorted codes of the different inputs at one position; None if there are too many.
         shown_channels: The first and the last (exclusive) of the input channels that show answers, if any.
         centre: The average of numbers that scores best as a constant.
+        pooled: Whether an item has one answer, which stands at its first position.
     """
 
     classes: int
@@ -35,6 +36,7 @@ class Form:
     codes: Tensor | None = None
     shown_channels: tuple[int, int] | None = None
     centre: Literal["mean", "median"] = "mean"
+    pooled: bool = False
 
     @property
     def symbols(self) -> int:
@@ -44,8 +46,8 @@ class Form:
         return len(self.codes) + 1
 
 
-def learn_form(inputs: Tensor, targets: Tensor) -> Form:
-    """Learn the form of items from training items."""
+def learn_form(inputs: Tensor, targets: Tensor, pooled: bool = False) -> Form:
+    """Learn the form of items from training items; pooled answers are at the first position."""
     import torch
 
     total = targets.sum(1)
@@ -57,7 +59,8 @@ def learn_form(inputs: Tensor, targets: Tensor) -> Form:
         targets.shape[1],
         tuple(inputs.shape[2:]),
         codes if len(codes) <= MAX_SYMBOLS else None,
-        find_shown_channels(inputs, targets) if is_classes else None,
+        find_shown_channels(inputs, targets) if is_classes and not pooled else None,
+        pooled=pooled,
     )
 
 

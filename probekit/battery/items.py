@@ -68,14 +68,18 @@ def read_view(probe: Probe, data: Dataset, indices: Sequence[int], form: Form | 
 
     with name_culprit("drawing its items"):
         inputs, raw = read_batch(data, indices)
-    targets = raw
-    if raw.ndim == inputs.ndim - 1 and not raw.is_floating_point():
+    targets, is_pooled = raw, probe.shape.pooled
+    if raw.ndim == (1 if is_pooled else inputs.ndim - 1) and not raw.is_floating_point():
         targets = torch.nn.functional.one_hot(raw.long(), probe.shape.outputs).movedim(-1, 1)
+    first = torch.zeros(inputs.shape[2:], dtype=torch.bool)
+    if is_pooled and targets.ndim == 2:  # solvers answer at positions: the first one stands for the item
+        first.view(-1)[0] = True
+        targets = targets.view(*targets.shape, *[1] * first.ndim) * first
     if targets.ndim != inputs.ndim or targets.shape[2:] != inputs.shape[2:]:
         raise NotApplicable(f"targets have shape {tuple(raw.shape)}, not (items, outputs, *size)")
     targets = targets.float()
-    form = form or learn_form(inputs, targets)
-    scored = targets.sum(1) > 0 if form.classes else torch.ones_like(targets[:, 0], dtype=torch.bool)
+    form = form or learn_form(inputs, targets, is_pooled)
+    scored = targets.sum(1) > 0 if form.classes else (first | (not is_pooled)).expand_as(targets[:, 0])
     return View(inputs, targets, scored, form, raw, torch.tensor(indices), len(data))
 
 

@@ -24,6 +24,8 @@ def choose_rule(sample: View, probe: Probe, metric: Metric) -> str:
     does not show; the positions on the difficulty axis; the derivative of the metric. A rule holds if the
     metric stays perfect when the answers at all other positions are wrong.
     """
+    if sample.form.pooled:  # an item has one answer, and it counts
+        return ""
     sizes = {}
     for rule in RULES:
         mask = find_mask(rule, sample, probe, metric)

@@ -133,6 +133,8 @@ def score_each(view: View, output: Tensor, metric: Metric) -> Tensor:
     import torch
 
     slices = split_range(len(view))
+    if view.form.pooled:
+        output = output.flatten(2)[..., 0]
     return torch.cat(
         [evaluate_metric(metric, output[part], view.raw_targets[part], view.inputs[part]) for part in slices]
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from probekit.catalog.files import is_file_term
 from probekit.catalog.grammar import STRIPE, Term, parse_expression, parse_term
 from probekit.catalog.hosting import LayerBuilder, check_encoding, check_size, count_places, find_width_step
+from probekit.catalog.modules import start_pooling
 from probekit.catalog.part import Hosted, Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.signature import takes_channels, takes_layers
@@ -97,7 +98,7 @@ class Expression:
         network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **host_arguments)
         if builder is not None:
             builder.check_all_built()
-        return network
+        return start_pooling(network) if shape.pooled else network
 
     def make_builder(self) -> LayerBuilder:
         """Return what builds the layers of one network: it is called as (channels, size, shared)."""

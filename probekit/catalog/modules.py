@@ -1,4 +1,4 @@
-"""Modules are checked before torch uses them: torch needs its own __init__ and keeps modules in sets."""
+"""Modules of plugins are checked before torch uses them, and their outputs are pooled for some probes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from probekit.plugin.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Module
 
 CALL_INIT = (
@@ -56,3 +57,29 @@ def find_fault(built: Any) -> tuple[str, str] | None:
             return f"{name} has an __eq__ and no __hash__, so torch cannot tell its modules apart", ADD_HASH
         pending += [child for child in vars(module)["_modules"].values() if child is not None]
     return None
+
+
+def start_pooling(network: Module) -> Module:
+    """Let a network average its outputs over positions, and return it.
+
+    A forward hook leaves the names of the weights as they are. Where the last map is linear, this is its
+    answer to the mean of its inputs.
+    """
+    network.register_forward_hook(pool_output)
+    return network
+
+
+def stop_pooling(network: Module) -> Module:
+    """Let a network answer at each position again, if it does not pool by itself, and return it."""
+    for key, hook in list(network._forward_hooks.items()):
+        if hook is pool_output:
+            del network._forward_hooks[key]
+    return network
+
+
+def pool_output(module: Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    """Return the mean of outputs (batch, outputs, *size) over positions; what a network pooled stays."""
+    if getattr(output, "ndim", 0) < 3:
+        return output
+    mean: Tensor = output.flatten(2).mean(2)
+    return mean

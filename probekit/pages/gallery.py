@@ -119,7 +119,8 @@ def read_answers(structure: str, folder: Folder, metric: str) -> Answers:
         raise StoreError(f"reading {folder.path}", f"{ITEMS} is not as probekit writes it") from error
     is_sound = (
         targets.shape == answers.shape
-        and inputs.ndim == targets.ndim > 2
+        and inputs.ndim > 2
+        and targets.ndim in (2, inputs.ndim)  # a pooled answer has no positions
         and all(len(part) == len(indices) for part in (inputs, targets))
         and all(0 <= index < len(scores) for index in indices)
         and all(0 < part.numel() <= MAX_NUMBERS and torch.isfinite(part).all() for part in (inputs, targets))

@@ -160,10 +160,11 @@ def render_panel(values: Tensor, low: float = 0.0, high: float = 1.0) -> str:
 def render_error(error: Tensor, most: float) -> str:
     """Return an error (channels, *size) as a PNG data address: blue below zero, white at zero, red above.
 
-    Of several channels the greatest absolute error is drawn, in red.
+    A pooled error is (channels,). Of several channels the greatest absolute error is drawn, in red.
     """
     values = error.detach().cpu().float()
     values = values if values.shape[0] == 1 else values.abs().amax(0, keepdim=True)
+    values = values[..., None] if values.ndim == 1 else values  # a pooled answer is one position
     return apply_colormap(values[0].numpy() * (0.45 / (most or 1.0)) + 0.5, "RdBu_r")
 
 

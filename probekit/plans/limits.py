@@ -33,6 +33,11 @@ def available_memory() -> int:
         return total
 
 
+def count_numbers(shape: Shape) -> int:
+    """Return how many numbers an input and its target have together."""
+    return shape.inputs * prod(shape.size) + shape.outputs * prod(shape.answer_size)
+
+
 def tensor_bytes(shape: Shape, channels: int) -> int:
     """Return the bytes of one item's float32 tensor (channels, *size)."""
     return FLOAT_BYTES * channels * prod(shape.size)
@@ -40,7 +45,7 @@ def tensor_bytes(shape: Shape, channels: int) -> int:
 
 def estimate_items(shape: Shape, count: int) -> dict[str, int]:
     """Return the bytes of some items' inputs and targets, by purpose."""
-    return {f"{count:,} items": count * tensor_bytes(shape, shape.inputs + shape.outputs)}
+    return {f"{count:,} items": FLOAT_BYTES * count * count_numbers(shape)}
 
 
 def estimate_data(part: Part, probe: Probe) -> dict[str, int]:
@@ -51,7 +56,7 @@ def estimate_data(part: Part, probe: Probe) -> dict[str, int]:
     splits = (*SPLITS, "test") if probe.harder else SPLITS
     counts = (part.params.get(split) for split in splits)
     items = sum(int(count) for count in counts if isinstance(count, int | float))
-    return {"data": items * (probe.shape.inputs + probe.shape.outputs) * prod(probe.shape.size)}
+    return {"data": items * count_numbers(probe.shape)}
 
 
 def estimate_training(shape: Shape, trainer: Part, width: int | None, parameters: int) -> dict[str, int]:

@@ -32,15 +32,16 @@ class Constant:
     """Answers with the mean target of the first 1,024 training items, the same at every position.
 
     It works for targets (batch, outputs, *size), numbers or one-hot classes, whose positions are those of the
-    inputs.
+    inputs, and for pooled targets (batch, outputs).
     """
 
     def fit(self, dataset: Dataset) -> None:
         """Compute the mean of each channel over items and positions."""
         _, targets = read_batch(dataset, range(min(MAX_ITEMS, len(dataset))))
         self.mean = targets.float().mean((0, *range(2, targets.ndim)))
+        self.is_pooled = targets.ndim == 2
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        positions = inputs.shape[2:]
+        positions = () if self.is_pooled else inputs.shape[2:]
         mean = self.mean.to(inputs.device).view(1, -1, *[1] * len(positions))
         return mean.expand(len(inputs), -1, *positions)

@@ -26,15 +26,23 @@ class Shape:
         inputs: the number of input channels.
         outputs: the number of output channels.
         size: (length,) in 1-D, (height, width) in 2-D.
+        pooled: whether an item has one answer as a whole, rather than one per position. The outputs of a
+            network are then averaged over positions, if it does not return (batch, outputs) itself.
 
     Shape:
         - Input of the network: (batch, inputs, *size), float32
-        - Output of the network: (batch, outputs, *size)
+        - Output of the network: (batch, outputs, *size); (batch, outputs) if pooled
     """
 
     inputs: int
     outputs: int
     size: tuple[int, ...]
+    pooled: bool = False
+
+    @property
+    def answer_size(self) -> tuple[int, ...]:
+        """The sides of an answer: those of an item, or () if it is pooled."""
+        return () if self.pooled else self.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Losses, answers and metrics over masked positions: those whose target is not all zero.
 
 A target of classes is a float32 tensor (batch, classes, *size), one-hot where an answer counts and zero
-elsewhere. An output has the same shape and holds logits. A probe that classifies whole items masks one
-position per item.
+elsewhere. An output has the same shape and holds logits. A probe that classifies whole items has targets
+(batch, classes) and says `Shape(..., pooled=True)`, or masks one position per item.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_correct(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
 
 def masked_accuracy(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     """Return the accuracy over the masked positions of each item, (batch,); NaN for an item without any."""
-    return is_correct(output, target, inputs).flatten(1).nanmean(1)
+    return is_correct(output, target, inputs).reshape(len(output), -1).nanmean(1)
 
 
 def exact_match(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
@@ -55,8 +55,8 @@ def exact_match(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
     Shape:
         - Output: (batch,), float32
     """
-    all_correct = (is_correct(output, target, inputs) != 0).flatten(1).all(1).float()
-    return all_correct.where(query_mask(target).flatten(1).any(1), float("nan"))
+    all_correct = (is_correct(output, target, inputs) != 0).reshape(len(output), -1).all(1).float()
+    return all_correct.where(target.flatten(1).any(1), float("nan"))
 
 
 def make_accuracy(chance: float) -> Metric:

@@ -91,7 +91,7 @@ def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
     """Return outputs of no network, (items, outputs, *size) float32, the same on every machine."""
     import torch
 
-    shape = (len(targets), probe.shape.outputs, *probe.shape.size)
+    shape = (len(targets), probe.shape.outputs, *probe.shape.answer_size)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     answers = {"wild": noise, "timid": 0.5 + 0.1 * noise}
     if targets.shape == shape and targets.is_floating_point():
@@ -148,7 +148,7 @@ def compute_answers(model: nn.Module, probe: Probe, inputs: Tensor) -> Tensor:
     model.eval()
     with torch.no_grad():
         return check_shape(
-            model(inputs.clone()), [(len(inputs), probe.shape.outputs, *probe.shape.size)]
+            model(inputs.clone()), [(len(inputs), probe.shape.outputs, *probe.shape.answer_size)]
         ).float()
 
 

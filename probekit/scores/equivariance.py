@@ -45,12 +45,12 @@ def measure_equivariance(model: nn.Module, probe: Probe, data: Dataset, device: 
     Returns:
         The number `equivariance_error`, the root mean square of the map `equivariance`. For shifts it covers
         the middle half of each side, and `equivariance_error_border` the rest; for permutations, rotations
-        and reflections it covers all positions. Empty for a probe without a symmetry.
+        and reflections it covers all positions. Empty for a probe without a symmetry, and for pooled answers.
     """
     import torch
 
     symmetry, size = probe.symmetry, probe.shape.size
-    if symmetry not in ("shift", "permutation", "turn"):
+    if symmetry not in ("shift", "permutation", "turn") or probe.shape.pooled:
         return Measurement()
     inputs, targets = draw_random_items(data, CANDIDATES if symmetry == "shift" else ITEMS)
     moves = list_moves(symmetry, inputs)

@@ -25,7 +25,7 @@ def find_ignored_offset(probe: Probe, targets: Tensor) -> Offset:
 
     Args:
         probe: The probe.
-        targets: Of a few items, (batch, channels, *size).
+        targets: Of a few items, (batch, channels, *size), or (batch, channels) if answers are pooled.
 
     Returns:
         "position", "item" or "none". An offset per position includes an offset per item.
@@ -33,7 +33,7 @@ def find_ignored_offset(probe: Probe, targets: Tensor) -> Offset:
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    count, outputs, size = len(targets), probe.shape.outputs, probe.shape.size
+    count, outputs, size = len(targets), probe.shape.outputs, probe.shape.answer_size
     with torch.no_grad():
         output = torch.randn(count, outputs, *size, generator=generator)
         loss = float(probe.loss(output.clone(), targets))

@@ -199,8 +199,8 @@ def stretch_flat(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def is_flat(panel: Tensor) -> bool:
-    """Tell whether the image of a tensor (channels, *size) is much wider than high."""
-    return panel.ndim == 2 or (panel.ndim == 3 and panel.shape[2] >= FLAT_RATIO * panel.shape[1])
+    """Tell whether the image of a tensor (channels, *size) is much wider than high, or one pixel."""
+    return panel.ndim <= 2 or (panel.ndim == 3 and panel.shape[2] >= FLAT_RATIO * panel.shape[1])
 
 
 def class_colour(index: int) -> str:

@@ -38,8 +38,11 @@ def effective_receptive_field(
 
     Returns:
         The number `receptive_radius`, in positions, within which 90 % of the influence lies, and the map
-        `receptive_field`. Both are empty where no gradient reaches the input.
+        `receptive_field`. Both are empty where no gradient reaches the input, and for a pooled answer, which
+        reads all positions.
     """
+    if probe.shape.pooled:
+        return Measurement()
     inputs, targets = draw_random_items(data, ITEMS)
     centred = find_ignored_offset(probe, targets) == "position"
     field = receptive_field_map(model, inputs.to(device), probe.shape.outputs, centred=centred)

@@ -48,7 +48,7 @@ def score_items(
     with torch.no_grad():  # not inference mode: a tensor that a layer caches may need gradients later
         for indices, *columns in iterate_batches(data, count, eval_batch_size(probe.shape.size)):
             inputs, targets = (column.to(device) for column in columns)
-            allowed = [(len(inputs), probe.shape.outputs, *probe.shape.size)]
+            allowed = [(len(inputs), probe.shape.outputs, *probe.shape.answer_size)]
             if not isinstance(model, torch.nn.Module):
                 allowed.append(tuple(targets.shape))
             # on a copy, because a network may write into its input

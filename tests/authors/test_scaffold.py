@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run, environment
+from conftest import Run, environment, pip_install
 from small import call
 
 from probekit.authors.scaffold import DESCRIPTIONS, RUN_COMMANDS, create_package
@@ -22,14 +22,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a package of each kind and install them all, without a network."""
     folder = tmp_path_factory.mktemp("new")
     written = [create_package(kind, f"my-{kind}", folder, registry()) for kind in DESCRIPTIONS]
-    install(folder / "site", *written)
+    pip_install(folder / "site", *written)
     return folder
-
-
-def install(site: Path, *packages: Path) -> None:
-    words = ["-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
-    done = subprocess.run([sys.executable, *words, *map(str, packages)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_package_is_listed(site: Path, probekit: Run) -> None:

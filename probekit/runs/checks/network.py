@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from probekit.catalog.expression import Expression
+from probekit.catalog.modules import stop_pooling
 from probekit.plugin.errors import RunError
 from probekit.plugin.interfaces import Shape
 from probekit.runs import rng
@@ -34,7 +35,7 @@ def check_network(model: nn.Module, shape: Shape, device: torch.device) -> None:
     model.eval()  # the zeros below must not move running means
     with torch.no_grad():
         output = model(torch.zeros(1, shape.inputs, *shape.size, dtype=torch.float32, device=device))
-    check_shape(output, [(1, shape.outputs, *shape.size)])
+    check_shape(output, [(1, shape.outputs, *shape.answer_size)])
     check_state(before, model, "its first forward")
     trial = None
     with rng.preserve_rng(), torch.no_grad(), contextlib.suppress(Exception):  # training reports failures
@@ -57,7 +58,8 @@ def check_causality(expression: Expression, model: nn.Module, shape: Shape, devi
         return
     found = None
     with rng.preserve_rng(0), contextlib.suppress(Exception):  # training reports failures
-        trial, inputs = copy.deepcopy(model).eval(), torch.randn(1, shape.inputs, *shape.size, device=device)
+        trial = stop_pooling(copy.deepcopy(model).eval())
+        inputs = torch.randn(1, shape.inputs, *shape.size, device=device)
         found = find_look_ahead(trial, inputs, [prod(shape.size) // 2 - 1], call_seeded)
     if found is not None:
         problem = "positions see later ones, though the structure is asked to be causal"

@@ -97,7 +97,7 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
             f"{context} it raised {describe_error(error)}{locate_error(error, fixture)}",
             "`probekit run` would fail in the same way.",
         )
-    expected_shape = (BATCH_SIZE, probe.shape.outputs, *probe.shape.size)
+    expected_shape = (BATCH_SIZE, probe.shape.outputs, *probe.shape.answer_size)
     if not bool(loss.isfinite()):
         fail(f"{context} the loss is {float(loss)}", "Look at its output before training.")
     if tuple(output.shape) != expected_shape:

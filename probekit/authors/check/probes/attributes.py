@@ -52,6 +52,31 @@ def declares_required_attributes(fixture: ProbeFixture) -> None:
     resolve_expression(probe.structure, probe.structure, fixture.registry)
 
 
+def pooled_answers_have_no_positions(fixture: ProbeFixture) -> None:
+    """Targets have one answer per item if its shape is pooled, and one per position otherwise."""
+    probe = fixture.probe
+    _, targets = fixture.items("test", limit=1)
+    if not probe.shape.pooled:
+        if tuple(targets.shape[1:]) == (probe.shape.outputs,):
+            shape, size = tuple(targets.shape[1:]), probe.shape.size
+            fail(
+                f"a target has shape {shape}, and a network answers at {size} positions",
+                "Write Shape(..., pooled=True) if an item has one answer as a whole.",
+            )
+        raise DoesNotApply("its shape is not pooled")
+    if targets.ndim > 2:
+        fail(
+            f"its shape is pooled, but a target has shape {tuple(targets.shape[1:])}",
+            f"Return targets of shape ({probe.shape.outputs},), or leave out pooled=True.",
+        )
+    measured = [name for name in ("symmetry", "related_measurement") if getattr(probe, name)]
+    if measured:
+        fail(
+            f"it declares {' and '.join(measured)}, and a pooled answer has no positions to measure it at",
+            f"Leave out {' and '.join(measured)}.",
+        )
+
+
 def oracle_is_exact(fixture: ProbeFixture) -> None:
     """From the inputs alone, one or many, the oracle returns exactly the targets."""
     import torch
@@ -99,7 +124,7 @@ def difficulty_axis_is_valid(fixture: ProbeFixture) -> None:
         raise DoesNotApply("it has no difficulty axis")
 
     def model(inputs: Tensor) -> Tensor:
-        return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.size)
+        return torch.zeros(len(inputs), probe.shape.outputs, *probe.shape.answer_size)
 
     train, test = first_items(fixture, "train"), first_items(fixture, "test")
     curve = measure_difficulty_curve(model, probe, train, [test], torch.device("cpu"))
@@ -117,6 +142,7 @@ PROBE_CHECKS = (
     declares_required_attributes,
     *DATA_CHECKS,
     same_data_in_another_process,
+    pooled_answers_have_no_positions,
     oracle_is_exact,
     *METRIC_CHECKS,
     controls_fail,

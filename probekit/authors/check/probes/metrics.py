@@ -103,7 +103,7 @@ def network_outputs_can_be_scored(fixture: ProbeFixture) -> None:
 
     probe = fixture.probe
     inputs, targets = fixture.items("test", limit=8)
-    output = torch.randn(len(inputs), probe.shape.outputs, *probe.shape.size, requires_grad=True)
+    output = torch.randn(len(inputs), probe.shape.outputs, *probe.shape.answer_size, requires_grad=True)
     loss = probe.loss(output, targets)
     if loss.ndim or not bool(loss.isfinite()) or not loss.requires_grad:
         fail(f"the loss of random outputs is {loss.detach()}", "Return a scalar that depends on the outputs.")
@@ -188,7 +188,7 @@ def random_outputs(fixture: ProbeFixture, count: int) -> Tensor:
     """Return random outputs of a network, (count, outputs, *size) float32."""
     import torch
 
-    return torch.randn(count, fixture.probe.shape.outputs, *fixture.probe.shape.size)
+    return torch.randn(count, fixture.probe.shape.outputs, *fixture.probe.shape.answer_size)
 
 
 def mean_score(metric: Metric, outputs: Tensor, targets: Tensor, inputs: Tensor) -> float | None:

@@ -1,0 +1,107 @@
+"""What is guarded: a probe may ask for one answer per item; hosts, scores, checks and pages know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from broken_parts import pooled
+from conftest import ROOT, Run
+from torch import Tensor, nn
+
+from probekit.authors.check import checks
+from probekit.battery.attack import run_battery
+from probekit.catalog.expression import resolve_expression
+from probekit.catalog.registry import Registry, registry
+from probekit.plans.job import make_job
+from probekit.plans.spec import make_spec
+from probekit.plugin.components import Component
+from probekit.plugin.interfaces import Shape
+from probekit.runs.run import run_job
+from probekit.storage.store import Store
+
+CHECK = "pooled-answers-have-no-positions"
+SHAPE = Shape(2, 3, (16,), pooled=True)
+
+
+class OwnPooling(nn.Module):
+    """Returns (batch, outputs) itself: the answer at the last position."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.map = nn.Conv1d(shape.inputs, shape.outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.map(x)
+        return y[..., -1]
+
+
+@pytest.fixture
+def known() -> Registry:
+    return registry().with_components(
+        Component("probe", "pooled", pooled.Pooled, "for a test"),
+        Component("structure", "own-pooling", OwnPooling, "for a test"),
+    )
+
+
+@pytest.mark.parametrize(
+    "structure", ["unet+average", "plain+transformer", "recurrent", "vit", "own-pooling"]
+)
+def test_every_host_answers_once_per_item(structure: str, known: Registry, tmp_path: Path) -> None:
+    job = make_job(make_spec(probe="pooled", structure=structure, scale="smoke"), known)
+    outcome = run_job(job, known, device="cpu", store=Store(tmp_path))
+    assert (outcome.result.status, outcome.result.error) == ("done", "")
+    assert outcome.result.metrics["accuracy"] is not None
+    assert outcome.result.unrepeatable == ""
+
+
+def test_an_answer_is_the_mean_over_positions() -> None:
+    expression = resolve_expression("plain+average", "plain", registry())
+    torch.manual_seed(0)
+    pooling = expression.build(SHAPE, 8).eval()
+    torch.manual_seed(0)
+    network = expression.build(Shape(2, 3, (16,)), 8).eval()
+    x = torch.randn(4, 2, 16)
+    assert torch.equal(pooling(x), network(x).mean(2))
+    assert list(pooling.state_dict()) == list(network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (pooled.NotSaid, "Write Shape(..., pooled=True)"),
+        (pooled.Spread, "its shape is pooled, but a target has shape (2, 32)"),
+        (pooled.Symmetric, "it declares symmetry"),
+        (pooled.Pooled, ""),
+    ],
+)
+def test_a_wrong_shape_is_caught(probe: type[pooled.Pooled], words: str) -> None:
+    known = registry().with_components(Component("probe", "mine", probe, "for a test"))
+    (check,) = (check for check in checks("probe", "mine", registry=known) if check.name == CHECK)
+    finding = check.evaluate()
+    assert finding.state == ("fails" if words else "holds")
+    assert words in f"{finding.reason} {finding.hint}"
+
+
+def test_the_right_probe_passes_each_check() -> None:
+    known = registry().with_components(Component("probe", "mine", pooled.Pooled, "for a test"))
+    findings = [check.evaluate() for check in checks("probe", "mine", registry=known)]
+    assert [finding for finding in findings if finding.state == "fails"] == []
+
+
+def test_solvers_find_a_shortcut_to_a_pooled_answer() -> None:
+    scores = {score.solver: score.normalized_score for score in run_battery(pooled.FirstBit(), light=True)}
+    assert scores["one position of the item"] == 1.0
+
+
+def test_a_page_draws_pooled_answers(probekit: Run, tmp_path: Path) -> None:
+    name = f"{ROOT / 'tests/broken_parts/pooled.py'}:Pooled"
+    run = probekit("run", name, "-s", "plain+average", "--scale", "smoke")
+    assert run.returncode == 0, run.stderr
+    page = tmp_path / "card.html"
+    words = ("plain+average", "--probe", name, "--scale", "smoke", "--html", str(page))
+    run = probekit("card", *words)
+    assert run.returncode == 0, run.stderr
+    assert "No answers" not in page.read_text()
+    assert "prediction, accuracy" in page.read_text()
