@@ -18,12 +18,14 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
+from formulas.rules import deltaproduct
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
 from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.criss_cross import CrissCross
 from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.deltaproduct import DeltaProduct
 from probekit_plugins.layers.double_attention import DoubleAttention
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fastformer import Fastformer
@@ -53,6 +55,11 @@ Formula = Callable[[Tensor, Weights, Size], Tensor]
 SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "deltanet": (partial(DeltaNet, heads=2), deltanet),
     "deltanet-gated": (partial(DeltaNet, heads=2, gated=True), partial(deltanet, gated=True)),
+    "deltaproduct": (
+        partial(DeltaProduct, heads=2, steps=3, negative=True),
+        partial(deltaproduct, steps=3, negative=True),
+    ),
+    "deltaproduct-gated": (partial(DeltaProduct, heads=2, gated=True), partial(deltaproduct, gated=True)),
     "gla": (partial(GatedLinearAttention, heads=2), gla),
     "gru": (GRU, gru),
     "hyena": (Hyena, hyena),

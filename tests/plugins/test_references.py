@@ -10,11 +10,11 @@ from types import ModuleType
 import direct
 import pytest
 import torch
-from formulas import scans
+from formulas import rules, scans
 from torch import Tensor, nn
 
 from probekit_plugins.encodings import local
-from probekit_plugins.layers import deltanet, gla, mamba, reformer, retention, ssd
+from probekit_plugins.layers import deltanet, deltaproduct, gla, mamba, reformer, retention, ssd
 
 pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
@@ -45,6 +45,13 @@ CASES: dict[str, Case] = {
         deltanet.reference,
         partial(deltanet.DeltaNet, heads=2, gated=True),
         partial(scans.deltanet, gated=True),
+    ),
+    "deltaproduct": (
+        deltaproduct,
+        "chunked_delta_product",
+        deltaproduct.reference,
+        partial(deltaproduct.DeltaProduct, heads=2, steps=3, gated=True),
+        partial(rules.deltaproduct, steps=3, gated=True),
     ),
     "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
     "retention": (

@@ -16,6 +16,7 @@ from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.deltaproduct import DeltaProduct
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hyena import Hyena
@@ -35,6 +36,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "deltanet": partial(DeltaNet, heads=2),
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
     "deltanet, gated": partial(DeltaNet, heads=2, gated=True),
+    "deltaproduct": partial(DeltaProduct, heads=2, negative=True, gated=True),
     "gla": partial(GatedLinearAttention, heads=2),
     "hyena": Hyena,
     "linear-attention": partial(LinearAttention, heads=2),

@@ -22,6 +22,10 @@ LAYERS = {
         "deltanet:DeltaNet",
         "the delta rule: each position corrects a state, linear in positions (Schlag et al. 2021)",
     ),
+    "deltaproduct": (
+        "deltaproduct:DeltaProduct",
+        "several steps of the delta rule at each position, linear in positions (Siems et al. 2025)",
+    ),
     "double-attention": (
         "double_attention:DoubleAttention",
         "a few descriptors of the map, gathered and distributed, linear in positions (Chen et al. 2018)",
