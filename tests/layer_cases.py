@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct
+from formulas.rules import deltaproduct, rwkv7
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -44,6 +44,7 @@ from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.non_local import NonLocal
 from probekit_plugins.layers.perceiver import Perceiver
 from probekit_plugins.layers.retention import Retention
+from probekit_plugins.layers.rwkv7 import RWKV7
 from probekit_plugins.layers.s4d import S4D
 from probekit_plugins.layers.squeeze_excite import SqueezeExcite
 from probekit_plugins.layers.ssd import SSD
@@ -65,6 +66,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "hyena": (Hyena, hyena),
     "mamba": (partial(Mamba, state=3), mamba),
     "retention": (partial(Retention, heads=2), retention),
+    "rwkv7": (partial(RWKV7, heads=2), rwkv7),
     "s4d": (partial(S4D, state=6), s4d),
     "ssd": (partial(SSD, heads=2, state=3), ssd),
 }

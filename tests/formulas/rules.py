@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from direct import Size, Weights
 from torch import Tensor
@@ -35,5 +37,31 @@ def deltaproduct(
                 key = key / key.norm()
                 state = state + rates[step * heads + head, n] * key[:, None] * (value - key @ state)
             columns[n] = normed(q[:, n] @ state / q[:, n].norm(), weights["norm_weight"])
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)
+
+
+def rwkv7(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
+    """The state as the paper writes it, (values, keys)."""
+    r, k, v = linear("in_proj", x, weights).chunk(3)
+    rates = sigmoid(linear("a_lora.1", linear("a_lora.0", x, weights), weights))
+    hidden = torch.tanh(linear("w_lora.0", x, weights))
+    left = torch.exp(-math.exp(-0.5) * sigmoid(linear("w_lora.2", hidden, weights)))
+    removed = k * weights["k_k"][:, None]
+    k = k * (1 + (rates - 1) * weights["k_a"][:, None])
+    parts = [part.chunk(heads) for part in (r, k, v, rates, left, removed)]
+    rho, scales, shifts = (weights[name].chunk(heads) for name in ("r_k", "norm_weight", "norm_bias"))
+    found = []
+    for head, order in enumerate(orders(heads, size, scan)):
+        r_head, k_head, v_head, rate, decay, kappa = (part[head] for part in parts)
+        state, columns = torch.zeros(len(v_head), len(k_head), dtype=x.dtype), {}
+        for n in order:
+            unit = kappa[:, n] / kappa[:, n].norm()
+            transition = torch.diag(decay[:, n]) - torch.outer(unit, rate[:, n] * unit)
+            state = state @ transition + torch.outer(v_head[:, n], k_head[:, n])
+            y = state @ r_head[:, n]
+            y = (y - y.mean()) / torch.sqrt(((y - y.mean()) ** 2).mean() + 64e-5)
+            bonus = sum(r_head[:, n] * rho[head] * k_head[:, n]) * v_head[:, n]
+            columns[n] = y * scales[head] + shifts[head] + bonus
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)

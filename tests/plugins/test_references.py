@@ -14,7 +14,7 @@ from formulas import rules, scans
 from torch import Tensor, nn
 
 from probekit_plugins.encodings import local
-from probekit_plugins.layers import deltanet, deltaproduct, gla, mamba, reformer, retention, ssd
+from probekit_plugins.layers import deltanet, deltaproduct, gla, mamba, reformer, retention, rwkv7, ssd
 
 pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
@@ -60,6 +60,13 @@ CASES: dict[str, Case] = {
         retain,
         partial(retention.Retention, heads=2),
         scans.retention,
+    ),
+    "rwkv7": (
+        rwkv7,
+        "chunked_corrected_sum",
+        rwkv7.reference,
+        partial(rwkv7.RWKV7, heads=2),
+        rules.rwkv7,
     ),
     "ssd": (ssd, "chunked_gated_sum", scan_state, partial(ssd.SSD, heads=2, state=3), scans.ssd),
 }

@@ -108,6 +108,10 @@ LAYERS = {
         "retention:Retention",
         "sums that decay at fixed rates, linear in positions (Sun et al. 2023)",
     ),
+    "rwkv7": (
+        "rwkv7:RWKV7",
+        "a state that decays and is corrected channel by channel, linear in positions (Peng et al. 2025)",
+    ),
     "s4d": (
         "s4d:S4D",
         "a diagonal state space, one kernel per channel, N log N in positions (Gu et al. 2022)",
