@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct, rwkv7
+from formulas.rules import deltaproduct, kda, rwkv7
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -37,6 +37,7 @@ from probekit_plugins.layers.glore import GloRe
 from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hyena import Hyena
+from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.large_kernel import LargeKernel
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.long_short import LongShort
@@ -64,6 +65,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "gla": (partial(GatedLinearAttention, heads=2), gla),
     "gru": (GRU, gru),
     "hyena": (Hyena, hyena),
+    "kda": (partial(KimiDeltaAttention, heads=2, negative=True), partial(kda, negative=True)),
     "mamba": (partial(Mamba, state=3), mamba),
     "retention": (partial(Retention, heads=2), retention),
     "rwkv7": (partial(RWKV7, heads=2), rwkv7),

@@ -65,3 +65,25 @@ def rwkv7(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "
             columns[n] = y * scales[head] + shifts[head] + bonus
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)
+
+
+def kda(
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both", negative: bool = False
+) -> Tensor:
+    """The delta rule whose state decays channel by channel, as a product of matrices."""
+    found = []
+    maps = silu(linear("in_proj", x, weights)).chunk(3)
+    rates = sigmoid(linear("beta_proj", x, weights)) * (2 if negative else 1)
+    steps = linear("f_proj.1", linear("f_proj.0", x, weights), weights) + weights["dt_bias"][:, None]
+    for head, order in enumerate(orders(heads, size, scan)):
+        q, k, v = (part.chunk(heads)[head] for part in maps)
+        step = torch.log(1 + torch.exp(steps.chunk(heads)[head]))
+        left = torch.exp(-torch.exp(weights["A_log"][head]) * step)
+        state, columns = torch.zeros(len(k), len(v), dtype=x.dtype), {}
+        for n in order:
+            key, rate = k[:, n] / k[:, n].norm(), rates[head, n]
+            transition = (torch.eye(len(k)) - rate * torch.outer(key, key)) @ torch.diag(left[:, n])
+            state = transition @ state + rate * torch.outer(key, v[:, n])
+            columns[n] = normed(q[:, n] @ state / q[:, n].norm(), weights["norm_weight"])
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)

@@ -14,7 +14,7 @@ from formulas import rules, scans
 from torch import Tensor, nn
 
 from probekit_plugins.encodings import local
-from probekit_plugins.layers import deltanet, deltaproduct, gla, mamba, reformer, retention, rwkv7, ssd
+from probekit_plugins.layers import deltanet, deltaproduct, gla, kda, mamba, reformer, retention, rwkv7, ssd
 
 pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
@@ -52,6 +52,13 @@ CASES: dict[str, Case] = {
         deltaproduct.reference,
         partial(deltaproduct.DeltaProduct, heads=2, steps=3, gated=True),
         partial(rules.deltaproduct, steps=3, gated=True),
+    ),
+    "kda": (
+        kda,
+        "chunked_channel_delta_rule",
+        kda.reference,
+        partial(kda.KimiDeltaAttention, heads=2),
+        rules.kda,
     ),
     "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
     "retention": (

@@ -20,6 +20,7 @@ from probekit_plugins.layers.deltaproduct import DeltaProduct
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hyena import Hyena
+from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.mamba import Mamba
 from probekit_plugins.layers.retention import Retention
@@ -40,6 +41,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "deltaproduct": partial(DeltaProduct, heads=2, negative=True, gated=True),
     "gla": partial(GatedLinearAttention, heads=2),
     "hyena": Hyena,
+    "kda": partial(KimiDeltaAttention, heads=2),
     "linear-attention": partial(LinearAttention, heads=2),
     "favor": partial(LinearAttention, heads=2, features="favor"),
     "mamba": Mamba,

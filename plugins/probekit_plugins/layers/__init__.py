@@ -65,6 +65,10 @@ LAYERS = {
         "hyena:Hyena",
         "a long convolution between two gates, N log N in positions (Poli et al. 2023)",
     ),
+    "kda": (
+        "kda:KimiDeltaAttention",
+        "the delta rule with a decay of each channel, linear in positions (Kimi Team 2025)",
+    ),
     "lambda": ("lambda_:Lambda", "Lambda layer: content lambdas, linear in positions (Bello 2021)"),
     "lambda-tt": (
         "lambda_tt:LambdaTT",

@@ -50,12 +50,11 @@ class RWKV7(MultiHead, nn.Module):
         super().__init__()
         self.heads, self.directions = heads, scan_directions(scan, size, causal)
         self.in_proj = nn.Linear(channels, 3 * channels)
-        self.w_lora = nn.Sequential(
-            nn.Linear(channels, RANK, bias=False), nn.Tanh(), nn.Linear(RANK, channels)
-        )
+        to_w = nn.Linear(RANK, channels)
+        self.w_lora = nn.Sequential(nn.Linear(channels, RANK, bias=False), nn.Tanh(), to_w)
         self.a_lora = nn.Sequential(nn.Linear(channels, RANK, bias=False), nn.Linear(RANK, channels))
         with torch.no_grad():  # the channels of a new layer forget at different rates, most of them slowly
-            self.w_lora[2].bias.copy_(torch.linspace(-6.0, -1.0, channels))
+            to_w.bias.copy_(torch.linspace(-6.0, -1.0, channels))
         self.k_k = nn.Parameter(torch.full((channels,), 0.85))
         self.k_a = nn.Parameter(torch.ones(channels))
         self.r_k = nn.Parameter(torch.zeros(channels))
