@@ -37,7 +37,18 @@ def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
             assert component.about.partition(":")[0] in text.replace("&#39;", "'")
 
 
-CHUNKED = ["gla", "deltanet", "deltaproduct", "kda", "ssd", "mamba", "retention", "reformer", "rwkv7"]
+CHUNKED = [
+    "gla",
+    "deltanet",
+    "deltaproduct",
+    "kda",
+    "ssd",
+    "mamba",
+    "mlstm",
+    "retention",
+    "reformer",
+    "rwkv7",
+]
 
 
 @pytest.mark.parametrize("layer", CHUNKED)

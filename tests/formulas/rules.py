@@ -8,7 +8,7 @@ import torch
 from direct import Size, Weights
 from torch import Tensor
 
-from formulas.parts import linear, normed, sigmoid, silu
+from formulas.parts import in_heads, linear, normed, sigmoid, silu
 from formulas.scans import faded, in_order, orders
 
 
@@ -87,3 +87,23 @@ def kda(
             columns[n] = normed(q[:, n] @ state / q[:, n].norm(), weights["norm_weight"])
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)
+
+
+def mlstm(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
+    """The matrix memory without its stabiliser, (values, keys) as in the paper."""
+    found = []
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
+    inputs, forgets = torch.exp(linear("igate", x, weights)), sigmoid(linear("fgate", x, weights))
+    for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        memory, normalizer = torch.zeros(len(v), len(k), dtype=x.dtype), torch.zeros(len(k), dtype=x.dtype)
+        columns = {}
+        for n in order:
+            key = k[:, n] / math.sqrt(len(k))
+            memory = forgets[head, n] * memory + inputs[head, n] * torch.outer(v[:, n], key)
+            normalizer = forgets[head, n] * normalizer + inputs[head, n] * key
+            h = memory @ q[:, n] / torch.clamp(abs(normalizer @ q[:, n]), min=1)
+            columns[n] = (
+                (h - h.mean()) / torch.sqrt(((h - h.mean()) ** 2).mean() + 1e-5) * weights["norm_weight"]
+            )
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found) * sigmoid(linear("ogate", x, weights)), weights)

@@ -14,7 +14,18 @@ from formulas import rules, scans
 from torch import Tensor, nn
 
 from probekit_plugins.encodings import local
-from probekit_plugins.layers import deltanet, deltaproduct, gla, kda, mamba, reformer, retention, rwkv7, ssd
+from probekit_plugins.layers import (
+    deltanet,
+    deltaproduct,
+    gla,
+    kda,
+    mamba,
+    mlstm,
+    reformer,
+    retention,
+    rwkv7,
+    ssd,
+)
 
 pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
@@ -61,6 +72,7 @@ CASES: dict[str, Case] = {
         rules.kda,
     ),
     "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
+    "mlstm": (mlstm, "chunked_mlstm", mlstm.reference, partial(mlstm.MLSTM, heads=2), rules.mlstm),
     "retention": (
         retention,
         "chunked_gated_sum",

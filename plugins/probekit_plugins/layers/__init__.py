@@ -95,6 +95,10 @@ LAYERS = {
         "a state space whose step sizes depend on the content, linear in positions (Gu and Dao 2023)",
     ),
     "mixer": ("mixer:Mixer", "a perceptron over positions, quadratic in positions (Tolstikhin et al. 2021)"),
+    "mlstm": (
+        "mlstm:MLSTM",
+        "xLSTM's matrix memory with exponential gates, linear in positions (Beck et al. 2024)",
+    ),
     "non-local": (
         "non_local:NonLocal",
         "unscaled attention of one head, quadratic in time (Wang et al. 2018)",
