@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct, kda, mlstm, rwkv7
+from formulas.rules import deltaproduct, kda, mlstm, rwkv7, slstm
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -48,6 +48,7 @@ from probekit_plugins.layers.perceiver import Perceiver
 from probekit_plugins.layers.retention import Retention
 from probekit_plugins.layers.rwkv7 import RWKV7
 from probekit_plugins.layers.s4d import S4D
+from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.squeeze_excite import SqueezeExcite
 from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.window import Window
@@ -72,6 +73,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "retention": (partial(Retention, heads=2), retention),
     "rwkv7": (partial(RWKV7, heads=2), rwkv7),
     "s4d": (partial(S4D, state=6), s4d),
+    "slstm": (partial(SLSTM, heads=2), slstm),
     "ssd": (partial(SSD, heads=2, state=3), ssd),
 }
 """Layers that read a map in some order, each with its formula."""

@@ -38,16 +38,17 @@ def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
 
 
 CHUNKED = [
-    "gla",
     "deltanet",
     "deltaproduct",
+    "gla",
     "kda",
-    "ssd",
     "mamba",
     "mlstm",
-    "retention",
     "reformer",
+    "retention",
     "rwkv7",
+    "slstm",
+    "ssd",
 ]
 
 

@@ -12,6 +12,12 @@ from formulas.parts import in_heads, linear, normed, sigmoid, silu
 from formulas.scans import faded, in_order, orders
 
 
+def centred(column: Tensor, scale: Tensor, eps: float = 1e-5) -> Tensor:
+    """Subtract the mean and divide by the standard deviation."""
+    column = column - column.mean()
+    return column / torch.sqrt((column**2).mean() + eps) * scale
+
+
 def deltaproduct(
     x: Tensor,
     weights: Weights,
@@ -60,9 +66,8 @@ def rwkv7(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "
             transition = torch.diag(decay[:, n]) - torch.outer(unit, rate[:, n] * unit)
             state = state @ transition + torch.outer(v_head[:, n], k_head[:, n])
             y = state @ r_head[:, n]
-            y = (y - y.mean()) / torch.sqrt(((y - y.mean()) ** 2).mean() + 64e-5)
             bonus = sum(r_head[:, n] * rho[head] * k_head[:, n]) * v_head[:, n]
-            columns[n] = y * scales[head] + shifts[head] + bonus
+            columns[n] = centred(y, scales[head], 64e-5) + shifts[head] + bonus
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)
 
@@ -102,8 +107,25 @@ def mlstm(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "
             memory = forgets[head, n] * memory + inputs[head, n] * torch.outer(v[:, n], key)
             normalizer = forgets[head, n] * normalizer + inputs[head, n] * key
             h = memory @ q[:, n] / torch.clamp(abs(normalizer @ q[:, n]), min=1)
-            columns[n] = (
-                (h - h.mean()) / torch.sqrt(((h - h.mean()) ** 2).mean() + 1e-5) * weights["norm_weight"]
-            )
+            columns[n] = centred(h, weights["norm_weight"])
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found) * sigmoid(linear("ogate", x, weights)), weights)
+
+
+def slstm(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
+    """The scalar memory without its stabiliser."""
+    found = []
+    maps = in_heads(linear("in_proj", x, weights), 4, heads)
+    for head, order in enumerate(orders(heads, size, scan)):
+        terms = [part[head] for part in maps]
+        mixing = weights["recurrent_weight"][head].chunk(4, 1)
+        h = c = normalizer = torch.zeros(len(terms[0]), dtype=x.dtype)
+        columns = {}
+        for n in order:
+            z, i, f, o = (term[:, n] + h @ mix for term, mix in zip(terms, mixing, strict=True))
+            c = sigmoid(f) * c + torch.exp(i) * torch.tanh(z)
+            normalizer = sigmoid(f) * normalizer + torch.exp(i)
+            h = sigmoid(o) * c / normalizer
+            columns[n] = centred(h, weights["norm_weight"])
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)

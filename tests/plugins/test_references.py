@@ -24,6 +24,7 @@ from probekit_plugins.layers import (
     reformer,
     retention,
     rwkv7,
+    slstm,
     ssd,
 )
 
@@ -87,6 +88,7 @@ CASES: dict[str, Case] = {
         partial(rwkv7.RWKV7, heads=2),
         rules.rwkv7,
     ),
+    "slstm": (slstm, "recurrent_slstm", slstm.reference, partial(slstm.SLSTM, heads=2), rules.slstm),
     "ssd": (ssd, "chunked_gated_sum", scan_state, partial(ssd.SSD, heads=2, state=3), scans.ssd),
 }
 """By name: module, its fast function, the reference in its place, layer, independent loop."""

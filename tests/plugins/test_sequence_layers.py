@@ -27,6 +27,7 @@ from probekit_plugins.layers.mlstm import MLSTM
 from probekit_plugins.layers.retention import Retention
 from probekit_plugins.layers.rwkv7 import RWKV7
 from probekit_plugins.layers.s4d import S4D
+from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
 from probekit_plugins.structures.plain import Plain
@@ -50,6 +51,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "retention": partial(Retention, heads=2),
     "rwkv7": partial(RWKV7, heads=2),
     "s4d": S4D,
+    "slstm": partial(SLSTM, heads=2),
     "ssd": partial(SSD, heads=2),
 }
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)

@@ -124,6 +124,10 @@ LAYERS = {
         "s4d:S4D",
         "a diagonal state space, one kernel per channel, N log N in positions (Gu et al. 2022)",
     ),
+    "slstm": (
+        "slstm:SLSTM",
+        "xLSTM's scalar memory, mixed from position to position, linear in positions (Beck et al. 2024)",
+    ),
     "squeeze-excite": (
         "squeeze_excite:SqueezeExcite",
         "channels weighted by the mean of all positions, linear in positions (Hu et al. 2018)",
