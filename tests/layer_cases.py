@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct, kda, mlstm, rwkv7, slstm
+from formulas.rules import deltaproduct, kda, mlstm, rwkv7, slstm, ttt
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -51,6 +51,7 @@ from probekit_plugins.layers.s4d import S4D
 from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.squeeze_excite import SqueezeExcite
 from probekit_plugins.layers.ssd import SSD
+from probekit_plugins.layers.ttt import TTTLinear
 from probekit_plugins.layers.window import Window
 from probekit_plugins.layers.xca import XCA
 
@@ -75,6 +76,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "s4d": (partial(S4D, state=6), s4d),
     "slstm": (partial(SLSTM, heads=2), slstm),
     "ssd": (partial(SSD, heads=2, state=3), ssd),
+    "ttt": (partial(TTTLinear, heads=2, mini_batch=3), ttt),
 }
 """Layers that read a map in some order, each with its formula."""
 

@@ -49,6 +49,7 @@ CHUNKED = [
     "rwkv7",
     "slstm",
     "ssd",
+    "ttt",
 ]
 
 

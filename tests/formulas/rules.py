@@ -129,3 +129,30 @@ def slstm(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "
             columns[n] = centred(h, weights["norm_weight"])
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)
+
+
+def ttt(
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, batch: int = 3, scan: str = "both"
+) -> Tensor:
+    """Gradient descent, with gradients that torch computes from the loss."""
+    found = []
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
+    rates = sigmoid(linear("lr_proj", x, weights)) / (len(x) / heads)
+    for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        scale, shift = (weights[name][head, 0] for name in ("ttt_norm_weight", "ttt_norm_bias"))
+        w, b, columns = weights["W1"][head].T, weights["b1"][head, 0], {}
+
+        def model(
+            column: Tensor, w: Tensor, b: Tensor, scale: Tensor = scale, shift: Tensor = shift
+        ) -> Tensor:
+            return column + centred(w @ column + b, scale, 1e-6) + shift
+
+        for step, n in enumerate(order):
+            if step % batch == 0:
+                start = (w.requires_grad_(), b.requires_grad_())
+            loss = ((model(k[:, n], *start) - v[:, n]) ** 2).sum() / 2
+            w_gradient, b_gradient = torch.autograd.grad(loss, start, create_graph=True)
+            w, b = w - rates[head, n] * w_gradient, b - rates[head, n] * b_gradient
+            columns[n] = centred(model(q[:, n], w, b), weights["norm_weight"])
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)

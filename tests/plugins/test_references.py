@@ -26,6 +26,7 @@ from probekit_plugins.layers import (
     rwkv7,
     slstm,
     ssd,
+    ttt,
 )
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -90,6 +91,13 @@ CASES: dict[str, Case] = {
     ),
     "slstm": (slstm, "recurrent_slstm", slstm.reference, partial(slstm.SLSTM, heads=2), rules.slstm),
     "ssd": (ssd, "chunked_gated_sum", scan_state, partial(ssd.SSD, heads=2, state=3), scans.ssd),
+    "ttt": (
+        ttt,
+        "learn_in_batches",
+        ttt.reference,
+        partial(ttt.TTTLinear, heads=1, mini_batch=8),
+        partial(rules.ttt, heads=1, batch=8),
+    ),
 }
 """By name: module, its fast function, the reference in its place, layer, independent loop."""
 

@@ -30,6 +30,7 @@ from probekit_plugins.layers.s4d import S4D
 from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
+from probekit_plugins.layers.ttt import TTTLinear
 from probekit_plugins.structures.plain import Plain
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -53,6 +54,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "s4d": S4D,
     "slstm": partial(SLSTM, heads=2),
     "ssd": partial(SSD, heads=2),
+    "ttt": partial(TTTLinear, heads=2),
 }
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 

@@ -140,6 +140,10 @@ LAYERS = {
         "transformer:Transformer",
         "dense self-attention, quadratic in positions (Vaswani et al. 2017)",
     ),
+    "ttt": (
+        "ttt:TTTLinear",
+        "a linear model that learns while it reads, linear in positions (Sun et al. 2024)",
+    ),
     "window": (
         "window:Window",
         "attention within windows of side 7, linear in positions (Liu et al. 2021)",
