@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct, kda, mlstm, rwkv7, slstm, ttt
+from formulas.rules import deltaproduct, kda, mamba3, mlstm, rwkv7, slstm, ttt
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -42,6 +42,7 @@ from probekit_plugins.layers.large_kernel import LargeKernel
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.long_short import LongShort
 from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.mamba3 import Mamba3
 from probekit_plugins.layers.mlstm import MLSTM
 from probekit_plugins.layers.non_local import NonLocal
 from probekit_plugins.layers.perceiver import Perceiver
@@ -70,6 +71,7 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "hyena": (Hyena, hyena),
     "kda": (partial(KimiDeltaAttention, heads=2, negative=True), partial(kda, negative=True)),
     "mamba": (partial(Mamba, state=3), mamba),
+    "mamba3": (partial(Mamba3, heads=2, state=4), mamba3),
     "mlstm": (partial(MLSTM, heads=2), mlstm),
     "retention": (partial(Retention, heads=2), retention),
     "rwkv7": (partial(RWKV7, heads=2), rwkv7),

@@ -43,6 +43,7 @@ CHUNKED = [
     "gla",
     "kda",
     "mamba",
+    "mamba3",
     "mlstm",
     "reformer",
     "retention",

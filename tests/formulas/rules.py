@@ -156,3 +156,32 @@ def ttt(
             columns[n] = centred(model(q[:, n], w, b), weights["norm_weight"])
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found), weights)
+
+
+def mamba3(
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, state: int = 4, scan: str = "both"
+) -> Tensor:
+    """The trapezoidal rule with a complex number for each pair of the state."""
+    channels, found, half = len(x), [], state // 2
+    maps = linear("in_proj", x, weights).split([channels, channels, state, state, heads, heads, heads, half])
+    gate, inner, b, c, steps, poles, shares, theta = maps
+
+    def complex_column(part: Tensor, name: str, head: int, n: int) -> Tensor:
+        column = normed(part[:, n], weights[f"{name}_norm"]) + weights[f"{name}_bias"][head, 0]
+        return torch.complex(column[:half], column[half:])
+
+    for head, order in enumerate(orders(heads, size, scan)):
+        u = inner.chunk(heads)[head]
+        h = before = torch.zeros(len(u), half, dtype=torch.complex128)
+        columns = {}
+        for n in order:
+            step = torch.log(1 + torch.exp(steps[head, n] + weights["dt_bias"][head]))
+            pole = torch.complex(-torch.log(1 + torch.exp(poles[head, n])).expand(half), theta[:, n])
+            share = sigmoid(shares[head, n])
+            now = torch.outer(u[:, n] + 0j, complex_column(b, "B", head, n))
+            h = torch.exp(step * pole) * (h + (1 - share) * step * before) + share * step * now
+            read = complex_column(c, "C", head, n)
+            columns[n] = (h @ read.conj()).real + weights["D"][head] * u[:, n]
+            before = now
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found) * silu(gate), weights)

@@ -20,6 +20,7 @@ from probekit_plugins.layers import (
     gla,
     kda,
     mamba,
+    mamba3,
     mlstm,
     reformer,
     retention,
@@ -74,6 +75,13 @@ CASES: dict[str, Case] = {
         rules.kda,
     ),
     "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
+    "mamba3": (
+        mamba3,
+        "chunked_rotating_sum",
+        mamba3.reference,
+        partial(mamba3.Mamba3, heads=2, state=4),
+        rules.mamba3,
+    ),
     "mlstm": (mlstm, "chunked_mlstm", mlstm.reference, partial(mlstm.MLSTM, heads=2), rules.mlstm),
     "retention": (
         retention,

@@ -23,6 +23,7 @@ from probekit_plugins.layers.hyena import Hyena
 from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.mamba3 import Mamba3
 from probekit_plugins.layers.mlstm import MLSTM
 from probekit_plugins.layers.retention import Retention
 from probekit_plugins.layers.rwkv7 import RWKV7
@@ -48,6 +49,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "linear-attention": partial(LinearAttention, heads=2),
     "favor": partial(LinearAttention, heads=2, features="favor"),
     "mamba": Mamba,
+    "mamba3": partial(Mamba3, heads=2),
     "mlstm": partial(MLSTM, heads=2),
     "retention": partial(Retention, heads=2),
     "rwkv7": partial(RWKV7, heads=2),

@@ -94,6 +94,10 @@ LAYERS = {
         "mamba:Mamba",
         "a state space whose step sizes depend on the content, linear in positions (Gu and Dao 2023)",
     ),
+    "mamba3": (
+        "mamba3:Mamba3",
+        "Mamba-3: a state that decays and rotates with the content, linear in positions (Lahoti et al. 2026)",
+    ),
     "mixer": ("mixer:Mixer", "a perceptron over positions, quadratic in positions (Tolstikhin et al. 2021)"),
     "mlstm": (
         "mlstm:MLSTM",
