@@ -18,12 +18,14 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
+from formulas.rules import deltaproduct, kda, mamba3, mlstm, rwkv7, slstm, ttt
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
 from probekit_plugins.layers.axial import Axial
 from probekit_plugins.layers.criss_cross import CrissCross
 from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.deltaproduct import DeltaProduct
 from probekit_plugins.layers.double_attention import DoubleAttention
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fastformer import Fastformer
@@ -35,16 +37,22 @@ from probekit_plugins.layers.glore import GloRe
 from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hyena import Hyena
+from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.large_kernel import LargeKernel
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.long_short import LongShort
 from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.mamba3 import Mamba3
+from probekit_plugins.layers.mlstm import MLSTM
 from probekit_plugins.layers.non_local import NonLocal
 from probekit_plugins.layers.perceiver import Perceiver
 from probekit_plugins.layers.retention import Retention
+from probekit_plugins.layers.rwkv7 import RWKV7
 from probekit_plugins.layers.s4d import S4D
+from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.squeeze_excite import SqueezeExcite
 from probekit_plugins.layers.ssd import SSD
+from probekit_plugins.layers.ttt import TTTLinear
 from probekit_plugins.layers.window import Window
 from probekit_plugins.layers.xca import XCA
 
@@ -53,13 +61,24 @@ Formula = Callable[[Tensor, Weights, Size], Tensor]
 SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
     "deltanet": (partial(DeltaNet, heads=2), deltanet),
     "deltanet-gated": (partial(DeltaNet, heads=2, gated=True), partial(deltanet, gated=True)),
+    "deltaproduct": (
+        partial(DeltaProduct, heads=2, steps=3, negative=True),
+        partial(deltaproduct, steps=3, negative=True),
+    ),
+    "deltaproduct-gated": (partial(DeltaProduct, heads=2, gated=True), partial(deltaproduct, gated=True)),
     "gla": (partial(GatedLinearAttention, heads=2), gla),
     "gru": (GRU, gru),
     "hyena": (Hyena, hyena),
+    "kda": (partial(KimiDeltaAttention, heads=2, negative=True), partial(kda, negative=True)),
     "mamba": (partial(Mamba, state=3), mamba),
+    "mamba3": (partial(Mamba3, heads=2, state=4), mamba3),
+    "mlstm": (partial(MLSTM, heads=2), mlstm),
     "retention": (partial(Retention, heads=2), retention),
+    "rwkv7": (partial(RWKV7, heads=2), rwkv7),
     "s4d": (partial(S4D, state=6), s4d),
+    "slstm": (partial(SLSTM, heads=2), slstm),
     "ssd": (partial(SSD, heads=2, state=3), ssd),
+    "ttt": (partial(TTTLinear, heads=2, mini_batch=3), ttt),
 }
 """Layers that read a map in some order, each with its formula."""
 

@@ -37,7 +37,24 @@ def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
             assert component.about.partition(":")[0] in text.replace("&#39;", "'")
 
 
-@pytest.mark.parametrize("layer", ["gla", "deltanet", "ssd", "mamba", "retention", "reformer"])
+CHUNKED = [
+    "deltanet",
+    "deltaproduct",
+    "gla",
+    "kda",
+    "mamba",
+    "mamba3",
+    "mlstm",
+    "reformer",
+    "retention",
+    "rwkv7",
+    "slstm",
+    "ssd",
+    "ttt",
+]
+
+
+@pytest.mark.parametrize("layer", CHUNKED)
 def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
     text = (site / f"reference/layer/{layer}/index.html").read_text(encoding="utf-8")
     assert "Formula" in text

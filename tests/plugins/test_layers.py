@@ -237,7 +237,9 @@ def test_channels_last_input_gives_the_same_output(build: Callable[..., nn.Modul
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_bfloat16_autocast_stays_near_float32(name: str) -> None:
-    channels = 8 if name == "deltanet-gated" else 4  # of two channels a head's norm leaves little but signs
+    channels = (
+        8 if name in ("deltanet-gated", "mlstm", "slstm", "ttt") else 4
+    )  # of two channels a head's norm leaves little but signs
     layer, x = LAYERS[name](channels, (6, 5)).float(), torch.randn(2, channels, 6, 5).float()
     with torch.autocast("cpu", torch.bfloat16):
         rough = layer(x)

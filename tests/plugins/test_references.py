@@ -10,11 +10,25 @@ from types import ModuleType
 import direct
 import pytest
 import torch
-from formulas import scans
+from formulas import rules, scans
 from torch import Tensor, nn
 
 from probekit_plugins.encodings import local
-from probekit_plugins.layers import deltanet, gla, mamba, reformer, retention, ssd
+from probekit_plugins.layers import (
+    deltanet,
+    deltaproduct,
+    gla,
+    kda,
+    mamba,
+    mamba3,
+    mlstm,
+    reformer,
+    retention,
+    rwkv7,
+    slstm,
+    ssd,
+    ttt,
+)
 
 pytestmark = pytest.mark.usefixtures("double")
 LENGTHS = pytest.mark.parametrize("length", [1, 20, 70])
@@ -46,7 +60,29 @@ CASES: dict[str, Case] = {
         partial(deltanet.DeltaNet, heads=2, gated=True),
         partial(scans.deltanet, gated=True),
     ),
+    "deltaproduct": (
+        deltaproduct,
+        "chunked_delta_product",
+        deltaproduct.reference,
+        partial(deltaproduct.DeltaProduct, heads=2, steps=3, gated=True),
+        partial(rules.deltaproduct, steps=3, gated=True),
+    ),
+    "kda": (
+        kda,
+        "chunked_channel_delta_rule",
+        kda.reference,
+        partial(kda.KimiDeltaAttention, heads=2),
+        rules.kda,
+    ),
     "mamba": (mamba, "selective_scan", mamba.reference, partial(mamba.Mamba, state=3), scans.mamba),
+    "mamba3": (
+        mamba3,
+        "chunked_rotating_sum",
+        mamba3.reference,
+        partial(mamba3.Mamba3, heads=2, state=4),
+        rules.mamba3,
+    ),
+    "mlstm": (mlstm, "chunked_mlstm", mlstm.reference, partial(mlstm.MLSTM, heads=2), rules.mlstm),
     "retention": (
         retention,
         "chunked_gated_sum",
@@ -54,7 +90,22 @@ CASES: dict[str, Case] = {
         partial(retention.Retention, heads=2),
         scans.retention,
     ),
+    "rwkv7": (
+        rwkv7,
+        "chunked_corrected_sum",
+        rwkv7.reference,
+        partial(rwkv7.RWKV7, heads=2),
+        rules.rwkv7,
+    ),
+    "slstm": (slstm, "recurrent_slstm", slstm.reference, partial(slstm.SLSTM, heads=2), rules.slstm),
     "ssd": (ssd, "chunked_gated_sum", scan_state, partial(ssd.SSD, heads=2, state=3), scans.ssd),
+    "ttt": (
+        ttt,
+        "learn_in_batches",
+        ttt.reference,
+        partial(ttt.TTTLinear, heads=1, mini_batch=8),
+        partial(rules.ttt, heads=1, batch=8),
+    ),
 }
 """By name: module, its fast function, the reference in its place, layer, independent loop."""
 

@@ -16,15 +16,22 @@ from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
+from probekit_plugins.layers.deltaproduct import DeltaProduct
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hyena import Hyena
+from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.linear_attention import LinearAttention
 from probekit_plugins.layers.mamba import Mamba
+from probekit_plugins.layers.mamba3 import Mamba3
+from probekit_plugins.layers.mlstm import MLSTM
 from probekit_plugins.layers.retention import Retention
+from probekit_plugins.layers.rwkv7 import RWKV7
 from probekit_plugins.layers.s4d import S4D
+from probekit_plugins.layers.slstm import SLSTM
 from probekit_plugins.layers.ssd import SSD
 from probekit_plugins.layers.transformer import Transformer
+from probekit_plugins.layers.ttt import TTTLinear
 from probekit_plugins.structures.plain import Plain
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -35,14 +42,21 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "deltanet": partial(DeltaNet, heads=2),
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
     "deltanet, gated": partial(DeltaNet, heads=2, gated=True),
+    "deltaproduct": partial(DeltaProduct, heads=2, negative=True, gated=True),
     "gla": partial(GatedLinearAttention, heads=2),
     "hyena": Hyena,
+    "kda": partial(KimiDeltaAttention, heads=2),
     "linear-attention": partial(LinearAttention, heads=2),
     "favor": partial(LinearAttention, heads=2, features="favor"),
     "mamba": Mamba,
+    "mamba3": partial(Mamba3, heads=2),
+    "mlstm": partial(MLSTM, heads=2),
     "retention": partial(Retention, heads=2),
+    "rwkv7": partial(RWKV7, heads=2),
     "s4d": S4D,
+    "slstm": partial(SLSTM, heads=2),
     "ssd": partial(SSD, heads=2),
+    "ttt": partial(TTTLinear, heads=2),
 }
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 

@@ -22,6 +22,10 @@ LAYERS = {
         "deltanet:DeltaNet",
         "the delta rule: each position corrects a state, linear in positions (Schlag et al. 2021)",
     ),
+    "deltaproduct": (
+        "deltaproduct:DeltaProduct",
+        "several steps of the delta rule at each position, linear in positions (Siems et al. 2025)",
+    ),
     "double-attention": (
         "double_attention:DoubleAttention",
         "a few descriptors of the map, gathered and distributed, linear in positions (Chen et al. 2018)",
@@ -61,6 +65,10 @@ LAYERS = {
         "hyena:Hyena",
         "a long convolution between two gates, N log N in positions (Poli et al. 2023)",
     ),
+    "kda": (
+        "kda:KimiDeltaAttention",
+        "the delta rule with a decay of each channel, linear in positions (Kimi Team 2025)",
+    ),
     "lambda": ("lambda_:Lambda", "Lambda layer: content lambdas, linear in positions (Bello 2021)"),
     "lambda-tt": (
         "lambda_tt:LambdaTT",
@@ -86,7 +94,15 @@ LAYERS = {
         "mamba:Mamba",
         "a state space whose step sizes depend on the content, linear in positions (Gu and Dao 2023)",
     ),
+    "mamba3": (
+        "mamba3:Mamba3",
+        "Mamba-3: a state that decays and rotates with the content, linear in positions (Lahoti et al. 2026)",
+    ),
     "mixer": ("mixer:Mixer", "a perceptron over positions, quadratic in positions (Tolstikhin et al. 2021)"),
+    "mlstm": (
+        "mlstm:MLSTM",
+        "xLSTM's matrix memory with exponential gates, linear in positions (Beck et al. 2024)",
+    ),
     "non-local": (
         "non_local:NonLocal",
         "unscaled attention of one head, quadratic in time (Wang et al. 2018)",
@@ -104,9 +120,17 @@ LAYERS = {
         "retention:Retention",
         "sums that decay at fixed rates, linear in positions (Sun et al. 2023)",
     ),
+    "rwkv7": (
+        "rwkv7:RWKV7",
+        "a state that decays and is corrected channel by channel, linear in positions (Peng et al. 2025)",
+    ),
     "s4d": (
         "s4d:S4D",
         "a diagonal state space, one kernel per channel, N log N in positions (Gu et al. 2022)",
+    ),
+    "slstm": (
+        "slstm:SLSTM",
+        "xLSTM's scalar memory, mixed from position to position, linear in positions (Beck et al. 2024)",
     ),
     "squeeze-excite": (
         "squeeze_excite:SqueezeExcite",
@@ -119,6 +143,10 @@ LAYERS = {
     "transformer": (
         "transformer:Transformer",
         "dense self-attention, quadratic in positions (Vaswani et al. 2017)",
+    ),
+    "ttt": (
+        "ttt:TTTLinear",
+        "a linear model that learns while it reads, linear in positions (Sun et al. 2024)",
     ),
     "window": (
         "window:Window",

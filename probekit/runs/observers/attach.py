@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from probekit.catalog.grammar import parse_expression
 from probekit.catalog.part import Part, resolve_part
 from probekit.catalog.registry import Registry
-from probekit.plugin.errors import ProbekitError
+from probekit.plugin.errors import ProbekitError, UsageError
 
 VARIABLE = "PROBEKIT_OBSERVE"
 
@@ -26,6 +26,9 @@ def list_observers(texts: Sequence[str], registry: Registry) -> dict[str, Part]:
     """
     named = [*texts, *filter(None, [os.environ.get(VARIABLE, "").strip()])]
     terms = [term for text in named for term in parse_expression(text)]
+    for term in terms:
+        if term.layers:
+            raise UsageError(f"the observers {term}", "a comma is between layers only", "Join terms by '+'.")
     parts = [resolve_part("observer", term, registry) for term in terms]
     return {part.text: part for part in parts}
 
