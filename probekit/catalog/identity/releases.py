@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import csv
 import functools
 import hashlib
 import re
-from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 
 MAX_BYTES = 64 << 20
 """Larger distributions are not hashed; they do not count as releases."""
@@ -56,19 +58,22 @@ def is_mutable(installed: Distribution) -> bool:
 
 def is_edited(installed: Distribution) -> bool:
     """Return whether a file of a distribution differs from its RECORD; True if that is unknown."""
-    files = [file for file in installed.files or () if file.hash is not None]
-    if not files or sum(file.size or 0 for file in files) > MAX_BYTES:
-        return True
-    return not all(map(_is_intact, files))
-
-
-def _is_intact(file: PackagePath) -> bool:
-    assert file.hash is not None
+    rows = csv.reader((installed.read_text("RECORD") or "").splitlines())
+    hashes = {path: digest for path, digest, *_ in rows if digest}
+    paths = {path: Path(str(installed.locate_file(path))) for path in hashes}
     try:
-        digest = hashlib.new(file.hash.mode, file.read_binary()).digest()
-    except (OSError, ValueError):
-        return False
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
+        if not hashes or sum(path.stat().st_size for path in paths.values()) > MAX_BYTES:
+            return True
+        return not all(hash_record(path, hashes[name]) == hashes[name] for name, path in paths.items())
+    except (OSError, ValueError):  # a file is gone; no such hash function
+        return True
+
+
+def hash_record(path: Path, digest: str) -> str:
+    """Return the hash of a file as RECORD has it, by the function that another such hash names."""
+    mode = digest.partition("=")[0]
+    content = hashlib.new(mode, path.read_bytes()).digest()
+    return f"{mode}={base64.urlsafe_b64encode(content).rstrip(b'=').decode()}"
 
 
 def _normalise(requirement: str) -> str:
