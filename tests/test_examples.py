@@ -24,6 +24,7 @@ LENGTHS = {
     "x-transformer": (30, 12),
     "tensorboard": (25, 14),
     "dask": (65, 12),
+    "addition": (50, 12),
     "same": (62, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
@@ -33,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "flipflop": "probe",
     "x-transformer": "structure",
     "dask": "executor",
+    "addition": "probe",
     "same": "probe",
 }
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
@@ -65,6 +67,7 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
     [
         "squeeze",
         "link",
+        "addition",
         "flipflop",
         pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow]),
         pytest.param("dask", marks=[needs_dask, pytest.mark.slow]),

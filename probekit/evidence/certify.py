@@ -17,7 +17,7 @@ from probekit.evidence.item_checks import Check, check_items, check_repeats, fai
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
 from probekit.plans.scale import make_probe_at, resolve_at_scale
-from probekit.plugin.errors import ComponentError, name_culprit
+from probekit.plugin.errors import ComponentError, UsageError, name_culprit
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
 from probekit.storage.behaviour import Numbers, find_difference
@@ -126,6 +126,10 @@ def certify_probe(
     train_length = {"train": items} if has_length and "train" not in dict(term.params) else {}
     _, source = resolve_at_scale(text, scale, registry, **train_length)
     probe = limits.make_probe(source)
+    if not callable(getattr(probe, "oracle", None)):
+        problem = "it declares that it has no oracle, so nothing shows that its labels are right"
+        hint = "Write a method oracle(inputs), or show its scores without a certificate."
+        raise UsageError(f"certifying {text}", problem, hint)
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
     checks: list[Check] = []
     picture, networks, shortcuts = b"", dict[str, list[Result]](), tuple[SolverScore, ...]()

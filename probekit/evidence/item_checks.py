@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from probekit.plans.golden import hash_items
 from probekit.plugin.errors import ComponentError, name_culprit
-from probekit.plugin.interfaces import Dataset, Probe
+from probekit.plugin.interfaces import Dataset, Probe, StandardSplit
 from probekit.plugin.items import iterate_batches
 from probekit.scores.pictures import GridRow, draw_grid
 from probekit.scores.score import EVAL_BATCH_SIZE, mean_expected_score
@@ -32,6 +33,7 @@ class Check(BaseModel):
     evidence: str
 
 
+SPLITS: tuple[StandardSplit, ...] = ("train", "validation", "test")
 MAX_REPEATED = 0.1
 """Greatest share of training inputs that repeat another one."""
 
@@ -174,19 +176,18 @@ def draw_batches(data: Dataset, count: int) -> Iterator[tuple[range, Tensor, Ten
 def check_repeats(probe: Probe, items: int) -> Check:
     """Check that few training inputs are repeated, and that no test input is a training input.
 
+    Of a finite set, no input may occur twice, in one split or in two.
+
     Args:
         probe: The probe.
-        items: How many items of each split to check at most.
+        items: How many items of each split to check at most; of a finite set, all are checked.
 
     Raises:
         ComponentError: The items cannot be drawn.
     """
-    digests: dict[str, list[bytes]] = {}
-    for split in ("train", "test"):
-        with name_culprit("its method `data`"):
-            data = probe.data(split, 0)
-        batches = draw_batches(data, min(items, len(data)))
-        digests[split] = [digest for _, inputs, _ in batches for digest in hash_items(inputs)]
+    if probe.finite:
+        return check_finite_set(probe)
+    digests = {split: hash_split(probe, split, items) for split in ("train", "test")}
     train, test = set(digests["train"]), set(digests["test"])
     count, shared = len(digests["train"]), len(train & test)
     return Check(
@@ -195,6 +196,40 @@ def check_repeats(probe: Probe, items: int) -> Check:
         evidence=f"{len(train):,} different inputs among {count:,} training items; "
         f"{shared:,} of {len(test):,} test inputs occur among them",
     )
+
+
+def check_finite_set(probe: Probe) -> Check:
+    """Check that the splits are disjoint parts of one finite set, item by item."""
+    counts = count_shared_items(probe)
+    return Check(
+        name="distinct",
+        holds=not any(counts.values()),
+        evidence=f"a finite set ({probe.finite}); "
+        + ", ".join(f"{count:,} inputs {label}" for label, count in counts.items()),
+    )
+
+
+def count_shared_items(probe: Probe) -> dict[str, int]:
+    """Return how many inputs of a finite set occur more than once in a split, and in each two splits."""
+    digests = {split: hash_split(probe, split) for split in SPLITS}
+    repeated = {f"twice in {split}": len(listed) - len(set(listed)) for split, listed in digests.items()}
+    shared = {
+        f"in {first} and {second}": len(set(digests[first]) & set(digests[second]))
+        for first, second in combinations(SPLITS, 2)
+    }
+    return {**repeated, **shared}
+
+
+def hash_split(probe: Probe, split: StandardSplit, items: int | None = None) -> list[bytes]:
+    """Return a hash of each of the first inputs of a split at seed 0; of all if `items` is None.
+
+    Raises:
+        ComponentError: The items cannot be drawn.
+    """
+    with name_culprit("its method `data`"):
+        data = probe.data(split, 0)
+    batches = draw_batches(data, len(data) if items is None else min(items, len(data)))
+    return [digest for _, inputs, _ in batches for digest in hash_items(inputs)]
 
 
 def describe_content(name: str, values: Tensor) -> str:

@@ -37,6 +37,8 @@ class Probe(ABC):
         claims: what `probekit reproduce` checks.
         equivalent_parameters: {"size": ("height", "width")} if one parameter means the same as others: typed,
             it replaces what the scale sets in the other form, and they replace it.
+        finite: a line that says by which rule a finite set of items is shared out to the splits, if it is:
+            every item then belongs to one split, whatever the seed, which only orders the training items.
         focus: the metric by which controls are judged; "" for the headline metric.
         measurement_decides: whether a small measured equivariance error decides where a structure did not
             fit: it has the symmetry, and knows no place.
@@ -69,6 +71,7 @@ class Probe(ABC):
     certificates: Mapping[str, Mapping[str, Any]] = {}
     claims: tuple[Claim, ...] = ()
     equivalent_parameters: Mapping[str, tuple[str, ...]] = {}
+    finite: str = ""
     focus: str = ""
     golden: Mapping[int, str] = {}
     harder: str = ""
@@ -90,7 +93,10 @@ class Probe(ABC):
 
     @abstractmethod
     def oracle(self, inputs: Tensor, /) -> Tensor:
-        """Return the exact targets from the inputs alone; it shares no code with the generator."""
+        """Return the exact targets from the inputs alone; it shares no code with the generator.
+
+        A probe of which no oracle is known says `oracle = None`. It can be run, but not certified.
+        """
 
     @abstractmethod
     def controls(self) -> Mapping[str, Control | Callable[..., Module]]:

@@ -82,6 +82,8 @@ def oracle_is_exact(fixture: ProbeFixture) -> None:
     import torch
 
     probe = fixture.probe
+    if not callable(getattr(probe, "oracle", None)):
+        raise DoesNotApply("it declares that it has no oracle; `probekit certify` refuses it")
     for split in list_splits(fixture.probe):
         inputs, targets = fixture.items(split)
         answers = probe.oracle(inputs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.fixture import Fixture
 from probekit.catalog.grammar import Term, parse_term
-from probekit.evidence.item_checks import MAX_REPEATED
+from probekit.evidence.item_checks import MAX_REPEATED, count_shared_items
 from probekit.plans.golden import (
     check_golden,
     golden_hash,
@@ -20,7 +20,7 @@ from probekit.plans.golden import (
     smallest_scale,
 )
 from probekit.plans.scale import make_probe_at
-from probekit.plugin.interfaces import Probe, Split
+from probekit.plugin.interfaces import Dataset, Probe, Split
 from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ OTHER_SEEDS = (1, 2, 3)
 """Seeds whose training items must not be test items."""
 CLOSE = 1e-5
 """The distance of two inputs, relative to the largest norm, that nobody can see."""
+FINITE_HINT = "List all items in one fixed order, and give each place of the list to one split."
 SPLIT_HINT = "Seed each item's generator with the split; if there are few inputs, divide them by a rule."
 
 
@@ -109,14 +110,14 @@ def same_seed_gives_same_data(fixture: ProbeFixture) -> None:
 
 
 def seed_moves_training_alone(fixture: ProbeFixture) -> None:
-    """Another seed changes the training split, and neither validation nor test."""
+    """Another seed changes the training split, unless its set is finite, and neither validation nor test."""
     import torch
 
     changed = {
         split: not torch.equal(fixture.items(split, 0)[0], fixture.items(split, 1)[0])
         for split in list_splits(fixture.probe)
     }
-    if not changed["train"]:
+    if not changed["train"] and not fixture.probe.finite:
         fail(
             "another seed gives the same training split",
             "Use the seed in the generator of each training item.",
@@ -143,6 +144,24 @@ def splits_are_disjoint(fixture: ProbeFixture) -> None:
                 f"{close} inputs of {first} and {second} differ by less than {CLOSE:g} of their size",
                 SPLIT_HINT,
             )
+
+
+def finite_set_is_shared_out(fixture: ProbeFixture) -> None:
+    """Every item of a finite set is in one split, once, whatever the seed: all items are compared."""
+    probe = fixture.probe
+    if not probe.finite:
+        raise DoesNotApply("it declares no finite set of items")
+    for place, count in count_shared_items(probe).items():
+        if count:
+            fail(f"{count} inputs of the finite set occur {place}", FINITE_HINT)
+    first, second = (set(hash_items(read_all(probe.data("train", seed)))) for seed in (0, 1))
+    if first != second:
+        fail("another seed gives other training items", FINITE_HINT)
+
+
+def read_all(data: Dataset) -> Tensor:
+    """Return the inputs of a whole split."""
+    return read_batch(data, range(len(data)))[0]
 
 
 def count_close_items(one: Tensor, other: Tensor) -> int:
@@ -197,6 +216,7 @@ DATA_CHECKS = (
     same_seed_gives_same_data,
     seed_moves_training_alone,
     splits_are_disjoint,
+    finite_set_is_shared_out,
     training_items_are_distinct,
     inputs_determine_targets,
     data_match_golden_hash,
