@@ -95,7 +95,7 @@ class Probe(ABC):
     def oracle(self, inputs: Tensor, /) -> Tensor:
         """Return the exact targets from the inputs alone; it shares no code with the generator.
 
-        A probe of which no oracle is known says `oracle = None`. It can be run, but not certified.
+        Write `oracle = None` if no oracle is known: the probe can be run, but not certified.
         """
 
     @abstractmethod
