@@ -71,36 +71,6 @@ def part_width_step(part: Part) -> int:
     return step
 
 
-def list_widths(structure: Part, step: int) -> tuple[int, ...]:
-    """Return the multiples of a step among the widths that a structure declares; () if it takes any width.
-
-    Raises:
-        ProbekitError: its `widths` are not ascending positive whole numbers.
-        UsageError: none of them is a multiple of the step.
-    """
-    declared = getattr(structure.target, "widths", ())
-    if declared == ():
-        return ()
-    request = f"the widths of structure {structure.text}"
-    is_list = isinstance(declared, tuple | list) and all(isinstance(width, int) for width in declared)
-    if not is_list or not declared or list(declared) != sorted({max(1, width) for width in declared}):
-        problem = f"they are {declared!r}"
-        raise ProbekitError(request, problem, "List ascending whole numbers, such as widths = (8, 16, 32).")
-    fitting = tuple(width for width in declared if width % step == 0)
-    if not fitting:
-        problem = f"they are {', '.join(map(str, declared))}, and its layers need a multiple of {step}"
-        raise UsageError(request, problem, "Choose other heads, another layer or another structure.")
-    return fitting
-
-
-def find_least_width(structure: Part, step: int, least: int) -> int:
-    """Return the least width that a structure takes, of those from `least`; the largest if all are less."""
-    widths = list_widths(structure, step)
-    if not widths:
-        return step * -(-least // step)
-    return next((width for width in widths if width >= least), widths[-1])
-
-
 def check_encoding(hosted: Hosted, request: str, host: str) -> None:
     """Raise UsageError if a layer does not take its encoding."""
     layer, encoding = hosted.layer, hosted.encoding

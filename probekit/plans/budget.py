@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from probekit.catalog.expression import Expression
-from probekit.catalog.hosting import find_least_width, list_widths
 from probekit.catalog.part import Part, list_divisors
 from probekit.plans.spec import RunSpec
 from probekit.plugin.errors import ProbekitError, UsageError
@@ -101,31 +100,30 @@ def find_nearest_width(expression: Expression, shape: Shape, budget: int, *, typ
         UsageError: The user typed the budget, and the nearest count is more than 25 % off.
     """
     step = expression.width_step
-    widths = list_widths(expression.structure, step) or range(step, WIDEST + 1, step)
     counts: dict[int, int] = {}
 
-    def count_at(place: int) -> int:
-        if place not in counts:
-            counts[place] = count_parameters(expression, shape, widths[place - 1])
-        return counts[place]
+    def count_at(steps: int) -> int:
+        if steps not in counts:
+            counts[steps] = count_parameters(expression, shape, steps * step)
+        return counts[steps]
 
-    low, high = 0, len(widths) + 1
+    low, high = 0, WIDEST // step + 1
     guess = max(1, FIRST_WIDTH // step)
     while high - low > 1:
         guess = min(max(guess, low + 1), high - 1) if len(counts) < GUESSES else (low + high) // 2
         count = count_at(guess)
         low, high = (guess, high) if count < budget else (low, guess)
         guess = round(guess * (budget / count) ** 0.5)
-    tried = [place for place in (low, high) if place in counts]
-    best = min(tried, key=lambda place: abs(count_at(place) - budget))
-    nearest, gap = widths[best - 1], count_at(best) / budget - 1
+    tried = [steps for steps in (low, high) if steps in counts]
+    best = min(tried, key=lambda steps: abs(count_at(steps) - budget))
+    gap = count_at(best) / budget - 1
     if typed and abs(gap) > REFUSED:
         raise UsageError(
             f"{expression.text} within {budget:,} parameters",
-            f"the nearest width, {nearest}, has {count_at(best):,}, {gap:+.0%}",
-            f"Type --budget {count_at(best)} or --width {nearest}.",
+            f"the nearest width, {best * step}, has {count_at(best):,}, {gap:+.0%}",
+            f"Type --budget {count_at(best)} or --width {best * step}.",
         )
-    return nearest
+    return best * step
 
 
 class Width(NamedTuple):
@@ -148,8 +146,7 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
     A scale's budget leads to eight channels at least; the plan says how far they exceed it.
 
     Raises:
-        UsageError: A typed width is not a multiple of what the terms need or none that the structure takes,
-            or the structure has no width.
+        UsageError: A typed width is not a multiple of what the terms need, or the structure has no width.
     """
     if not expression.has_width:
         for option, typed in (("--width", spec.width), ("--budget", spec.budget)):
@@ -162,16 +159,7 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
     if budget is not None:
         typed = spec.budget not in (None, scale.budget)
         nearest = find_nearest_width(expression, probe.shape, budget, typed=typed)
-        least = find_least_width(expression.structure, step, LEAST_WIDTH)
-        return Width(nearest if typed else max(nearest, least), budget=budget)
-    widths = list_widths(expression.structure, step)
-    if spec.width is not None and widths and spec.width not in widths:
-        name = expression.structure.display_name
-        raise UsageError(
-            f"{expression.text} of width {spec.width}",
-            f"{name} takes the widths {', '.join(map(str, widths))}",
-            f"Type --width {choose_nearest(widths, spec.width)}.",
-        )
+        return Width(nearest if typed else max(nearest, -(-LEAST_WIDTH // step) * step), budget=budget)
     if spec.width is not None and spec.width % step:
         raise UsageError(
             f"{expression.text} of width {spec.width}",
@@ -183,13 +171,8 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
         raise UsageError(
             f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width N."
         )
-    width = choose_nearest(widths, suggested) if widths else round_width(suggested, step)
+    width = round_width(suggested, step)
     return Width(width, suggested if width != suggested else None)
-
-
-def choose_nearest(widths: Sequence[int], width: int) -> int:
-    """Return the width of a list that is nearest to another; of two equally near, the lower one."""
-    return min(widths, key=lambda candidate: abs(candidate - width))
 
 
 def suggest_widths(expression: Expression, width: int, step: int) -> Iterator[str]:

@@ -51,8 +51,6 @@ class Structure(Protocol):
         sizes: (multiple, minimum) if each side must be a multiple of a number and have a minimum.
         width_step: a static method `width_step(**params) -> int` if the width must be a multiple of a number;
             for a function, a function as its attribute.
-        widths: the widths it takes, ascending, as (8, 16, 32, 64), if it takes no others. A budget or a
-            scale leads to one of them; with a `width_step` or a layer's, to a multiple of that.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...

@@ -22,9 +22,8 @@ from probekit.authors.check.modules.training import trains_in_a_network
 from probekit.authors.check.plugin_imports import plugin_imports_no_torch
 from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
-from probekit.catalog.hosting import ENCODING_HOOKS, count_places, list_widths
+from probekit.catalog.hosting import ENCODING_HOOKS, count_places
 from probekit.catalog.part import resolve_part
-from probekit.plans.budget import count_parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -177,13 +176,18 @@ def wider_means_more_parameters(fixture: StructureFixture) -> None:
     expression = Expression(fixture.part)
     if not expression.has_width:
         raise DoesNotApply("it has no parameter `width`")
-    shape = fixture.shape(fixture.size)
-    declared = list_widths(fixture.part, expression.width_step)[:3]
-    widths = declared or [multiple * fixture.channels for multiple in (1, 2, 3)]
-    counts = [count_parameters(expression, shape, width) for width in widths]
-    if counts != sorted(set(counts)):
+    counts = [
+        sum(
+            weight.numel()
+            for weight in expression.build(
+                fixture.shape(fixture.size), multiple * fixture.channels
+            ).parameters()
+        )
+        for multiple in (1, 2, 3)
+    ]
+    if not counts[0] < counts[1] < counts[2]:
         fail(
-            f"at the widths {', '.join(map(str, widths))}, it has {counts} parameters",
+            f"at one, two and three times the width, it has {counts} parameters",
             "Use `width` as its number of channels.",
         )
 

@@ -15,7 +15,6 @@ from probekit.catalog.hosting import (
     ENCODING_HOOKS,
     LayerBuilder,
     count_places,
-    find_least_width,
     get_dimensions,
     get_side_limits,
 )
@@ -64,7 +63,8 @@ class ModuleFixture(Fixture):
     @property
     def channels(self) -> int:
         """A number of channels that the component supports."""
-        return find_least_width(self.part, Expression(self.part).width_step, MIN_CHANNELS)
+        step = Expression(self.part).width_step
+        return step * -(-MIN_CHANNELS // step)
 
     def build(self, size: tuple[int, ...], seed: int = 0) -> Module:
         """Build the module for inputs of this size, with a seed for its initial weights."""

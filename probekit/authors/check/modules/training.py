@@ -18,7 +18,6 @@ from probekit.authors.check.modules.fixtures import (
 )
 from probekit.authors.check.shift import ShiftProbe
 from probekit.catalog.expression import Expression, resolve_expression
-from probekit.catalog.hosting import find_least_width
 from probekit.plugin.declarations import Shape
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
@@ -75,12 +74,12 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
     """Train a network for one step with the probe's loss."""
     import torch
 
+    step = expression.width_step
     inputs, targets = read_batch(probe.data("train", 0), range(BATCH_SIZE))
     context = f"in {expression.text} on inputs of size {probe.shape.size},"
     try:
         torch.manual_seed(0)
-        width = find_least_width(expression.structure, expression.width_step, MIN_WIDTH)
-        network: Module = expression.build(probe.shape, width)
+        network: Module = expression.build(probe.shape, step * -(-MIN_WIDTH // step))
         with torch.no_grad():
             network.eval()(inputs.clone())  # tensors that it caches here may need gradients below
         loss = probe.loss(network.train()(inputs.clone()), targets)
