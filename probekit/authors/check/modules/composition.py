@@ -24,6 +24,7 @@ from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
 from probekit.catalog.hosting import ENCODING_HOOKS, count_places
 from probekit.catalog.part import resolve_part
+from probekit.plans.budget import find_least_width
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +50,7 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
         tested += 1
         encoding = resolve_part("encoding", Term(component.long_name), fixture.registry)
         expression = Expression(fixture.part, fixture.part, encoding)
-        channels = expression.width_step * -(-fixture.channels // expression.width_step)
+        channels = find_least_width(expression, fixture.channels)
         layer = expression.build_layer(channels, fixture.size, {})
         import torch
 
