@@ -41,6 +41,7 @@ CHUNKED = [
     "deltanet",
     "deltaproduct",
     "gla",
+    "hgrn2",
     "kda",
     "mamba",
     "mamba3",

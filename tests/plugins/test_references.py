@@ -18,6 +18,7 @@ from probekit_plugins.layers import (
     deltanet,
     deltaproduct,
     gla,
+    hgrn2,
     kda,
     mamba,
     mamba3,
@@ -67,6 +68,7 @@ CASES: dict[str, Case] = {
         partial(deltaproduct.DeltaProduct, heads=2, steps=3, gated=True),
         partial(rules.deltaproduct, steps=3, gated=True),
     ),
+    "hgrn2": (hgrn2, "chunked_gla", hgrn2.reference, partial(hgrn2.HGRN2, heads=2), rules.hgrn2),
     "kda": (
         kda,
         "chunked_channel_delta_rule",
