@@ -17,6 +17,7 @@ from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
 from probekit_plugins.layers.deltaproduct import DeltaProduct
+from probekit_plugins.layers.forgetting_attention import ForgettingAttention
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
 from probekit_plugins.layers.hgrn2 import HGRN2
@@ -44,6 +45,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
     "deltanet, gated": partial(DeltaNet, heads=2, gated=True),
     "deltaproduct": partial(DeltaProduct, heads=2, negative=True, gated=True),
+    "forgetting-attention": partial(ForgettingAttention, heads=2),
     "gla": partial(GatedLinearAttention, heads=2),
     "hgrn2": partial(HGRN2, heads=2),
     "hyena": Hyena,

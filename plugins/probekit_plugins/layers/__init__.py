@@ -42,6 +42,10 @@ LAYERS = {
         "fnet:FNet",
         "a Fourier transform over positions and channels, N log N in positions (Lee-Thorp et al. 2022)",
     ),
+    "forgetting-attention": (
+        "forgetting_attention:ForgettingAttention",
+        "attention with a forget gate, quadratic in positions (Lin et al. 2025)",
+    ),
     "gather-excite": (
         "gather_excite:GatherExcite",
         "channels weighted by means over blocks, linear in positions (Hu et al. 2018)",
