@@ -25,7 +25,7 @@ class Rotary(nn.Module):
     """
 
     expected_failures: Mapping[str, str] = {
-        "tells-positions-apart-along-each-axis": "its layer has heads of two channels here, which rotate along x"
+        "tells-positions-apart-along-each-axis": "a head of its layer has two channels here, so only x"
     }
 
     def __init__(
