@@ -18,7 +18,7 @@ from formulas.pools import (
     squeeze_excite,
     xca,
 )
-from formulas.rules import deltaproduct, kda, mamba3, mlstm, rwkv7, slstm, ttt
+from formulas.rules import deltaproduct, forgetting_attention, hgrn2, kda, mamba3, mlstm, rwkv7, slstm, ttt
 from formulas.scans import deltanet, gla, gru, hyena, mamba, retention, s4d, ssd
 from torch import Tensor, nn
 
@@ -30,12 +30,14 @@ from probekit_plugins.layers.double_attention import DoubleAttention
 from probekit_plugins.layers.efficient_attention import EfficientAttention
 from probekit_plugins.layers.fastformer import Fastformer
 from probekit_plugins.layers.fnet import FNet
+from probekit_plugins.layers.forgetting_attention import ForgettingAttention
 from probekit_plugins.layers.gather_excite import GatherExcite
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.global_filter import GlobalFilter
 from probekit_plugins.layers.glore import GloRe
 from probekit_plugins.layers.gmlp import GMLP
 from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.hgrn2 import HGRN2
 from probekit_plugins.layers.hyena import Hyena
 from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.large_kernel import LargeKernel
@@ -66,8 +68,10 @@ SCANS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
         partial(deltaproduct, steps=3, negative=True),
     ),
     "deltaproduct-gated": (partial(DeltaProduct, heads=2, gated=True), partial(deltaproduct, gated=True)),
+    "forgetting-attention": (partial(ForgettingAttention, heads=2), forgetting_attention),
     "gla": (partial(GatedLinearAttention, heads=2), gla),
     "gru": (GRU, gru),
+    "hgrn2": (partial(HGRN2, heads=2), hgrn2),
     "hyena": (Hyena, hyena),
     "kda": (partial(KimiDeltaAttention, heads=2, negative=True), partial(kda, negative=True)),
     "mamba": (partial(Mamba, state=3), mamba),

@@ -40,7 +40,9 @@ def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
 CHUNKED = [
     "deltanet",
     "deltaproduct",
+    "forgetting-attention",
     "gla",
+    "hgrn2",
     "kda",
     "mamba",
     "mamba3",

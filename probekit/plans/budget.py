@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from probekit.catalog.expression import Expression
 from probekit.catalog.part import Part, list_divisors
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 WIDEST = 4096
+"""The greatest width that is tried for a budget, unless a structure declares its widths."""
 FIRST_WIDTH = 16
 """The first width that is tried for a budget."""
 LEAST_WIDTH = 8
@@ -99,31 +101,31 @@ def find_nearest_width(expression: Expression, shape: Shape, budget: int, *, typ
     Raises:
         UsageError: The user typed the budget, and the nearest count is more than 25 % off.
     """
-    step = expression.width_step
+    widths = list_allowed_widths(expression)
     counts: dict[int, int] = {}
 
-    def count_at(steps: int) -> int:
-        if steps not in counts:
-            counts[steps] = count_parameters(expression, shape, steps * step)
-        return counts[steps]
+    def count_at(index: int) -> int:
+        if index not in counts:
+            counts[index] = count_parameters(expression, shape, widths[index])
+        return counts[index]
 
-    low, high = 0, WIDEST // step + 1
-    guess = max(1, FIRST_WIDTH // step)
+    low, high = -1, len(widths)
+    guess = find_nearest(widths, FIRST_WIDTH)
     while high - low > 1:
         guess = min(max(guess, low + 1), high - 1) if len(counts) < GUESSES else (low + high) // 2
         count = count_at(guess)
         low, high = (guess, high) if count < budget else (low, guess)
-        guess = round(guess * (budget / count) ** 0.5)
-    tried = [steps for steps in (low, high) if steps in counts]
-    best = min(tried, key=lambda steps: abs(count_at(steps) - budget))
+        guess = find_nearest(widths, widths[guess] * (budget / count) ** 0.5)
+    tried = [index for index in (low, high) if index in counts]
+    best = min(tried, key=lambda index: abs(count_at(index) - budget))
     gap = count_at(best) / budget - 1
     if typed and abs(gap) > REFUSED:
         raise UsageError(
             f"{expression.text} within {budget:,} parameters",
-            f"the nearest width, {best * step}, has {count_at(best):,}, {gap:+.0%}",
-            f"Type --budget {count_at(best)} or --width {best * step}.",
+            f"the nearest width, {widths[best]}, has {count_at(best):,}, {gap:+.0%}",
+            f"Type --budget {count_at(best)} or --width {widths[best]}.",
         )
-    return best * step
+    return widths[best]
 
 
 class Width(NamedTuple):
@@ -154,33 +156,38 @@ def resolve_width(spec: RunSpec, scale: Scale, expression: Expression, probe: Pr
                 name = expression.structure.component.name
                 raise UsageError(f"{option} {typed}", f"{name} has no width", f"Leave {option} out.")
         return Width(None, budget=scale.budget)
-    step = expression.width_step
+    widths = list_allowed_widths(expression)
     budget = spec.budget or (None if spec.width else scale.budget)
     if budget is not None:
         typed = spec.budget not in (None, scale.budget)
         nearest = find_nearest_width(expression, probe.shape, budget, typed=typed)
-        return Width(nearest if typed else max(nearest, -(-LEAST_WIDTH // step) * step), budget=budget)
-    if spec.width is not None and spec.width % step:
-        raise UsageError(
-            f"{expression.text} of width {spec.width}",
-            f"its terms need a multiple of {step}",
-            " ".join(suggest_widths(expression, spec.width, step)),
+        return Width(
+            nearest if typed else find_least_width(expression, max(nearest, LEAST_WIDTH)), budget=budget
         )
+    if spec.width is not None and spec.width not in widths:
+        refuse_width(expression, spec.width, widths)
     suggested = spec.width or scale.width
     if suggested is None:
         raise UsageError(
             f"scale {spec.scale!r} of {spec.probe}", "it has neither a width nor a budget", "Type --width N."
         )
-    width = round_width(suggested, step)
+    width = widths[find_nearest(widths, suggested)]
     return Width(width, suggested if width != suggested else None)
 
 
-def suggest_widths(expression: Expression, width: int, step: int) -> Iterator[str]:
-    """Yield what to type where a width is not a multiple of the step that an expression needs."""
-    lower, upper = width // step * step, -(-width // step) * step
-    yield f"Type {f'--width {lower} or ' if lower else ''}--width {upper}."
+def refuse_width(expression: Expression, width: int, widths: Sequence[int]) -> NoReturn:
+    """Raise UsageError for a width that an expression does not allow, with the nearest that it does."""
+    lower = [allowed for allowed in widths if allowed < width][-1:]
+    upper = [allowed for allowed in widths if allowed > width][:1]
+    hint = f"Type {' or '.join(f'--width {allowed}' for allowed in lower + upper)}."
     if fitting := list_fitting_heads(expression, width):
-        yield f"Or keep the width, and type heads={' or '.join(map(str, fitting))}."
+        hint += f" Or keep the width, and type heads={' or '.join(map(str, fitting))}."
+    problem = (
+        f"its terms need a multiple of {widths.step}"
+        if isinstance(widths, range)
+        else f"it has the widths {', '.join(map(str, widths))}"
+    )
+    raise UsageError(f"{expression.text} of width {width}", problem, hint)
 
 
 def list_fitting_heads(expression: Expression, width: int) -> list[int]:
@@ -198,6 +205,42 @@ def set_heads(count: int, part: Part) -> Part:
     return replace(part, params={**part.params, "heads": count}) if "heads" in part.params else part
 
 
-def round_width(width: int, step: int) -> int:
-    """Return the multiple of a step nearest to a width; of two equally near, the lower one."""
-    return max(step, -(-(2 * width - step) // (2 * step)) * step)
+def list_allowed_widths(expression: Expression) -> Sequence[int]:
+    """Return the widths that a structure can have with its layer, in ascending order.
+
+    They are the multiples of the expression's step; if the structure has an attribute `widths`, only those.
+
+    Raises:
+        ProbekitError: `widths` are no positive whole numbers, or none is a multiple of the step.
+    """
+    step = expression.width_step
+    structure = expression.structure
+    declared = getattr(structure.target, "widths", None)
+    if declared is None:
+        return range(step, max(WIDEST, step) + 1, step)
+    request, hint = f"structure {structure.text}", "Declare `widths` as a tuple, such as (8, 16, 32, 64)."
+    if not isinstance(declared, tuple | list | range) or not declared:
+        raise ProbekitError(request, f"its `widths` are {declared!r}", hint)
+    if wrong := [width for width in declared if not isinstance(width, int) or width < 1]:
+        raise ProbekitError(request, f"one of its `widths` is {wrong[0]!r}", hint)
+    if allowed := sorted({width for width in declared if width % step == 0}):
+        return allowed
+    raise UsageError(
+        f"structure {expression.text!r}",
+        f"its layer needs a width that is a multiple of {step}, and {structure.display_name} has the widths "
+        + ", ".join(map(str, declared)),
+        "Type another number of heads, or another layer.",
+    )
+
+
+def find_nearest(widths: Sequence[int], width: float) -> int:
+    """Return the index of the width nearest to a number; of two equally near, of the lower one."""
+    above = bisect_left(widths, width)
+    candidates = [index for index in (above - 1, above) if 0 <= index < len(widths)]
+    return min(candidates, key=lambda index: abs(widths[index] - width))
+
+
+def find_least_width(expression: Expression, least: int) -> int:
+    """Return the least width that an expression allows from a number on; its greatest if all are less."""
+    widths = list_allowed_widths(expression)
+    return widths[min(bisect_left(widths, least), len(widths) - 1)]

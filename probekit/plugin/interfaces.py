@@ -51,6 +51,7 @@ class Structure(Protocol):
         sizes: (multiple, minimum) if each side must be a multiple of a number and have a minimum.
         width_step: a static method `width_step(**params) -> int` if the width must be a multiple of a number;
             for a function, a function as its attribute.
+        widths: the widths that it can have, such as (8, 16, 32, 64), if only some work.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Module: ...

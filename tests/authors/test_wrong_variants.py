@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from broken_parts import batch_trainers, metrics, mixing, trainers
+from broken_parts import batch_trainers, metrics, mixing, pooled, trainers
 
 from probekit.authors.check import Finding, checks
 from probekit.catalog.registry import registry
@@ -16,6 +16,7 @@ APART = "tells-positions-apart-along-each-axis"
 BATCH = "batch-items-are-independent"
 DESCENT = "descending-the-loss-improves-the-headline"
 INPUT = "leaves-its-input-alone"
+POOLED = "pooled-answers-have-no-positions"
 OTHER = "same-data-in-another-process"
 STRUCTURE_AHEAD = "causal-structure-sees-no-later-position"
 SPLITS = "splits-are-disjoint"
@@ -42,6 +43,9 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("probe", metrics.Near, SPLITS, "64 inputs of train and test differ by less than 1e-05"),
     ("probe", metrics.Peeking, CONTROLS, "control constant draws items of test"),
     ("probe", metrics.PeekingSooner, CONTROLS, "the method `controls` draws items of test"),
+    ("probe", pooled.NotSaid, POOLED, "and a network answers at (32,) positions"),
+    ("probe", pooled.Spread, POOLED, "but a target has shape (2, 32)"),
+    ("probe", pooled.Symmetric, POOLED, "it declares symmetry, and a pooled answer has no positions"),
     ("layer", mixing.ChangesInput, INPUT, "it changes its input in place"),
     ("layer", mixing.ActivatesInput, INPUT, "it changes its input in place"),
     ("layer", mixing.InPlace, "gradient-reaches-every-parameter", "an in-place operation in forward"),
@@ -82,6 +86,7 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("trainer", batch_trainers.GlobalDraw, "same-seed-gives-same-rows", "the same seed gives different"),
 )
 RIGHT: tuple[tuple[Kind, Any], ...] = (
+    ("probe", pooled.Pooled),
     ("layer", mixing.Causal),
     ("layer", mixing.Normal),
     ("layer", mixing.Dropping),

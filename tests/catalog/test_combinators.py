@@ -186,7 +186,7 @@ def test_causal_layers_stay_causal(text: str) -> None:
 
 
 def test_a_budget_counts_all_layers() -> None:
-    planned = job(probe="recall", structure="gru,transformer", trainer="supervised").plan
+    planned = job(probe="recall", structure="gru,transformer", trainer="supervised", budget=20_000).plan
     assert planned.width is not None
     assert planned.width % 8 == 0
     built_network = resolved(planned.structure).build(
@@ -194,6 +194,7 @@ def test_a_budget_counts_all_layers() -> None:
     )
     assert planned.parameters == sum(weight.numel() for weight in built_network.parameters())
     assert [used.name for used in planned.components[1:-1]] == ["plain", "stripe", "gru", "transformer"]
+    assert abs(planned.parameters / 20_000 - 1) < 0.25
     other = job(probe="recall", structure="transformer,gru", trainer="supervised").plan
     assert other.identity != planned.identity
 
@@ -214,6 +215,7 @@ def test_dimensions_are_those_of_all_layers() -> None:
         job(known, probe="recall", structure="gru,planar", trainer="supervised")
 
 
+@pytest.mark.slow
 def test_the_short_form_is_one_structure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, study = str(tmp_path / "s"), tmp_path / "study.toml"
     study.write_text(

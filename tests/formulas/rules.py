@@ -185,3 +185,35 @@ def mamba3(
             before = now
         found.append(in_order(columns))
     return linear("out_proj", torch.cat(found) * silu(gate), weights)
+
+
+def hgrn2(x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both") -> Tensor:
+    """The gate of each channel, which is also its key."""
+    found = []
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
+    for head, (order, (read, gate, i)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        gamma = sigmoid(weights["lower_bound"][head, 0])
+        state, columns = torch.zeros(len(gate), len(i), dtype=x.dtype), {}
+        for n in order:
+            f = gamma + (1 - gamma) * sigmoid(gate[:, n])
+            state = torch.diag(f) @ state + torch.outer(1 - f, i[:, n])
+            columns[n] = normed(silu(read[:, n]) @ state, weights["norm_weight"])
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)
+
+
+def forgetting_attention(
+    x: Tensor, weights: Weights, size: Size, heads: int = 2, scan: str = "both"
+) -> Tensor:
+    """Attention in which each step multiplies the weights of all before it."""
+    found = []
+    parts = zip(*in_heads(linear("in_proj", x, weights), 3, heads), strict=True)
+    forgets = sigmoid(linear("fgate", x, weights))
+    for head, (order, (q, k, v)) in enumerate(zip(orders(heads, size, scan), parts, strict=True)):
+        columns, factors = {}, torch.zeros(0)
+        for step, n in enumerate(order):
+            seen, factors = order[: step + 1], torch.cat([factors * forgets[head, n], torch.ones(1)])
+            shares = factors * torch.exp(q[:, n] @ k[:, seen] / math.sqrt(len(q)))
+            columns[n] = v[:, seen] @ shares / shares.sum()
+        found.append(in_order(columns))
+    return linear("out_proj", torch.cat(found), weights)

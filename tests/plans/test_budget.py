@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from small import ASKED, PROBE, call, knowing, planned
-from torch import nn
+from torch import Tensor, nn
 
+from probekit.authors.check import checks
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import registry
 from probekit.plans import budget
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
+from probekit.plugin.components import Component
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.plugin.interfaces import Shape
 
@@ -36,7 +39,7 @@ def test_no_admissible_width_is_nearer(text: str, allowed: int) -> None:
 @pytest.mark.parametrize(
     ("structure", "typed", "width", "said"),
     [
-        ("unet+mixer", None, 8, "5,636,161 (94 times the budget)"),
+        ("unet+mixer", None, 8, "650,705 (2.7 times the budget)"),
         ("unet+gmlp", None, 8, "(12 times the budget)"),
         ("unet+axial", None, 8, "(27% under budget)"),
         ("unet", 20_000, 6, "18,535 (7% under budget)"),
@@ -93,13 +96,13 @@ def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
         budget.find_nearest_width(found, SHAPE, 10_000, typed=True)
 
 
-@pytest.mark.parametrize("structure", ["unet+transformer", "unet+nystrom", "unet+lambda(heads=64)"])
+@pytest.mark.parametrize("structure", ["unet+mixer", "transformer(heads=64)", "unet+lambda(heads=64)"])
 def test_a_budget_that_a_scale_wishes_is_met_as_nearly_as_can_be_and_the_gap_is_kept(structure: str) -> None:
     plan = make_job(make_spec(probe="nonlocality", structure=structure, scale="quick"), registry()).plan
-    assert plan.budget == 60_000
+    assert plan.budget is not None
     assert plan.budget_gap is not None
     assert abs(plan.budget_gap) > budget.REFUSED
-    assert plan.parameters == round(60_000 * (1 + plan.budget_gap))
+    assert plan.parameters == round(plan.budget * (1 + plan.budget_gap))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_the_width_of_a_scale_is_a_wish_and_the_nearest_that_fits_is_taken(
 def test_a_width_is_the_nearest_multiple_and_one_step_at_least() -> None:
     for step in range(1, 12):
         for wished in range(1, 40):
-            found = budget.round_width(wished, step)
+            found = (allowed := range(step, 100, step))[budget.find_nearest(allowed, wished)]
             assert found % step == 0
             assert found >= step
             assert abs(found - wished) == min(abs(many * step - wished) for many in range(1, 50))
@@ -160,7 +163,7 @@ def test_what_is_no_module_is_refused() -> None:
 
 
 def test_a_typed_budget_is_accepted_where_the_scale_s_own_is() -> None:
-    asked = {"probe": "nonlocality", "structure": "transformer", "scale": "quick"}
+    asked = {"probe": "nonlocality", "structure": "transformer(heads=64)", "scale": "quick"}
     own = make_job(make_spec(**asked), registry()).plan
     assert own.budget_gap is not None
     assert own.budget is not None
@@ -169,3 +172,64 @@ def test_a_typed_budget_is_accepted_where_the_scale_s_own_is() -> None:
     assert (typed.width, typed.parameters) == (own.width, own.parameters)
     with pytest.raises(UsageError, match="the nearest width"):
         make_job(make_spec(**asked, budget=own.budget - 1000), registry())
+
+
+class Fixed(nn.Module):
+    """Works with some widths only, as networks of a library do."""
+
+    dims, widths = (2,), (8, 16, 32, 64)
+
+    def __init__(self, shape: Shape, *, width: int, layer: Any = None) -> None:
+        super().__init__()
+        assert width in self.widths
+        self.stem = nn.Conv2d(shape.inputs, width, 1)
+        self.layer = nn.Identity() if layer is None else layer(width, shape.size, {})
+        self.head = nn.Conv2d(width, shape.outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.layer(self.stem(x)))
+        return y
+
+
+@pytest.mark.parametrize(
+    ("asked", "width"),
+    [
+        ({"scale": "smoke"}, 8),  # the scale suggests 4
+        ({"width": 32}, 32),
+        ({"budget": 300}, 64),  # 5 * 64 + 1 parameters
+        ({"budget": 150}, 32),
+        ({"structure": "fixed+transformer(heads=32)", "scale": "smoke"}, 32),
+    ],
+)
+def test_a_structure_may_have_some_widths_only(asked: dict[str, Any], width: int) -> None:
+    assert planned(knowing("fixed", Fixed), **{"structure": "fixed", **asked}).width == width
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"width": 12}, r"it has the widths 8, 16, 32, 64\. Type --width 8 or --width 16\."),
+        ({"width": 128}, r"Type --width 64\."),
+        ({"structure": "fixed+transformer(heads=3)"}, "a multiple of 3, and fixed has the widths 8, 16"),
+        ({"budget": 9_000}, "the nearest width, 64"),
+    ],
+)
+def test_another_width_is_refused_with_the_nearest(asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        planned(knowing("fixed", Fixed), **{"structure": "fixed", **asked})
+
+
+@pytest.mark.parametrize("widths", [(), 8, (8, 0), (8, "16"), "8, 16"])
+def test_widths_that_are_no_numbers_are_refused(widths: Any) -> None:
+    class Wrong(Fixed):
+        pass
+
+    Wrong.widths = widths
+    with pytest.raises(ProbekitError, match=r"such as \(8, 16, 32, 64\)"):
+        planned(knowing("fixed", Wrong), structure="fixed")
+
+
+def test_a_structure_with_some_widths_passes_its_checks() -> None:
+    known = registry().with_components(Component("structure", "fixed", Fixed, "for a test"))
+    for check in checks("structure", "fixed", registry=known):
+        assert check.evaluate().state != "fails", check.name

@@ -80,7 +80,7 @@ FORMULAS = {
 }
 CANCELS = {"attention.bias", "compare.bias", "b_proj.bias"}
 """Biases under a softmax that change nothing, though the paper counts them."""
-QUADRATIC = {"mixer", "gmlp", "criss-cross"}
+QUADRATIC = {"forgetting-attention", "mixer", "gmlp", "criss-cross"}
 """Those that keep something of each pair of positions, or of each pair in a row."""
 SIZES = [(7,), (3, 4)]
 layers = pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)

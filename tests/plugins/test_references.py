@@ -17,7 +17,9 @@ from probekit_plugins.encodings import local
 from probekit_plugins.layers import (
     deltanet,
     deltaproduct,
+    forgetting_attention,
     gla,
+    hgrn2,
     kda,
     mamba,
     mamba3,
@@ -67,6 +69,14 @@ CASES: dict[str, Case] = {
         partial(deltaproduct.DeltaProduct, heads=2, steps=3, gated=True),
         partial(rules.deltaproduct, steps=3, gated=True),
     ),
+    "forgetting-attention": (
+        forgetting_attention,
+        "attend_forgetting",
+        forgetting_attention.reference,
+        partial(forgetting_attention.ForgettingAttention, heads=2),
+        rules.forgetting_attention,
+    ),
+    "hgrn2": (hgrn2, "chunked_gla", hgrn2.reference, partial(hgrn2.HGRN2, heads=2), rules.hgrn2),
     "kda": (
         kda,
         "chunked_channel_delta_rule",

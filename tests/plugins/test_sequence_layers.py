@@ -17,8 +17,10 @@ from probekit.plugin.interfaces import Shape
 from probekit_plugins.layers.average import Average
 from probekit_plugins.layers.deltanet import DeltaNet
 from probekit_plugins.layers.deltaproduct import DeltaProduct
+from probekit_plugins.layers.forgetting_attention import ForgettingAttention
 from probekit_plugins.layers.gla import GatedLinearAttention
 from probekit_plugins.layers.gru import GRU
+from probekit_plugins.layers.hgrn2 import HGRN2
 from probekit_plugins.layers.hyena import Hyena
 from probekit_plugins.layers.kda import KimiDeltaAttention
 from probekit_plugins.layers.linear_attention import LinearAttention
@@ -43,7 +45,9 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "deltanet, negative": partial(DeltaNet, heads=2, negative=True),
     "deltanet, gated": partial(DeltaNet, heads=2, gated=True),
     "deltaproduct": partial(DeltaProduct, heads=2, negative=True, gated=True),
+    "forgetting-attention": partial(ForgettingAttention, heads=2),
     "gla": partial(GatedLinearAttention, heads=2),
+    "hgrn2": partial(HGRN2, heads=2),
     "hyena": Hyena,
     "kda": partial(KimiDeltaAttention, heads=2),
     "linear-attention": partial(LinearAttention, heads=2),

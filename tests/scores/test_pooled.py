@@ -10,7 +10,6 @@ from broken_parts import pooled
 from conftest import ROOT, Run
 from torch import Tensor, nn
 
-from probekit.authors.check import checks
 from probekit.battery.attack import run_battery
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.registry import Registry, registry
@@ -21,7 +20,6 @@ from probekit.plugin.interfaces import Shape
 from probekit.runs.run import run_job
 from probekit.storage.store import Store
 
-CHECK = "pooled-answers-have-no-positions"
 SHAPE = Shape(2, 3, (16,), pooled=True)
 
 
@@ -65,29 +63,6 @@ def test_an_answer_is_the_mean_over_positions() -> None:
     x = torch.randn(4, 2, 16)
     assert torch.equal(pooling(x), network(x).mean(2))
     assert list(pooling.state_dict()) == list(network.state_dict())
-
-
-@pytest.mark.parametrize(
-    ("probe", "words"),
-    [
-        (pooled.NotSaid, "Write Shape(..., pooled=True)"),
-        (pooled.Spread, "its shape is pooled, but a target has shape (2, 32)"),
-        (pooled.Symmetric, "it declares symmetry"),
-        (pooled.Pooled, ""),
-    ],
-)
-def test_a_wrong_shape_is_caught(probe: type[pooled.Pooled], words: str) -> None:
-    known = registry().with_components(Component("probe", "mine", probe, "for a test"))
-    (check,) = (check for check in checks("probe", "mine", registry=known) if check.name == CHECK)
-    finding = check.evaluate()
-    assert finding.state == ("fails" if words else "holds")
-    assert words in f"{finding.reason} {finding.hint}"
-
-
-def test_the_right_probe_passes_each_check() -> None:
-    known = registry().with_components(Component("probe", "mine", pooled.Pooled, "for a test"))
-    findings = [check.evaluate() for check in checks("probe", "mine", registry=known)]
-    assert [finding for finding in findings if finding.state == "fails"] == []
 
 
 def test_solvers_find_a_shortcut_to_a_pooled_answer() -> None:

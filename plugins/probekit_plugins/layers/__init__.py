@@ -42,6 +42,10 @@ LAYERS = {
         "fnet:FNet",
         "a Fourier transform over positions and channels, N log N in positions (Lee-Thorp et al. 2022)",
     ),
+    "forgetting-attention": (
+        "forgetting_attention:ForgettingAttention",
+        "attention with a forget gate, quadratic in positions (Lin et al. 2025)",
+    ),
     "gather-excite": (
         "gather_excite:GatherExcite",
         "channels weighted by means over blocks, linear in positions (Hu et al. 2018)",
@@ -61,6 +65,10 @@ LAYERS = {
     "glore": ("glore:GloRe", "reasoning between a few nodes, linear in positions (Chen et al. 2019)"),
     "gmlp": ("gmlp:GMLP", "a gate that mixes positions, quadratic in positions (Liu et al. 2021)"),
     "gru": ("gru:GRU", "a gated state, updated position by position, linear in positions (Cho et al. 2014)"),
+    "hgrn2": (
+        "hgrn2:HGRN2",
+        "a state that writes as much as it forgets, linear in positions (Qin et al. 2024)",
+    ),
     "hyena": (
         "hyena:Hyena",
         "a long convolution between two gates, N log N in positions (Poli et al. 2023)",

@@ -83,8 +83,8 @@ class Nonlocality(Probe):
     related_measurement = "receptive_radius"
     axis: Axis = DISTANCE
     solved_by: Mapping[str, str] = dict.fromkeys(
-        ("bag of *", "set of columns", "window joined with bags", "forest over the whole item"),
-        "what it knows of the whole image is nonlocal",
+        ("bag of patches", "set of columns", "window joined with bags", "forest over the whole item"),
+        "it knows of junctions anywhere in the image",
     )
     golden: Mapping[int, str] = {1: "d112799f4381308d"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("nonlocality")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from probekit.plugin.interfaces import Scale, Value
 from probekit_probes.noise import attach_noise
 
-# Long frames need a large receptive field and have few pixels; two overlapping rectangles have levels that
-# only their junctions show. With a squared error the median is no longer a good answer, and Muon shortens the
-# plateau: see examples/results/nonlocality-search.md
+# Frames are long, because distance needs a large receptive field, and low, because pixels cost. Overlapping
+# rectangles have levels that only their junctions show. Of two, counts of each colour by row tell the order;
+# of three on eight rows, hardly. With a squared error the median is no longer a good answer. Muon shortens
+# the plateau: see examples/results/nonlocality-search.md
 LONG: dict[str, Value] = {"gap": 1, "overlapping": True, "beyond": 24, "validation": 512, "test": 1024}
 RECIPE: dict[str, Value] = {
     "epochs": 1,
@@ -30,11 +31,11 @@ SCALES = attach_noise(
             seconds=1,
         ),
         "quick": Scale(
-            "two minutes on two cores: two long rectangles, scored far from their junctions",
-            {**LONG, "height": 4, "width": 128, "rectangles": 2, "colours": 2, "train": 16_384},
+            "three minutes on one core: three rectangles, scored far from their junctions",
+            {**LONG, "height": 8, "width": 24, "rectangles": 3, "colours": 3, "beyond": 5, "train": 32_768},
             RECIPE,
-            budget=60_000,
-            seconds=120,
+            budget=240_000,
+            seconds=150,
         ),
         "laptop": Scale(
             "ten minutes on one core: three long rectangles, scored far from their junctions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from probekit.authors.check.base import DoesNotApply, fail
@@ -24,6 +25,7 @@ from probekit.catalog.expression import Expression
 from probekit.catalog.grammar import Term
 from probekit.catalog.hosting import ENCODING_HOOKS, count_places
 from probekit.catalog.part import resolve_part
+from probekit.plans.budget import find_least_width
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +51,7 @@ def supports_declared_encodings(fixture: LayerFixture) -> None:
         tested += 1
         encoding = resolve_part("encoding", Term(component.long_name), fixture.registry)
         expression = Expression(fixture.part, fixture.part, encoding)
-        channels = expression.width_step * -(-fixture.channels // expression.width_step)
+        channels = find_least_width(expression, fixture.channels)
         layer = expression.build_layer(channels, fixture.size, {})
         import torch
 
@@ -176,18 +178,12 @@ def wider_means_more_parameters(fixture: StructureFixture) -> None:
     expression = Expression(fixture.part)
     if not expression.has_width:
         raise DoesNotApply("it has no parameter `width`")
-    counts = [
-        sum(
-            weight.numel()
-            for weight in expression.build(
-                fixture.shape(fixture.size), multiple * fixture.channels
-            ).parameters()
-        )
-        for multiple in (1, 2, 3)
-    ]
-    if not counts[0] < counts[1] < counts[2]:
+    widths = sorted({find_least_width(expression, multiple * fixture.channels) for multiple in (1, 2, 3)})
+    networks = (expression.build(fixture.shape(fixture.size), width) for width in widths)
+    counts = [sum(weight.numel() for weight in network.parameters()) for network in networks]
+    if any(wider <= narrower for narrower, wider in pairwise(counts)):
         fail(
-            f"at one, two and three times the width, it has {counts} parameters",
+            f"with the widths {', '.join(map(str, widths))}, it has {counts} parameters",
             "Use `width` as its number of channels.",
         )
 

@@ -21,6 +21,7 @@ from probekit.catalog.hosting import (
 from probekit.catalog.part import Hosted, resolve_part
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
+from probekit.plans.budget import find_least_width
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Shape
@@ -63,8 +64,7 @@ class ModuleFixture(Fixture):
     @property
     def channels(self) -> int:
         """A number of channels that the component supports."""
-        step = Expression(self.part).width_step
-        return step * -(-MIN_CHANNELS // step)
+        return find_least_width(Expression(self.part), MIN_CHANNELS)
 
     def build(self, size: tuple[int, ...], seed: int = 0) -> Module:
         """Build the module for inputs of this size, with a seed for its initial weights."""
@@ -173,8 +173,7 @@ class EncodingFixture(ModuleFixture):
     @property
     def channels(self) -> int:
         """A number of channels that the layer and the encoding support."""
-        step = Expression(self.part, self.host_layer, self.part).width_step
-        return step * -(-MIN_CHANNELS // step)
+        return find_least_width(Expression(self.part, self.host_layer, self.part), MIN_CHANNELS)
 
     def build_module(self, size: tuple[int, ...]) -> Module:
         """Build the layer with the encoding."""

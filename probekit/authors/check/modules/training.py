@@ -18,6 +18,7 @@ from probekit.authors.check.modules.fixtures import (
 )
 from probekit.authors.check.shift import ShiftProbe
 from probekit.catalog.expression import Expression, resolve_expression
+from probekit.plans.budget import find_least_width
 from probekit.plugin.declarations import Shape
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
@@ -74,12 +75,11 @@ def train_one_step(fixture: ModuleFixture, expression: Expression, probe: Probe)
     """Train a network for one step with the probe's loss."""
     import torch
 
-    step = expression.width_step
     inputs, targets = read_batch(probe.data("train", 0), range(BATCH_SIZE))
     context = f"in {expression.text} on inputs of size {probe.shape.size},"
     try:
         torch.manual_seed(0)
-        network: Module = expression.build(probe.shape, step * -(-MIN_WIDTH // step))
+        network: Module = expression.build(probe.shape, find_least_width(expression, MIN_WIDTH))
         with torch.no_grad():
             network.eval()(inputs.clone())  # tensors that it caches here may need gradients below
         loss = probe.loss(network.train()(inputs.clone()), targets)
