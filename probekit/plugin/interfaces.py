@@ -44,7 +44,7 @@ class Structure(Protocol):
         shape: the `Shape` of the probe.
         width: the number of channels.
         layer: None, or a builder (channels, size, shared) -> Module. Call it once for each place in the
-            network that hosts a layer.
+            network that hosts a layer, in the order of the places: a stripe of layers follows it.
 
     Optional attributes of the class or function:
         dims: (1,) or (2,) if it works in 1-D or in 2-D only.
