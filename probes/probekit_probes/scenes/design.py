@@ -12,15 +12,14 @@ from probekit_probes import streams
 from probekit_probes.nonlocality import scenes as rectangles
 from probekit_probes.nonlocality.palette import RGB
 from probekit_probes.nonlocality.samplers import Law
+from probekit_probes.scenes.catalogue import RING, make_catalogue
 from probekit_probes.scenes.colours import draw_colours
 from probekit_probes.scenes.cues import CUES, classify_cues
+from probekit_probes.scenes.shapes import draw_shape_scenes, paint_shapes
 from probekit_probes.scenes.surfaces import paint_index
 
-COUNTING, COLOURING, TRYING = 100, 101, 102
+COUNTING, COLOURING, TRYING, SHAPING, NUMBERING = range(100, 105)
 """Streams of a scene; nonlocality's scenes use the numbers below."""
-RING = 1
-"""Pixels of background at each border, where no colour tells the background."""
-
 SceneParts = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -35,6 +34,7 @@ class Design:
             law: a tenth of the scenes has one fewer, a tenth has two fewer, but never less than two.
         colours: "fixed", the ten colours and the black background of nonlocality; or "image", drawn anew for
             each image.
+        shapes: "rectangles", or "mixed" for all shapes of the catalogue.
         cues: "all"; or the one cue that every image needs, a name of `CUES`.
         ambiguous: draw objects freely, without a filter.
     """
@@ -43,21 +43,26 @@ class Design:
     most: int
     fewest: int | None
     colours: str
+    shapes: str = "rectangles"
     cues: str = "all"
     ambiguous: bool = False
 
     @property
     def ring(self) -> int:
-        """Pixels of background at each border."""
+        """Pixels of background at each border, where no colour tells the background."""
         return 0 if self.colours == "fixed" else RING
+
+    @property
+    def hues(self) -> int:
+        """Number of colours from which the objects of an image take theirs."""
+        return rectangles.COLOURS if self.colours == "fixed" else self.most
 
     @property
     def arrangement(self) -> rectangles.Design:
         """The law of nonlocality that arranges rectangles; every two of a scene overlap."""
         inner = self.side - 2 * self.ring
-        colours = rectangles.COLOURS if self.colours == "fixed" else self.most
         return rectangles.Design(
-            (inner, inner), self.most, 1, colours, "down-set", self.ambiguous, Law(overlapping=True)
+            (inner, inner), self.most, 1, self.hues, "down-set", self.ambiguous, Law(overlapping=True)
         )
 
 
@@ -89,9 +94,26 @@ def arrange_objects(design: Design, keys: streams.Words) -> tuple[NDArray[np.uin
     numbers = draw_numbers(design, keys)
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
+        if design.shapes == "mixed":
+            surfaces[rows], levels[rows] = arrange_shapes(design, keys[rows], int(number))
+            continue
         maps, levels[rows] = rectangles.draw_scenes_of_count(design.arrangement, keys[rows], int(number))
         surfaces[rows, inner, inner] = maps
     return surfaces, levels
+
+
+def arrange_shapes(
+    design: Design, keys: streams.Words, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw the surface maps and the levels of `draw_scenes`, with shapes of the catalogue."""
+    catalogue = make_catalogue(design.side)
+    shaping_keys = streams.derive_keys(keys, SHAPING, count)
+    shapes = draw_shape_scenes(catalogue, shaping_keys, count, design.ambiguous)
+    words = streams.draw_words(streams.derive_keys(keys, NUMBERING), design.hues)
+    hues = (np.argsort(words, axis=1)[:, :count] + 1).astype(np.uint8)
+    levels = np.zeros((len(keys), rectangles.COLOURS + 1), np.uint8)
+    np.put_along_axis(levels, hues.astype(np.int64), np.arange(1, count + 1, dtype=np.uint8)[None], axis=1)
+    return paint_shapes(catalogue, shapes, hues), levels
 
 
 def draw_numbers(design: Design, keys: streams.Words) -> NDArray[np.int64]:

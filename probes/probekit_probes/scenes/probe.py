@@ -13,7 +13,7 @@ from torch.nn import functional
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Probe, Scale, Shape, Split, Symmetry
-from probekit_probes.nonlocality.controls import build_image_window
+from probekit_probes.nonlocality.controls import DEPTHS, build_image_window
 from probekit_probes.nonlocality.distance import DISTANCE, junction_distance
 from probekit_probes.nonlocality.metrics import depth_metrics, is_in_pieces
 from probekit_probes.nonlocality.oracle import Reading, read_depth
@@ -23,6 +23,7 @@ from probekit_probes.scenes.cues import make_cue_metrics
 from probekit_probes.scenes.dataset import SceneSplit
 from probekit_probes.scenes.design import Design
 from probekit_probes.scenes.rungs import RUNGS, SCALES
+from probekit_probes.scenes.shape_oracle import ShapeReading, read_shape_depth
 from probekit_probes.scenes.surfaces import RepaintedScore, SurfaceReader
 from probekit_probes.shipped_certificates import ShippedCertificates
 
@@ -49,16 +50,19 @@ class Scenes(Probe):
     - Rung 0: `nonlocality`, three rectangles in fixed colours on black.
     - Rung 1: colours drawn anew for each image, at a least distance in RGB; the background too.
     - Rung 2: two to four objects; the extrapolation split has five.
+    - Rung 3: rectangles, ellipses, rhombi, hexagons, triangles and corners, which are concave, from a finite
+      catalogue. An image is used only if all ways to complete its objects give the same levels.
 
     Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, section 3.1; the rungs are the
     next steps that its section 6.2 names. Number of images, batch size and learning rate are ours.
 
     Args:
-        rung: sets `colours`, `objects` and `fewest`, unless you type them.
+        rung: sets `colours`, `objects`, `fewest` and `shapes`, unless you type them.
         colours: "fixed", the ten colours of `nonlocality` on black; or "image", drawn for each image.
         objects: greatest number of objects in a scene.
         fewest: least number of objects; all numbers from it to `objects` are equally likely, and the
             extrapolation split has one object more.
+        shapes: "rectangles", anywhere; or "mixed", all shapes of the catalogue.
         cues: "all"; or only images that need one cue: "junctions", "extents" or "colour" (see `loss_colour`).
         size: pixels per side.
         beyond: the headline counts only object pixels at least this far from the nearest junction (see
@@ -92,6 +96,7 @@ class Scenes(Probe):
         colours: Literal["fixed", "image"] | None = None,
         objects: Annotated[int, Field(ge=2, le=ALL_OVERLAP)] | None = None,
         fewest: Annotated[int, Field(ge=2, le=ALL_OVERLAP)] | None = None,
+        shapes: Literal["rectangles", "mixed"] | None = None,
         cues: Literal["all", "junctions", "extents", "colour"] = "all",
         size: Annotated[int, Field(ge=9)] = 32,
         beyond: NonNegativeInt = 0,
@@ -113,7 +118,7 @@ class Scenes(Probe):
             )
         if easy:
             most, fewest = 2, 2
-        self.design = Design(size, most, fewest, str(colours), cues, ambiguous)
+        self.design = Design(size, most, fewest, str(colours), shapes or defaults.shapes, cues, ambiguous)
         self.harder_design = None
         if fewest is not None and not easy and most < ALL_OVERLAP:
             self.harder_design = replace(self.design, most=most + 1, fewest=most + 1, ambiguous=False)
@@ -147,9 +152,10 @@ class Scenes(Probe):
         """Return the mean absolute error, a scalar."""
         return functional.l1_loss(output, target)
 
-    def read_scene(self, inputs: Tensor) -> Reading:
+    def read_scene(self, inputs: Tensor) -> Reading | ShapeReading:
         """Return what the oracle reads in the images."""
-        return read_depth(self.reader(inputs))
+        images = self.reader(inputs)
+        return read_shape_depth(images) if self.design.shapes == "mixed" else read_depth(images)
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact depth from the image alone, (batch, 1, size, size)."""
@@ -158,6 +164,11 @@ class Scenes(Probe):
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove an image to have one answer, (batch,) bool each."""
         reading = self.read_scene(inputs)
+        if isinstance(reading, ShapeReading):
+            return {
+                "every object can be completed": reading.has_completions,
+                "all completions agree on every order": reading.is_ordered,
+            }
         return {
             "F1 no opposite sides coincide": reading.sides_apart,
             "F2 overlapping boxes are ordered": reading.overlaps_ordered,
@@ -166,10 +177,11 @@ class Scenes(Probe):
     def contents(self, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return statistics of the images, (batch,) each."""
         images = self.reader(inputs)
-        reading = read_depth(images)
         return {
-            "objects": (reading.level > 0).sum(1),
-            "greatest level": reading.level.amax(1),
+            "greatest level": (targets.flatten(1).amax(1) * DEPTHS).round() - 1,
+            "share of greatest level": (targets == targets.amax((2, 3), keepdim=True))
+            .float()
+            .mean((1, 2, 3)),
             "objects in pieces": is_in_pieces(images).sum(1),
             "share of background": (images == 0).all(1).float().flatten(1).mean(1),
         }

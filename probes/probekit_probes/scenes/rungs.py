@@ -25,17 +25,20 @@ class Rung:
         colours: "fixed" or "image".
         objects: greatest number of objects.
         fewest: least number of objects, None for nonlocality's law.
+        shapes: "rectangles" or "mixed".
     """
 
     colours: str
     objects: int
     fewest: int | None
+    shapes: str = "rectangles"
 
 
 RUNGS = (
     Rung("fixed", 3, None),
     Rung("image", 3, None),
     Rung("image", 4, 2),
+    Rung("image", 4, 2, "mixed"),
 )
 
 SCALES = {
