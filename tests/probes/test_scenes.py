@@ -11,6 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from probekit.catalog.registry import registry
+from probekit.plans.golden import golden_hash
+from probekit.plans.scale import make_probe_at
 from probekit_probes import streams
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.scenes.catalogue import make_catalogue
@@ -22,6 +25,8 @@ from probekit_probes.scenes.shape_oracle import draw_catalogue
 
 FEW: dict[str, Any] = {"train": 32, "validation": 16, "test": 16}
 SIDE = 9
+GOLDEN = ("d8c66c1d0f1eadfc", "e12bcc6587be2a7a", "bfc935e7addf7694", "bc2c68dac8d68a1e")
+"""The hash of the data of each rung at scale smoke."""
 EVERY_RUNG = pytest.mark.parametrize("rung", range(len(RUNGS)))
 
 
@@ -143,3 +148,8 @@ def test_a_cue_selects_its_images(rung: int, cue: Any) -> None:
 def test_typed_parameters_replace_the_rung() -> None:
     design = Scenes(rung=3, objects=3, colours="fixed").design
     assert (design.most, design.colours, design.shapes) == (3, "fixed", "mixed")
+
+
+@EVERY_RUNG
+def test_the_data_of_a_rung_stay_the_same(rung: int) -> None:
+    assert golden_hash(make_probe_at(f"scenes(rung={rung})", "smoke", registry())) == GOLDEN[rung]

@@ -87,6 +87,7 @@ class Scenes(Probe):
         ("bag of *", "set of columns", "window joined with bags", "forest over the whole item"),
         "what it knows of the whole image is nonlocal",
     )
+    golden: Mapping[int, str] = {1: "e12bcc6587be2a7a"}
     scales: Mapping[str, Scale] = SCALES
 
     def __init__(
