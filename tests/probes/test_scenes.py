@@ -1,0 +1,155 @@
+"""What is guarded: every label of `scenes` is the only one of all scenes that show the image."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from probekit.catalog.registry import registry
+from probekit.plans.golden import golden_hash
+from probekit.plans.scale import make_probe_at
+from probekit_probes import streams
+from probekit_probes.nonlocality.probe import Nonlocality
+from probekit_probes.scenes.catalogue import make_catalogue
+from probekit_probes.scenes.colours import LEAST_DISTANCE, draw_colours
+from probekit_probes.scenes.cues import CUES, classify_cues
+from probekit_probes.scenes.probe import Scenes
+from probekit_probes.scenes.rungs import RUNGS
+from probekit_probes.scenes.shape_oracle import draw_catalogue
+
+FEW: dict[str, Any] = {"train": 32, "validation": 16, "test": 16}
+SIDE = 9
+GOLDEN = ("d8c66c1d0f1eadfc", "e12bcc6587be2a7a", "bfc935e7addf7694", "bc2c68dac8d68a1e")
+"""The hash of the data of each rung at scale smoke."""
+EVERY_RUNG = pytest.mark.parametrize("rung", range(len(RUNGS)))
+
+
+def read_all(probe: Scenes | Nonlocality, split: Any, count: int = 16) -> tuple[Tensor, Tensor]:
+    data: Any = probe.data(split, 0)
+    inputs, targets = data.batch(range(count))
+    return inputs, targets
+
+
+def all_rectangles(ring: int) -> list[int]:
+    """Return every rectangle of a small frame as a set of pixels."""
+    lines = list(itertools.combinations(range(ring, SIDE - ring + 1), 2))
+    return [
+        sum(1 << SIDE * row + column for row in range(top, bottom) for column in range(left, right))
+        for top, bottom in lines
+        for left, right in lines
+    ]
+
+
+def all_scenes(regions: dict[int, int], shapes: list[int], cover: int = 0) -> Iterator[list[tuple[int, int]]]:
+    """Yield each list of (object, shape), the topmost first, that paints these visible parts."""
+    if not regions:
+        yield []
+    for number, region in regions.items():
+        rest = {key: value for key, value in regions.items() if key != number}
+        for shape in shapes:
+            if shape & ~cover == region:
+                for beneath in all_scenes(rest, shapes, cover | shape):
+                    yield [(number, shape), *beneath]
+
+
+def levels_of(scene: list[tuple[int, int]]) -> tuple[int, ...]:
+    """Return the level of each object by number: one more than the number of objects beneath it."""
+    beneath: dict[int, set[int]] = {}
+    for number, shape in reversed(scene):
+        touched = [lower for lower, other in reversed(scene) if lower in beneath and shape & other]
+        beneath[number] = set(touched).union(*(beneath[lower] for lower in touched))
+    return tuple(1 + len(beneath[number]) for number in sorted(beneath))
+
+
+@EVERY_RUNG
+@pytest.mark.parametrize("objects", [2, 3])
+def test_all_scenes_of_an_image_agree(rung: int, objects: int) -> None:
+    probe = Scenes(rung=rung, objects=objects, fewest=objects, size=SIDE, train=64)
+    inputs, targets = read_all(probe, "train", 64)
+    if RUNGS[rung].shapes == "mixed":
+        masks = make_catalogue(SIDE).masks
+        shapes = [sum(1 << int(pixel) for pixel in np.flatnonzero(mask)) for mask in masks]
+    else:
+        shapes = all_rectangles(probe.design.ring)
+    for index, depth in zip(probe.reader.number_surfaces(inputs), targets[:, 0], strict=True):
+        regions: dict[int, int] = {}
+        label = {}
+        for pixel, (number, level) in enumerate(
+            zip(index.ravel().tolist(), depth.ravel().tolist(), strict=True)
+        ):
+            if number:
+                regions[number] = regions.get(number, 0) | 1 << pixel
+                label[number] = round(level * 11) - 1
+        answers = {levels_of(scene) for scene in all_scenes(regions, shapes)}
+        assert answers == {tuple(label[number] for number in sorted(label))}
+
+
+def test_without_the_filter_images_are_ambiguous() -> None:
+    probe = Scenes(rung=3, objects=3, fewest=3, size=SIDE, ambiguous=True, train=256)
+    inputs, targets = read_all(probe, "train", 256)
+    certified = torch.stack(list(probe.certified(inputs).values())).all(0)
+    assert 0.1 < certified.float().mean() < 0.9
+    right = (probe.oracle(inputs) == targets).flatten(1).all(1)
+    assert right[certified].all()
+    assert not right.all()
+
+
+@EVERY_RUNG
+def test_the_oracle_reads_each_split(rung: int) -> None:
+    probe = Scenes(rung=rung, size=16, **FEW)
+    for split in ("train", "test", *(["harder"] if probe.harder else [])):
+        inputs, targets = read_all(probe, split)
+        assert torch.equal(probe.oracle(inputs), targets)
+        assert all(bool(rule.all()) for rule in probe.certified(inputs).values())
+
+
+def test_rung_0_is_nonlocality() -> None:
+    scenes = read_all(Scenes(rung=0, size=16, **FEW), "train")
+    rectangles = read_all(Nonlocality(size=16, rectangles=3, gap=1, overlapping=True, **FEW), "train")
+    assert all(torch.equal(*pair) for pair in zip(scenes, rectangles, strict=True))
+
+
+def test_colours_keep_their_distance() -> None:
+    colours = draw_colours(streams.derive_keys(0, np.arange(200)), 7).astype(int)
+    for first, second in itertools.combinations(range(7), 2):
+        assert (((colours[:, first] - colours[:, second]) ** 2).sum(1) >= LEAST_DISTANCE**2).all()
+
+
+@pytest.mark.parametrize("side", [9, pytest.param(32, marks=pytest.mark.slow)])
+def test_generator_and_oracle_know_the_same_shapes(side: int) -> None:
+    assert np.array_equal(np.unique(draw_catalogue(side).numpy() > 0, axis=0), make_catalogue(side).masks)
+
+
+@EVERY_RUNG
+def test_extrapolation_has_more_objects(rung: int) -> None:
+    probe = Scenes(rung=rung, size=16, **FEW)
+    assert bool(probe.harder) == (RUNGS[rung].fewest is not None)
+    if probe.harder:
+        most = read_all(probe, "train")[1].amax()
+        assert (read_all(probe, "harder")[1].flatten(1).amax(1) > most).all()
+
+
+@pytest.mark.parametrize("cue", CUES)
+@pytest.mark.parametrize("rung", [1, len(RUNGS) - 1])
+def test_a_cue_selects_its_images(rung: int, cue: Any) -> None:
+    probe = Scenes(rung=rung, cues=cue, size=16, **FEW)
+    inputs, targets = read_all(probe, "test")
+    assert (classify_cues(probe.reader(inputs)) == CUES.index(cue)).all()
+    scores = {metric.name: metric.score(targets, targets, inputs) for metric in probe.metrics}
+    assert all(bool(scores[f"loss_{name}"].isnan().all()) == (name != cue) for name in CUES)
+
+
+def test_typed_parameters_replace_the_rung() -> None:
+    design = Scenes(rung=3, objects=3, colours="fixed").design
+    assert (design.most, design.colours, design.shapes) == (3, "fixed", "mixed")
+
+
+@EVERY_RUNG
+def test_the_data_of_a_rung_stay_the_same(rung: int) -> None:
+    assert golden_hash(make_probe_at(f"scenes(rung={rung})", "smoke", registry())) == GOLDEN[rung]
