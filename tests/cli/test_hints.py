@@ -326,7 +326,7 @@ def test_a_layer_of_one_width_is_no_wrong_axis(capsys: Capture) -> None:
         ({"height": 32}, "smoke", (32, 16)),
         ({"size": 64}, "quick", (64, 64)),
         ({"size": 64, "height": 32}, "quick", (32, 64)),
-        ({"height": 16}, "quick", (16, 128)),
+        ({"height": 16}, "quick", (16, 24)),
     ],
     ids=str,
 )
