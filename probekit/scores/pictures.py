@@ -29,7 +29,7 @@ FLAT_RATIO = 8
 """Greatest width of a drawn image divided by its height."""
 INCH = 1.4
 """Width and height of a panel."""
-LABEL, GAP, RANGE, LINE = 1.25, 0.1, 0.5, 0.22
+LABEL, GAP, RANGE, LINE = 1.25, 0.1, 0.65, 0.22
 """Inches: of row labels, between panels, of the range beside a signed panel, of a line of text."""
 MAX_SIDE = 2048
 """Most positions of a side that a picture shows."""
@@ -68,8 +68,9 @@ def arrange_panels(
     title: str, heads: Sequence[str], rows: Sequence[GridRow], signed: frozenset[str]
 ) -> Figure:
     """Return the figure of a grid: one axes in inches, as one per panel takes many times longer to draw."""
-    has_bands = all(is_flat(panel) for row in rows for panel in row.panels)
-    cell_width, cell_height = (2 * INCH, INCH / 3) if has_bands else (INCH, INCH)
+    panels = [panel for row in rows for panel in row.panels]
+    has_bands = all(map(is_flat, panels))
+    cell_width, cell_height = (2 * INCH, INCH / 3) if has_bands else (INCH, INCH * choose_ratio(panels))
     lines = textwrap.wrap(make_plain(title), int(10 * (LABEL + len(heads) * cell_width))) or [""]
     top = LINE * (len(lines) + 1.6)
     widths = [cell_width + GAP + (RANGE if head in signed else 0.0) for head in heads]
@@ -94,6 +95,12 @@ def arrange_panels(
             box = (left_x, y, cell_width, cell_height)
             draw_panel(axes, box, panel, None if head in signed else limits)
     return figure
+
+
+def choose_ratio(panels: Sequence[Tensor]) -> float:
+    """Return the height of a cell divided by its width: of the highest panel, from a third to 1."""
+    ratios = [panel.shape[1] / panel.shape[2] if panel.ndim == 3 else 1.0 for panel in panels]
+    return min(1.0, max([1 / 3, *ratios]))
 
 
 def shared_limits(
