@@ -129,12 +129,14 @@ def test_from_nothing_to_a_report_in_the_commands_shown(page: str, place: int, t
 COMBINATOR = "docs/your-combinator.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_combinator_commands_shown_run(block: int, tmp_path: Path) -> None:
     commands = blocks(COMBINATOR, "bash")[block].replace("pip install", offline(tmp_path / "site"))
     assert "FAILS" not in shell(commands, tmp_path, PYTHONPATH=str(tmp_path / "site"))
 
 
+@pytest.mark.slow
 def test_combinator_of_ten_lines_is_checked_and_run(tmp_path: Path) -> None:
     (tmp_path / "gated.py").write_text(blocks(COMBINATOR, "python")[0])
     check, run = blocks(COMBINATOR, "bash")[1].splitlines()

@@ -233,6 +233,7 @@ def test_the_short_form_is_one_structure(tmp_path: Path, capsys: pytest.CaptureF
     assert "stripe(s4d,gru)" not in out
 
 
+@pytest.mark.slow
 def test_a_stranger_s_combinator_runs_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

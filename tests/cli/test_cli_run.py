@@ -72,6 +72,7 @@ def test_a_dry_run_counts_and_touches_nothing(tmp_path: Path, capsys: Capture) -
     assert "planned" in out
 
 
+@pytest.mark.slow
 def test_a_run_is_done_then_stored_and_forced_beside(tmp_path: Path, capsys: Capture) -> None:
     words = (*WORDS, "-s", "unet+average", "--seed", "3", "--store", str(tmp_path))
     code, out, err = call(capsys, *words, "--json")

@@ -229,6 +229,7 @@ def test_widths_that_are_no_numbers_are_refused(widths: Any) -> None:
         planned(knowing("fixed", Wrong), structure="fixed")
 
 
+@pytest.mark.slow
 def test_a_structure_with_some_widths_passes_its_checks() -> None:
     known = registry().with_components(Component("structure", "fixed", Fixed, "for a test"))
     for check in checks("structure", "fixed", registry=known):

@@ -70,6 +70,7 @@ def test_solvers_find_a_shortcut_to_a_pooled_answer() -> None:
     assert scores["one position of the item"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_page_draws_pooled_answers(probekit: Run, tmp_path: Path) -> None:
     name = f"{ROOT / 'tests/broken_parts/pooled.py'}:Pooled"
     run = probekit("run", name, "-s", "plain+average", "--scale", "smoke")
