@@ -99,8 +99,7 @@ def arrange_panels(
 
 def choose_ratio(panels: Sequence[Tensor]) -> float:
     """Return the height of a cell divided by its width: of the highest panel, from a third to 1."""
-    ratios = [panel.shape[1] / panel.shape[2] if panel.ndim == 3 else 1.0 for panel in panels]
-    return min(1.0, max([1 / 3, *ratios]))
+    return min(1.0, max([1 / 3, *(p.shape[1] / p.shape[2] if p.ndim == 3 else 1.0 for p in panels)]))
 
 
 def shared_limits(
@@ -132,15 +131,13 @@ def draw_panel(
         style = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]} if image.shape[-1] == 1 else {}
     left_x, top, width, height = box
     pixel = min(width / image.shape[1], height / image.shape[0])
-    half_width, half_height = pixel * image.shape[1] / 2, pixel * image.shape[0] / 2
+    half_height, half_width = (pixel * side / 2 for side in image.shape[:2])
     x, y = left_x + width / 2, top + height / 2
     extent = (x - half_width, x + half_width, y + half_height, y - half_height)
     pixels = image[..., 0] if image.shape[-1] == 1 else image.clip(0, 1)
     axes.imshow(pixels, interpolation="nearest", aspect="auto", extent=extent, **style)
-    frame = (
-        [extent[0], extent[1], extent[1], extent[0], extent[0]],
-        [extent[2]] * 2 + [extent[3]] * 2 + [extent[2]],
-    )
+    left, right, bottom, upper = extent
+    frame = [left, right, right, left, left], [bottom, bottom, upper, upper, bottom]
     axes.plot(*frame, color="#7f8790", linewidth=0.6)
     if limits is None:
         axes.text(extent[1] + GAP / 2, y, f"±{limit:.2g}", ha="left", va="center", fontsize=10)
