@@ -231,16 +231,16 @@ def takes_channels(target: Callable[..., Any]) -> bool:
 
     A structure's first one is a shape, or its width or layer. One that cannot be read is a structure's.
     """
-    names = _list_names(target)
+    names = _read_parameter_names(target)
     return names[:1] == ["channels"] or names[1:2] == ["size"]
 
 
 def takes_layers(target: Callable[..., Any]) -> bool:
     """Tell a combinator from a layer by its signature: its first three parameters end with layers."""
-    return _list_names(target)[2:3] == ["layers"]
+    return _read_parameter_names(target)[2:3] == ["layers"]
 
 
-def _list_names(target: Callable[..., Any]) -> list[str]:
+def _read_parameter_names(target: Callable[..., Any]) -> list[str]:
     try:
         return list(inspect.signature(target).parameters)
     except (TypeError, ValueError):

@@ -13,7 +13,7 @@ from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
 from probekit.evidence.control_checks import average_seeds, check_controls, measure_spread
-from probekit.evidence.item_checks import Check, check_items, check_repeats, fail_check
+from probekit.evidence.item_checks import Check, check_items, check_repeats, fail_check, has_oracle
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
 from probekit.plans.scale import make_probe_at, resolve_at_scale
@@ -126,7 +126,7 @@ def certify_probe(
     train_length = {"train": items} if has_length and "train" not in dict(term.params) else {}
     _, source = resolve_at_scale(text, scale, registry, **train_length)
     probe = limits.make_probe(source)
-    if not callable(getattr(probe, "oracle", None)):
+    if not has_oracle(probe):
         problem = "it declares that it has no oracle, so nothing shows that its labels are right"
         hint = "Write a method oracle(inputs), or show its scores without a certificate."
         raise UsageError(f"certifying {text}", problem, hint)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from probekit.plans.golden import hash_items
+from probekit.plans.golden import SPLITS, hash_items, load_split
 from probekit.plugin.errors import ComponentError, name_culprit
-from probekit.plugin.interfaces import Dataset, Probe, StandardSplit
+from probekit.plugin.interfaces import Dataset, Probe, Split
 from probekit.plugin.items import iterate_batches
 from probekit.scores.pictures import GridRow, draw_grid
 from probekit.scores.score import EVAL_BATCH_SIZE, mean_expected_score
@@ -33,7 +33,6 @@ class Check(BaseModel):
     evidence: str
 
 
-SPLITS: tuple[StandardSplit, ...] = ("train", "validation", "test")
 MAX_REPEATED = 0.1
 """Greatest share of training inputs that repeat another one."""
 
@@ -173,6 +172,11 @@ def draw_batches(data: Dataset, count: int) -> Iterator[tuple[range, Tensor, Ten
         yield batch
 
 
+def has_oracle(probe: Probe) -> bool:
+    """Return whether a probe has an oracle; `oracle = None` says that it has none."""
+    return callable(getattr(probe, "oracle", None))
+
+
 def check_repeats(probe: Probe, items: int) -> Check:
     """Check that few training inputs are repeated, and that no test input is a training input.
 
@@ -220,14 +224,14 @@ def count_shared_items(probe: Probe) -> dict[str, int]:
     return {**repeated, **shared}
 
 
-def hash_split(probe: Probe, split: StandardSplit, items: int | None = None) -> list[bytes]:
-    """Return a hash of each of the first inputs of a split at seed 0; of all if `items` is None.
+def hash_split(probe: Probe, split: Split, items: int | None = None, *, seed: int = 0) -> list[bytes]:
+    """Return a hash of each of the first inputs of a split; of all if `items` is None.
 
     Raises:
         ComponentError: The items cannot be drawn.
     """
     with name_culprit("its method `data`"):
-        data = probe.data(split, 0)
+        data = load_split(probe, split, seed)
     batches = draw_batches(data, len(data) if items is None else min(items, len(data)))
     return [digest for _, inputs, _ in batches for digest in hash_items(inputs)]
 

@@ -99,10 +99,10 @@ def test_a_budget_out_of_reach_is_refused_with_the_nearest_count() -> None:
 @pytest.mark.parametrize("structure", ["unet+mixer", "transformer(heads=64)", "unet+lambda(heads=64)"])
 def test_a_budget_that_a_scale_wishes_is_met_as_nearly_as_can_be_and_the_gap_is_kept(structure: str) -> None:
     plan = make_job(make_spec(probe="nonlocality", structure=structure, scale="quick"), registry()).plan
-    assert plan.budget is not None
+    assert plan.budget == 240_000
     assert plan.budget_gap is not None
     assert abs(plan.budget_gap) > budget.REFUSED
-    assert plan.parameters == round(plan.budget * (1 + plan.budget_gap))
+    assert plan.parameters == round(240_000 * (1 + plan.budget_gap))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ PROBES: dict[str, Callable[[], Any]] = {
     "translation": lambda: Translation(size=32, square=11),
     "rotation": lambda: Rotation(size=16),
     "grouping": lambda: Grouping(size=64, colours=5, test=600),
-    "nonlocality": lambda: Nonlocality(**Nonlocality.scales["quick"].parameters),
+    "nonlocality": lambda: Nonlocality(height=4, width=128, rectangles=2, colours=2, gap=1, beyond=24),
 }
 
 
@@ -146,7 +146,7 @@ def test_equivariant_networks_have_no_error(probe: str, function: Callable[[Tens
     ],
 )
 def test_other_networks_have_one(probe: str, function: Callable[[Tensor], Tensor]) -> None:
-    assert error_of(probe, function) > 0.08
+    assert error_of(probe, function) > 0.1
 
 
 def test_zero_padding_shows_at_the_border_alone() -> None:
@@ -234,7 +234,7 @@ def test_a_loss_says_what_it_ignores(probe: Callable[[], Any], ignored: str) -> 
         ("translation", lambda x: x, 0),
         ("translation", causal_shift, 3),
         ("grouping", lambda x: x.roll(5, 2), 5),
-        ("nonlocality", lambda x: functional.pad(x, (8, 0))[..., :-8], 8),
+        ("nonlocality", lambda x: functional.pad(x, (20, 0))[..., :-20], 20),
     ],
 )
 def test_the_radius_of_a_known_network(

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from probekit.plugin.interfaces import Scale, Value
-
-RECIPE: dict[str, Value] = {
-    "epochs": 1,
-    "batch": 16,
-    "optimiser": "muon",
-    "lr": 3e-3,
-    "matrix_lr": 2e-2,
-    "loss": "squared",
-}
-"""The recipe of nonlocality; see examples/results/nonlocality-search.md"""
+from probekit.plugin.interfaces import Scale
+from probekit_probes.nonlocality.scales import RECIPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from probekit.authors.check.probes.floor import (
 )
 from probekit.authors.check.probes.metrics import METRIC_CHECKS
 from probekit.catalog.expression import resolve_expression
+from probekit.evidence.item_checks import has_oracle
 from probekit.plans.golden import list_splits
 from probekit.plans.scale import make_probe_at
 from probekit.plugin.errors import describe_error
@@ -82,7 +83,7 @@ def oracle_is_exact(fixture: ProbeFixture) -> None:
     import torch
 
     probe = fixture.probe
-    if not callable(getattr(probe, "oracle", None)):
+    if not has_oracle(probe):
         raise DoesNotApply("it declares that it has no oracle; `probekit certify` refuses it")
     for split in list_splits(fixture.probe):
         inputs, targets = fixture.items(split)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from probekit.authors.check.base import DoesNotApply, fail
 from probekit.authors.check.fixture import Fixture
 from probekit.catalog.grammar import Term, parse_term
-from probekit.evidence.item_checks import MAX_REPEATED, count_shared_items
+from probekit.evidence.item_checks import MAX_REPEATED, count_shared_items, hash_split
 from probekit.plans.golden import (
     check_golden,
     golden_hash,
@@ -20,7 +20,7 @@ from probekit.plans.golden import (
     smallest_scale,
 )
 from probekit.plans.scale import make_probe_at
-from probekit.plugin.interfaces import Dataset, Probe, Split
+from probekit.plugin.interfaces import Probe, Split
 from probekit.plugin.items import read_batch
 
 if TYPE_CHECKING:
@@ -154,14 +154,9 @@ def finite_set_is_shared_out(fixture: ProbeFixture) -> None:
     for place, count in count_shared_items(probe).items():
         if count:
             fail(f"{count} inputs of the finite set occur {place}", FINITE_HINT)
-    first, second = (set(hash_items(read_all(probe.data("train", seed)))) for seed in (0, 1))
+    first, second = (set(hash_split(probe, "train", seed=seed)) for seed in (0, 1))
     if first != second:
         fail("another seed gives other training items", FINITE_HINT)
-
-
-def read_all(data: Dataset) -> Tensor:
-    """Return the inputs of a whole split."""
-    return read_batch(data, range(len(data)))[0]
 
 
 def count_close_items(one: Tensor, other: Tensor) -> int:
