@@ -54,7 +54,8 @@ def budget_note(gap: float | None) -> str:
     if gap is None or abs(gap) <= 0.05:
         return ""
     if gap >= 1:
-        return f" ({1 + gap:.2g} times the budget)"
+        times = 1 + gap
+        return f" ({times:,.0f} times the budget)" if times >= 10 else f" ({times:.1f} times the budget)"
     return f" ({abs(gap):.0%} {'over' if gap > 0 else 'under'} budget)"
 
 

@@ -39,8 +39,8 @@ def test_no_admissible_width_is_nearer(text: str, allowed: int) -> None:
 @pytest.mark.parametrize(
     ("structure", "typed", "width", "said"),
     [
-        ("unet+mixer", None, 8, "650,705 (2.7 times the budget)"),
-        ("unet+gmlp", None, 8, "(12 times the budget)"),
+        ("unet+mixer", None, 8, "18,224,193 (304 times the budget)"),
+        ("unet+gmlp", None, 8, "(39 times the budget)"),
         ("unet+axial", None, 8, "(27% under budget)"),
         ("unet", 20_000, 6, "18,535 (7% under budget)"),
     ],
@@ -54,11 +54,13 @@ def test_a_scale_leads_to_eight_channels_at_least(
     tmp_path: Path,
 ) -> None:
     job = make_job(
-        make_spec(probe="nonlocality", structure=structure, scale="quick", budget=typed), registry()
+        make_spec(probe="nonlocality", structure=structure, scale="laptop", budget=typed), registry()
     )
     assert job.plan.width == width
     options = () if typed is None else ("--budget", str(typed))
-    _, out, _ = call(capsys, "run", "nonlocality", "-s", structure, "--dry-run", *options)
+    _, out, _ = call(
+        capsys, "run", "nonlocality", "-s", structure, "--scale", "laptop", "--dry-run", *options
+    )
     assert said in " ".join(out.split())
 
 

@@ -91,10 +91,10 @@ class Noisy(Nonlocality):
 def test_noise_is_stated_only_where_it_was_measured() -> None:
     known = registry().with_components(Component("probe", "noisy", Noisy, ""))
     asked = {"probe": "noisy", "trainer": "supervised", "scale": "quick"}
-    for same in ({}, {"seed": 3}, {"structure": "unet"}, {"probe": "noisy(train=16384)"}):
+    for same in ({}, {"seed": 3}, {"structure": "unet"}, {"probe": "noisy(train=32768)"}):
         assert planned(known, **{**asked, **same}).noise == {"loss": 0.01}
     recipe = {"trainer": "supervised(lr=0.1)"}
-    for change in ({"width": 8}, {"budget": 50_000}, recipe, {"probe": "noisy(train=16383)"}):
+    for change in ({"width": 8}, {"budget": 50_000}, recipe, {"probe": "noisy(train=32767)"}):
         assert planned(known, **{**asked, **change}).noise == {}
 
 
