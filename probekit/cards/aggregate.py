@@ -103,6 +103,7 @@ def make_cell(
         for name in sorted({name for run in done for name in run.result.measured})
         if (value := mean_or_none(run.result.measured.get(name) for run in done)) is not None
     }
+    constant = bool(done) and all(run.result.constant for run in done)
     evidence = Evidence(
         score=headline.place,
         interval=headline.reach if estimates[first.name] is not None else None,
@@ -111,6 +112,7 @@ def make_cell(
         blown_up=sum(run.result.spike is not None for run in done),
         seeds=len(done),
         groups=normalize_groups(groups[first.name], first, floors[first.name].value),
+        constant=constant,
     )
     measurement = probe.related_measurement
     verdict = add_measurement(
@@ -118,7 +120,7 @@ def make_cell(
         measurement,
         measured.get(measurement),
         border=measured.get(f"{measurement}_border"),
-        constant=bool(done) and all(run.result.constant for run in done),
+        constant=constant,
         decides=probe.measurement_decides,
     )
     outlook = make_outlook(results, first, noises[first.name], floors[first.name])
@@ -145,16 +147,14 @@ def make_cell(
 
 
 def judge_closely(evidence: Evidence, runs: Sequence[StoredRun], thresholds: tuple[float, float]) -> Verdict:
-    """Return the verdict; if nothing was fitted, the loss curves and the answers say more."""
+    """Return the verdict; if nothing was fitted, the loss curves say more."""
     if (verdict := judge_evidence(evidence, thresholds)).word is not Word.DID_NOT_FIT:
         return verdict
     curves = []
     for run in runs:
         with contextlib.suppress(StoreError):  # the card says elsewhere that a log is not whole
             curves.append(read_losses(run.folder, run.result))
-    constant = all(run.result.constant for run in runs)
-    closer = replace(evidence, learning=is_still_learning(curves), constant=constant)
-    return judge_evidence(closer, thresholds)
+    return judge_evidence(replace(evidence, learning=is_still_learning(curves)), thresholds)
 
 
 def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:

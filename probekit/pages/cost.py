@@ -16,6 +16,8 @@ AXES: dict[str, Callable[[Cell], float | None]] = {
     "FLOPs per item": lambda cell: cell.flops,
     "training time in seconds": lambda cell: cell.seconds,
 }
+DRAWABLE = 1e18
+"""A cost from here on is none that a machine can pay: it comes from a damaged file, and is not drawn."""
 
 
 def draw_costs(column: Column, numbers: dict[str, int], colours: ColumnColours, salt: str) -> Iterator[str]:
@@ -33,7 +35,7 @@ def draw_costs(column: Column, numbers: dict[str, int], colours: ColumnColours, 
         points = [
             (numbers[cell.structure], colours.colour_of(cell.structure), cost, score)
             for cell, score in scored
-            if (cost := cost_of(cell))
+            if 0 < (cost := cost_of(cell) or 0) < DRAWABLE
         ]
         if points:
             yield draw_scatter(points, name, f"{salt}{name}")

@@ -38,17 +38,30 @@ def encode_json(fields: Mapping[str, Any]) -> bytes:
 
 
 def parse_json(content: bytes) -> dict[str, Any]:
-    """Return a JSON object; raises CorruptFile if the content is not one or holds a lone surrogate."""
+    """Return a JSON object.
+
+    Raises:
+        CorruptFile: If the content is not one, or holds a lone surrogate or an integer that no float holds.
+    """
     try:
-        fields = json.loads(content)
+        fields = json.loads(content, parse_int=parse_integer)
         json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise CorruptFile("a text in it is not Unicode (it holds a lone surrogate)") from error
+    except OverflowError as error:
+        raise CorruptFile("an integer in it is too large for any count or score") from error
     except (ValueError, RecursionError) as error:
         raise CorruptFile(f"it is not whole JSON ({type(error).__name__})") from error
     if not isinstance(fields, dict):
         raise CorruptFile("it is not a JSON object")
     return fields
+
+
+def parse_integer(digits: str) -> int:
+    """Return an integer; raises OverflowError where arithmetic with floats would."""
+    value = int(digits)
+    float(value)
+    return value
 
 
 def verify_checksum(fields: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,12 @@ def test_every_changed_digit_of_json_is_seen() -> None:
                 verify_checksum(parse_json(changed.encode()))
 
 
+@pytest.mark.parametrize("digits", ["1" + "0" * 400, "-1" + "0" * 400, "9" * 310])
+def test_an_integer_beyond_all_floats_is_broken(digits: str) -> None:
+    with pytest.raises(CorruptFile, match="an integer in it is too large"):
+        parse_json(f'{{"a": [{digits}]}}'.encode())
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "1", "{", "[" * 200_000, '{"a": ' * 100_000, '{"a": 1' + "0" * 5000 + "}"]
 )
