@@ -2,9 +2,9 @@
 
 python examples/necessity.py STORE examples/results/necessity
 
-Run it in the folder that contains `examples`. It writes a figure and a table. Attention is cut to
-a band of positions. The closed form is the best answer from the positions
-that the band lets through.
+Run it in the folder that contains `examples`. It writes a figure and a table. Attention is cut to a band of
+positions; a recurrent unit clears its state every few positions. The closed form is the best answer from the
+positions that still reach an answer.
 """
 
 from __future__ import annotations
@@ -49,6 +49,19 @@ def look_up_keys(inputs: Tensor, reach: int, keys: int) -> Tensor:
     return 1000 * following @ same.mT + values @ near.mT
 
 
+def count_ones(inputs: Tensor, block: int) -> Tensor:
+    """Answer with the parity of all bits so far where all of them are in reach, else with zero.
+
+    The second layer sees its own block, and, by its convolution, the last states of the block before, which
+    the first layer has read from three positions before its beginning.
+    """
+    parities = inputs[:, 2].cumsum(1).remainder(2)
+    place = torch.arange(inputs.shape[2])
+    in_reach = (place // block - 1) * block - 3 <= 0
+    odd = parities * in_reach
+    return torch.stack([1 - odd, odd], 1)
+
+
 @dataclass(frozen=True)
 class Study:
     """One probe, the layer that loses the property, and how.
@@ -58,7 +71,7 @@ class Study:
         layer: The layer and its parameter.
         strengths: Values of the parameter.
         axis: What the parameter is.
-        reach: From the parameter to the number of positions that the whole network reaches.
+        reach: From the parameter to what the closed form needs.
         solve: The closed form, `solve(inputs, reach)`.
     """
 
@@ -99,6 +112,14 @@ STUDIES = (
         "positions that attention reaches to each side",
         lambda radius: 3 * radius,  # three layers
         look_up_colours,
+    ),
+    Study(
+        "parity(moves=32,train=24000,validation=200,test=1000)",
+        "Reset(every={})",
+        (1, 2, 4, 8, 16),
+        "positions between two resets of the state",
+        lambda every: every,
+        count_ones,
     ),
 )
 

@@ -5,7 +5,7 @@ python examples/pictures.py STORE    # by-distance.png, of the runs of nonlocali
 
 probekit run nonlocality -s unet -s unet+lambda -s unet+average -s unet+global-context --seeds 3 --store STORE
 
-`first-run.png` is the file `cases.png` that the README's first command leaves in the folder of its run.
+`first-run.png` is the file `cases.png` that `unet+lambda` leaves in the folder of its run.
 """
 
 from __future__ import annotations

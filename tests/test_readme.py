@@ -37,7 +37,7 @@ def test_first_two_bash_blocks_are_one_command_line_each_with_the_constraints() 
     for block in BASH[:2]:
         assert len(block.strip().splitlines()) == 1
         assert "-c constraints.txt" in block
-    assert "probekit run nonlocality --structure unet+lambda" in BASH[0]
+    assert "probekit run state-tracking --structure gru" in BASH[0]
     assert "pytest" in BASH[1]
 
 
@@ -165,4 +165,4 @@ def test_executor_and_observer_shown_are_checked_and_run(file: str, place: int, 
 @pytest.mark.slow
 def test_first_command_trains_at_the_default_scale(tmp_path: Path) -> None:
     command = BASH[0].partition("&&")[2].strip()
-    assert "normalised" in shell(command, tmp_path)
+    assert "seed 0: has it" in shell(command, tmp_path)

@@ -10,7 +10,7 @@ from probekit.cards.card import Column
 from probekit.cards.formatting import format_score
 from probekit.pages.plots import Panel, png_address, render_error, render_panel
 from probekit.plugin.errors import StoreError
-from probekit.scores.cases import choose_extremes
+from probekit.scores.cases import choose_extremes, clear_unscored
 from probekit.storage.folder import CASES, ITEMS, SCORES, Folder
 from probekit.storage.store import Store
 
@@ -142,7 +142,7 @@ def make_case(title: str, index: int, runs: Sequence[Answers]) -> Case:
     ]
     is_single = len(runs) == 1
     for run in runs:
-        answer = run.answers[run.position[index]]
+        answer = clear_unscored(run.answers[run.position[index]], truth)
         score = f"{run.metric} {format_score(float(run.scores[index]))}"
         label = f"prediction, {score}" if is_single else f"{run.structure}, {score}"
         alt = f"Prediction of {run.structure} on test item {index}, {score}"

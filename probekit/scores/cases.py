@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from probekit.plans.finite import finite_or_none
 from probekit.plugin.interfaces import Dataset, Metric, Probe
 from probekit.plugin.items import read_batch
-from probekit.scores.pictures import GridRow, draw_grid
+from probekit.scores.pictures import GridRow, draw_grid, is_one_hot
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -92,6 +92,25 @@ def draw_cases(title: str, metric: Metric, cases: Mapping[str, Tensor], scores: 
         image, truth, answer = (
             cases[part][positions[index]].float() for part in ("inputs", "targets", "answers")
         )
+        answer = clear_unscored(answer, truth)
         label = f"{name}\n#{index}{format_item_score(float(scores[index]))}"
         rows.append(GridRow(label, (image, truth, answer, answer - truth)))
     return draw_grid(f"{title}: {metric.name} of test items", HEADS, rows, frozenset({"error"}))
+
+
+def clear_unscored(answer: Tensor, truth: Tensor) -> Tensor:
+    """Return an answer of classes with zeros where the truth has no class, since no metric scores it there.
+
+    A network answers at every position. Drawn as errors, answers without a score would hide the others.
+
+    Args:
+        answer: The answer, (channels, *size).
+        truth: The truth, of the same shape.
+
+    Returns:
+        The answer; as it is unless it has one class at each position and the truth at most one.
+    """
+    classes = answer.numpy()
+    if is_one_hot(truth.numpy()) and is_one_hot(classes) and (classes.sum(0) == 1).all():
+        return answer * truth.any(0)
+    return answer

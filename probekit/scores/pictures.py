@@ -124,7 +124,8 @@ def draw_panel(
     if limits is None:
         values = panel.detach().cpu().float()
         image = to_image(values.gather(0, values.abs().argmax(0, keepdim=True)))
-        limit = max(float(abs(image).max()), 1e-6)
+        largest = float(abs(image).max())
+        limit = max(largest, 1e-6)
         style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     else:
         image = to_image(panel)
@@ -140,7 +141,9 @@ def draw_panel(
     frame = [left, right, right, left, left], [bottom, bottom, upper, upper, bottom]
     axes.plot(*frame, color="#7f8790", linewidth=0.6)
     if limits is None:
-        axes.text(extent[1] + GAP / 2, y, f"±{limit:.2g}", ha="left", va="center", fontsize=10)
+        axes.text(
+            extent[1] + GAP / 2, y, f"±{largest:.2g}" if largest else "0", ha="left", va="center", fontsize=10
+        )
 
 
 def to_image(values: Tensor) -> NDArray[Any]:

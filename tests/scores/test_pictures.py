@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from torch import Tensor
 
 from probekit.plugin.interfaces import Metric
-from probekit.scores.cases import choose_extremes
+from probekit.scores.cases import choose_extremes, clear_unscored
 from probekit.scores.pictures import GridRow, draw_grid, is_flat, to_image
 
 LOSS = Metric("loss", "lower", 0.0, lambda output, target, inputs: output, "")
@@ -113,3 +113,17 @@ def test_what_is_drawn_of_an_answer_is_what_its_probe_says() -> None:
             return outputs + targets
 
     assert [float(probe().drawn(outputs, targets)) for probe in (Agree, Answers, Draws)] == [1.0, -1.0, 4.0]
+
+
+def test_an_answer_that_is_not_scored_is_no_error() -> None:
+    truth = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])  # two classes; the last two positions are not scored
+    answer = torch.tensor([[1.0, 1, 0, 1], [0, 0, 1, 0]])
+    assert (clear_unscored(answer, truth) - truth).abs().sum(0).tolist() == [0, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "answer", [[[0.0, 1, 0], [0, 1, 0]], [[0.5, 1, 0], [0.5, 0, 1]]], ids=["several classes", "numbers"]
+)
+def test_other_answers_are_drawn_whole(answer: list[list[float]]) -> None:
+    truth = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    assert clear_unscored(torch.tensor(answer), truth).tolist() == answer
