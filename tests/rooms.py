@@ -22,6 +22,7 @@ ROOMS = (
     "evidence",
     "cards",
     "pages",
+    "survey",
     "authors",
     "terminal",
     "cli",

@@ -11,6 +11,7 @@ import typer
 from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import registry
 from probekit.cli.estimate import describe_estimate
+from probekit.cli.merging import count_rows
 from probekit.cli.options import (
     DeviceOption,
     ExecutorOption,
@@ -148,6 +149,8 @@ def run_probes(
     if minutes is not None and not until_decided:
         raise UsageError("--minutes", "there is no --until-decided", "Type both, or --timeout for each run.")
     run_store = Store(store)
+    if study is not None and request.rows is not None and not dry_run:
+        count_rows(run_store, study.parent / request.rows)
     schedule = make_schedule(
         run_store,
         device=device,

@@ -1,4 +1,4 @@
-"""`probekit store` verifies, replays, merges or cleans up a store."""
+"""`probekit store` verifies, replays, merges, exports or cleans up a store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from probekit.cli.merging import merge_rows_aloud
 from probekit.cli.options import StoreOption, parse_store
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.errors import StoreError, UsageError, did_you_mean
@@ -24,15 +25,19 @@ from probekit.terminal.messages import (
 if TYPE_CHECKING:
     from probekit.storage.store import Store
 
-ACTIONS = ("verify", "replay", "merge", "gc")
+ACTIONS = ("verify", "replay", "merge", "rows", "gc")
 
 
 def maintain_store(
-    action: Annotated[str, typer.Argument(metavar="verify|replay|merge|gc", help="What to do; see above.")],
+    action: Annotated[
+        str, typer.Argument(metavar="verify|replay|merge|rows|gc", help="What to do; see above.")
+    ],
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]", parser=parse_store, help="With merge: the store from which to copy runs."
+            metavar="[PATH]",
+            parser=parse_store,
+            help="With merge: the store or the file of rows from which to copy runs. With rows: the file.",
         ),
     ] = None,
     root: StoreOption = None,
@@ -47,12 +52,13 @@ def maintain_store(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Verify, replay, merge or clean up a store.
+    """Verify, replay, merge, export or clean up a store.
 
     verify checks that no stored file has changed. replay repeats the first steps of each run and checks that
     the results are the same with the versions installed now; use it after an upgrade. merge copies the runs
-    of another store. gc removes, after confirmation, files that no command reads: incomplete files of a crash
-    and runs that a newer run replaces.
+    of another store, or of a file of rows; runs from rows have no weights. rows writes all results to such a
+    file (.csv or .csv.xz), which is small enough to commit. gc removes, after confirmation, files that no
+    command reads: incomplete files of a crash and runs that a newer run replaces.
 
     Example: probekit store merge ../from-the-cluster/probekit-runs
     """
@@ -61,14 +67,18 @@ def maintain_store(
 
     if action not in ACTIONS:
         raise UsageError(f"store {action}", "there is no such action", did_you_mean(action, ACTIONS))
-    if (source is not None) != (action == "merge"):
-        reason = "it takes no folder" if source is not None else "it needs the store from which to copy runs"
-        raise UsageError(f"store {action}", reason, "Type `probekit store merge DIR`.")
+    if (source is not None) != (action in ("merge", "rows")):
+        needed = "the file to write" if action == "rows" else "the store from which to copy runs"
+        reason = "it takes no path" if source is not None else f"it needs {needed}"
+        hint = "`probekit store rows rows.csv.xz`" if action == "rows" else "`probekit store merge DIR`"
+        raise UsageError(f"store {action}", reason, f"Type {hint}.")
     store = Store(root)
     if action == "verify":
         verify_store(store, as_json)
     elif action == "replay":
         replay_store(store, everything, allow_code, as_json)
+    elif source is not None and action == "rows":
+        write_store_rows(store, source, as_json)
     elif source is not None:
         merge_stores(store, source, as_json)
     else:
@@ -110,7 +120,11 @@ def merge_stores(store: Store, source: Path, as_json: bool) -> None:
     from probekit.evidence.deciding.looks import merge_looks
     from probekit.storage.maintenance.merge import NOT_COPIED, Fate, is_store, merge_stores, summarize_fates
     from probekit.storage.store import Store
+    from probekit.survey.rows_file import is_rows_name
 
+    if is_rows_name(source) and not source.is_dir():
+        merge_rows(store, source, as_json)
+        return
     if not is_store(source):
         reason = "this folder contains no runs" if source.is_dir() else "there is no such folder"
         raise UsageError(f"merging {source}", reason, "Type the path of a store, for example probekit-runs.")
@@ -131,6 +145,41 @@ def merge_stores(store: Store, source: Path, as_json: bool) -> None:
         print_output(f"{relative_path(source)}: {summarize_fates(fates)}.")
     if any(fates[fate] for fate in NOT_COPIED):
         raise typer.Exit(1)
+
+
+def merge_rows(store: Store, path: Path, as_json: bool) -> None:
+    """Write the runs of a file of rows into the store; exit with code 1 if a row of it is not counted."""
+    from probekit.storage.maintenance.merge import Fate, summarize_fates
+
+    merged, left_out = merge_rows_aloud(store, path)
+    fates: Counter[Fate] = Counter(fate for _, fate, _ in merged)
+    if as_json:
+        print_json([{"folder": name, "fate": fate, "why": why} for name, fate, why in merged])
+    else:
+        print_output(f"{relative_path(path)}: {summarize_fates(fates)}.")
+    if left_out:
+        raise typer.Exit(1)
+
+
+def write_store_rows(store: Store, path: Path, as_json: bool) -> None:
+    """Write all results of the store to a file of rows."""
+    from probekit.survey.rows_file import check_rows_name, write_rows
+    from probekit.survey.transfer import export_rows
+
+    check_rows_name(path)
+    left_out: list[str] = []
+    rows = list(export_rows(store, left_out))
+    for line in left_out:
+        print_info(f"left out: {line}")
+    if not rows:
+        raise UsageError(
+            f"store rows {path}", f"{relative_path(store.root)} has no results", "Type --store DIR."
+        )
+    size = write_rows(path, rows)
+    if as_json:
+        print_json([{"file": str(relative_path(path)), "rows": len(rows), "bytes": size}])
+    else:
+        print_output(f"{relative_path(path)}: {len(rows)} runs, {size / 1e6:.2f} MB.")
 
 
 def collect_garbage(store: Store, yes: bool, as_json: bool) -> None:

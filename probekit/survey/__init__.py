@@ -1,0 +1,1 @@
+"""Rows of runs without their weights, and the survey of layers that is made of them."""
