@@ -141,9 +141,7 @@ def draw_panel(
     frame = [left, right, right, left, left], [bottom, bottom, upper, upper, bottom]
     axes.plot(*frame, color="#7f8790", linewidth=0.6)
     if limits is None:
-        axes.text(
-            extent[1] + GAP / 2, y, f"±{largest:.2g}" if largest else "0", ha="left", va="center", fontsize=10
-        )
+        axes.text(right + GAP / 2, y, f"±{largest:.2g}" if largest else "0", va="center", fontsize=10)
 
 
 def to_image(values: Tensor) -> NDArray[Any]:
