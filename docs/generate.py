@@ -29,7 +29,17 @@ from probekit.plugin.items import read_batch
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
-KINDS = ("probe", "structure", "layer", "combinator", "encoding", "trainer", "executor", "observer")
+KINDS = (
+    "probe",
+    "structure",
+    "layer",
+    "combinator",
+    "encoding",
+    "trainer",
+    "optimiser",
+    "executor",
+    "observer",
+)
 PLUGINS = ROOT / "docs/plugins.toml"
 SHOWN = (".md", ".html", ".png", ".txt", ".py", ".toml", ".ipynb")
 ITEMS = 4

@@ -26,6 +26,7 @@ LENGTHS = {
     "dask": (65, 12),
     "addition": (50, 12),
     "same": (62, 12),
+    "schedule-free": (50, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
 KINDS: dict[str, Kind] = {
@@ -36,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "dask": "executor",
     "addition": "probe",
     "same": "probe",
+    "schedule-free": "optimiser",
 }
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
 needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
@@ -69,6 +71,7 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
         "link",
         "addition",
         "flipflop",
+        "schedule-free",
         pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow]),
         pytest.param("dask", marks=[needs_dask, pytest.mark.slow]),
     ],

@@ -144,6 +144,30 @@ def test_combinator_of_ten_lines_is_checked_and_run(tmp_path: Path) -> None:
     assert "Gated(gru,transformer)" in shell(run, tmp_path)
 
 
+OPTIMISER = "docs/your-optimiser.md"
+
+
+@pytest.fixture(scope="module")
+def sign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the optimiser of the guide as a package."""
+    folder = tmp_path_factory.mktemp("sign")
+    (folder / "probekit_sign").mkdir()
+    (folder / "pyproject.toml").write_text(blocks(OPTIMISER, "toml")[0])
+    for name, text in zip(("__init__", "optimiser"), blocks(OPTIMISER, "python"), strict=True):
+        (folder / f"probekit_sign/{name}.py").write_text(text)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [0, 1])
+def test_optimiser_shown_is_checked_and_run(block: int, sign: Path) -> None:
+    site = sign / "site"
+    commands = blocks(OPTIMISER, "bash")[block].replace("pip install", offline(site))
+    said = shell(commands, sign, PYTHONPATH=str(site))
+    assert "FAILS" not in said
+    assert "on recall, scale" in said
+
+
 def test_probe_shown_keeps_its_promises_and_is_run(tmp_path: Path) -> None:
     (tmp_path / "agree.py").write_text(blocks(PROBE, "python")[0])
     said = shell(blocks(PROBE, "bash")[0], tmp_path)

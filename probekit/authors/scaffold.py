@@ -20,6 +20,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "encoding": "a learned vector per position",
     "probe": "paint a row in the color of its first position",
     "trainer": "stochastic gradient descent with momentum",
+    "optimiser": "momentum with decoupled weight decay",
     "executor": "some workers at a time on this machine",
     "observer": "a line of JSON per run in a file",
 }
@@ -31,6 +32,7 @@ RUN_COMMANDS: Mapping[str, str] = {
     "encoding": "probekit run nonlocality -s unet+lambda+{name} --scale smoke",
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
     "trainer": 'probekit run nonlocality -s unet --trainer "{name}(epochs=1)" --scale smoke',
+    "optimiser": 'probekit run nonlocality -s unet --trainer "optimised(optimiser={name})" --scale smoke',
     "executor": "probekit run nonlocality -s unet --scale smoke --executor {name}",
     "observer": "PROBEKIT_OBSERVE={name} probekit run nonlocality -s unet --scale smoke",
 }
@@ -41,7 +43,7 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
     """Create the package probekit-NAME in a folder.
 
     Args:
-        kind: layer, combinator, structure, encoding, probe, trainer, executor or observer.
+        kind: layer, combinator, structure, encoding, probe, trainer, optimiser, executor or observer.
         name: name of the component.
         into: the folder that will contain the package.
         registry: the installed components.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from probekit.catalog.part import Hosted, Part
+from probekit.catalog.files import is_file_term
+from probekit.catalog.grammar import parse_term
+from probekit.catalog.part import Hosted, Part, resolve_part
+from probekit.catalog.registry import Registry
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error
 
 if TYPE_CHECKING:
@@ -184,3 +187,24 @@ class LayerBuilder:
                 problem = f"its places for a layer are {self.places}, and {name} is at none of them"
                 hint = f"Use a host with at least {needed}, as plain(depth={needed}) has."
                 raise UsageError(f"structure {self.request!r}", problem, hint)
+
+
+def host_optimiser(trainer: Part, registry: Registry) -> Part:
+    """Return a trainer with the optimiser that it names; one that hosts none stays as it is.
+
+    Raises:
+        UsageError: the optimiser is unknown, has another parameter, or comes from a file.
+    """
+    if trainer.component.kind != "trainer" or not trainer.accepts("build_optimiser"):
+        return trainer
+    term = parse_term(str(trainer.params["optimiser"]))
+    if is_file_term(term.name):
+        problem = "it comes from a file, which a run's identity does not cover"
+        raise UsageError(f"optimiser {term.name}", problem, "Start with `probekit new optimiser NAME`.")
+    optimiser = resolve_part("optimiser", term, registry)
+    return replace(trainer.with_params({**trainer.params, "optimiser": optimiser.text}), optimiser=optimiser)
+
+
+def list_trainer_parts(trainer: Part) -> tuple[Part, ...]:
+    """Return a trainer, and its optimiser if it hosts one."""
+    return (trainer,) if trainer.optimiser is None else (trainer, trainer.optimiser)

@@ -24,6 +24,7 @@ REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "layer": ("forward", "parameters"),
     "combinator": ("forward", "parameters"),
     "trainer": ("fit", "state_dict"),
+    "optimiser": ("step", "param_groups", "state_dict"),
 }
 """Attributes that an instance must have."""
 OUT_OF_SIZE = ("overflow", "can't allocate memory", "out of memory")
@@ -40,6 +41,7 @@ class Part:
         target: the class or function.
         params: all its parameters; `with_params` fills them in.
         layers: the layers of a combinator, in order.
+        optimiser: the optimiser that a trainer hosts.
     """
 
     component: Component
@@ -47,6 +49,7 @@ class Part:
     target: Callable[..., Any]
     params: Mapping[str, Value] = field(default_factory=dict)
     layers: tuple[Hosted, ...] = ()
+    optimiser: Part | None = None
 
     @property
     def display_name(self) -> str:
@@ -113,6 +116,8 @@ class Part:
             ProbekitError: the target raises, or builds an object of another kind; the error names the plugin.
         """
         kind, plugin = self.component.kind, self.component.plugin
+        if self.optimiser is not None:
+            kwargs["build_optimiser"] = self.optimiser.make
         request = f"{kind} {self.text}" + ("" if plugin == FILE_PLUGIN else f" of plugin {plugin}")
         try:
             with guard_plugin_code():

@@ -24,7 +24,8 @@ HOST_ARGUMENTS: Mapping[Kind, frozenset[str]] = {
     "layer": frozenset({"channels", "size", "encoding", "shared", "causal"}),
     "combinator": frozenset({"channels", "size", "layers", "shared", "causal", "place"}),
     "encoding": frozenset({"channels", "size", "heads", "keys", "values"}),
-    "trainer": frozenset(),
+    "trainer": frozenset({"build_optimiser"}),
+    "optimiser": frozenset({"params", "lr", "weight_decay"}),
     "executor": frozenset(),
     "observer": frozenset(),
 }

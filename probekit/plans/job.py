@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from probekit.catalog.expression import Expression, resolve_expression
 from probekit.catalog.files import FILE_PLUGIN
-from probekit.catalog.hosting import get_dimensions
+from probekit.catalog.hosting import get_dimensions, list_trainer_parts
 from probekit.catalog.identity.releases import pinned_versions
 from probekit.catalog.isolation import Isolation
 from probekit.catalog.part import Part
@@ -48,7 +48,7 @@ class Job:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts, in the order of the plan's components."""
-        return self.source, *self.expression.parts, self.trainer
+        return self.source, *self.expression.parts, *list_trainer_parts(self.trainer)
 
     @property
     def name(self) -> str:
@@ -112,7 +112,8 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         f"{expression.text} on {source.display_name}",
         {**data, **limits.estimate_training(probe.shape, trainer, width, parameters)},
     )
-    components = tuple(record_origin(part, registry) for part in (source, *expression.parts, trainer))
+    parts = (source, *expression.parts, *list_trainer_parts(trainer))
+    components = tuple(record_origin(part, registry) for part in parts)
     plan = Plan(
         spec=spec,
         probe=source.text,

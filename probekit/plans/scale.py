@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from probekit.catalog.grammar import parse_term
+from probekit.catalog.hosting import host_optimiser
 from probekit.catalog.part import Part, find_part
 from probekit.catalog.registry import Registry
 from probekit.plans.limits import make_probe
@@ -60,12 +61,12 @@ def make_probe_at(text: str, name: str, registry: Registry, **params: Any) -> Pr
 
 
 def resolve_trainer(text: str, scale: Scale, registry: Registry) -> Part:
-    """Resolve the trainer; from the scale's recipe it takes the parameters that it has."""
+    """Resolve the trainer with its optimiser; from the scale's recipe it takes the parameters that it has."""
     term = parse_term(text)
     part = find_part("trainer", term.name, registry)
     defaults = part.with_params({}).params
     recipe = {name: value for name, value in scale.recipe.items() if name in defaults}
-    return part.with_params({**recipe, **dict(term.params)})
+    return host_optimiser(part.with_params({**recipe, **dict(term.params)}), registry)
 
 
 def list_fitting_probes(dimensions: int, registry: Registry) -> list[str]:

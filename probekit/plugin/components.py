@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from probekit.plain import make_plain
 
-Kind = Literal["probe", "structure", "layer", "combinator", "encoding", "trainer", "executor", "observer"]
+Kind = Literal[
+    "probe", "structure", "layer", "combinator", "encoding", "trainer", "optimiser", "executor", "observer"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ADDRESS_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -1,4 +1,4 @@
-"""The interfaces of probes, datasets, controls, structures, layers, combinators and trainers.
+"""The interfaces of probes, datasets, controls, structures, layers, combinators, trainers and optimisers.
 
 A plugin can rely on this module, on the names in `import probekit`, on probekit.plugin.hookspecs and on
 probekit.check. They change only with the second number of the version: CHANGELOG.md announces each removal,
@@ -33,6 +33,7 @@ from probekit.plugin.probe import Probe as Probe
 if TYPE_CHECKING:
     from torch import device
     from torch.nn import Module
+    from torch.optim import Optimizer
 
 Row = Mapping[str, float]
 
@@ -142,3 +143,21 @@ class Trainer(Protocol):
     def state_dict(self) -> Mapping[str, Any]:
         """Return the state between two rows: tensors and JSON values, optimiser state by weight name."""
         ...
+
+
+class Optimiser(Protocol):
+    """Builds an optimiser of torch: (params, *, lr, weight_decay, **params) -> Optimizer.
+
+    The trainer `optimised` hosts it. What changes with the steps is in its `state`, which checkpoints store.
+
+    Args:
+        params: groups of weights, each with `params` and its `weight_decay`.
+        lr: the highest learning rate; the trainer sets `lr` of each group before each step.
+        weight_decay: of groups that state none.
+
+    Optional attributes of the optimiser that it builds:
+        keeps_lr: True if the learning rate stays at its highest after the warm-up.
+        finish: a method that sets the final weights after the last step. A second call changes nothing.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Optimizer: ...

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from broken_parts import batch_trainers, metrics, mixing, pooled, trainers
+from broken_parts import batch_trainers, metrics, mixing, optimisers, pooled, trainers
 
 from probekit.authors.check import Finding, checks
 from probekit.catalog.registry import registry
 from probekit.plugin.components import Component, Kind
+from probekit_plugins.optimisers import sgd
 
 AHEAD = "causal-layer-sees-no-later-position"
 APART = "tells-positions-apart-along-each-axis"
@@ -21,6 +22,11 @@ OTHER = "same-data-in-another-process"
 STRUCTURE_AHEAD = "causal-structure-sees-no-later-position"
 SPLITS = "splits-are-disjoint"
 CONTROLS = "controls-learn-from-training-items-only"
+RATE = "obeys-the-learning-rate"
+DECAY = "obeys-the-weight-decay"
+BUILDS = "builds-an-optimiser-of-torch"
+GLOBAL = "leaves-global-state-alone"
+RESUME = "resume-equals-no-interruption"
 WORSE = "wrong-answers-score-worse"
 WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("probe", metrics.Upside, WORSE, "but lower is better"),
@@ -84,6 +90,30 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("trainer", batch_trainers.IgnoresSeed, "uses-its-seed", "another seed gives the same"),
     ("trainer", batch_trainers.FixedSeed, "uses-its-seed", "another seed gives the same"),
     ("trainer", batch_trainers.GlobalDraw, "same-seed-gives-same-rows", "the same seed gives different"),
+    ("optimiser", optimisers.IgnoresRate, RATE, "with a learning rate of zero a step changes"),
+    ("optimiser", optimisers.RemembersRate, RATE, "with a learning rate of zero a step changes"),
+    ("optimiser", optimisers.RateBySign, RATE, "with twice the learning rate a step is the same"),
+    ("optimiser", optimisers.MatricesOnly, "steps-every-weight", "weights that are 1-D, 3-D, 4-D"),
+    ("optimiser", optimisers.FirstGroup, "steps-every-weight", "weights that are 1-D"),
+    ("optimiser", optimisers.NoDecay, DECAY, "the weights get no smaller than without"),
+    ("optimiser", optimisers.Growing, DECAY, "the weights get no smaller than without"),
+    ("optimiser", optimisers.DecaysAll, DECAY, "a group whose weight_decay is 0"),
+    ("optimiser", optimisers.DropsDecay, BUILDS, "its groups have the rates and decays [(0.01, 0.1)]"),
+    ("optimiser", optimisers.StepsWhenBuilt, BUILDS, "building it changes the weights"),
+    ("optimiser", optimisers.PositionalRate, BUILDS, "unexpected keyword argument 'lr'"),
+    ("optimiser", optimisers.Stepper, BUILDS, "it is a Stepper"),
+    ("optimiser", optimisers.build_nothing, BUILDS, "it built a NoneType"),
+    ("optimiser", optimisers.Threads, GLOBAL, "it changes the number of threads"),
+    ("optimiser", optimisers.NoGradients, GLOBAL, "it changes the gradient mode"),
+    ("optimiser", optimisers.Noisy, GLOBAL, "it draws from a global random generator"),
+    ("optimiser", optimisers.Rolling, GLOBAL, "it draws from a global random generator"),
+    ("optimiser", optimisers.Noisy, "same-seed-gives-same-rows", "the same seed gives different"),
+    ("optimiser", optimisers.Forgets, RESUME, "resumed, it gives different rows or weights"),
+    ("optimiser", optimisers.CountsInGroup, RESUME, "resumed, it gives different rows or weights"),
+    ("optimiser", optimisers.Unstorable, RESUME, "its state_dict cannot be stored"),
+    ("optimiser", optimisers.MovesUnused, "skips-weights-without-a-gradient", "that has no gradient"),
+    ("optimiser", optimisers.Ascends, "weights-change-and-the-loss-falls", "the loss went from"),
+    ("optimiser", optimisers.FinishesTwice, "finishes-only-once", "a second finish() changes the weights"),
 )
 RIGHT: tuple[tuple[Kind, Any], ...] = (
     ("probe", pooled.Pooled),
@@ -93,6 +123,9 @@ RIGHT: tuple[tuple[Kind, Any], ...] = (
     ("trainer", batch_trainers.Batched),
     ("trainer", batch_trainers.Stopping),
     ("trainer", trainers.Trainer),
+    ("optimiser", optimisers.Descent),
+    ("optimiser", optimisers.Averaging),
+    ("optimiser", sgd.build_sgd),
 )
 SLOW = {"compiles", "same-data-in-another-process", "same-weights-in-another-process"}
 

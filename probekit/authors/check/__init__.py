@@ -24,6 +24,7 @@ from probekit.authors.check.modules.fixtures import (
 from probekit.authors.check.modules.outputs import MODULE_CHECKS
 from probekit.authors.check.observers.fixture import ObserverFixture
 from probekit.authors.check.observers.hooks import OBSERVER_CHECKS
+from probekit.authors.check.optimisers.steps import OPTIMISER_CHECKS, OptimiserFixture
 from probekit.authors.check.probes.attributes import PROBE_CHECKS
 from probekit.authors.check.probes.data import ProbeFixture
 from probekit.authors.check.ranges import ranges_hold
@@ -31,6 +32,7 @@ from probekit.authors.check.trainers.fixture import TrainerFixture
 from probekit.authors.check.trainers.training import TRAINER_CHECKS
 from probekit.catalog.expression import resolve_hosted
 from probekit.catalog.grammar import Term, parse_term
+from probekit.catalog.hosting import host_optimiser
 from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.registry import registry as default_registry
@@ -50,6 +52,7 @@ CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tup
     "combinator": (CombinatorFixture, (*MODULE_CHECKS, *COMBINATOR_CHECKS, ranges_hold)),
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
+    "optimiser": (OptimiserFixture, (*OPTIMISER_CHECKS, ranges_hold)),
     "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
     "observer": (ObserverFixture, (*OBSERVER_CHECKS, ranges_hold)),
 }
@@ -65,7 +68,7 @@ def checks(
     fail is skipped. A check that is expected to fail and holds, fails.
 
     Args:
-        kind: layer, combinator, structure, encoding, trainer, probe, executor or observer.
+        kind: layer, combinator, structure, encoding, trainer, optimiser, probe, executor or observer.
         name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl". A combinator
             without layers is checked with `gru` and `transformer`.
         expected: reasons for expected failures, by name of the check. A component can also declare them in
@@ -121,7 +124,7 @@ def make_fixture(kind: str, name: str, registry: Registry) -> Any:
         causal = params.pop("causal") is True
         part = resolve_part(checked_kind, Term(term.name, tuple(params.items())), registry)
         return LayerFixture(part, registry, name, causal)
-    part = resolve_part(checked_kind, term, registry)
+    part = host_optimiser(resolve_part(checked_kind, term, registry), registry)
     check_signature(part, name)
     return fixture(part, registry, name)
 

@@ -16,7 +16,8 @@ def create_plugin(
         str,
         typer.Argument(
             metavar="KIND",
-            help="One of layer, combinator, structure, encoding, probe, trainer, executor, observer.",
+            help="One of layer, combinator, structure, encoding, probe, trainer, optimiser, executor, "
+            "observer.",
         ),
     ],
     name: Annotated[
