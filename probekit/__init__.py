@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from probekit.api.load import load
     from probekit.api.results import Results, results
     from probekit.api.run import run
+    from probekit.api.survey import survey
     from probekit.plans.data import data
     from probekit.plugin.auxiliary import auxiliary_loss, collect_auxiliary_losses
     from probekit.plugin.components import Component
@@ -46,6 +47,7 @@ PUBLIC_NAMES = {
     "load": "probekit.api.load",
     "results": "probekit.api.results",
     "run": "probekit.api.run",
+    "survey": "probekit.api.survey",
 }
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "load",
     "results",
     "run",
+    "survey",
 ]
 
 

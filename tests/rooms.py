@@ -22,7 +22,7 @@ ROOMS = (
     "evidence",
     "cards",
     "pages",
-    "survey",
+    "rows",
     "authors",
     "terminal",
     "cli",

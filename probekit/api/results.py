@@ -149,15 +149,20 @@ class Results(Sequence[StoredResult]):
         Raises:
             UsageError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                "frame()", "pandas is not installed", 'Type pip install "probekit-nn[frame]".'
-            ) from error
-        return pandas.DataFrame(
+        return import_pandas().DataFrame(
             [{**read_columns(result), **read_judgement(result), **read_scores(result)} for result in self]
         )
+
+
+def import_pandas() -> Any:
+    """Return pandas, which is optional; raises UsageError if it is not installed."""
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "frame()", "pandas is not installed", 'Type pip install "probekit-nn[frame]".'
+        ) from error
+    return pandas
 
 
 COLUMNS: dict[str, Callable[[Result], Any]] = {

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": (".show:show_component", "Show one component: its parameters, scales and metrics."),
     "runs": (".runs:list_runs", "List stored runs, or remove some of them."),
     "status": (".status:show_status", "Show the progress of all runs in a store."),
-    "store": (".store:maintain_store", "Verify, replay, merge or clean up a store."),
+    "store": (".store:maintain_store", "Verify, replay, merge, export or clean up a store."),
     "why": ("..replay:explain_reuse", "Explain whether a stored run would be reused."),
     "again": (".again:run_again", "Run the specification of a stored run again."),
     "new": (".new:create_plugin", "Create a plugin package from a template."),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def merge_rows_aloud(store: Store, path: Path) -> tuple[list[tuple[str, Fate, str]], list[str]]:
     """Write the runs of a file of rows into a store as `merge_rows_file` does; print what is left out."""
-    from probekit.survey.transfer import merge_rows_file
+    from probekit.rows.transfer import merge_rows_file
 
     merged, left_out = merge_rows_file(store, path)
     for line in left_out:

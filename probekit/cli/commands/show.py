@@ -17,10 +17,12 @@ from probekit.catalog.part import Hosted, Part
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
 from probekit.catalog.terms import format_value
+from probekit.cli.brief import join_parameters, shorten_doc
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.interfaces import Probe, Scale
+from probekit.rows.layers import list_verdicts
 from probekit.terminal.messages import print_output
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def show_component(
     if as_json:
         print_json({**description.facts, "doc": description.doc, **description.tables})
         return
+    if description.facts.get("kind") == "layer":
+        description = shorten_layer(description)
     for label, text in description.facts.items():
         print_output(f"{label + ':':<14}{text}")
     print_output(f"\n{description.doc}\n" if description.doc else "")
@@ -85,6 +89,13 @@ class ComponentDescription:
                 yield Table(title, tuple(rows[0]), texts)
 
 
+def shorten_layer(description: ComponentDescription) -> ComponentDescription:
+    """Return the description of a layer with its parameters in one line, to leave room for its verdicts."""
+    facts = {label: text for label, text in description.facts.items() if label != "plugin"}
+    facts["parameters"] = join_parameters(description.tables["parameters"])
+    return ComponentDescription(facts, shorten_doc(description.doc), {"survey": description.tables["survey"]})
+
+
 def describe_component(plugin_registry: Registry, component: Component) -> ComponentDescription:
     """Return the description of a component."""
     target = plugin_registry.load_target(component)
@@ -104,6 +115,8 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
         probe = _make_probe(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
         tables |= _describe_probe(probe)
+    if component.kind == "layer":
+        tables["survey"] = list_verdicts(component.name, plugin_registry)
     return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
 
 

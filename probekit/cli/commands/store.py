@@ -118,9 +118,9 @@ def verify_store(store: Store, as_json: bool) -> None:
 def merge_stores(store: Store, source: Path, as_json: bool) -> None:
     """Copy the runs of another store; exit with code 1 if one of them is broken or locked."""
     from probekit.evidence.deciding.looks import merge_looks
+    from probekit.rows.rows_file import is_rows_name
     from probekit.storage.maintenance.merge import NOT_COPIED, Fate, is_store, merge_stores, summarize_fates
     from probekit.storage.store import Store
-    from probekit.survey.rows_file import is_rows_name
 
     if is_rows_name(source) and not source.is_dir():
         merge_rows(store, source, as_json)
@@ -163,8 +163,8 @@ def merge_rows(store: Store, path: Path, as_json: bool) -> None:
 
 def write_store_rows(store: Store, path: Path, as_json: bool) -> None:
     """Write all results of the store to a file of rows."""
-    from probekit.survey.rows_file import check_rows_name, write_rows
-    from probekit.survey.transfer import export_rows
+    from probekit.rows.rows_file import check_rows_name, write_rows
+    from probekit.rows.transfer import export_rows
 
     check_rows_name(path)
     left_out: list[str] = []

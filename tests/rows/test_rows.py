@@ -16,11 +16,11 @@ from stores import FLOOR, KNOWN, put
 from probekit.cards.assemble import make_card
 from probekit.evidence.deciding.learning import is_still_learning
 from probekit.plugin.errors import ProbekitError, UsageError
+from probekit.rows.cells import CHECKSUM, Row, checksum_of, make_cells, read_cells, thin_curve
+from probekit.rows.rows_file import decode_rows, encode_rows, read_all_rows, write_rows
+from probekit.rows.transfer import export_rows, merge_rows
 from probekit.schedule.schedule import Schedule
 from probekit.storage.store import Store
-from probekit.survey.cells import CHECKSUM, Row, checksum_of, make_cells, read_cells, thin_curve
-from probekit.survey.rows_file import decode_rows, encode_rows, read_all_rows, write_rows
-from probekit.survey.transfer import export_rows, merge_rows
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from probekit.evidence.deciding.looks import read_looks, record_look
 from probekit.plans.finite import to_json
 from probekit.plugin.errors import StoreError
+from probekit.rows.cells import Row, thin_curve
+from probekit.rows.rows_file import read_all_rows
 from probekit.schedule.choice import CHOICE, Choice, find_choice, read_choices
 from probekit.storage.folder import LOG, Folder
 from probekit.storage.loss_curve import read_losses
 from probekit.storage.maintenance.draft import explain_duplicate, open_draft, settle_drafts
 from probekit.storage.maintenance.merge import Fate
 from probekit.storage.store import Store
-from probekit.survey.cells import Row, thin_curve
-from probekit.survey.rows_file import read_all_rows
 
 TUNING = "tune"
 """The topic of the folder in which tuning stores its choice."""

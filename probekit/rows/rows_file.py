@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from probekit.plugin.errors import StoreError, UsageError, explain_os_error
+from probekit.rows.cells import CHECKSUM, COLUMNS, IDENTITY, Row, make_cells, read_cells
 from probekit.storage import disk
 from probekit.storage.checksum import CorruptFile
-from probekit.survey.cells import CHECKSUM, COLUMNS, IDENTITY, Row, make_cells, read_cells
 
 PLAIN, COMPRESSED = ".csv", ".xz"
 MAX_FILE, MAX_TEXT = 64 << 20, 512 << 20

@@ -1,0 +1,1 @@
+"""Runs as rows without their weights, and the survey of layers that is made of them."""

@@ -1,1 +1,0 @@
-"""Rows of runs without their weights, and the survey of layers that is made of them."""

@@ -1,0 +1,54 @@
+"""What is guarded: the shipped survey says what its rows say, and a layer's verdicts fit a screen."""
+
+from __future__ import annotations
+
+import pytest
+from small import call
+
+import probekit
+from probekit.catalog.registry import registry
+from probekit.cli.brief import shorten_doc
+from probekit.rows.layers import ROWS, TABLE, decode_survey, encode_survey, make_survey, read_survey
+from probekit.rows.rows_file import read_all_rows
+
+SURVEYED = sorted({line.layer for line in read_survey()} - {""})
+SCREEN = 40
+MEGABYTES = 2
+
+
+def test_the_shipped_table_follows_from_the_shipped_rows() -> None:
+    rows, left_out = read_all_rows(ROWS)
+    assert left_out == []
+    assert encode_survey(make_survey(rows, registry())) == TABLE.read_text(encoding="utf-8")
+
+
+def test_the_shipped_survey_is_small() -> None:
+    assert ROWS.stat().st_size + TABLE.stat().st_size < MEGABYTES * 1e6
+
+
+def test_a_survey_comes_back_from_its_table() -> None:
+    lines = read_survey()
+    assert list(decode_survey(encode_survey(lines))) == lines
+
+
+@pytest.mark.parametrize("layer", SURVEYED)
+def test_a_layer_fits_a_screen(layer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, _ = call(capsys, "show", layer)
+    assert code == 0
+    assert said.count("\n") <= SCREEN
+    for line in read_survey():
+        if line.layer == line.structure == layer:
+            assert line.verdict in said
+
+
+def test_a_verdict_on_older_data_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, _ = call(capsys, "show", "gru")
+    (grouping,) = (line for line in said.splitlines() if line.startswith("  grouping"))
+    version = probekit.survey()[:].frame().query("layer == 'gru' and property == 'grouping'").version.item()
+    assert ("old" in grouping) == (version != "2")
+
+
+def test_a_short_description_keeps_what_differs_between_layers() -> None:
+    doc = "A.\n\nArgs:\n    channels: number of channels.\n    heads: many.\n\nShape:\n    same.\n\nB."
+    assert shorten_doc(doc) == "A.\n\nArgs:\n    heads: many.\n\nB."
+    assert shorten_doc("A.\n\nArgs:\n    channels: number of channels.") == "A."
