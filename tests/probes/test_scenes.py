@@ -14,6 +14,7 @@ from torch import Tensor
 from probekit.catalog.registry import registry
 from probekit.plans.golden import golden_hash
 from probekit.plans.scale import make_probe_at
+from probekit.plugin.errors import UsageError
 from probekit_probes import streams
 from probekit_probes.nonlocality.probe import Nonlocality
 from probekit_probes.scenes.catalogue import make_catalogue
@@ -22,10 +23,13 @@ from probekit_probes.scenes.cues import CUES, classify_cues
 from probekit_probes.scenes.probe import Scenes
 from probekit_probes.scenes.rungs import RUNGS
 from probekit_probes.scenes.shape_oracle import draw_catalogue
+from probekit_probes.scenes.texture_reader import find_textures
+from probekit_probes.scenes.textures import KINDS, SHADES, draw_ramps, shade_pixels
+from probekit_probes.scenes.textures import LEAST_DISTANCE as LEAST_SHADE_DISTANCE
 
 FEW: dict[str, Any] = {"train": 32, "validation": 16, "test": 16}
 SIDE = 9
-GOLDEN = ("d8c66c1d0f1eadfc", "e12bcc6587be2a7a", "bfc935e7addf7694", "bc2c68dac8d68a1e")
+GOLDEN = ("d8c66c1d0f1eadfc", "e12bcc6587be2a7a", "bfc935e7addf7694", "bc2c68dac8d68a1e", "2b38f0977a8f7511")
 """The hash of the data of each rung at scale smoke."""
 EVERY_RUNG = pytest.mark.parametrize("rung", range(len(RUNGS)))
 
@@ -119,6 +123,46 @@ def test_colours_keep_their_distance() -> None:
     colours = draw_colours(streams.derive_keys(0, np.arange(200)), 7).astype(int)
     for first, second in itertools.combinations(range(7), 2):
         assert (((colours[:, first] - colours[:, second]) ** 2).sum(1) >= LEAST_DISTANCE**2).all()
+
+
+def test_shades_of_surfaces_keep_their_distance() -> None:
+    ramps = draw_ramps(streams.derive_keys(0, np.arange(200)), 6).reshape(200, 6, SHADES, 3).astype(int)
+    steps = np.diff(ramps, axis=2)
+    assert (steps == steps[:, :, :1]).all()
+    for first, second in itertools.combinations(range(6), 2):
+        differences = ramps[:, first, :, None] - ramps[:, second, None]
+        assert ((differences**2).sum(-1) >= LEAST_SHADE_DISTANCE**2).all()
+
+
+def test_shades_of_all_kinds_have_one_law() -> None:
+    keys = streams.derive_keys(1, np.arange(600))
+    words = streams.draw_words(keys[:, None], 13)
+    shades = shade_pixels(np.zeros((600, 24**2), np.int64), words, (24, 24))
+    kinds = streams.to_integers(words[:, 0, 0], len(KINDS))
+    for kind in range(len(KINDS)):
+        shares = np.bincount(shades[kinds == kind].ravel(), minlength=SHADES) / shades[kinds == kind].size
+        assert abs(shares - 1 / SHADES).max() < 0.03
+
+
+def test_textures_name_their_surfaces() -> None:
+    data = Scenes(rung=4, train=200).data("train", 0)
+    images, _ = data.batch(range(200))
+    surfaces = torch.from_numpy(data.parts[0]).flatten(1)
+    names = find_textures(images)
+    for surface, name in zip(surfaces, names, strict=True):
+        assert len(set(zip(surface.tolist(), name.tolist(), strict=True))) == len(surface.unique())
+        assert len(surface.unique()) == len(name.unique())
+
+
+def test_an_image_without_textures_is_an_error() -> None:
+    images, _ = Scenes(rung=3, **FEW).data("train", 0).batch(range(4))
+    with pytest.raises(ValueError, match="exactly one texture"):
+        find_textures(images)
+
+
+def test_textures_need_colours_of_each_image() -> None:
+    with pytest.raises(UsageError, match="rung=3"):
+        Scenes(rung=4, colours="fixed")
 
 
 @pytest.mark.parametrize("side", [9, pytest.param(32, marks=pytest.mark.slow)])

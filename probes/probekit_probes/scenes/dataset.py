@@ -29,7 +29,9 @@ class SceneSplit(CachedSplit):
     def __init__(self, design: Design, split: str, seed: int, length: int) -> None:
         super().__init__(split, seed, length)
         self.design = design
-        sizes = ((design.side, design.side), (MAX_SURFACES,), (MAX_SURFACES, 3))
+        frame = (design.side, design.side)
+        sizes = [frame, (MAX_SURFACES,), (MAX_SURFACES * design.shades, 3)]
+        sizes += [] if design.texture == "flat" else [frame]
         self.parts = [np.empty((length, *size), np.uint8) for size in sizes]
 
     def draw(self, keys: streams.Words) -> Sequence[NDArray[Any]]:
@@ -39,15 +41,16 @@ class SceneSplit(CachedSplit):
         """Return images and depths.
 
         Args:
-            *parts: surface maps (batch, height, width), the level of each surface (batch, 11) and its colour
-                (batch, 11, 3).
+            *parts: surface maps (batch, height, width), the level of each surface (batch, 11), its colours
+                (batch, 11 * shades, 3) and, with textures, the shade of each pixel (batch, height, width).
 
         Returns:
             Images (batch, 3, height, width) and depths (batch, 1, height, width).
         """
-        surfaces, levels, colours = parts
+        surfaces, levels, colours, *shades = parts
         index = surfaces.flatten(1).long()
-        flat = torch.gather(colours, 1, index[:, :, None].expand(-1, -1, 3))
+        colour = index * self.design.shades + shades[0].flatten(1) if shades else index
+        flat = torch.gather(colours, 1, colour[:, :, None].expand(-1, -1, 3))
         images = (flat.float() / 255).view(*surfaces.shape, 3).permute(0, 3, 1, 2)
         depths = torch.gather((levels + 1) / DEPTHS, 1, index)
         return images, depths.view(surfaces.shape).unsqueeze(1)

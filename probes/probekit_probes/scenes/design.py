@@ -17,10 +17,11 @@ from probekit_probes.scenes.colours import draw_colours
 from probekit_probes.scenes.cues import CUES, classify_cues
 from probekit_probes.scenes.shapes import draw_shape_scenes, paint_shapes
 from probekit_probes.scenes.surfaces import paint_index
+from probekit_probes.scenes.textures import SHADES, draw_ramps, shade_scenes
 
-COUNTING, COLOURING, TRYING, SHAPING, NUMBERING = range(100, 105)
+COUNTING, COLOURING, TRYING, SHAPING, NUMBERING, TEXTURING = range(100, 106)
 """Streams of a scene; nonlocality's scenes use the numbers below."""
-SceneParts = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+SceneParts = tuple[NDArray[np.uint8], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Design:
         shapes: "rectangles", or "mixed" for all shapes of the catalogue.
         cues: "all"; or the one cue that every image needs, a name of `CUES`.
         ambiguous: draw objects freely, without a filter.
+        texture: "flat", one colour per surface; or "patterns", four shades in stripes, dots or noise.
     """
 
     side: int
@@ -46,6 +48,12 @@ class Design:
     shapes: str = "rectangles"
     cues: str = "all"
     ambiguous: bool = False
+    texture: str = "flat"
+
+    @property
+    def shades(self) -> int:
+        """Number of colours of a surface."""
+        return 1 if self.texture == "flat" else SHADES
 
     @property
     def ring(self) -> int:
@@ -71,10 +79,21 @@ def draw_scenes(design: Design, keys: streams.Words) -> SceneParts:
 
     Returns:
         Surface maps (scenes, height, width), 0 for the background; the level of each surface, (scenes, 11),
-        0 where it does not show; and its colour, (scenes, 11, 3).
+        0 where it does not show; its colours, (scenes, 11 * shades, 3); and with textures the shade of each
+        pixel, (scenes, height, width).
     """
+    surfaces, levels = arrange_needed_cues(design, keys)
+    palettes = draw_palettes(design, keys)
+    if design.texture == "flat":
+        return surfaces, levels, palettes
+    shades = shade_scenes(streams.derive_keys(keys, TEXTURING), surfaces, design.most + 1)
+    return surfaces, levels, palettes, shades
+
+
+def arrange_needed_cues(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw the surface maps and the levels of `draw_scenes`."""
     if design.cues == "all":
-        return *arrange_objects(design, keys), draw_palettes(design, keys)
+        return arrange_objects(design, keys)
     surfaces = np.zeros((len(keys), design.side, design.side), np.uint8)
     levels = np.zeros((len(keys), rectangles.COLOURS + 1), np.uint8)
     pending, tried = np.arange(len(keys)), 0
@@ -83,7 +102,7 @@ def draw_scenes(design: Design, keys: streams.Words) -> SceneParts:
         is_wanted = classify_cues(paint_index(torch.from_numpy(maps))).numpy() == CUES.index(design.cues)
         surfaces[pending[is_wanted]], levels[pending[is_wanted]] = maps[is_wanted], new_levels[is_wanted]
         pending, tried = pending[~is_wanted], tried + 1
-    return surfaces, levels, draw_palettes(design, keys)
+    return surfaces, levels
 
 
 def arrange_objects(design: Design, keys: streams.Words) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -125,7 +144,10 @@ def draw_numbers(design: Design, keys: streams.Words) -> NDArray[np.int64]:
 
 
 def draw_palettes(design: Design, keys: streams.Words) -> NDArray[np.uint8]:
-    """Return the colour of each surface of each scene, the background first, (scenes, 11, 3)."""
+    """Return the colours of each surface of each scene, the background first, (scenes, 11 * shades, 3)."""
+    if design.texture != "flat":
+        ramps = draw_ramps(streams.derive_keys(keys, COLOURING), design.most + 1)
+        return np.pad(ramps, [(0, 0), (0, len(RGB) * SHADES - ramps.shape[1]), (0, 0)])
     palettes = np.empty((len(keys), len(RGB), 3), np.uint8)
     palettes[:] = np.array(RGB, np.uint8)
     if design.colours == "image":

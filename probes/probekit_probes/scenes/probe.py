@@ -52,6 +52,8 @@ class Scenes(Probe):
     - Rung 2: two to four objects; the extrapolation split has five.
     - Rung 3: rectangles, ellipses, rhombi, hexagons, triangles and corners, which are concave, from a finite
       catalogue. An image is used only if all ways to complete its objects give the same levels.
+    - Rung 4: each surface has a texture: stripes, dots or noise in four shades. Kind, colours and contrast
+      are drawn from one law, so no patch tells a level.
 
     Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, section 3.1; the rungs are the
     next steps that its section 6.2 names. Number of images, batch size and learning rate are ours.
@@ -117,16 +119,25 @@ class Scenes(Probe):
                 "the least number of objects is greater than the greatest",
                 f"Type fewest={most} or less, or more objects.",
             )
+        texture = defaults.texture
+        if texture == "patterns" and colours == "fixed":
+            raise UsageError(
+                f"scenes(rung={rung}, colours=fixed)",
+                "textures have random colours",
+                "Leave colours out, or type rung=3 for flat surfaces.",
+            )
         if easy:
             most, fewest = 2, 2
-        self.design = Design(size, most, fewest, str(colours), shapes or defaults.shapes, cues, ambiguous)
+        self.design = Design(
+            size, most, fewest, str(colours), shapes or defaults.shapes, cues, ambiguous, texture
+        )
         self.harder_design = None
         if fewest is not None and not easy and most < ALL_OVERLAP:
             self.harder_design = replace(self.design, most=most + 1, fewest=most + 1, ambiguous=False)
             self.harder = f"scenes of {most + 1} objects"
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
         self.shape = Shape(3, 1, (size, size))
-        self.reader = SurfaceReader(colours == "fixed")
+        self.reader = SurfaceReader(colours == "fixed", texture == "patterns")
         plain = [
             metric
             for metric in depth_metrics(0 if easy else beyond, within=NEAR if easy else 0)

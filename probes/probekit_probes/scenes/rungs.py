@@ -17,12 +17,14 @@ class Rung:
         objects: greatest number of objects.
         fewest: least number of objects, None for nonlocality's law.
         shapes: "rectangles" or "mixed".
+        texture: "flat" or "patterns".
     """
 
     colours: str
     objects: int
     fewest: int | None
     shapes: str = "rectangles"
+    texture: str = "flat"
 
 
 RUNGS = (
@@ -30,6 +32,7 @@ RUNGS = (
     Rung("image", 3, None),
     Rung("image", 4, 2),
     Rung("image", 4, 2, "mixed"),
+    Rung("image", 4, 2, "mixed", "patterns"),
 )
 
 SCALES = {

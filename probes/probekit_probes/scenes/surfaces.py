@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from probekit_probes.nonlocality.palette import PALETTE
+from probekit_probes.scenes.texture_reader import find_textures
 
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 MAX_OBJECTS = len(PALETTE) - 1
@@ -23,9 +24,11 @@ class SurfaceReader:
 
     Attributes:
         is_fixed: the image has the fixed palette already.
+        is_textured: surfaces have textures.
     """
 
     is_fixed: bool
+    is_textured: bool = False
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the images in fixed colours, (batch, 3, height, width); the background becomes black."""
@@ -48,8 +51,7 @@ class SurfaceReader:
         Raises:
             ValueError: if an image has more than ten objects.
         """
-        pixels = (images * 255).round().long().flatten(2)
-        packed = (pixels[:, 0] << 16) + (pixels[:, 1] << 8) + pixels[:, 2]
+        packed = find_textures(images) if self.is_textured else pack_colours(images)
         index = torch.zeros_like(packed)
         remaining = packed != (0 if self.is_fixed else packed[:, :1])
         for number in range(1, MAX_OBJECTS + 1):
@@ -62,6 +64,12 @@ class SurfaceReader:
         if remaining.any():
             raise ValueError(f"an image has more than {MAX_OBJECTS} objects")
         return index.view(len(images), *images.shape[2:])
+
+
+def pack_colours(images: Tensor) -> Tensor:
+    """Return the colour of each pixel as a number, (batch, 3, height, width) -> (batch, pixels) int64."""
+    pixels = (images * 255).round().long().flatten(2)
+    return (pixels[:, 0] << 16) + (pixels[:, 1] << 8) + pixels[:, 2]
 
 
 def paint_index(index: Tensor) -> Tensor:
