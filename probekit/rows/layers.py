@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Column
@@ -166,17 +166,32 @@ def list_verdicts(layer: str, registry: Registry) -> list[dict[str, str | int]]:
             "version": describe_version(line, registry),
         }
         for line in read_survey()
-        if line.layer == layer and normalize_expression(line.structure) == layer
+        if line.layer == layer and is_in_own_host(line, registry)
     ]
+
+
+def is_in_own_host(line: SurveyRow, registry: Registry) -> bool:
+    """Return whether a line is of a layer with its default parameters in the probe's own host."""
+    structure = normalize_expression(line.structure)
+    probe = find_probe(line, registry)
+    host = getattr(probe, "structure", "")
+    return structure in (line.layer, normalize_expression(f"{host}+{line.layer}") if host else line.layer)
+
+
+def find_probe(line: SurveyRow, registry: Registry) -> Any:
+    """Return the class of a line's probe, None if it is not installed."""
+    try:
+        return registry.load_target(registry.find_component("probe", parse_term(line.probe).name))
+    except ProbekitError:
+        return None
 
 
 def describe_version(line: SurveyRow, registry: Registry) -> str:
     """Return the version of a line's probe in words, and whether the installed probe is another version."""
-    try:
-        component = registry.find_component("probe", parse_term(line.probe).name)
-        version = str(registry.load_target(component).version)
-    except (ProbekitError, AttributeError):
+    probe = find_probe(line, registry)
+    if not hasattr(probe, "version"):
         return f"{line.version} (not installed)"
+    version = str(probe.version)
     return line.version if version == line.version else f"{line.version} (old; installed: {version})"
 
 

@@ -37,8 +37,13 @@ def test_a_layer_fits_a_screen(layer: str, capsys: pytest.CaptureFixture[str]) -
     assert code == 0
     assert said.count("\n") <= SCREEN
     for line in read_survey():
-        if line.layer == line.structure == layer:
+        if line.structure in (layer, f"unet+{layer}") and line.layer == layer:
             assert line.verdict in said
+
+
+def test_a_layer_typed_with_its_own_host_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, _ = call(capsys, "show", "lambda")  # its runs are of unet+lambda
+    assert "nonlocality, quick" in said
 
 
 def test_a_verdict_on_older_data_says_so(capsys: pytest.CaptureFixture[str]) -> None:
