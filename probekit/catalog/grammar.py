@@ -166,7 +166,8 @@ class _Parser:
         self.position = start
         if self.text[start : start + 1] in ("'", '"'):
             self.fail("this quote is never closed", "Close it.")
-        self.fail("this is not a value", "A value is a number, true, false, none, a word, or text in quotes.")
+        kinds = "a number, true, false, none, a word, or text in quotes, such as 'sgd(momentum=0.8)'"
+        self.fail("this is not a value", f"A value is {kinds}.")
 
     def unquote(self, literal: str, start: int) -> str:
         """Return the text between the quotes of a literal that starts at `start`."""
