@@ -48,7 +48,7 @@ def test_merge_says_what_came_of_each_run(tmp_path: Path, capsys: Capture) -> No
     [
         (("verfy",), "Did you mean verify"),
         (("merge",), "it needs the store from which to copy runs"),
-        (("verify", "elsewhere"), "it takes no folder"),
+        (("verify", "elsewhere"), "it takes no path"),
         (("merge", "elsewhere"), "there is no such folder"),
         (("merge", "."), "this is the same store"),
     ],

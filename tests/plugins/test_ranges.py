@@ -26,6 +26,7 @@ WITH: Mapping[tuple[str, str], str] = {
     ("grouping", "colours"): "paired=false,iid_mask=true,",
     ("translation", "size"): "square=1,",
     ("pe", "frequencies"): "bands=1,",
+    ("scenes", "fewest"): "objects=5,",
 }
 """What makes room for the ends of a parameter, where another one forbids them."""
 
@@ -64,7 +65,9 @@ def asked(component: Component, given: str) -> dict[str, str]:
     if component.kind in host:
         return {**words, "structure": host[component.kind] + text}
     if component.kind == "probe":
-        return {**words, "probe": text, "structure": "average"}  # any host takes it
+        return {**words, "probe": text, "structure": "plain+average"}  # of any size
+    if component.kind == "optimiser":
+        return {**words, "trainer": f"optimised(optimiser='{text}')"}
     return {**words, component.kind: text}
 
 
