@@ -189,4 +189,6 @@ def test_executor_and_observer_shown_are_checked_and_run(file: str, place: int, 
 @pytest.mark.slow
 def test_first_command_trains_at_the_default_scale(tmp_path: Path) -> None:
     command = BASH[0].partition("&&")[2].strip()
-    assert "seed 0: has it" in shell(command, tmp_path)
+    said = shell(command, tmp_path)
+    assert "normalised" in said
+    assert "seed 0: has it" in said

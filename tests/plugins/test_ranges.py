@@ -30,6 +30,9 @@ WITH: Mapping[tuple[str, str], str] = {
 }
 """What makes room for the ends of a parameter, where another one forbids them."""
 
+HOSTED = {"scenes": "plain+average"}
+"""Structures of probes whose own host does not take the least of their sizes; any other takes `average`."""
+
 EXTRAS = {"fabric": "lightning_fabric", "ray": "ray", "slurm": "submitit"}
 """What cannot be planned without a library that the tests' extra leaves out."""
 
@@ -65,7 +68,7 @@ def asked(component: Component, given: str) -> dict[str, str]:
     if component.kind in host:
         return {**words, "structure": host[component.kind] + text}
     if component.kind == "probe":
-        return {**words, "probe": text, "structure": "plain+average"}  # of any size
+        return {**words, "probe": text, "structure": HOSTED.get(component.name, "average")}
     if component.kind == "optimiser":
         return {**words, "trainer": f"optimised(optimiser='{text}')"}
     return {**words, component.kind: text}
