@@ -19,22 +19,12 @@ from probekit.plugin.errors import UsageError
 from probekit.rows.cells import Row
 from probekit.rows.layers import ROWS
 from probekit.rows.rows_file import read_all_rows
-from probekit.rows.transfer import fill_folder, write_records
+from probekit.rows.transfer import write_scratch_run
 from probekit.storage.equivalence import has_same_probe
-from probekit.storage.folder import Folder
 from probekit.storage.store import Store
 
 OLD_CODE = "of probekit 0.1, which stored nothing to check their data against"
 OTHER_DATA = "on other data of the same version"
-
-
-class ScratchFolder(Folder):
-    """A run's folder that is deleted when the command ends; its files need not survive a power cut."""
-
-    def write(self, name: str, content: bytes) -> str:
-        """Write a file, without waiting for the disk; return ""."""
-        (self.path / name).write_bytes(content)
-        return ""
 
 
 class SurveyedRuns:
@@ -70,21 +60,12 @@ class SurveyedRuns:
         if not alike and not reasons:
             left_out.append(f"{title}: it has no runs with these parameters at this scale")
         self.count += len(alike)
-        runs = [StoredRun(row.result, self.write_run(row), surveyed=True) for row in alike]
+        runs = [StoredRun(row.result, write_scratch_run(self.store, row), surveyed=True) for row in alike]
         easy = strip_hashes(make_easy_probe(first.plan.probe))
         for row in self.rows if runs else ():
             if strip_hashes(row.result.plan.probe) == easy and row.result.plan.scale == first.plan.scale:
-                self.write_run(row)
+                write_scratch_run(self.store, row)
         return runs
-
-    def write_run(self, row: Row) -> Folder:
-        """Write a row's run with its looks and its choice of recipe; return its folder."""
-        folder = ScratchFolder(self.store.root / row.result.plan.folder)
-        if not folder.path.exists():
-            folder.path.mkdir(parents=True)
-            fill_folder(folder, row)
-            write_records(self.store, row, [])
-        return folder
 
 
 def is_same_question(plan: Plan, reference: Plan) -> bool:

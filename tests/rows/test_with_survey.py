@@ -127,8 +127,7 @@ def change_version(row: Row) -> Row:
     """Return a row on version 99 of its probe."""
     plan = row.result.plan
     components = tuple(
-        used.model_copy(update={"version": 99}) if used.kind == "probe" else used
-        for used in plan.components
+        used.model_copy(update={"version": 99}) if used.kind == "probe" else used for used in plan.components
     )
     plan = plan.model_copy(update={"components": components})
     return row._replace(result=row.result.model_copy(update={"plan": plan}))
