@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from griffe import Docstring, DocstringElement, DocstringSectionKind
+from mathematics import set_mathematics
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -44,6 +45,7 @@ KINDS = (
 PLUGINS = ROOT / "docs/plugins.toml"
 SHOWN = (".md", ".html", ".png", ".txt", ".py", ".toml", ".ipynb")
 ITEMS = 4
+PAPER = re.compile(r"(?P<archive>arXiv|doi):(?P<number>\d{4}\.\d{4,5}|10\.\d+/[^\s,;)\]]*[\w])")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -90,18 +92,25 @@ def list_sections(component: Component, description: ComponentDescription) -> It
     yield f"# {component.name}\n\n*{component.kind}*: {component.about}\n"
     if component.kind == "probe":
         yield f"![{ITEMS} items of the scale quick]({component.name}.png)\n"
-    yield f"{description.facts['source']}\n\n{format_docstring(description.doc)}\n"
+    text = f"{description.facts['source']}\n\n{set_mathematics(format_docstring(description.doc))}\n"
+    yield PAPER.sub(link_paper, text)
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
     for table in description.make_tables():
         yield tables_to_markdown([table]).replace("# ", "## ", 1)
     module = inspect.getmodule(registry().load_target(component))
     if reference := getattr(module, "reference", None):
         source = inspect.getsource(reference)
-        yield f"## Formula\n\nThe same in a plain loop; tests compare the two:\n\n```python\n{source}```\n"
+        yield f"## Formula as a loop\n\nTests compare the layer with it:\n\n```python\n{source}```\n"
     if component.kind == "probe":
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))
             yield tables_to_markdown([table]).replace("# ", "## ", 1)
+
+
+def link_paper(match: re.Match[str]) -> str:
+    """Return a number of arXiv or a DOI as a link in Markdown."""
+    host = "https://arxiv.org/abs" if match["archive"] == "arXiv" else "https://doi.org"
+    return f"[{match[0]}]({host}/{match['number']})"
 
 
 def format_docstring(text: str) -> str:

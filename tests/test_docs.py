@@ -67,10 +67,19 @@ CHUNKED = [
 
 
 @pytest.mark.parametrize("layer", CHUNKED)
-def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
+def test_a_chunked_layer_shows_its_formula_as_a_loop(layer: str, site: Path) -> None:
     text = (site / f"reference/layer/{layer}/index.html").read_text(encoding="utf-8")
-    assert "Formula" in text
+    assert "Formula as a loop" in text
     assert "reference" in text
+
+
+def test_every_layer_shows_its_formula_and_links_its_paper(site: Path) -> None:
+    lacking = []
+    for component in registry().components("layer"):
+        text = (site / f"reference/layer/{component.name}/index.html").read_text(encoding="utf-8")
+        if "<math" not in text or '<a href="https://arxiv.org/abs/' not in text:
+            lacking.append(component.name)
+    assert lacking == []
 
 
 @pytest.mark.parametrize(("page", "entry"), [("layer/deltanet", "heads"), ("structure/unet", "width")])
