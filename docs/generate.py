@@ -28,6 +28,7 @@ from probekit.plans.scale import make_probe_at
 from probekit.plugin.components import Component
 from probekit.plugin.interfaces import Probe
 from probekit.plugin.items import read_batch
+from probekit.rows.layers import list_costs, list_lines
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +98,8 @@ def list_sections(component: Component, description: ComponentDescription) -> It
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
     for table in description.make_tables():
         yield tables_to_markdown([table]).replace("# ", "## ", 1)
+    if component.kind == "layer":
+        yield "\n".join(list_cost_section(component, description))
     module = inspect.getmodule(registry().load_target(component))
     if reference := getattr(module, "reference", None):
         source = inspect.getsource(reference)
@@ -105,6 +108,15 @@ def list_sections(component: Component, description: ComponentDescription) -> It
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))
             yield tables_to_markdown([table]).replace("# ", "## ", 1)
+
+
+def list_cost_section(component: Component, description: ComponentDescription) -> Iterator[str]:
+    """Yield the parts of the section about a layer's cost."""
+    yield f"## cost\n\n{description.facts['cost']}.\n"
+    if costs := list_costs(list_lines(component.name, registry())):
+        rows = tuple(tuple(cost.values()) for cost in costs)
+        yield "The network is the probe's own host with the layer, as in the survey:\n"
+        yield tables_to_markdown([Table("", tuple(costs[0]), rows)]).partition("\n")[2]
 
 
 def link_paper(match: re.Match[str]) -> str:
