@@ -112,7 +112,8 @@ def list_sections(component: Component, description: ComponentDescription) -> It
 
 def list_cost_section(component: Component, description: ComponentDescription) -> Iterator[str]:
     """Yield the parts of the section about a layer's cost."""
-    yield f"## cost\n\n{description.facts['cost']}.\n"
+    cost = description.facts["cost"]
+    yield f"## cost\n\n{cost[0].upper()}{cost[1:]}.\n"
     if costs := list_costs(list_lines(component.name, registry())):
         rows = tuple(tuple(cost.values()) for cost in costs)
         yield "The network is the probe's own host with the layer, as in the survey:\n"

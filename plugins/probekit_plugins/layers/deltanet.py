@@ -33,7 +33,7 @@ class DeltaNet(MultiHead, nn.Module):
         heads: must divide the channels.
         negative: beta goes up to 2, so that the state may have negative eigenvalues, which tracking states
             needs (Grazzi et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues",
-            2025).
+            2025, arXiv:2411.12537).
         gated: a is a learned decay (see `DecayGate`) instead of one.
         scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
         causal: read in reading order only.
