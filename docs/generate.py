@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from griffe import Docstring, DocstringElement, DocstringSectionKind
+from mathematics import set_mathematics
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -27,6 +28,7 @@ from probekit.plans.scale import make_probe_at
 from probekit.plugin.components import Component
 from probekit.plugin.interfaces import Probe
 from probekit.plugin.items import read_batch
+from probekit.rows.layers import list_costs, list_lines
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +46,7 @@ KINDS = (
 PLUGINS = ROOT / "docs/plugins.toml"
 SHOWN = (".md", ".html", ".png", ".txt", ".py", ".toml", ".ipynb")
 ITEMS = 4
+PAPER = re.compile(r"(?P<archive>arXiv|doi):(?P<number>\d{4}\.\d{4,5}|10\.\d+/[^\s,;)\]]*[\w])")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -90,18 +93,37 @@ def list_sections(component: Component, description: ComponentDescription) -> It
     yield f"# {component.name}\n\n*{component.kind}*: {component.about}\n"
     if component.kind == "probe":
         yield f"![{ITEMS} items of the scale quick]({component.name}.png)\n"
-    yield f"{description.facts['source']}\n\n{format_docstring(description.doc)}\n"
+    text = f"{description.facts['source']}\n\n{set_mathematics(format_docstring(description.doc))}\n"
+    yield PAPER.sub(link_paper, text)
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
     for table in description.make_tables():
         yield tables_to_markdown([table]).replace("# ", "## ", 1)
+    if component.kind == "layer":
+        yield "\n".join(list_cost_section(component, description))
     module = inspect.getmodule(registry().load_target(component))
     if reference := getattr(module, "reference", None):
         source = inspect.getsource(reference)
-        yield f"## Formula\n\nThe same in a plain loop; tests compare the two:\n\n```python\n{source}```\n"
+        yield f"## Formula as a loop\n\nTests compare the layer with it:\n\n```python\n{source}```\n"
     if component.kind == "probe":
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))
             yield tables_to_markdown([table]).replace("# ", "## ", 1)
+
+
+def list_cost_section(component: Component, description: ComponentDescription) -> Iterator[str]:
+    """Yield the parts of the section about a layer's cost."""
+    cost = description.facts["cost"]
+    yield f"## cost\n\n{cost[0].upper()}{cost[1:]}.\n"
+    if costs := list_costs(list_lines(component.name, registry())):
+        rows = tuple(tuple(cost.values()) for cost in costs)
+        yield "The network is the probe's own host with the layer, as in the survey:\n"
+        yield tables_to_markdown([Table("", tuple(costs[0]), rows)]).partition("\n")[2]
+
+
+def link_paper(match: re.Match[str]) -> str:
+    """Return a number of arXiv or a DOI as a link in Markdown."""
+    host = "https://arxiv.org/abs" if match["archive"] == "arXiv" else "https://doi.org"
+    return f"[{match[0]}]({host}/{match['number']})"
 
 
 def format_docstring(text: str) -> str:

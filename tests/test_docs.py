@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from probekit.catalog.registry import registry
+from probekit.rows.layers import list_lines
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
 KINDS = (
@@ -67,10 +68,27 @@ CHUNKED = [
 
 
 @pytest.mark.parametrize("layer", CHUNKED)
-def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
+def test_a_chunked_layer_shows_its_formula_as_a_loop(layer: str, site: Path) -> None:
     text = (site / f"reference/layer/{layer}/index.html").read_text(encoding="utf-8")
-    assert "Formula" in text
+    assert "Formula as a loop" in text
     assert "reference" in text
+
+
+def test_every_layer_shows_its_formula_and_links_its_paper(site: Path) -> None:
+    lacking = []
+    for component in registry().components("layer"):
+        text = (site / f"reference/layer/{component.name}/index.html").read_text(encoding="utf-8")
+        if "<math" not in text or '<a href="https://arxiv.org/abs/' not in text:
+            lacking.append(component.name)
+    assert lacking == []
+
+
+def test_a_layer_s_page_says_what_it_costs(site: Path) -> None:
+    text = (site / "reference/layer/deltanet/index.html").read_text(encoding="utf-8")
+    cost = text.partition('id="cost"')[2].partition("<h2")[0]
+    assert "Linear in positions; in the survey" in cost
+    (recall,) = (line for line in list_lines("deltanet", registry()) if line.probe == "recall")
+    assert f"<td>{recall.parameters:,}</td>" in cost
 
 
 @pytest.mark.parametrize(("page", "entry"), [("layer/deltanet", "heads"), ("structure/unet", "width")])

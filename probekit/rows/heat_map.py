@@ -19,7 +19,7 @@ from probekit.pages.page import render_template
 from probekit.plugin.declarations import Value
 from probekit.plugin.errors import ProbekitError
 from probekit.rows.cells import Row
-from probekit.rows.layers import COST, NOT_STATED, SHIPPED, find_layer, make_card_of_rows
+from probekit.rows.layers import SHIPPED, find_growth, find_layer, make_card_of_rows
 from probekit.storage.difficulty_curve import DifficultyCurve
 
 FAMILIES = SHIPPED / "families.csv"
@@ -111,7 +111,6 @@ def make_heat_rows(card: Card, recipes: Mapping[str, str], registry: Registry) -
     rows = []
     for name, by_column in cells.items():
         layer = find_layer(next(iter(by_column.values())).resolved, registry)
-        growth = COST.search(abouts.get(layer, ""))
         flops = [cell.flops for cell in by_column.values() if cell.flops]
         heat_cells = [
             make_heat_cell(name, by_column[index], column, recipes) if index in by_column else None
@@ -121,7 +120,7 @@ def make_heat_rows(card: Card, recipes: Mapping[str, str], registry: Registry) -
             HeatRow(
                 name=name,
                 family=families.get(layer, OTHERS) if layer else NETWORKS,
-                growth=growth[0] if growth else NOT_STATED,
+                growth=find_growth(abouts.get(layer, "")),
                 parameters=int(median(cell.parameters for cell in by_column.values())),
                 flops=int(median(flops)) if flops else None,
                 cells=tuple(heat_cells),

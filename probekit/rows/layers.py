@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card, Column
 from probekit.cards.cell import Cell
-from probekit.cards.formatting import format_percent
+from probekit.cards.formatting import format_duration, format_flops, format_percent
 from probekit.catalog.grammar import normalize_expression, parse_expression, parse_term
 from probekit.catalog.registry import Registry
 from probekit.catalog.terms import walk_terms
@@ -106,12 +106,11 @@ def make_line(cell: Cell, column: Column, recipes: dict[str, str], registry: Reg
     """Return the line of one cell; recipes: the trainers by identity of the run."""
     layer, score = find_layer(cell.resolved, registry), cell.headline
     about = next((c.about for c in registry.components("layer") if c.name == layer), "")
-    cost = COST.search(about)
     low, high = score.reach if score.reach is not None and cell.estimate is not None else (None, None)
     return SurveyRow(
         layer=layer,
         structure=cell.structure,
-        cost=cost[0] if cost else NOT_STATED,
+        cost=find_growth(about),
         property=column.property,
         probe=column.probe,
         version=column.version,
@@ -127,6 +126,12 @@ def make_line(cell: Cell, column: Column, recipes: dict[str, str], registry: Reg
         flops=cell.flops,
         seconds=cell.seconds,
     )
+
+
+def find_growth(about: str) -> str:
+    """Return how a layer's cost grows with positions, as the line about it states."""
+    growth = COST.search(about)
+    return growth[0] if growth else NOT_STATED
 
 
 def find_layer(structure: str, registry: Registry) -> str:
@@ -160,8 +165,13 @@ def read_survey() -> list[SurveyRow]:
     return list(decode_survey(TABLE.read_text(encoding="utf-8")))
 
 
-def list_verdicts(layer: str, registry: Registry) -> list[dict[str, str | int]]:
-    """Return what the shipped survey says of a layer with its default parameters, one row per probe."""
+def list_lines(layer: str, registry: Registry) -> list[SurveyRow]:
+    """Return the lines of the shipped survey of a layer with its default parameters, one per probe."""
+    return [line for line in read_survey() if line.layer == layer and is_in_own_host(line, registry)]
+
+
+def list_verdicts(lines: Iterable[SurveyRow], registry: Registry) -> list[dict[str, str | int]]:
+    """Return what lines of the survey say of properties."""
     return [
         {
             "property": line.property,
@@ -171,9 +181,36 @@ def list_verdicts(layer: str, registry: Registry) -> list[dict[str, str | int]]:
             "probe": f"{line.probe}, {line.scale}",
             "version": describe_version(line, registry),
         }
-        for line in read_survey()
-        if line.layer == layer and is_in_own_host(line, registry)
+        for line in lines
     ]
+
+
+def list_costs(lines: Iterable[SurveyRow]) -> list[dict[str, str]]:
+    """Return what the networks of lines of the survey cost: the layer in the probe's own host."""
+    return [
+        {
+            "probe": f"{line.probe}, {line.scale}",
+            "parameters": f"{line.parameters:,}",
+            "FLOPs per item": format_flops(line.flops),
+            "training": format_duration(line.seconds),
+        }
+        for line in lines
+    ]
+
+
+def summarize_cost(about: str, lines: Sequence[SurveyRow]) -> str:
+    """Return the cost of a layer in a sentence: its growth, and the range over lines of the survey."""
+    growth = find_growth(about)
+    if not lines:
+        return growth
+    parameters = format_range([f"{count:,}" for count in sorted(line.parameters for line in lines)])
+    flops = format_range([format_flops(count) for count in sorted(line.flops or 0 for line in lines)])
+    return f"{growth}; in the survey's networks {parameters} parameters, {flops} FLOPs per item"
+
+
+def format_range(texts: Sequence[str]) -> str:
+    """Return the first and the last of sorted numbers as a range."""
+    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
 def is_in_own_host(line: SurveyRow, registry: Registry) -> bool:

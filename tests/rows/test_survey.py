@@ -8,7 +8,15 @@ from small import call
 import probekit
 from probekit.catalog.registry import registry
 from probekit.cli.brief import shorten_doc
-from probekit.rows.layers import ROWS, TABLE, decode_survey, encode_survey, make_survey, read_survey
+from probekit.rows.layers import (
+    ROWS,
+    TABLE,
+    decode_survey,
+    encode_survey,
+    make_survey,
+    read_survey,
+    summarize_cost,
+)
 from probekit.rows.rows_file import read_all_rows
 
 SURVEYED = sorted({line.layer for line in read_survey()} - {""})
@@ -57,3 +65,14 @@ def test_a_short_description_keeps_what_differs_between_layers() -> None:
     doc = "A.\n\nArgs:\n    channels: number of channels.\n    heads: many.\n\nShape:\n    same.\n\nB."
     assert shorten_doc(doc) == "A.\n\nArgs:\n    heads: many.\n\nB."
     assert shorten_doc("A.\n\nArgs:\n    channels: number of channels.") == "A."
+
+
+def test_a_layer_s_cost_is_its_growth_and_a_range() -> None:
+    lines = [line for line in read_survey() if line.layer == "gru"]
+    counts = sorted(line.parameters for line in lines)
+    text = summarize_cost("a state, linear in positions (Cho et al. 2014)", lines)
+    assert text.startswith("linear in positions; ")
+    assert f"{counts[0]:,} to {counts[-1]:,} parameters" in text
+    one = summarize_cost("a state, N log N in positions", lines[:1])
+    assert f"N log N; in the survey's networks {lines[0].parameters:,} parameters, " in one
+    assert summarize_cost("a state", []) == "not stated"

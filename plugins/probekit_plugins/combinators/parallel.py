@@ -1,5 +1,5 @@
 """Layers next to each other, as hybrids have heads of attention and of a state space next to each other (Dong
-et al., "Hymba: A Hybrid-head Architecture for Small Language Models", ICLR 2025)."""
+et al., "Hymba: A Hybrid-head Architecture for Small Language Models", ICLR 2025, arXiv:2411.13676)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Stripes of layers, as hybrids have them (Lieber et al., "Jamba: A Hybrid Transformer-Mamba Language Model",
-2024)."""
+2024, arXiv:2403.19887)."""
 
 from __future__ import annotations
 

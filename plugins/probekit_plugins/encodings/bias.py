@@ -1,6 +1,7 @@
 """Biases that attention adds to its scores, by the displacement of two positions: learned (Shaw et al. 2018,
-as in Liu et al., "Swin Transformer", ICCV 2021), or a slope (Press et al., "Train Short, Test Long: Attention
-with Linear Biases Enables Input Length Extrapolation", ICLR 2022)."""
+arXiv:1803.02155, as in Liu et al., "Swin Transformer", ICCV 2021, arXiv:2103.14030), or a slope (Press et
+al., "Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation", ICLR 2022,
+arXiv:2108.12409)."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ class Relative(nn.Module):
 
 
 class ALiBi(nn.Module):
-    """Minus the distance of two positions, times 2^(-8 h / H) for head h = 1..H.
+    """Attention decreases with the distance of two positions, at another rate in each head h of H.
+
+        b_(n,m) = -2^(-8 h/H) |n - m| for h = 1, ..., H
 
     In 2-D the distance is Euclidean. Nothing is learned.
     """

@@ -1,5 +1,5 @@
-"""Conditional positions (Chu et al., "Conditional Positional Encodings for Vision Transformers", ICLR
-2023)."""
+"""Conditional positions (Chu et al., "Conditional Positional Encodings for Vision Transformers", ICLR 2023,
+arXiv:2102.10882)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from probekit_plugins.structures.blocks import build_convolution
 
 
 class Conditional(nn.Module):
-    """x + depthwise(x), with a kernel of side 3, as the input of q, k and v.
+    """A depthwise convolution with a kernel K of side 3 is added to the input of q, k and v.
+
+        x' = x + K conv x
 
     A position shows in the content around it, and at the border in the zeros of the padding.
     """

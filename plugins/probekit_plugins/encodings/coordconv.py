@@ -1,4 +1,5 @@
-"""CoordConv (Liu et al., "An Intriguing Failing of Convolutional Neural Networks", NeurIPS 2018)."""
+"""CoordConv (Liu et al., "An Intriguing Failing of Convolutional Neural Networks", NeurIPS 2018,
+arXiv:1807.03247)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The cosine encoding of Vaswani et al., "Attention Is All You Need", NeurIPS 2017, mixed in three ways."""
+"""The cosine encoding of Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03762, mixed
+in three ways."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The Decor. rule of Courtois et al. 2022 (section 5.2), after Chen et al., "Demystifying the Better
-Performance of Position Encoding Variants for Transformer", EMNLP 2021."""
+"""The Decor. rule of Courtois et al. 2022 (arXiv:2204.11045, section 5.2), after Chen et al., "Demystifying
+the Better Performance of Position Encoding Variants for Transformer", EMNLP 2021."""
 
 from __future__ import annotations
 

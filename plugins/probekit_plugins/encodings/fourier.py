@@ -1,5 +1,5 @@
 """Learned Fourier features (Li et al., "Learnable Fourier Features for Multi-Dimensional Spatial Positional
-Encoding", NeurIPS 2021)."""
+Encoding", NeurIPS 2021, arXiv:2106.02795)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ HIDDEN_WIDTH = 32
 
 
 class Fourier(nn.Module):
-    """P = W2 GELU(W1 [cos(W p), sin(W p)] / sqrt(features)), added to the inputs of q, k and v.
+    """Cosines and sines of learned frequencies, mapped and added to the inputs of q, k and v.
+
+        P = W_2 GELU(W_1 [cos(W p), sin(W p)] / sqrt(F))
 
     p are the coordinates, 0 to 1 along each axis. W starts with deviation 1 / gamma, and is learned like all
     other weights.

@@ -1,4 +1,5 @@
-"""The local positional lambdas of Bello, "LambdaNetworks", ICLR 2021: a convolution of the values."""
+"""The local positional lambdas of Bello, "LambdaNetworks", ICLR 2021, arXiv:2102.08602: a convolution of the
+values."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ BLOCK = 8
 
 
 class Local(nn.Module):
-    """y_pos[n] = (sum over d of E[d] v[n + d]^T + b)^T q[n], d within a window, head by head.
+    """A convolution of the values within a window, added to the layer's output, head by head.
+
+        y_n = (sum_d E_d v_(n + d)^T + b)^T q_n
 
     E, a vector of keys for each displacement, and b are learned and shared by the heads: the weights of a
     Conv3d(1, keys, (1, window, window)) of the values, or its like in 1-D. Its output, keys times the map,

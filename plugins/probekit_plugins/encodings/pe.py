@@ -1,4 +1,5 @@
-"""The Fourier encoding under the Decor. rule of Courtois et al. 2022 (section 5.2): `Lambda + PE`."""
+"""The Fourier encoding under the Decor. rule of Courtois et al. 2022 (arXiv:2204.11045, section 5.2):
+`Lambda + PE`."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from probekit_plugins.encodings.decor import Decor
 
 
 class PE(Decor):
-    """The Decor. rule with frequencies w_c = 2 pi c / (2 C), c = 1..C / 2; P has C channels per axis.
+    """The Decor. rule with regular frequencies w; P has C channels per axis.
+
+        w_c = 2 pi c / (2 C) for c = 1, ..., C/2
 
     Args:
         channels: number of channels.

@@ -1,5 +1,6 @@
-"""Rotary positions (Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021), in 2-D
-axis by axis (Heo et al., "Rotary Position Embedding for Vision Transformer", ECCV 2024)."""
+"""Rotary positions (Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021,
+arXiv:2104.09864), in 2-D axis by axis (Heo et al., "Rotary Position Embedding for Vision Transformer", ECCV
+2024, arXiv:2403.13298)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 class Rotary(nn.Module):
     """Rotate each pair of channels of q and k at position n by n w, so that q k depends on differences.
+
+        (R(n w) q_n)^T R(m w) k_m = q_n^T R((m - n) w) k_m
 
     w falls from 1 to 1 / base, radians per position, over the pairs of a head that belong to an axis. Pairs
     belong to the axes in turn, so a head of two channels knows x and not y. An odd channel is not rotated.

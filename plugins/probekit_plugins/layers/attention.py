@@ -1,4 +1,5 @@
-"""Multi-head attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017), base of other layers."""
+"""Multi-head attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03762), base of
+other layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Global average pooling as a layer (Courtois et al. 2022, section 4): every position receives the mean."""
+"""Global average pooling as a layer (Courtois et al. 2022, arXiv:2204.11045, section 4): every position
+receives the mean."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from torch import Tensor, nn
 
 
 class Average(nn.Module):
-    """The mean over positions, broadcast; no parameters.
+    """Every position receives the mean of all; no parameters.
+
+        y_n = sum_m x_m / N
 
     Args:
         channels: number of channels.

@@ -1,4 +1,4 @@
-"""Axial attention (Ho et al., "Axial Attention in Multidimensional Transformers", 2019)."""
+"""Axial attention (Ho et al., "Axial Attention in Multidimensional Transformers", 2019, arXiv:1912.12180)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class AxisAttention(Attention):
 class Axial(MultiHead, nn.Module):
     """Attention along the last axis, then along the first.
 
-    Every position reaches every other in two steps. On a square map of N positions N^1.5 pairs are compared.
-    In 1-D it is dense attention.
+        x'_(i,j) = O sum_m softmax_m(q_(i,j)^T k_(i,m) / sqrt(d)) v_(i,m)
+
+    and then the same of x' along i, head by head, with other weights. Every position reaches every other in
+    two steps. On a square map of N positions N^1.5 pairs are compared. In 1-D it is dense attention.
 
     Args:
         channels: number of channels.

@@ -1,5 +1,5 @@
-"""Criss-cross attention (Huang et al., "CCNet: Criss-Cross Attention for Semantic Segmentation", ICCV
-2019)."""
+"""Criss-cross attention (Huang et al., "CCNet: Criss-Cross Attention for Semantic Segmentation", ICCV 2019,
+arXiv:1811.11721)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from probekit_plugins.structures.blocks import Pointwise
 class CrissCross(nn.Module):
     """Each position attends to its own row and column, `times` times.
 
-    y = sum softmax(q k) v over the positions that share all coordinates but one; the position itself counts
-    once. q and k have an eighth of the channels. A map of height H and width W has H W (H + W - 1) pairs. In
-    1-D it is attention to all positions.
+        y_n = sum_(m in C(n)) softmax_m(q_n^T k_m) v_m
+
+    C(n) are the positions that share all coordinates but one with n; n itself counts once. q and k have an
+    eighth of the channels. A map of height H and width W has H W (H + W - 1) pairs. In 1-D it is attention to
+    all positions.
 
     Args:
         channels: number of channels.

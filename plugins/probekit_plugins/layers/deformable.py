@@ -1,4 +1,5 @@
-"""Modulated deformable convolution (Zhu et al., "Deformable ConvNets v2", CVPR 2019), in plain PyTorch."""
+"""Modulated deformable convolution (Zhu et al., "Deformable ConvNets v2", CVPR 2019, arXiv:1811.11168), in
+plain PyTorch."""
 
 from __future__ import annotations
 
@@ -96,6 +97,11 @@ def convolve_row(x: Tensor, offsets: Tensor, mask: Tensor, weight: Tensor, row_s
 
 class Deformable(nn.Module):
     """Two modulated deformable depthwise convolutions in a row, for Table 1 of Courtois et al. 2022.
+
+        y_p = b + sum_t m_(t,p) w_t * x_(p + t + o_(t,p))
+
+    is one of them. At each position p its taps t, 7 along each axis, move by offsets o and are weighted by m.
+    Convolutions of x compute both.
 
     Shape:
         (batch, channels, *size) to the same shape.

@@ -1,6 +1,7 @@
-"""DeltaNet (Schlag et al., "Linear Transformers Are Secretly Fast Weight Programmers", 2021), in chunks as by
-Yang et al., "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", 2024, and with a
-gate as in their "Gated Delta Networks", 2025."""
+"""DeltaNet (Schlag et al., "Linear Transformers Are Secretly Fast Weight Programmers", 2021,
+arXiv:2102.11174), in chunks as by Yang et al., "Parallelizing Linear Transformers with the Delta Rule over
+Sequence Length", 2024, arXiv:2406.06484, and with a gate as in their "Gated Delta Networks", 2025,
+arXiv:2412.06464."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ CHUNK = 64
 
 
 class DeltaNet(MultiHead, nn.Module):
-    """S_t = a_t S_(t-1) + beta_t k_t (v_t - a_t S_(t-1)^T k_t)^T, y_t = S_t^T q_t, head by head.
+    """The delta rule, head by head: each position corrects what the state S has for its key.
+
+        S_t = a_t S_(t-1) + beta_t k_t (v_t - a_t S_(t-1)^T k_t)^T, y_t = S_t^T q_t
 
     q, k and v are SiLU of linear maps, q and k of length one; beta is a sigmoid of a linear map. y is
     normalised in each head, then mapped. Computed in chunks, so that time and memory are linear in positions.
@@ -30,7 +33,7 @@ class DeltaNet(MultiHead, nn.Module):
         heads: must divide the channels.
         negative: beta goes up to 2, so that the state may have negative eigenvalues, which tracking states
             needs (Grazzi et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues",
-            2025).
+            2025, arXiv:2411.12537).
         gated: a is a learned decay (see `DecayGate`) instead of one.
         scan: the order of reading (see `scan_directions`); each direction has its share of the heads.
         causal: read in reading order only.

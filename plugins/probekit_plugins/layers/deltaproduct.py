@@ -1,5 +1,5 @@
 """DeltaProduct (Siems et al., "DeltaProduct: Improving State-Tracking in Linear RNNs via Householder
-Products", NeurIPS 2025)."""
+Products", NeurIPS 2025, arXiv:2502.10297)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class DeltaProduct(MultiHead, nn.Module):
-    """At each position a_t S, then for j = 1 to n: S + beta_j k_j (v_j - S^T k_j)^T; y_t = S^T q_t, by head.
+    """Several steps of the delta rule at each position, head by head.
+
+        S_(t,j) = S_(t,j-1) + beta_(t,j) k_(t,j) (v_(t,j) - S_(t,j-1)^T k_(t,j))^T for j = 1, ..., n
+        S_(t,0) = a_t S_(t-1,n), y_t = S_(t,n)^T q_t
 
     A position multiplies the state by n factors 1 - beta k k^T, so by a rotation from n = 2 and beta = 2 on.
     q, k and v are SiLU of linear maps, q and k of length one; beta is a sigmoid of a linear map. y is

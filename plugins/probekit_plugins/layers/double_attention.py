@@ -1,4 +1,4 @@
-"""Double attention (Chen et al., "A^2-Nets: Double Attention Networks", NeurIPS 2018)."""
+"""Double attention (Chen et al., "A^2-Nets: Double Attention Networks", NeurIPS 2018, arXiv:1810.11579)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 
 class DoubleAttention(nn.Module):
-    """y = W (A softmax_n(B)^T) softmax_m(V), linear in positions.
+    """Descriptors of the whole map are gathered, then distributed; linear in positions.
+
+        y = W (A softmax_n(B)^T) softmax_m(V)
 
     A, B and V are linear maps of x to a quarter of the channels. The softmax of B over positions gathers as
     many descriptors of the map; that of V over the descriptors distributes them. The skip belongs to the

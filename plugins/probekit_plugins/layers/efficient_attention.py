@@ -1,4 +1,5 @@
-"""Efficient attention (Shen et al., "Efficient Attention: Attention with Linear Complexities", WACV 2021)."""
+"""Efficient attention (Shen et al., "Efficient Attention: Attention with Linear Complexities", WACV 2021,
+arXiv:1812.01243)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from probekit_plugins.layers.attention import Attention
 
 
 class EfficientAttention(Attention):
-    """y = O softmax_d(q) (softmax_n(k)^T v), head by head, linear in positions.
+    """A softmax of q over channels and one of k over positions, head by head; linear in positions.
+
+        y = O softmax_d(q) (softmax_n(k)^T v)
 
     Args:
         channels: number of channels.

@@ -1,4 +1,5 @@
-"""Additive attention (Wu et al., "Fastformer: Additive Attention Can Be All You Need", 2021)."""
+"""Additive attention (Wu et al., "Fastformer: Additive Attention Can Be All You Need", 2021,
+arXiv:2108.09084)."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from probekit_plugins.layers.attention import Attention
 
 
 class Fastformer(Attention):
-    """q = sum softmax(w_q q_n) q_n; p_n = q k_n; k = sum softmax(w_k p_n) p_n; y_n = O W (k v_n) + q_n.
+    """One global query q and one global key k meet each value, head by head; linear in positions.
 
-    Head by head, linear in positions: one global query and one global key meet each value.
+        q = sum_n softmax_n(w_q^T q_n / sqrt(d)) q_n, p_n = q * k_n
+        k = sum_n softmax_n(w_k^T p_n / sqrt(d)) p_n, y_n = O (W (k * v_n) + q_n)
 
     Args:
         channels: number of channels.

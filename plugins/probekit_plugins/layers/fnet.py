@@ -1,4 +1,5 @@
-"""Fourier mixing (Lee-Thorp et al., "FNet: Mixing Tokens with Fourier Transforms", NAACL 2022)."""
+"""Fourier mixing (Lee-Thorp et al., "FNet: Mixing Tokens with Fourier Transforms", NAACL 2022,
+arXiv:2105.03824)."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from torch import Tensor, nn
 
 
 class FNet(nn.Module):
-    """y = the real part of the Fourier transform over channels and positions, divided by sqrt(channels N).
+    """The Fourier transform over channels and positions; no parameters.
 
-    No parameters, N log N in positions. All axes are transformed. The paper does not scale the transform and
-    normalises after it; here the output is as large as the input.
+        y = Re(FFT(x)) / sqrt(C N)
+
+    C is the number of channels. N log N in positions N. All axes are transformed. The paper does not scale
+    the transform and normalises after it; here the output is as large as the input.
 
     Shape:
         (batch, channels, *size) to the same shape.

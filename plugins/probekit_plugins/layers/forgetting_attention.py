@@ -1,5 +1,5 @@
 """Forgetting attention (Lin et al., "Forgetting Transformer: Softmax Attention with a Forget Gate", ICLR
-2025)."""
+2025, arXiv:2503.02130)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class ForgettingAttention(MultiHead, nn.Module):
-    """y_t = O sum over s <= t of softmax_s(q_t k_s / sqrt(d) + log(f_(s+1) ... f_t)) v_s, head by head.
+    """Attention with a forget gate, head by head.
+
+        y_t = O sum_(s <= t) softmax_s(q_t^T k_s / sqrt(d) + log(f_(s+1) ... f_t)) v_s
 
     Each position forgets what came before it by f, a sigmoid of a linear map: an attention score loses as
     much as the state of a gated recurrent layer. The further parts of the paper's form "Pro" are left out.

@@ -1,5 +1,5 @@
 """Gated sums: y_t = sum over s <= t of decay(s..t) (q_t k_s) v_s, in chunks, as the state-space duality of
-Dao and Gu, "Transformers are SSMs", ICML 2024, section 6, has it."""
+Dao and Gu, "Transformers are SSMs", ICML 2024, arXiv:2405.21060, section 6, has it."""
 
 from __future__ import annotations
 

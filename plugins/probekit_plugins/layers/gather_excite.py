@@ -1,4 +1,5 @@
-"""Gather and excite (Hu et al., "Gather-Excite: Exploiting Feature Context in CNNs", NeurIPS 2018)."""
+"""Gather and excite (Hu et al., "Gather-Excite: Exploiting Feature Context in CNNs", NeurIPS 2018,
+arXiv:1810.12348)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ POOLS = {1: functional.avg_pool1d, 2: functional.avg_pool2d}
 
 
 class GatherExcite(nn.Module):
-    """y = x * sigmoid(up(mean of x over blocks)), the parameter-free form of the paper (its section 3).
+    """Channels weighted by their means over blocks: the parameter-free form of the paper (its section 3).
+
+        y_n = x_n * sigmoid(xbar_n)
+
+    xbar is the mean over the block of n.
 
     Args:
         channels: number of channels.

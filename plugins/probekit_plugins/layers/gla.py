@@ -1,5 +1,5 @@
 """Gated linear attention (Yang et al., "Gated Linear Attention Transformers with Hardware-Efficient
-Training", ICML 2024)."""
+Training", ICML 2024, arXiv:2312.06635)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ GATE_NORMALIZER = 16
 
 
 class GatedLinearAttention(Attention):
-    """S_t = diag(a_t) S_(t-1) + k_t v_t^T, y_t = O norm(S_t^T q_t / sqrt(d)), head by head.
+    """Attention without a softmax, whose state decays channel by channel, head by head.
+
+        S_t = diag(a_t) S_(t-1) + k_t v_t^T, y_t = O norm(S_t^T q_t / sqrt(d))
 
     a, between 0 and 1 for each channel of k, is a sigmoid of a map of rank 16, to the power of 1/16. The
     paper's output gate is left out, as in `retention`. Linear in positions.

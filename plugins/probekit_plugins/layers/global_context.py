@@ -1,4 +1,4 @@
-"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020."""
+"""The global context layer of Cao et al., "Global Context Networks", TPAMI 2020, arXiv:2012.13375."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from probekit_plugins.structures.blocks import Pointwise
 class GlobalContext(nn.Module):
     """One context for all positions.
 
-    context = the mean of x under one attention map; y = W2 ReLU(LN(W1 context)) everywhere. W1 halves the
-    channels. The block's skip belongs to the structure.
+        c = sum_m softmax_m(w^T x_m) x_m, y_n = W_2 ReLU(LN(W_1 c))
+
+    W_1 halves the channels. The block's skip belongs to the structure.
 
     Shape:
         (batch, channels, *size) to the same shape.

@@ -1,4 +1,5 @@
-"""The global filter (Rao et al., "Global Filter Networks for Image Classification", NeurIPS 2021)."""
+"""The global filter (Rao et al., "Global Filter Networks for Image Classification", NeurIPS 2021,
+arXiv:2107.00645)."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from torch import Tensor, nn
 
 
 class GlobalFilter(nn.Module):
-    """y = IFFT(K * FFT x), with one kernel of the map's size per channel; N log N in positions.
+    """A circular convolution with one kernel K of the map's size per channel; N log N in positions.
 
-    A circular convolution: it reaches everywhere, is exactly covariant to circular shifts, and weights
-    positions by where they are, never by their content. The transform is real and orthonormal, over all axes.
+        y = IFFT(K * FFT(x))
+
+    It reaches everywhere, is exactly covariant to circular shifts, and weights positions by where they are,
+    never by their content. The transform is real and orthonormal, over all axes.
 
     Shape:
         (batch, channels, *size) to the same shape.

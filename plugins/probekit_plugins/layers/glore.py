@@ -1,4 +1,4 @@
-"""Global reasoning (Chen et al., "Graph-Based Global Reasoning Networks", CVPR 2019)."""
+"""Global reasoning (Chen et al., "Graph-Based Global Reasoning Networks", CVPR 2019, arXiv:1811.12814)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 
 class GloRe(nn.Module):
-    """V = B theta(x), Z = (I - A) V W, y = W_o B^T Z, linear in positions.
+    """Positions are projected to a few nodes, which reason and are projected back; linear in positions.
+
+        V = B theta(x) / N, Z = (I - A) V W, y = W_o B^T Z
 
     B, a linear map of x to an eighth of the channels (at least four), projects positions to as many nodes
     with features theta(x), a quarter of the channels. Two linear maps, A over nodes and W over features,

@@ -1,4 +1,4 @@
-"""Spatial gating (Liu et al., "Pay Attention to MLPs", NeurIPS 2021)."""
+"""Spatial gating (Liu et al., "Pay Attention to MLPs", NeurIPS 2021, arXiv:2105.08050)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from probekit_plugins.layers.attention import check_pair_limit
 
 
 class GMLP(nn.Module):
-    """u, v = GELU(W x); y = O (u * (S LN(v) + b)).
+    """A gate that mixes positions; quadratic in positions.
+
+        [u, v] = GELU(W x), y = O (u * (S LN(v) + b))
 
     S mixes the N positions, N^2 parameters, the same for every channel. At first S is near zero and b one, so
     that positions pass unmixed, as in the paper.

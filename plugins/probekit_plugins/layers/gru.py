@@ -1,4 +1,5 @@
-"""The gated recurrent unit (Cho et al., "Learning Phrase Representations using RNN", EMNLP 2014)."""
+"""The gated recurrent unit (Cho et al., "Learning Phrase Representations using RNN", EMNLP 2014,
+arXiv:1406.1078)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,12 @@ from probekit_plugins.layers.scan import Scan, scan_directions, split_evenly
 
 
 class GRU(nn.Module):
-    """A gated state, updated by one position after the other; linear in positions.
+    """A gated state h, updated by one position after the other; linear in positions.
+
+        r_t = sigmoid(W_r x_t + U_r h_(t-1)), z_t = sigmoid(W_z x_t + U_z h_(t-1))
+        n_t = tanh(W_n x_t + r_t * U_n h_(t-1)), h_t = (1 - z_t) * n_t + z_t * h_(t-1)
+
+    h is the output. All maps have a bias. The reset gate r acts after U_n, as in torch, not before it.
 
     Args:
         channels: number of channels.

@@ -1,4 +1,4 @@
-"""HGRN2 (Qin et al., "HGRN2: Gated Linear RNNs with State Expansion", COLM 2024)."""
+"""HGRN2 (Qin et al., "HGRN2: Gated Linear RNNs with State Expansion", COLM 2024, arXiv:2404.07904)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class HGRN2(Attention):
-    """S_t = diag(f_t) S_(t-1) + (1 - f_t) i_t^T, y_t = O norm(S_t^T SiLU(o_t)), head by head.
+    """A state that writes as much as it forgets, head by head.
+
+        S_t = diag(f_t) S_(t-1) + (1 - f_t) i_t^T, y_t = O norm(S_t^T SiLU(o_t))
 
     What a channel forgets is what it writes, so that there are no keys. o and i are linear maps. f is
     gamma + (1 - gamma) sigmoid(linear map), with a lower bound gamma of each channel. In the paper gamma is

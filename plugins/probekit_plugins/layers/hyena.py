@@ -1,4 +1,5 @@
-"""Hyena (Poli et al., "Hyena Hierarchy: Towards Larger Convolutional Language Models", ICML 2023)."""
+"""Hyena (Poli et al., "Hyena Hierarchy: Towards Larger Convolutional Language Models", ICML 2023,
+arXiv:2302.10866)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ FAST_DECAY, SLOW_DECAY = 0.3, 1.5
 
 
 class Hyena(nn.Module):
-    """y = O (q * (h . (k * v) + D k * v)), h . a convolution over all positions: order two.
+    """A convolution over all positions, between two gates: order two.
+
+        y = O (q * (h conv (k * v) + D * k * v))
 
     q, k and v are linear maps of x. A network of sines computes h, one filter per channel, from the position;
     it decays exponentially, at another rate in each channel. The sines have frequency 1 at first, where the

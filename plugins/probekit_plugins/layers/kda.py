@@ -1,4 +1,5 @@
-"""Kimi Delta Attention (Kimi Team, "Kimi Linear: An Expressive, Efficient Attention Architecture", 2025)."""
+"""Kimi Delta Attention (Kimi Team, "Kimi Linear: An Expressive, Efficient Attention Architecture", 2025,
+arXiv:2510.26692)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class KimiDeltaAttention(MultiHead, nn.Module):
-    """S' = diag(a_t) S_(t-1), S_t = S' + beta_t k_t (v_t - S'^T k_t)^T, y_t = S_t^T q_t, head by head.
+    """The delta rule with a decay of each channel, head by head.
+
+        S'_t = diag(a_t) S_(t-1), S_t = S'_t + beta_t k_t (v_t - S'_t^T k_t)^T, y_t = S_t^T q_t
 
     It is the delta rule of `deltanet(gated=true)` with a decay a of its own for each channel of k: log a =
     -exp(A_log) softplus(d + dt_bias), with d a map whose rank is the channels of a head. q, k and v are SiLU

@@ -1,4 +1,5 @@
-"""The Lambda layer of Bello, "LambdaNetworks", ICLR 2021, as Courtois et al. 2022 (section 5.2) write it."""
+"""The Lambda layer of Bello, "LambdaNetworks", ICLR 2021, arXiv:2102.08602, as Courtois et al. 2022
+(arXiv:2204.11045, section 5.2) write it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from probekit_plugins.structures.blocks import append_channels
 
 
 class Lambda(MultiHead, nn.Module):
-    """Kbar = softmax over positions of K x; y = (Kbar (V x)^T)^T Q x, head by head.
+    """The map is summarised in one matrix, which each query is applied to, head by head.
+
+        Kbar = softmax_n(K x), y = (Kbar (V x)^T)^T Q x
 
     Time and memory are linear in the number of positions.
 

@@ -1,4 +1,5 @@
-"""Lambda + TT of Courtois et al. 2022 (section 5.3): the keys' matrix is computed instead of learned."""
+"""Lambda + TT of Courtois et al. 2022 (arXiv:2204.11045, section 5.3): the keys' matrix is computed instead
+of learned."""
 
 from __future__ import annotations
 
@@ -14,8 +15,10 @@ from probekit_plugins.layers.lambda_ import Lambda
 class LambdaTT(Lambda):
     """Iterate the Lambda layer: a first pass summarises the map, a second compares it to the summaries.
 
-    S = softmax(K x) (V' x)^T, (keys x keys), Kbar = softmax(S K' x), both over positions and head by head;
-    y as in `Lambda`. V' and K' read the same input as K.
+        S = softmax_n(K x) (V' x)^T, Kbar = softmax_n(S K' x), y = (Kbar (V x)^T)^T Q x
+
+    S, (keys x keys), has the summaries. Each softmax is over positions, head by head. V' and K' read the same
+    input as K.
 
     Args:
         channels: number of channels.

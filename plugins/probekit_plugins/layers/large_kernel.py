@@ -1,5 +1,5 @@
 """A depthwise convolution of a large kernel (Ding et al., "Scaling Up Your Kernels to 31x31: Revisiting Large
-Kernel Design in CNNs", CVPR 2022)."""
+Kernel Design in CNNs", CVPR 2022, arXiv:2203.06717)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def check_odd(kernel: int) -> int:
 
 class LargeKernel(nn.Module):
     """One large kernel per channel, then a linear map of channels; linear in positions.
+
+        y_n = W sum_d k_d * x_(n + d)
 
     A position sees (kernel - 1) / 2 positions in each direction. The weights do not depend on the content.
     The paper's small parallel kernel, which it merges into the large one after training, is left out.

@@ -1,5 +1,6 @@
-"""Linear attention (Katharopoulos et al., "Transformers are RNNs", ICML 2020), and with random features the
-Performer (Choromanski et al., "Rethinking Attention with Performers", ICLR 2021)."""
+"""Linear attention (Katharopoulos et al., "Transformers are RNNs", ICML 2020, arXiv:2006.16236), and with
+random features the Performer (Choromanski et al., "Rethinking Attention with Performers", ICLR 2021,
+arXiv:2009.14794)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from probekit_plugins.layers.gated_sum import chunked_gated_sum
 
 
 class LinearAttention(Attention):
-    """y_n = O phi(q_n) sum_m phi(k_m) v_m / phi(q_n) sum_m phi(k_m), head by head, linear in positions.
+    """Attention by products of features, head by head; linear in positions.
+
+        y_n = O (sum_m v_m phi(k_m)^T) phi(q_n) / (phi(q_n)^T sum_m phi(k_m))
 
     Args:
         channels: number of channels.

@@ -1,4 +1,5 @@
-"""Linformer's attention (Wang et al., "Linformer: Self-Attention with Linear Complexity", arXiv 2020)."""
+"""Linformer's attention (Wang et al., "Linformer: Self-Attention with Linear Complexity", 2020,
+arXiv:2006.04768)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from probekit_plugins.layers.attention import Attention
 
 
 class Linformer(Attention):
-    """y = softmax(q (E k)^T / sqrt(d)) E v, head by head: E projects the positions to `rank` of them.
+    """Attention to `rank` projected positions, head by head.
+
+        y = softmax(q (E k)^T / sqrt(d)) E v
 
     Time and memory are linear in positions. E, one matrix (rank x positions) per head, is learned. Keys,
     values and all layers of a network that have as many positions share it (the paper's layerwise sharing).

@@ -1,5 +1,5 @@
 """Long-short attention (Zhu et al., "Long-Short Transformer: Efficient Transformers for Language and Vision",
-NeurIPS 2021)."""
+NeurIPS 2021, arXiv:2107.02192)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from probekit_plugins.layers.window import Window
 class LongShort(Window):
     """Attention to the position's window and to a few summaries of the whole map, under one softmax.
 
-    A summary weights all keys, and all values, by a softmax over positions of a linear map of x. Keys and
-    values of the window and of the summaries have separate norms, as their lengths differ. The paper's
-    windows overlap, these do not. Linear in positions.
+        P = softmax_m(W x), kbar = LN(P k), vbar = LN(P v)
+        y_n = O softmax(q_n [LN(k_w); kbar]^T / sqrt(d)) [LN(v_w); vbar]
+
+    k_w and v_w are those of the window of n. A summary weights all keys, and all values, by a softmax over
+    positions of a linear map of x. Keys and values of the window and of the summaries have separate norms, as
+    their lengths differ. The paper's windows overlap, these do not. Linear in positions.
 
     Args:
         channels: number of channels.

@@ -1,5 +1,5 @@
 """Mamba's selective state space (Gu and Dao, "Mamba: Linear-Time Sequence Modeling with Selective State
-Spaces", 2023)."""
+Spaces", 2023, arXiv:2312.00752)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ CHUNK = 32
 
 
 class Mamba(nn.Module):
-    """h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, y_t = C_t h_t + D x_t, with an A for each channel.
+    """A state space whose step sizes dt depend on the content, with an A for each channel.
+
+        h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, y_t = C_t h_t + D x_t
 
     x is SiLU of a linear map of the input. B and C, shared by all channels, are linear maps of x, and dt is
     softplus of one of rank channels / 16. y is gated by SiLU of another map of the input, then mapped. The

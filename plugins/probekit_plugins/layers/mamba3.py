@@ -1,4 +1,5 @@
-"""Mamba-3 (Lahoti et al., "Mamba-3: Improved Sequence Modeling using State Space Principles", ICLR 2026)."""
+"""Mamba-3 (Lahoti et al., "Mamba-3: Improved Sequence Modeling using State Space Principles", ICLR 2026,
+arXiv:2603.15569)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class Mamba3(MultiHead, nn.Module):
-    """h_t = a_t R_t (h_(t-1) + (1 - l_t) dt_t B_(t-1) x_(t-1)) + l_t dt_t B_t x_t, y_t = C_t h_t + D x_t.
+    """A state that decays and rotates with the content, head by head.
+
+        h_t = a_t R_t (h_(t-1) + (1 - l_t) dt_t B_(t-1) x_(t-1)) + l_t dt_t B_t x_t
+        y_t = C_t h_t + D x_t
 
     a = exp(dt A) decays the state of a head, and R rotates its pairs of numbers by dt theta: a complex state.
     The input is weighted by the trapezoidal rule, which takes the position before into account, so that the

@@ -1,4 +1,5 @@
-"""The token mixing of Tolstikhin et al., "MLP-Mixer: An all-MLP Architecture for Vision", NeurIPS 2021."""
+"""The token mixing of Tolstikhin et al., "MLP-Mixer: An all-MLP Architecture for Vision", NeurIPS 2021,
+arXiv:2105.01601."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from probekit_plugins.layers.attention import check_pair_limit
 
 class Mixer(nn.Module):
     """A perceptron over positions, four times wider inside, the same for every channel.
+
+        y = W_2 GELU(W_1 x)
 
     It has 8 N^2 + 5 N parameters for N positions.
 

@@ -1,4 +1,5 @@
-"""mLSTM, the matrix memory of xLSTM (Beck et al., "xLSTM: Extended Long Short-Term Memory", NeurIPS 2024)."""
+"""mLSTM, the matrix memory of xLSTM (Beck et al., "xLSTM: Extended Long Short-Term Memory", NeurIPS 2024,
+arXiv:2405.04517)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ MAX_EXPONENT = 60.0
 
 
 class MLSTM(MultiHead, nn.Module):
-    """C_t = f_t C_(t-1) + i_t k_t v_t^T, n_t = f_t n_(t-1) + i_t k_t, h_t = C_t^T q_t / max(|n_t q_t|, 1).
+    """A matrix memory C with exponential gates, head by head.
+
+        C_t = f_t C_(t-1) + i_t k_t v_t^T, n_t = f_t n_(t-1) + i_t k_t
+        h_t = C_t^T q_t / max(|n_t^T q_t|, 1)
 
     q, k / sqrt(d) and v are linear maps; in each head i is exp and f the sigmoid of a linear map. h is
     normalised in each head, gated by a sigmoid of a linear map, then mapped. The biases of f start as 3 to 6.

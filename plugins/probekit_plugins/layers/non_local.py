@@ -1,4 +1,4 @@
-"""The non-local block (Wang et al., "Non-local Neural Networks", CVPR 2018)."""
+"""The non-local block (Wang et al., "Non-local Neural Networks", CVPR 2018, arXiv:1711.07971)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from torch.nn import functional
 
 
 class NonLocal(nn.Module):
-    """y_n = O sum_m softmax_m(q_n k_m) v_m, quadratic in time.
+    """Attention of one head that is not scaled; quadratic in time.
+
+        y_n = O sum_m softmax_m(q_n^T k_m) v_m
 
     The embedded Gaussian: one head of half the channels, whose products are not divided by a root. The skip
     belongs to the structure. O starts at zero in the paper, so that the block adds nothing; here it starts as

@@ -1,4 +1,4 @@
-"""Nystrom attention (Xiong et al., "Nystromformer", AAAI 2021)."""
+"""Nystrom attention (Xiong et al., "Nystromformer", AAAI 2021, arXiv:2102.03902)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from probekit_plugins.layers.attention import Attention
 
 
 class Nystrom(Attention):
-    """y = softmax(q k'^T) pinv(softmax(q' k'^T)) softmax(q' k^T) v, all scaled by 1 / sqrt(d), head by head.
+    """Attention through landmarks, head by head; all products are scaled by 1 / sqrt(d).
+
+        y = softmax(q k'^T) pinv(softmax(q' k'^T)) softmax(q' k^T) v
 
     The landmarks q', k' are means over segments of consecutive positions. They are all positions where there
     are no more than landmarks. Where the landmarks do not divide the positions, two neighbouring segments

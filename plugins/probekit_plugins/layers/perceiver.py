@@ -1,4 +1,4 @@
-"""Latents that read a map and write to it (Jaegle et al., "Perceiver IO", ICLR 2022)."""
+"""Latents that read a map and write to it (Jaegle et al., "Perceiver IO", ICLR 2022, arXiv:2107.14795)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from probekit_plugins.layers.multi_head import MultiHead
 
 
 class Perceiver(MultiHead, nn.Module):
-    """z = Attention(latents, x); z += Attention(z, z); y = Attention(x, z); linear in positions.
+    """A few latents z read the map and write to it; linear in positions.
+
+        z' = z + Attention(z, x), z'' = z' + Attention(z', z'), y = Attention(x, z'')
 
     Learned latents attend to all positions, then to each other, and each position attends to them. The
     paper's perceptrons belong to the structure.

@@ -1,4 +1,5 @@
-"""Reformer's attention (Kitaev, Kaiser and Levskaya, "Reformer: The Efficient Transformer", ICLR 2020)."""
+"""Reformer's attention (Kitaev, Kaiser and Levskaya, "Reformer: The Efficient Transformer", ICLR 2020,
+arXiv:2001.04451)."""
 
 from __future__ import annotations
 
@@ -22,11 +23,13 @@ MAX_HASHES = 64
 class Reformer(Attention):
     """Attention among positions that have a similar locality-sensitive hash, head by head.
 
-    In each round positions are hashed by random rotations, sorted by hash, then by position, and cut into
-    chunks. Each attends to its chunk and the one before (the first to the last). Queries and keys are one
-    map, the keys normalised. Rounds are weighted by the sum of their exponentials. Time and memory are linear
-    in positions, except for the sort. The rotations are drawn once, with the weights, and stored with them,
-    so that a network gives the same answer twice.
+        k_m = q_m / |q_m|, y_n = O sum_(m in C(n)) softmax_m(q_n^T k_m / sqrt(d)) v_m
+
+    C(n) are the positions of the chunks that n attends to. In each round positions are hashed by random
+    rotations, sorted by hash, then by position, and cut into chunks. Each attends to its chunk and the one
+    before (the first to the last). Queries and keys are one map, the keys normalised. Rounds are weighted by
+    the sum of their exponentials. Time and memory are linear in positions, except for the sort. The rotations
+    are drawn once, with the weights, and stored with them, so that a network gives the same answer twice.
 
     Args:
         channels: number of channels.

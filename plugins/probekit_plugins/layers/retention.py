@@ -1,4 +1,5 @@
-"""Retention (Sun et al., "Retentive Network: A Successor to Transformer for Large Language Models", 2023)."""
+"""Retention (Sun et al., "Retentive Network: A Successor to Transformer for Large Language Models", 2023,
+arXiv:2307.08621)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class Retention(Attention):
-    """y_t = O norm(sum over s <= t of gamma^(t - s) (q_t k_s / sqrt(d)) v_s), head by head.
+    """Attention without a softmax, that decays at a fixed rate, head by head.
+
+        y_t = O norm(sum_(s <= t) gamma^(t - s) q_t^T k_s / sqrt(d) v_s)
 
     gamma = 1 - 2^(-5 - head) is fixed: how fast a position is forgotten does not depend on its content. The
     paper's rotation of q and k is the encoding `rotary`; its gate is left out. Linear in positions.

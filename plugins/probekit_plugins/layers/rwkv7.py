@@ -1,4 +1,4 @@
-"""RWKV-7 (Peng et al., "RWKV-7 'Goose' with Expressive Dynamic State Evolution", 2025)."""
+"""RWKV-7 (Peng et al., "RWKV-7 'Goose' with Expressive Dynamic State Evolution", 2025, arXiv:2503.14456)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ NORM_EPS = 64e-5
 
 
 class RWKV7(MultiHead, nn.Module):
-    """S_t = diag(w_t) S_(t-1) - (a_t kappa_t) (S_(t-1)^T kappa_t)^T + k'_t v_t^T, y_t = S_t^T r_t, by head.
+    """A state that decays and is corrected channel by channel, head by head.
+
+        S_t = diag(w_t) S_(t-1) - (a_t * kappa_t) (S_(t-1)^T kappa_t)^T + k'_t v_t^T, y_t = S_t^T r_t
 
     r, k and v are linear maps; kappa is k times learned factors, of length one; a, a sigmoid, is the rate of
     each channel, and k' is k (1 + (a - 1) alpha) with learned alpha. log w = -exp(-1/2) sigmoid(d), where d

@@ -1,5 +1,5 @@
 """The diagonal state space (Gu et al., "On the Parameterization and Initialization of Diagonal State Space
-Models", NeurIPS 2022)."""
+Models", NeurIPS 2022, arXiv:2206.11893)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from probekit_plugins.structures.blocks import Pointwise
 
 
 class S4D(nn.Module):
-    """y = O GELU(K * x + D x), K_l = 2 Re sum_n C_n (exp(dt A_n) - 1) / A_n exp(l dt A_n).
+    """A diagonal state space, as one convolution kernel K per channel.
 
-    One kernel per channel, the same everywhere: it weights positions by how far back they lie, never by their
-    content. A starts as -1/2 + i pi n ("S4D-Lin"), dt as 0.001 to 0.1. N log N in positions by the transform.
+        y = O GELU(K conv x + D * x), K_l = 2 Re(sum_n C_n exp(l dt A_n) (exp(dt A_n) - 1) / A_n)
+
+    The kernel is the same everywhere: it weights positions by how far back they lie, never by their content.
+    A starts as -1/2 + i pi n ("S4D-Lin"), dt as 0.001 to 0.1. N log N in positions by the transform.
 
     Args:
         channels: number of channels.

@@ -1,5 +1,5 @@
 """A scan is the order in which a layer with a state reads the positions of a map (in 2-D "cross" as by Liu et
-al., "VMamba: Visual State Space Model", NeurIPS 2024)."""
+al., "VMamba: Visual State Space Model", NeurIPS 2024, arXiv:2401.10166)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""sLSTM, the scalar memory of xLSTM (Beck et al., "xLSTM: Extended Long Short-Term Memory", NeurIPS 2024)."""
+"""sLSTM, the scalar memory of xLSTM (Beck et al., "xLSTM: Extended Long Short-Term Memory", NeurIPS 2024,
+arXiv:2405.04517)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class SLSTM(MultiHead, nn.Module):
-    """c_t = f_t c_(t-1) + i_t z_t, n_t = f_t n_(t-1) + i_t, h_t = o_t c_t / n_t, channel by channel.
+    """A scalar memory c with exponential gates, channel by channel.
+
+        c_t = f_t c_(t-1) + i_t z_t, n_t = f_t n_(t-1) + i_t, h_t = o_t c_t / n_t
 
     z is the tanh, i the exp, f and o the sigmoid of a linear map of the input plus one of h_(t-1), which
     mixes the channels of a head. The maps of h start as zero, the biases of f as 3 to 6. h is normalised in

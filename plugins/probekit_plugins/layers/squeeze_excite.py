@@ -1,4 +1,5 @@
-"""Squeeze and excitation (Hu, Shen and Sun, "Squeeze-and-Excitation Networks", CVPR 2018)."""
+"""Squeeze and excitation (Hu, Shen and Sun, "Squeeze-and-Excitation Networks", CVPR 2018,
+arXiv:1709.01507)."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from torch import Tensor, nn
 
 
 class SqueezeExcite(nn.Module):
-    """y = x * sigmoid(W2 ReLU(W1 mean_n x)), linear in positions.
+    """The mean xbar of all positions weights the channels of each; linear in positions.
 
-    The mean of all positions weights the channels of each.
+        y_n = x_n * sigmoid(W_2 ReLU(W_1 xbar))
 
     Args:
         channels: number of channels.

@@ -1,5 +1,5 @@
 """Mamba-2 (Dao and Gu, "Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured
-State Space Duality", ICML 2024)."""
+State Space Duality", ICML 2024, arXiv:2405.21060)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from probekit_plugins.layers.scan import Scan, apply_scan, scan_directions
 
 
 class SSD(MultiHead, nn.Module):
-    """h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, y_t = C_t h_t + D x_t, head by head, linear in positions.
+    """A state space whose decay depends on the content, head by head; linear in positions.
+
+        h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t^T, y_t = h_t^T C_t + D x_t
 
     x, B and C are SiLU of linear maps of the input, B and C shared by all heads, and dt is softplus of
     another: the decay depends on the content. y is gated by SiLU of another map, normalised and mapped. The

@@ -1,4 +1,4 @@
-"""Dense self-attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017)."""
+"""Dense self-attention (Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03762)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from probekit_plugins.layers.attention import Attention, check_pair_limit
 
 
 class Transformer(Attention):
-    """y = O softmax(q k^T / sqrt(d)) v, head by head, d channels per head.
+    """Dense attention, head by head, d channels per head.
+
+        y = O softmax(q k^T / sqrt(d)) v
 
     Time is quadratic in positions. Memory is linear, unless the encoding has a bias, which is one number for
     each head and pair.

@@ -1,4 +1,5 @@
-"""TTT-Linear (Sun et al., "Learning to (Learn at Test Time): RNNs with Expressive Hidden States", 2024)."""
+"""TTT-Linear (Sun et al., "Learning to (Learn at Test Time): RNNs with Expressive Hidden States", 2024,
+arXiv:2407.04620)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ NORM_EPS = 1e-6
 
 
 class TTTLinear(MultiHead, nn.Module):
-    """W_t = W_(t-1) - eta_t grad |f(k_t; W_t') - v_t|^2 / 2, y_t = f(q_t; W_t), f(x; W) = x + LN(W x + b).
+    """A linear model that learns while it reads, head by head.
+
+        W_t = W_(t-1) - eta_t / 2 grad |f(k_t; W_(t')) - v_t|^2, y_t = f(q_t; W_t)
+        f(x; W) = x + LN(W x + b)
 
     The state is a linear model with its bias b, which learns by gradient descent to map k to v. Gradients
     are taken at t', the start of each mini-batch of positions, so that these are computed at once. q, k and

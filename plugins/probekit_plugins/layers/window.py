@@ -1,5 +1,5 @@
 """Attention in windows (Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted
-Windows", ICCV 2021)."""
+Windows", ICCV 2021, arXiv:2103.14030)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ def pad_shifted(window: int, shifted: bool) -> int:
 
 
 class Window(Attention):
-    """Dense attention within windows; linear in positions.
+    """Dense attention within windows, head by head; linear in positions.
 
-    No position sees beyond its own window, which may be smaller at the border of a map. The paper's relative
-    bias is left out, as in all layers here: an encoding tells positions, or nothing does.
+        y_n = O sum_(m in W(n)) softmax_m(q_n^T k_m / sqrt(d)) v_m
+
+    W(n) is the window of n. No position sees beyond its own window, which may be smaller at the border of a
+    map. The paper's relative bias is left out, as in all layers here: an encoding tells positions, or nothing
+    does.
 
     Args:
         channels: number of channels.

@@ -1,4 +1,5 @@
-"""Cross-covariance attention (El-Nouby et al., "XCiT: Cross-Covariance Image Transformers", NeurIPS 2021)."""
+"""Cross-covariance attention (El-Nouby et al., "XCiT: Cross-Covariance Image Transformers", NeurIPS 2021,
+arXiv:2106.09681)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from probekit_plugins.layers.attention import Attention
 
 
 class XCA(Attention):
-    """y = O v softmax(k^T q / tau), channels attending to channels, q and k of length one over positions.
+    """Channels attend to channels, head by head, with q and k of length one over positions.
+
+        y = O v softmax(k^T q / tau)
 
     A temperature tau is learned for each head. Positions meet only in the sums k^T q, so that it is linear in
     them. The paper's local convolutions between its layers belong to the structure.

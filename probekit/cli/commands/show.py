@@ -22,7 +22,7 @@ from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.interfaces import Probe, Scale
-from probekit.rows.layers import list_verdicts
+from probekit.rows.layers import list_lines, list_verdicts, summarize_cost
 from probekit.terminal.messages import print_output
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class ComponentDescription:
 
 def shorten_layer(description: ComponentDescription) -> ComponentDescription:
     """Return the description of a layer with its parameters in one line, to leave room for its verdicts."""
-    facts = {label: text for label, text in description.facts.items() if label != "plugin"}
+    left_out = ("plugin", "distribution")  # the address names the package
+    facts = {label: text for label, text in description.facts.items() if label not in left_out}
     facts["parameters"] = join_parameters(description.tables["parameters"])
     return ComponentDescription(facts, shorten_doc(description.doc), {"survey": description.tables["survey"]})
 
@@ -116,7 +117,9 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
         tables |= _describe_probe(probe)
     if component.kind == "layer":
-        tables["survey"] = list_verdicts(component.name, plugin_registry)
+        lines = list_lines(component.name, plugin_registry)
+        facts["cost"] = summarize_cost(component.about, lines)
+        tables["survey"] = list_verdicts(lines, plugin_registry)
     return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
 
 
@@ -169,10 +172,7 @@ def _find_component(plugin_registry: Registry, words: list[str]) -> Component:
         commands = " or ".join(f"`probekit show {kind} {name}`" for kind in kinds)
         raise UsageError(f"show {name}", f"this is the name of a {' and a '.join(kinds)}", f"Try {commands}.")
     if not kinds:
-        names = [
-            component.long_name if "/" in name else component.name
-            for component in plugin_registry.components()
-        ]
+        names = [item.long_name if "/" in name else item.name for item in plugin_registry.components()]
         raise UsageError(f"show {name}", "there is no such component", did_you_mean(name, names))
     return plugin_registry.find_component(kinds[0], name)
 
