@@ -11,6 +11,7 @@ from probekit.cards.contrast import Contrast, contrast_structures
 from probekit.catalog.registry import registry
 from probekit.evidence.certify import Certificate
 from probekit.evidence.certify import certify_probe as run_certification
+from probekit.rows.with_survey import make_card_with_survey
 from probekit.storage.store import Store
 from probekit.terminal.progress import Progress
 
@@ -22,6 +23,7 @@ def card(
     probes: Names = (),
     *,
     scale: str | None = None,
+    with_survey: bool = False,
     store: str | Path | None = None,
 ) -> Card:
     """Return the card of stored runs.
@@ -30,13 +32,15 @@ def card(
         structures: one or more expressions; none for all in the store.
         probes: one or more probes; none for all in the store.
         scale: the scale of the runs; None for any.
+        with_survey: whether to add the rows of the shipped survey of layers on the same data.
         store: the folder of the store.
 
     Raises:
-        UsageError: the store has no such run.
+        UsageError: the store has no such run, or the survey none that can be compared.
         StoreError: all such runs are left out of the card.
     """
-    return make_card(Store(store), registry(), as_tuple(structures), as_tuple(probes), scale)
+    make = make_card_with_survey if with_survey else make_card
+    return make(Store(store), registry(), as_tuple(structures), as_tuple(probes), scale)
 
 
 def compare(

@@ -32,10 +32,11 @@ from probekit.storage.result import Result, normalize_score
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A result and its folder."""
+    """A result and its folder; surveyed: whether it is of the shipped survey."""
 
     result: Result
     folder: Folder
+    surveyed: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -166,12 +167,11 @@ def average_curves(curves: Sequence[DifficultyCurve]) -> DifficultyCurve | None:
         for point in curve.points:
             bins.setdefault((point.start, point.stop), []).append(point)
     points = []
-    for (start, stop), seed_points in sorted(bins.items()):
+    for _, seed_points in sorted(bins.items()):
         interval = mean_interval([point.mean for point in seed_points], "seeds", curves[0].bounds)
         low, high = (None, None) if interval is None else (interval.low, interval.high)
         average = mean(point.mean for point in seed_points)
-        items = seed_points[0].items
-        points.append(CurveBin(start=start, stop=stop, items=items, mean=average, low=low, high=high))
+        points.append(seed_points[0].model_copy(update={"mean": average, "low": low, "high": high}))
     return curves[0].model_copy(update={"points": tuple(points)})
 
 

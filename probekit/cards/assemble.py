@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from probekit.cards.aggregate import StoredRun, make_cell
 from probekit.cards.card import Card, Column
@@ -18,9 +18,15 @@ from probekit.cards.certificates import (
     stored_certificates,
 )
 from probekit.cards.installed import gather_noises, observe_installed_probe
-from probekit.cards.names import CONTROL_PREFIX, Names
+from probekit.cards.names import CONTROL_PREFIX, SURVEY_MARK, Names
 from probekit.cards.notes import add_choice_remark, list_structure_cautions
-from probekit.cards.select_runs import find_easy_runs, newest_per_seed, select_one_code, select_one_probe
+from probekit.cards.select_runs import (
+    find_easy_runs,
+    newest_per_seed,
+    read_runs,
+    select_one_code,
+    select_one_probe,
+)
 from probekit.catalog.registry import Registry
 from probekit.evidence.bounds import find_ceiling, find_controls, find_floor
 from probekit.evidence.certify import Certificate
@@ -32,16 +38,20 @@ from probekit.plans.rerun_commands import list_rerun_commands
 from probekit.plans.spec import EASY, format_expression, is_easy_probe
 from probekit.plugin.errors import ProbekitError, StoreError, UsageError, describe_error
 from probekit.plugin.interfaces import Probe
-from probekit.schedule.choice import Choice, find_choice, read_choices, rejected_rates
+from probekit.schedule.choice import Choice, find_choice, read_choices
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import matches_probe
-from probekit.storage.folder import WEIGHTS
 from probekit.storage.store import Store
 
 OTHER_SOURCE = (
     "All runs here used other code of the probe than is installed. "
     "The end of the card lists the commands that run them again."
 )
+SURVEYED = (
+    f"The rows with “{SURVEY_MARK.strip()}” are of the survey that is shipped with probekit. They were not "
+    "trained for this card, and have no pictures and no learning curves."
+)
+AddRuns = Callable[[Sequence[StoredRun], list[str]], list[StoredRun]]
 UNKNOWN_CODE = "probekit 0.1 made these runs. It stored nothing to check their code against."
 
 
@@ -52,6 +62,7 @@ def make_card(
     probes: Sequence[str] = (),
     scale: str | None = None,
     command: str = "probekit card",
+    add_runs: AddRuns | None = None,
 ) -> Card:
     """Make the card of these structures and probes, or of all that the store holds.
 
@@ -62,6 +73,8 @@ def make_card(
         probes: Probes as typed; empty for all.
         scale: The name of a scale, None for all.
         command: The command that makes the card again.
+        add_runs: Returns surveyed runs to count with those of a column; its second argument receives a line
+            for each group of runs that it leaves out.
 
     Raises:
         UsageError: The store holds no such run.
@@ -77,6 +90,8 @@ def make_card(
         try:
             installed = observe_installed_probe(names, stored_runs[0].plan.column_key[0])
             counted = select_one_probe(stored_runs, installed, left_out)
+            surveyed = add_runs(counted, left_out) if add_runs else []
+            counted, stored_runs[:] = [*counted, *surveyed], [*stored_runs, *surveyed]
             probe = names.make_scored_probe(run.plan for run in counted)
             certificate = certificate_of(counted[0].result, certificates, names, left_out)
             columns.append(make_column(counted, probe, certificate, names, left_out, installed))
@@ -113,29 +128,6 @@ def make_card(
     )
 
 
-def read_runs(
-    store: Store, names: Names, scale: str | None, left_out: list[str]
-) -> dict[tuple[str, str, str], list[StoredRun]]:
-    """Return the runs that belong on a card, by question: probe, version and scale."""
-    questions: dict[tuple[str, str, str], list[StoredRun]] = defaultdict(list)
-    rejected = frozenset(rejected_rates(store, left_out))
-    for folder, result in store.read_results():
-        if isinstance(result, StoreError):
-            left_out.append(f"{folder.path.name}: {result.problem}")
-        elif not any(used.kind == "probe" for used in result.plan.components):
-            left_out.append(f"{folder.path.name}: it names no probe")
-        elif result.plan.identity in rejected:
-            left_out.append(f"{folder.path.name}: --tune tried its learning rate and chose another")
-        elif names.is_wanted(result.plan, scale):
-            try:
-                folder.check_files(result, skip=WEIGHTS)
-            except StoreError as error:
-                left_out.append(f"{folder.path.name}: {error.problem}")
-            else:
-                questions[result.plan.column_key].append(StoredRun(result, folder))
-    return questions
-
-
 def judge_recipes(
     cell: Cell, runs: Sequence[StoredRun], choice: Choice | None, probe: Probe, names: Names
 ) -> Cell:
@@ -163,6 +155,11 @@ def judge_recipes(
     return cell
 
 
+def mark_surveyed(cell: Cell) -> Cell:
+    """Return a cell of the survey, which names no next step: its runs are not in the user's store."""
+    return cell.model_copy(update={"surveyed": True, "next_step": None})
+
+
 def make_column(
     runs: Sequence[StoredRun],
     probe: Probe,
@@ -176,7 +173,7 @@ def make_column(
     headline = probe.metrics[0]
     rows: dict[str, list[StoredRun]] = defaultdict(list)
     for run, label in zip(runs, names.label_runs([run.plan for run in runs]), strict=True):
-        rows[label].append(run)
+        rows[f"{label}{SURVEY_MARK}" if run.surveyed else label].append(run)
     by_seed = {}
     for label, row in rows.items():
         by_seed[label] = newest_per_seed(select_one_code(row, names, left_out), left_out)
@@ -197,12 +194,12 @@ def make_column(
         for label, seeds in by_seed.items()
     ]
     lowest = floors[headline.name].value
-    choices = list(read_choices(runs[0].folder.path.parent, []))
+    choices = {root: list(read_choices(root, [])) for root in {run.folder.path.parent for run in runs}}
     for index, cell in enumerate(cells):
         seeds = list(by_seed[cell.structure].values())
-        choice = find_choice(choices, seeds[0].plan) if cell.done else None
-        cell = judge_recipes(cell, seeds, choice, probe, names)
-        cells[index] = add_choice_remark(cell, choice, lowest, probe)
+        choice = find_choice(choices[seeds[0].folder.path.parent], seeds[0].plan) if cell.done else None
+        cell = add_choice_remark(judge_recipes(cell, seeds, choice, probe, names), choice, lowest, probe)
+        cells[index] = mark_surveyed(cell) if seeds[0].surveyed else cell
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides
     )
@@ -217,6 +214,7 @@ def make_column(
     cautions += floors[headline.name].list_cautions(f"floor of the {headline.name}")
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")
     cautions += list_structure_cautions(cells, probe)
+    cautions += [SURVEYED] if any(cell.surveyed for cell in cells) else []
     about, scale_about = names.describe_probe(plan, probe)
     typed = names.typed_probe(plan) or min((format_expression(run.plan.spec.probe) for run in runs), key=len)
     control_scores = find_controls(done, headline.name)
@@ -245,5 +243,5 @@ def make_column(
         controls=tuple(list_controls(control_scores, networks, headline, lowest)),
         certificate=certificate,
         cells=tuple(cells),
-        rebuild=tuple(list_rerun_commands([run.plan for run in counted])),
+        rebuild=tuple(list_rerun_commands([run.plan for run in counted if not run.surveyed])),
     )

@@ -88,6 +88,7 @@ class Cell(BaseModel):
     Attributes:
         structure: The row's label.
         resolved: The structure's canonical text.
+        surveyed: Whether its runs are of the shipped survey, not of the store.
         scores: By metric, the headline first.
         verdict: Whether the structure has the property, and why.
         next_step: What would decide the verdict, None if it is decided.
@@ -112,6 +113,7 @@ class Cell(BaseModel):
 
     structure: str
     resolved: str
+    surveyed: bool = False
     scores: dict[str, Score]
     verdict: Verdict
     next_step: NextStep | None = None

@@ -25,6 +25,8 @@ from probekit.plugin.interfaces import Probe, Published
 CONTROL_PREFIX = "control-"
 """Prefix of the structures that `certify` makes of controls."""
 PAPER = "paper"
+SURVEY_MARK = " (survey)"
+"""Ends the label of a row whose runs are of the shipped survey."""
 
 MAX_BYTES = 1 << 30
 """Most memory that a few items of a stored run's probe may take: a store may hold anything."""
@@ -44,10 +46,8 @@ class Names:
 
     def __init__(self, registry: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
         self.registry = registry
-        self.typed, self.probes = (
-            tuple(map(normalize_expression, typed)),
-            tuple(map(normalize_expression, probes)),
-        )
+        self.typed = tuple(map(normalize_expression, typed))
+        self.probes = tuple(map(normalize_expression, probes))
         self.files = {name for text in (*typed, *probes) for name in list_files(text)}
         self.probe = functools.cache(self._make_probe)
         self.probe_text = functools.cache(self._probe_text)
@@ -167,15 +167,18 @@ class Names:
                 labels[structure, width, trainer] = f"{label}, as {structure} of width {width}, {trainer}"
         return [escape_lookalikes(labels[setting]) for setting in settings]
 
-    def order_structures(self, columns: Iterable[Column]) -> dict[str, str]:
-        """Return the descriptions of structures by label, in the order typed, then by name."""
+    def order_structures(self, columns: Sequence[Column]) -> dict[str, str]:
+        """Return the descriptions of structures by label: as typed, by name, the survey last."""
         descriptions: dict[str, str] = {}
         for column in columns:
             for cell in column.cells:
                 descriptions.setdefault(cell.structure, self.describe_structure(cell.resolved))
         index = {text: number for number, text in enumerate(self.typed)}
-        items = sorted(descriptions.items(), key=lambda item: (index.get(item[0], len(index)), item[0]))
-        return dict(items)
+        surveyed = {cell.structure for column in columns for cell in column.cells if cell.surveyed}
+        labels = sorted(
+            descriptions, key=lambda label: (label in surveyed, index.get(label, len(index)), label)
+        )
+        return {label: descriptions[label] for label in labels}
 
     def describe_structure(self, structure: str) -> str:
         """Return the lines about a structure's components."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from probekit.cards.aggregate import StoredRun
@@ -12,6 +13,7 @@ from probekit.plans.plan import Plan, strip_hashes
 from probekit.plans.rerun_commands import certify_command, list_rerun_commands
 from probekit.plans.spec import EASY, is_easy_probe, make_easy_probe
 from probekit.plugin.errors import StoreError
+from probekit.schedule.choice import rejected_rates
 from probekit.storage.behaviour import Numbers
 from probekit.storage.equivalence import (
     describe_setup_difference,
@@ -20,8 +22,32 @@ from probekit.storage.equivalence import (
     has_same_setup,
     matches_probe,
 )
-from probekit.storage.folder import RESULT, Folder
+from probekit.storage.folder import RESULT, WEIGHTS, Folder
 from probekit.storage.result import Result
+from probekit.storage.store import Store
+
+
+def read_runs(
+    store: Store, names: Names, scale: str | None, left_out: list[str]
+) -> dict[tuple[str, str, str], list[StoredRun]]:
+    """Return the runs that belong on a card, by question: probe, version and scale."""
+    questions: dict[tuple[str, str, str], list[StoredRun]] = defaultdict(list)
+    rejected = frozenset(rejected_rates(store, left_out))
+    for folder, result in store.read_results():
+        if isinstance(result, StoreError):
+            left_out.append(f"{folder.path.name}: {result.problem}")
+        elif not any(used.kind == "probe" for used in result.plan.components):
+            left_out.append(f"{folder.path.name}: it names no probe")
+        elif result.plan.identity in rejected:
+            left_out.append(f"{folder.path.name}: --tune tried its learning rate and chose another")
+        elif names.is_wanted(result.plan, scale):
+            try:
+                folder.check_files(result, skip=WEIGHTS)
+            except StoreError as error:
+                left_out.append(f"{folder.path.name}: {error.problem}")
+            else:
+                questions[result.plan.column_key].append(StoredRun(result, folder))
+    return questions
 
 
 def select_one_probe(

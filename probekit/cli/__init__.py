@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": (".data:export_data", "Plot items of a probe, or export a split to files."),
     "list": (".list:list_components", "List installed probes, structures, layers and so on."),
     "show": (".show:show_component", "Show one component: its parameters, scales and metrics."),
+    "survey": ("..survey:show_survey", "Show the shipped survey: which layer has which property."),
     "runs": (".runs:list_runs", "List stored runs, or remove some of them."),
     "status": (".status:show_status", "Show the progress of all runs in a store."),
     "store": (".store:maintain_store", "Verify, replay, merge, export or clean up a store."),

@@ -175,8 +175,10 @@ def make_section(card: Card, index: int, store: Store, names: Names) -> Section:
     colours = column_colours(list(card.structures), cells)
     # structures in grey are drawn first, below those with a colour
     stacked = sorted(cells, key=lambda cell: cell.structure in colours.by_structure)
-    losses = read_structure_losses(stacked, colours, store, notes)
-    gallery = draw_gallery(column, store)
+    trained = [cell for cell in stacked if not cell.surveyed]
+    losses = read_structure_losses(trained, colours, store, notes)
+    stored = tuple(cell for cell in column.cells if not cell.surveyed)
+    gallery = draw_gallery(column.model_copy(update={"cells": stored}), store)
     notes = gallery.notes + notes
     numbers = {name: number for number, name in enumerate(card.structures, 1)}
     difficulty = [
@@ -195,7 +197,7 @@ def make_section(card: Card, index: int, store: Store, names: Names) -> Section:
         else None,
         costs=tuple(map(Markup, draw_costs(column, numbers, colours, f"costs{index}"))),
         gallery=gallery,
-        maps=draw_maps(column.cells, store, notes),
+        maps=draw_maps(stored, store, notes),
         has_paper=any(cell.headline.published is not None for cell in cells),
         solved=solved_meaning([cell.along for cell in cells]),
         notes=notes,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from probekit.cards.assemble import make_card
-from probekit.cards.card import Column
+from probekit.cards.card import Card, Column
 from probekit.cards.cell import Cell
 from probekit.cards.formatting import format_percent
 from probekit.catalog.grammar import normalize_expression, parse_expression, parse_term
@@ -20,7 +20,7 @@ from probekit.catalog.terms import walk_terms
 from probekit.plain import escape_cell
 from probekit.plugin.errors import ProbekitError
 from probekit.rows.cells import Row
-from probekit.rows.transfer import merge_rows
+from probekit.rows.transfer import write_scratch_run
 from probekit.storage.store import Store
 
 SHIPPED = Path(__file__).parent / "survey"
@@ -83,10 +83,7 @@ def make_survey(rows: Sequence[Row], registry: Registry) -> list[SurveyRow]:
         StoreError: No run can be counted.
     """
     recipes = {row.result.plan.identity: row.result.plan.trainer for row in rows}
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
-        list(merge_rows(store, rows))
-        card = make_card(store, registry)
+    card = make_card_of_rows(rows, registry)
     lines = [
         make_line(cell, column, recipes, registry)
         for column in card.columns
@@ -94,6 +91,15 @@ def make_survey(rows: Sequence[Row], registry: Registry) -> list[SurveyRow]:
         if cell.done
     ]
     return sorted(lines, key=lambda line: (line.layer, line.structure, line.property, line.probe, line.scale))
+
+
+def make_card_of_rows(rows: Sequence[Row], registry: Registry) -> Card:
+    """Return the card of rows; raises StoreError if no run can be counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        for row in rows:
+            write_scratch_run(store, row)
+        return make_card(store, registry)
 
 
 def make_line(cell: Cell, column: Column, recipes: dict[str, str], registry: Registry) -> SurveyRow:

@@ -96,6 +96,25 @@ def fill_folder(folder: Folder, row: Row) -> None:
     folder.write_result(row.result.model_copy(update={"files": files}))
 
 
+class ScratchFolder(Folder):
+    """A run's folder that is deleted when the command ends; its files need not survive a power cut."""
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file, without waiting for the disk; return ""."""
+        (self.path / name).write_bytes(content)
+        return ""
+
+
+def write_scratch_run(store: Store, row: Row) -> Folder:
+    """Write a row's run, its looks and its choice of recipe into a temporary store; return its folder."""
+    folder = ScratchFolder(store.root / row.result.plan.folder)
+    if not folder.path.exists():
+        folder.path.mkdir(parents=True)
+        fill_folder(folder, row)
+        write_records(store, row, [])
+    return folder
+
+
 def write_records(into: Store, row: Row, choices: list[Choice]) -> None:
     """Record a row's looks and the choice of its recipe in a store; `choices` are those that it has."""
     plan = row.result.plan

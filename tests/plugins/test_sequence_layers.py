@@ -149,3 +149,16 @@ def test_a_layer_that_cannot_be_causal_is_refused_by_a_host_that_is() -> None:
         make_job(asked, registry())
     free = make_spec(probe="parity", structure="plain(depth=1)+mixer", scale="smoke")
     assert make_job(free, registry()).plan.parameters > 0
+
+
+@pytest.mark.parametrize("name", ["deltanet, gated", "deltaproduct"])
+def test_a_gated_layer_trains_compiled(name: str) -> None:
+    gradients = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        layer, x = LAYERS[name](8, (12,)), torch.randn(2, 8, 12)
+        model = torch.compile(layer, backend="aot_eager") if compiled else layer
+        model(x).square().mean().backward()
+        gradients.append([parameter.grad for parameter in layer.parameters()])
+    torch.compiler.reset()
+    torch.testing.assert_close(*gradients)

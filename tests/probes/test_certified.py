@@ -39,21 +39,34 @@ PROBES = {
     "fill": "window",
     "insideness": "window",
     "rotation": "convolution",
+    "scenes(rung=4)": "window",
+    "scenes(rung=5)": "window",
 }
 HOSTED = {"nonlocality": "unet", "translation": "lambda", "grouping": "lambda"}
 KEPT = [*((probe, "quick") for probe in PROBES), ("nonlocality", "laptop")]
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 
+def name_files(probe: str) -> str:
+    """Return what the names of a probe's certificates start with: `scenes-4` of `scenes(rung=4)`."""
+    return probe.replace("(rung=", "-").removesuffix(")")
+
+
+def read_certificate(probe: str, scale: str) -> Certificate:
+    """Return the certificate that comes with a probe."""
+    return Certificate.model_validate(ShippedCertificates(name_files(probe))[scale])
+
+
 @pytest.mark.parametrize(("probe", "scale"), KEPT)
 def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: str) -> None:
-    found = Certificate.model_validate(ShippedCertificates(probe)[scale])
+    found = read_certificate(probe, scale)
     _, source = resolve_at_scale(probe, scale, registry())
     made = source.make()
     now = observe_probe(source.target, source.text, made)
     assert find_difference(found.question, now, LOOSE_TOLERANCE) == "", (
         f"type probekit certify {probe} --scale {scale}, and keep what it finds"
     )
+    assert made.certificates[scale] == ShippedCertificates(name_files(probe))[scale]
     items = {"translation": 121, "rotation": 110}.get(probe, 10_000)
     assert (found.passed, found.items, found.version) == (True, items, made.version)
     assert PROBES[probe] in found.networks
@@ -61,7 +74,7 @@ def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: s
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_the_controls_of_a_certificate_replay(probe: str) -> None:
-    found = Certificate.model_validate(ShippedCertificates(probe)["quick"])
+    found = read_certificate(probe, "quick")
     controls = make_probe_at(probe, "quick", registry()).controls()
     assert found.first_steps
     for title, numbers in found.first_steps.items():
@@ -91,9 +104,10 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
 
 
 def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
-    kept = sorted(f"{probe}-{scale}" for probe, scale in KEPT)
+    kept = sorted(f"{name_files(probe)}-{scale}" for probe, scale in KEPT)
     assert sorted(path.stem for path in FOLDER.iterdir()) == kept
-    assert sorted(f"{probe}-{scale}" for probe in PROBES for scale in ShippedCertificates(probe)) == kept
+    names = [name_files(probe) for probe in PROBES]
+    assert sorted(f"{name}-{scale}" for name in names for scale in ShippedCertificates(name)) == kept
     with pytest.raises(KeyError):
         ShippedCertificates("nonlocality")["paper"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,23 @@ from probekit_probes.scenes.textures import LEAST_DISTANCE as LEAST_SHADE_DISTAN
 
 FEW: dict[str, Any] = {"train": 32, "validation": 16, "test": 16}
 SIDE = 9
-GOLDEN = ("d8c66c1d0f1eadfc", "e12bcc6587be2a7a", "bfc935e7addf7694", "bc2c68dac8d68a1e", "2b38f0977a8f7511")
+GOLDEN = (
+    "d8c66c1d0f1eadfc",
+    "e12bcc6587be2a7a",
+    "bfc935e7addf7694",
+    "bc2c68dac8d68a1e",
+    "2b38f0977a8f7511",
+    "86e5f27679a4178b",
+)
 """The hash of the data of each rung at scale smoke."""
-EVERY_RUNG = pytest.mark.parametrize("rung", range(len(RUNGS)))
+PHOTOGRAPHS = RUNGS.index(next(rung for rung in RUNGS if rung.texture == "photographs"))
+NEEDS_PICTURES = pytest.mark.skipif(
+    find_spec("skimage") is None, reason="the extra `scenes` is not installed"
+)
+LADDER = [
+    pytest.param(rung, marks=NEEDS_PICTURES if rung == PHOTOGRAPHS else ()) for rung in range(len(RUNGS))
+]
+EVERY_RUNG = pytest.mark.parametrize("rung", LADDER)
 
 
 def read_all(probe: Scenes | Nonlocality, split: Any, count: int = 16) -> tuple[Tensor, Tensor]:
@@ -144,11 +159,13 @@ def test_shades_of_all_kinds_have_one_law() -> None:
         assert abs(shares - 1 / SHADES).max() < 0.03
 
 
-def test_textures_name_their_surfaces() -> None:
-    data = Scenes(rung=4, train=200).data("train", 0)
+@pytest.mark.parametrize("rung", LADDER[4:])
+def test_textures_name_their_surfaces(rung: int) -> None:
+    probe = Scenes(rung=rung, train=200)
+    data = probe.data("train", 0)
     images, _ = data.batch(range(200))
     surfaces = torch.from_numpy(data.parts[0]).flatten(1)
-    names = find_textures(images)
+    names = find_textures(images, probe.design.shades)
     for surface, name in zip(surfaces, names, strict=True):
         assert len(set(zip(surface.tolist(), name.tolist(), strict=True))) == len(surface.unique())
         assert len(surface.unique()) == len(name.unique())
@@ -160,9 +177,10 @@ def test_an_image_without_textures_is_an_error() -> None:
         find_textures(images)
 
 
-def test_textures_need_colours_of_each_image() -> None:
+@pytest.mark.parametrize("rung", LADDER[4:])
+def test_textures_need_colours_of_each_image(rung: int) -> None:
     with pytest.raises(UsageError, match="rung=3"):
-        Scenes(rung=4, colours="fixed")
+        Scenes(rung=rung, colours="fixed")
 
 
 @pytest.mark.parametrize("side", [9, pytest.param(32, marks=pytest.mark.slow)])
@@ -180,7 +198,7 @@ def test_extrapolation_has_more_objects(rung: int) -> None:
 
 
 @pytest.mark.parametrize("cue", CUES)
-@pytest.mark.parametrize("rung", [1, len(RUNGS) - 1])
+@pytest.mark.parametrize("rung", [LADDER[1], *LADDER[4:]])
 def test_a_cue_selects_its_images(rung: int, cue: Any) -> None:
     probe = Scenes(rung=rung, cues=cue, size=16, **FEW)
     inputs, targets = read_all(probe, "test")

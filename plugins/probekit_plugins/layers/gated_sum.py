@@ -64,5 +64,6 @@ class DecayGate(nn.Module):
         self.dt_bias = nn.Parameter(softplus_inverse(torch.empty(heads).uniform_(-6.9, -2.3).exp()))
 
     def forward(self, rows: Tensor) -> Tensor:
-        dt = functional.softplus(self.a_proj(rows) + self.dt_bias)
-        return (-self.A_log.exp() * dt).mT
+        # contiguous: else the compiled gradient of softplus has a layout that no view fits
+        dt = functional.softplus(self.a_proj(rows).mT.contiguous() + self.dt_bias[:, None])
+        return -self.A_log.exp()[:, None] * dt

@@ -53,6 +53,9 @@ def show_card(
         Path | None, typer.Option(metavar="FILE", help="Write a LaTeX table to FILE; - is stdout.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+    with_survey: Annotated[
+        bool, typer.Option("--with-survey", help="Add the shipped survey's rows on the same data.")
+    ] = False,
     run: Annotated[bool, typer.Option("--run", help="First run what is not stored yet.")] = False,
     seeds: Annotated[
         int,
@@ -91,6 +94,7 @@ def show_card(
     """
     from probekit.cards.assemble import make_card
     from probekit.cli.schedule import make_schedule
+    from probekit.rows.with_survey import make_card_with_survey
     from probekit.storage.store import Store
     from probekit.terminal.follow import follow_schedule
     from probekit.terminal.until_decided import follow_until_decided
@@ -110,13 +114,15 @@ def show_card(
     words = ["probekit", "card", *(structures or [])]
     words += [word for probe in probes or [] for word in ("--probe", probe)]
     words += ["--scale", scale] if scale else []
+    words += ["--with-survey"] * with_survey
     words += [
         word
         for option, path in (("--html", html), ("--md", md), ("--latex", latex))
         if path
         for word in (option, path.name)
     ]
-    card = make_card(run_store, registry(), structures or (), probes or (), scale, shlex.join(words))
+    make = make_card_with_survey if with_survey else make_card
+    card = make(run_store, registry(), structures or (), probes or (), scale, shlex.join(words))
     if html is not None:
         write_file(html, make_page(card, run_store, structures, probes))
     if md is not None:

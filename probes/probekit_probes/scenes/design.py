@@ -15,6 +15,7 @@ from probekit_probes.nonlocality.samplers import Law
 from probekit_probes.scenes.catalogue import RING, make_catalogue
 from probekit_probes.scenes.colours import draw_colours
 from probekit_probes.scenes.cues import CUES, classify_cues
+from probekit_probes.scenes.photographs import crops
 from probekit_probes.scenes.shapes import draw_shape_scenes, paint_shapes
 from probekit_probes.scenes.surfaces import paint_index
 from probekit_probes.scenes.textures import SHADES, draw_ramps, shade_scenes
@@ -38,7 +39,8 @@ class Design:
         shapes: "rectangles", or "mixed" for all shapes of the catalogue.
         cues: "all"; or the one cue that every image needs, a name of `CUES`.
         ambiguous: draw objects freely, without a filter.
-        texture: "flat", one colour per surface; or "patterns", four shades in stripes, dots or noise.
+        texture: "flat", one colour per surface; "patterns", four shades in stripes, dots or noise; or
+            "photographs", eight shades of a crop of a picture.
     """
 
     side: int
@@ -53,7 +55,7 @@ class Design:
     @property
     def shades(self) -> int:
         """Number of colours of a surface."""
-        return 1 if self.texture == "flat" else SHADES
+        return {"flat": 1, "patterns": SHADES, "photographs": crops.SHADES}[self.texture]
 
     @property
     def ring(self) -> int:
@@ -86,7 +88,8 @@ def draw_scenes(design: Design, keys: streams.Words) -> SceneParts:
     palettes = draw_palettes(design, keys)
     if design.texture == "flat":
         return surfaces, levels, palettes
-    shades = shade_scenes(streams.derive_keys(keys, TEXTURING), surfaces, design.most + 1)
+    shade = shade_scenes if design.texture == "patterns" else crops.shade_crops
+    shades = shade(streams.derive_keys(keys, TEXTURING), surfaces, design.most + 1)
     return surfaces, levels, palettes, shades
 
 
@@ -127,7 +130,7 @@ def arrange_shapes(
     """Draw the surface maps and the levels of `draw_scenes`, with shapes of the catalogue."""
     catalogue = make_catalogue(design.side)
     shaping_keys = streams.derive_keys(keys, SHAPING, count)
-    shapes = draw_shape_scenes(catalogue, shaping_keys, count, design.ambiguous)
+    shapes = draw_shape_scenes(catalogue, shaping_keys, count, design.ambiguous, design.shades)
     words = streams.draw_words(streams.derive_keys(keys, NUMBERING), design.hues)
     hues = (np.argsort(words, axis=1)[:, :count] + 1).astype(np.uint8)
     levels = np.zeros((len(keys), rectangles.COLOURS + 1), np.uint8)
@@ -146,8 +149,8 @@ def draw_numbers(design: Design, keys: streams.Words) -> NDArray[np.int64]:
 def draw_palettes(design: Design, keys: streams.Words) -> NDArray[np.uint8]:
     """Return the colours of each surface of each scene, the background first, (scenes, 11 * shades, 3)."""
     if design.texture != "flat":
-        ramps = draw_ramps(streams.derive_keys(keys, COLOURING), design.most + 1)
-        return np.pad(ramps, [(0, 0), (0, len(RGB) * SHADES - ramps.shape[1]), (0, 0)])
+        ramps = draw_ramps(streams.derive_keys(keys, COLOURING), design.most + 1, design.shades)
+        return np.pad(ramps, [(0, 0), (0, len(RGB) * design.shades - ramps.shape[1]), (0, 0)])
     palettes = np.empty((len(keys), len(RGB), 3), np.uint8)
     palettes[:] = np.array(RGB, np.uint8)
     if design.colours == "image":

@@ -22,6 +22,7 @@ from probekit_probes.scenes import controls
 from probekit_probes.scenes.cues import make_cue_metrics
 from probekit_probes.scenes.dataset import SceneSplit
 from probekit_probes.scenes.design import Design
+from probekit_probes.scenes.photographs.pictures import check_extra
 from probekit_probes.scenes.rungs import RUNGS, SCALES
 from probekit_probes.scenes.shape_oracle import ShapeReading, read_shape_depth
 from probekit_probes.scenes.surfaces import RepaintedScore, SurfaceReader
@@ -54,6 +55,8 @@ class Scenes(Probe):
       catalogue. An image is used only if all ways to complete its objects give the same levels.
     - Rung 4: each surface has a texture: stripes, dots or noise in four shades. Kind, colours and contrast
       are drawn from one law, so no patch tells a level.
+    - Rung 5: each surface is a crop of a photograph, in eight shades of a random colour ramp, each equally
+      often. It needs the extra `scenes`.
 
     Source: the Rectangle Depth Estimation dataset of Courtois et al. 2022, section 3.1; the rungs are the
     next steps that its section 6.2 names. Number of images, batch size and learning rate are ours.
@@ -120,7 +123,9 @@ class Scenes(Probe):
                 f"Type fewest={most} or less, or more objects.",
             )
         texture = defaults.texture
-        if texture == "patterns" and colours == "fixed":
+        if texture == "photographs":
+            check_extra(f"scenes(rung={rung})")
+        if texture != "flat" and colours == "fixed":
             raise UsageError(
                 f"scenes(rung={rung}, colours=fixed)",
                 "textures have random colours",
@@ -137,7 +142,7 @@ class Scenes(Probe):
             self.harder = f"scenes of {most + 1} objects"
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
         self.shape = Shape(3, 1, (size, size))
-        self.reader = SurfaceReader(colours == "fixed", texture == "patterns")
+        self.reader = SurfaceReader(colours == "fixed", self.design.shades)
         plain = [
             metric
             for metric in depth_metrics(0 if easy else beyond, within=NEAR if easy else 0)

@@ -17,7 +17,7 @@ class Rung:
         objects: greatest number of objects.
         fewest: least number of objects, None for nonlocality's law.
         shapes: "rectangles" or "mixed".
-        texture: "flat" or "patterns".
+        texture: "flat", "patterns" or "photographs".
     """
 
     colours: str
@@ -33,6 +33,7 @@ RUNGS = (
     Rung("image", 4, 2),
     Rung("image", 4, 2, "mixed"),
     Rung("image", 4, 2, "mixed", "patterns"),
+    Rung("image", 4, 2, "mixed", "photographs"),
 )
 
 SCALES = {

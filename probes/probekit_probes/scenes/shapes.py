@@ -14,7 +14,7 @@ CHUNK, AHEAD = 8192, 256
 
 
 def draw_shape_scenes(
-    catalogue: Catalogue, keys: streams.Words, count: int, ambiguous: bool
+    catalogue: Catalogue, keys: streams.Words, count: int, ambiguous: bool, least: int = 1
 ) -> NDArray[np.int64]:
     """Draw the objects of one scene per key.
 
@@ -23,6 +23,7 @@ def draw_shape_scenes(
         keys: one per scene.
         count: number of objects.
         ambiguous: accept scenes whose order the image does not prove.
+        least: least number of visible pixels of an object, where half the side is smaller.
 
     Returns:
         The shape of each object, from the lowest to the highest, (keys, count).
@@ -33,7 +34,7 @@ def draw_shape_scenes(
         ahead = max(1, min(AHEAD, CHUNK // len(pending))) if tried else 1
         tries = streams.derive_keys(keys[pending][:, None], tried + np.arange(ahead)).reshape(-1)
         shapes = catalogue.draw_shapes(tries, count)
-        accepted = accept_scenes(catalogue, shapes, ambiguous).reshape(-1, ahead)
+        accepted = accept_scenes(catalogue, shapes, ambiguous, least).reshape(-1, ahead)
         is_done = accepted.any(axis=1)
         pick = np.flatnonzero(is_done) * ahead + accepted[is_done].argmax(axis=1)
         scenes[pending[is_done]] = shapes[pick]
@@ -41,12 +42,14 @@ def draw_shape_scenes(
     return scenes
 
 
-def accept_scenes(catalogue: Catalogue, shapes: NDArray[np.int64], ambiguous: bool) -> NDArray[np.bool_]:
+def accept_scenes(
+    catalogue: Catalogue, shapes: NDArray[np.int64], ambiguous: bool, least: int = 1
+) -> NDArray[np.bool_]:
     """Return which scenes are accepted, (scenes,)."""
     bits = catalogue.bits[shapes]
     accepted = all_overlap(bits)
     visible = find_visible(bits[accepted])
-    accepted[accepted] = shown = are_all_visible(visible, catalogue.side // 2)
+    accepted[accepted] = shown = are_all_visible(visible, max(catalogue.side // 2, least))
     if not ambiguous:
         accepted[accepted] = is_order_proved(catalogue, bits[accepted], visible[shown])
     return accepted

@@ -24,11 +24,11 @@ class SurfaceReader:
 
     Attributes:
         is_fixed: the image has the fixed palette already.
-        is_textured: surfaces have textures.
+        shades: number of colours of a surface.
     """
 
     is_fixed: bool
-    is_textured: bool = False
+    shades: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the images in fixed colours, (batch, 3, height, width); the background becomes black."""
@@ -51,7 +51,7 @@ class SurfaceReader:
         Raises:
             ValueError: if an image has more than ten objects.
         """
-        packed = find_textures(images) if self.is_textured else pack_colours(images)
+        packed = find_textures(images, self.shades) if self.shades > 1 else pack_colours(images)
         index = torch.zeros_like(packed)
         remaining = packed != (0 if self.is_fixed else packed[:, :1])
         for number in range(1, MAX_OBJECTS + 1):

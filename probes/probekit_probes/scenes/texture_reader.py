@@ -1,6 +1,6 @@
 """Finds the textures of an image by their parameters: the first shade and the step of each ramp of shades.
 
-It shares no code with the generator: it looks for every four colours at equal steps on a line in RGB.
+It shares no code with the generator: it looks for all colours at equal steps on a line in RGB.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ IMAGES = 256
 """Images that are read at a time, because of memory."""
 
 
-def find_textures(images: Tensor) -> Tensor:
+def find_textures(images: Tensor, shades: int = 4) -> Tensor:
     """Name the texture of each pixel, by the smallest packed colour of its ramp.
 
     Args:
         images: float32 RGB (batch, 3, height, width).
+        shades: number of colours of a ramp.
 
     Returns:
         (batch, height * width) int64.
 
     Raises:
-        ValueError: if a colour belongs to no ramp of four colours, or to more than one.
+        ValueError: if a colour belongs to no ramp, or to more than one.
     """
-    names, numbers = zip(*(group_colours(part) for part in torch.split(images, IMAGES)), strict=True)
+    names, numbers = zip(*(group_colours(part, shades) for part in torch.split(images, IMAGES)), strict=True)
     if any(bool((part != 1).any()) for part in numbers):
         raise ValueError("an image has a colour that does not belong to exactly one texture")
     return torch.cat(names)
 
 
-def group_colours(images: Tensor) -> tuple[Tensor, Tensor]:
+def group_colours(images: Tensor, shades: int) -> tuple[Tensor, Tensor]:
     """Return the texture of each pixel, and how many textures have its colour, (batch, pixels) each."""
     levels = (images * 255).round().long().flatten(2)
     packed = (levels[:, 0] << 2 * FIELD) + (levels[:, 1] << FIELD) + levels[:, 2]
@@ -45,20 +46,20 @@ def group_colours(images: Tensor) -> tuple[Tensor, Tensor]:
     missing = 1 << 3 * FIELD  # greater than every colour
     spread = torch.arange(size, device=images.device) * missing * 4 + missing
     colours = spread.expand(len(images), -1).clone().scatter_(1, ordered_rank, ordered)
-    third = look_up(colours, 2 * colours[:, None] - colours[:, :, None])
     steps = torch.arange(size, device=images.device)
-    second = steps.expand(len(images), size, size)
-    batch = torch.arange(len(images), device=images.device)[:, None, None]
-    is_listed = third < size
-    fourth = torch.where(is_listed, third[batch, second, third.clamp(max=size - 1)], size)
-    is_ramp = (fourth < size) & (steps[:, None] != steps) & (colours[:, None] < missing)
-    image, first, second_index = is_ramp.nonzero(as_tuple=True)
-    members = torch.stack(
-        [first, second_index, third[image, first, second_index], fourth[image, first, second_index]]
-    )
+    starts, strides = colours[:, :, None], colours[:, None] - colours[:, :, None]
+    is_pair = (steps[:, None] != steps) & (colours[:, None] < missing) & (starts < missing)
+    image, first, second = is_pair.nonzero(as_tuple=True)
+    members = torch.stack([first, second])
+    for number in range(2, shades):
+        next_colours = colours[image, members[0]] + number * strides[image, members[0], members[1]]
+        following = look_up(colours, image, next_colours)
+        is_listed = following < size
+        members = torch.cat([members, following[None]])[:, is_listed]
+        image = image[is_listed]
     names = torch.full((len(images), size), missing, device=images.device)
     counts = torch.zeros(len(images), size, dtype=torch.long, device=images.device)
-    smallest = colours[image[None].expand(4, -1), members].amin(0)
+    smallest = colours[image[None].expand(shades, -1), members].amin(0)
     for member in members:
         flat = image * size + member
         names.view(-1).scatter_reduce_(0, flat, smallest, "amin")
@@ -67,9 +68,12 @@ def group_colours(images: Tensor) -> tuple[Tensor, Tensor]:
     return names.gather(1, rank), counts.gather(1, rank) // 2
 
 
-def look_up(colours: Tensor, values: Tensor) -> Tensor:
-    """Return the index of each value among ascending colours, or their number where it is missing."""
+def look_up(colours: Tensor, image: Tensor, values: Tensor) -> Tensor:
+    """Return the index of each value among the ascending colours of its image, or their number if missing."""
     size = colours.shape[1]
-    flat = values.flatten(1)
-    index = torch.searchsorted(colours, flat).clamp(max=size - 1)
-    return torch.where(colours.gather(1, index) == flat, index, size).view(values.shape)
+    span = int(colours.max()) + 1 << 1
+    flat = (colours + torch.arange(len(colours), device=colours.device)[:, None] * span).flatten()
+    wanted = values + image * span
+    index = torch.searchsorted(flat, wanted).clamp(max=len(flat) - 1)
+    is_listed = (flat[index] == wanted) & (values >= 0)
+    return torch.where(is_listed, index - image * size, size)

@@ -26,10 +26,12 @@ QUARTILES = np.array([0.707, 0.72, 1.0]) * UNIT
 COSINES = np.round(UNIT * np.cos(2 * np.pi * np.arange(TURN) / TURN)).astype(np.int64)
 WORDS = 13
 """Random words per texture: its kind, then direction, speed and phase of each wave."""
-LONGEST, LEAST_CONTRAST = 36, 32
-"""Greatest step of a ramp in each channel, and the least in RGB, in steps of 8 bits."""
+LONGEST, LEAST_CONTRAST = 108, 96
+"""Greatest length of a ramp in each channel, and the least in RGB, in steps of 8 bits."""
 LEAST_DISTANCE = 16
 """Least distance in RGB of two shades of different surfaces."""
+ODD = (1 << 20) + (1 << 10) + 1
+"""The lowest bits of the channels of a packed colour."""
 RAMPING, WAVING = 0, 1
 
 
@@ -99,8 +101,8 @@ def shade_pixels(index: NDArray[np.int64], words: streams.Words, size: tuple[int
     return ((heights > -quartiles).astype(np.uint8) + (heights > 0)) + (heights > quartiles)
 
 
-def draw_ramps(keys: streams.Words, count: int) -> NDArray[np.uint8]:
-    """Draw the shades of each surface: four colours at equal steps on a line in RGB.
+def draw_ramps(keys: streams.Words, count: int, shades: int = SHADES) -> NDArray[np.uint8]:
+    """Draw the shades of each surface: colours at equal steps on a line in RGB.
 
     The ramps of an image are drawn anew until no three shades, other than neighbours of one ramp, are equally
     spaced on a line, and all shades of different ramps are far enough apart. So the colours of an image tell
@@ -109,39 +111,45 @@ def draw_ramps(keys: streams.Words, count: int) -> NDArray[np.uint8]:
     Args:
         keys: one per image, (images,).
         count: number of surfaces of an image.
+        shades: number of shades of a surface. The length of a ramp hardly depends on it.
 
     Returns:
-        RGB, (images, count * 4, 3).
+        RGB, (images, count * shades, 3).
     """
-    ramps = np.zeros((len(keys), count, SHADES, 3), np.int64)
+    longest, least = LONGEST // (shades - 1), LEAST_CONTRAST / (shades - 1)
+    ramps = np.zeros((len(keys), count, shades, 3), np.int64)
     pending, tried = np.arange(len(keys)), 0
     while len(pending):
         ramp_keys = streams.derive_keys(keys[pending], RAMPING, tried)
         words = streams.draw_words(ramp_keys, count * 6).reshape(-1, count, 2, 3)
-        steps = streams.to_integers(words[:, :, 0], 2 * LONGEST + 1) - LONGEST
-        lengths = (SHADES - 1) * np.abs(steps)
+        steps = streams.to_integers(words[:, :, 0], 2 * longest + 1) - longest
+        lengths = (shades - 1) * np.abs(steps)
         starts = (words[:, :, 1] >> np.uint64(32)).astype(np.int64) * (256 - lengths) >> 32
         starts += np.where(steps < 0, lengths, 0)
-        proposals = starts[:, :, None] + steps[:, :, None] * np.arange(SHADES)[:, None]
-        is_strong = ((steps**2).sum(axis=2) >= LEAST_CONTRAST**2).all(axis=1)
+        proposals = starts[:, :, None] + steps[:, :, None] * np.arange(shades)[:, None]
+        is_strong = ((steps**2).sum(axis=2) >= least**2).all(axis=1)
         is_accepted = is_strong.copy()
         is_accepted[is_strong] = are_ramps_apart(proposals[is_strong])
         ramps[pending[is_accepted]] = proposals[is_accepted]
         pending, tried = pending[~is_accepted], tried + 1
-    return ramps.reshape(len(keys), count * SHADES, 3).astype(np.uint8)
+    return ramps.reshape(len(keys), count * shades, 3).astype(np.uint8)
 
 
 def are_ramps_apart(ramps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which images have shades that can be told apart, (images, count, 4, 3) -> (images,)."""
-    shades = ramps.reshape(len(ramps), ramps.shape[1] * SHADES, 3)
-    ramp = np.arange(shades.shape[1]) // SHADES
+    """Return which images have shades that can be told apart, (images, count, shades, 3) -> (images,)."""
+    shades = ramps.reshape(len(ramps), ramps.shape[1] * ramps.shape[2], 3)
+    ramp = np.arange(shades.shape[1]) // ramps.shape[2]
     squares = ((shades[:, :, None] - shades[:, None]) ** 2).sum(axis=3)
     is_far = (squares >= LEAST_DISTANCE**2) | (ramp[:, None] == ramp)
     packed = (shades << np.array([20, 10, 0])).sum(axis=2)
     apart: NDArray[np.bool_] = is_far.all(axis=(1, 2))
-    # The middle of two shades, times two: equal to twice a shade only within a ramp.
+    # The middle of two shades is a shade only within a ramp; a middle between two colours is none.
     sums = packed[apart, :, None] + packed[apart, None]
-    hits = sums[:, :, :, None] == 2 * packed[apart, None, None]
-    is_foreign = (ramp[:, None, None] != ramp[:, None]) | (ramp[:, None, None] != ramp)
-    apart[apart] = ~(hits & is_foreign).any(axis=(1, 2, 3))
+    is_pair = ((sums & ODD) == 0) & (np.arange(len(ramp))[:, None] < np.arange(len(ramp)))
+    image, first, second = np.nonzero(is_pair)
+    hits = packed[apart][image] == sums[image, first, second, None] >> 1
+    is_foreign = (ramp[first, None] != ramp) | (ramp[second, None] != ramp)
+    is_clear = np.ones(len(sums), np.bool_)
+    is_clear[image[(hits & is_foreign).any(axis=1)]] = False
+    apart[apart] = is_clear
     return apart

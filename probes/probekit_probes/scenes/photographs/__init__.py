@@ -1,0 +1,1 @@
+"""Photographs: surfaces that are crops of pictures."""
