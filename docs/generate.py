@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from griffe import Docstring, DocstringElement, DocstringSectionKind
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -89,7 +90,7 @@ def list_sections(component: Component, description: ComponentDescription) -> It
     yield f"# {component.name}\n\n*{component.kind}*: {component.about}\n"
     if component.kind == "probe":
         yield f"![{ITEMS} items of the scale quick]({component.name}.png)\n"
-    yield f"{description.facts['source']}\n\n{description.doc}\n"
+    yield f"{description.facts['source']}\n\n{format_docstring(description.doc)}\n"
     yield f"`{description.facts['address']}`, from {description.facts['distribution']}.\n"
     for table in description.make_tables():
         yield tables_to_markdown([table]).replace("# ", "## ", 1)
@@ -101,6 +102,30 @@ def list_sections(component: Component, description: ComponentDescription) -> It
         for content in getattr(make_probe(component.name), "certificates", {}).values():
             table = certificate_table(Certificate.model_validate(content))
             yield tables_to_markdown([table]).replace("# ", "## ", 1)
+
+
+def format_docstring(text: str) -> str:
+    """Return a Google docstring as Markdown: its sections have headings in bold, its entries are lists."""
+    parts = []
+    for section in Docstring(text, parser="google").parse(warnings=False):
+        if section.kind is DocstringSectionKind.text:
+            parts.append(section.value)
+        elif (
+            section.kind is DocstringSectionKind.admonition
+        ):  # as `Shape`, which Google's style does not know
+            parts.append(f"**{section.title}:** {section.value.contents}")
+        else:
+            entries = [
+                f"- {name_entry(entry)}{' '.join(entry.description.split())}" for entry in section.value
+            ]
+            parts.append(f"**{section.kind.value.capitalize()}**\n\n" + "\n".join(entries))
+    return "\n\n".join(parts)
+
+
+def name_entry(entry: DocstringElement) -> str:
+    """Return what stands before the description of a parameter, an exception or a returned value."""
+    name = getattr(entry, "name", "") or entry.annotation
+    return f"`{name}`: " if name else ""
 
 
 def certificate_table(certificate: Certificate) -> Table:

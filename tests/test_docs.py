@@ -14,7 +14,17 @@ from conftest import ROOT
 from probekit.catalog.registry import registry
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
-KINDS = ("probe", "structure", "layer", "combinator", "encoding", "trainer")
+KINDS = (
+    "probe",
+    "structure",
+    "layer",
+    "combinator",
+    "encoding",
+    "trainer",
+    "optimiser",
+    "executor",
+    "observer",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +71,18 @@ def test_a_chunked_layer_shows_its_formula(layer: str, site: Path) -> None:
     text = (site / f"reference/layer/{layer}/index.html").read_text(encoding="utf-8")
     assert "Formula" in text
     assert "reference" in text
+
+
+@pytest.mark.parametrize(("page", "entry"), [("layer/deltanet", "heads"), ("structure/unet", "width")])
+def test_parameters_are_a_list(page: str, entry: str, site: Path) -> None:
+    text = (site / f"reference/{page}/index.html").read_text(encoding="utf-8")
+    assert f"<li><code>{entry}</code>: " in text.replace("\n", "").replace("<p>", "")
+
+
+def test_wide_tables_show_that_they_go_on(site: Path) -> None:
+    page = (site / "examples/results/five-layers/index.html").read_text(encoding="utf-8")
+    assert "wide-tables.css" in page
+    assert ".md-typeset__scrollwrap" in (site / "wide-tables.css").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("probe", ["nonlocality", "translation", "parity"])
