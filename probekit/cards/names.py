@@ -79,7 +79,7 @@ class Names:
         probe = self.probe(first.probe)
         with suppress(ProbekitError):
             probe = add_scale(probe, find_added_scale(part, first.scale, self.registry))
-        for text in dict.fromkeys(text for plan in (first, *others) for text in plan.metrics):
+        for text in dict.fromkeys(text for plan in (first, *others) for text in plan.added_metrics):
             with suppress(ProbekitError):
                 probe = add_metrics(probe, [find_addition("metric", text, part, self.registry)])
         return probe

@@ -138,7 +138,7 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         probe=source.text,
         structure=expression.text,
         trainer=trainer.text,
-        metrics=tuple(part.text for part in metrics),
+        added_metrics=tuple(part.text for part in metrics),
         scale=spec.scale if scale_part is None else scale_part.name,
         seed=spec.seed,
         width=width,

@@ -91,7 +91,7 @@ def load_splits(job: Job) -> Splits:
     Raises:
         RunError: The probe's data are not those of the version it states.
     """
-    key = (job.source.target, job.plan.probe, *job.plan.metrics, job.plan.seed)
+    key = (job.source.target, job.plan.probe, *job.plan.added_metrics, job.plan.seed)
     if key not in _cache:
         if (mismatch := check_golden(job.source)) is not None:
             raise RunError(f"drawing the data of {job.source.display_name}", *mismatch)

@@ -19,6 +19,8 @@ from probekit.plans.rerun_commands import list_rerun_commands
 from probekit.plans.spec import make_spec
 from probekit.plugin.components import Component
 from probekit.plugin.errors import UsageError
+from probekit.rows.cells import make_cells, read_cells
+from probekit.rows.transfer import export_rows
 from probekit.runs.run import Outcome, run_job
 from probekit.storage.store import Store
 
@@ -148,3 +150,11 @@ def test_an_added_control_is_certified(known: Registry, tmp_path: Path) -> None:
     assert "mean-target" in {control.name for control in column.controls}
     with pytest.raises(UsageError, match="there is no such control"):
         certify_probe("parity", "tiny", known, store, items=32, controls=["mean"])
+
+
+def test_a_row_has_both_kinds_of_metrics(known: Registry, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    scored = train(known, store, ("margin",))
+    (row,) = map(read_cells, map(make_cells, export_rows(store, [])))
+    assert row.result.metrics == scored.result.metrics
+    assert row.result.plan.added_metrics == ("margin(share=1.0)",)
