@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from probekit.catalog.grammar import parse_term
+from probekit.catalog.files import is_file_term
+from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.hosting import host_optimiser
 from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
@@ -27,12 +29,16 @@ def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Par
     """Return a metric, scale or control that a plugin adds to a probe.
 
     Raises:
-        UsageError: There is none of that name, it extends another probe, or a parameter is wrong.
+        UsageError: There is none of that name, it extends another probe, a parameter is wrong, or it is in
+            a file.
     """
-    term = parse_term(text)
+    term = Term(text) if kind == "scale" else parse_term(text)  # a scale has no parameters
     request = f"{kind} {text!r} of probe {probe.display_name!r}"
     added = list_additions(kind, probe.component, registry)
-    if term.name not in {name for c in registry.components(kind) for name in (c.name, c.long_name)}:
+    matches = [component for component in added if term.name in (component.name, component.long_name)]
+    if len(matches) == 1:  # another plugin may add one of that name to another probe
+        term = replace(term, name=matches[0].long_name)
+    elif not is_file_term(term.name) and term.name not in list_names(kind, registry):
         scales = list(getattr(probe.target, "scales", {})) if kind == "scale" else []
         names = [*scales, *(component.name for component in added)]
         hint = did_you_mean(term.name, names) if names else f"See `probekit list {kind}`."
@@ -42,6 +48,11 @@ def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Par
         hint = f"`probekit list {kind}` shows the others."
         raise UsageError(request, f"it extends the probe {part.component.probe}", hint)
     return part
+
+
+def list_names(kind: Kind, registry: Registry) -> set[str]:
+    """Return the short and long names of all components of a kind."""
+    return {name for component in registry.components(kind) for name in (component.name, component.long_name)}
 
 
 def find_added_scale(probe: Part, name: str, registry: Registry) -> Part | None:
