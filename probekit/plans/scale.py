@@ -38,7 +38,7 @@ def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Par
     matches = [component for component in added if term.name in (component.name, component.long_name)]
     if len(matches) == 1:  # another plugin may add one of that name to another probe
         term = replace(term, name=matches[0].long_name)
-    elif not is_file_term(term.name) and term.name not in list_names(kind, registry):
+    elif not is_file_term(term.name) and term.name not in list_kind_names(kind, registry):
         scales = list(getattr(probe.target, "scales", {})) if kind == "scale" else []
         names = [*scales, *(component.name for component in added)]
         hint = did_you_mean(term.name, names) if names else f"See `probekit list {kind}`."
@@ -50,7 +50,7 @@ def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Par
     return part
 
 
-def list_names(kind: Kind, registry: Registry) -> set[str]:
+def list_kind_names(kind: Kind, registry: Registry) -> set[str]:
     """Return the short and long names of all components of a kind."""
     return {name for component in registry.components(kind) for name in (component.name, component.long_name)}
 
