@@ -22,6 +22,9 @@ KINDS = (
     "encoding",
     "trainer",
     "optimiser",
+    "metric",
+    "scale",
+    "control",
     "executor",
     "observer",
 )

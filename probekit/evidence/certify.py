@@ -15,7 +15,7 @@ from probekit.catalog.registry import Registry
 from probekit.evidence.control_checks import (
     average_seeds,
     check_controls,
-    make_added_controls,
+    find_added_controls,
     measure_spread,
 )
 from probekit.evidence.item_checks import Check, check_items, check_repeats, fail_check, has_oracle
@@ -53,6 +53,7 @@ class Certificate(BaseModel):
         spreads: Standard deviations over seeds; empty in certificates of one seed.
         shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
         added: Scores of the controls in closed form that plugins add to the probe.
+        control_plugins: The plugins of the controls that are added, by control.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +70,7 @@ class Certificate(BaseModel):
     spreads: dict[str, Scores] = {}
     shortcuts: tuple[SolverScore, ...] = ()
     added: dict[str, Scores] = {}
+    control_plugins: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
@@ -144,7 +146,7 @@ def certify_probe(
         hint = "Write a method oracle(inputs), or show its scores without a certificate."
         raise UsageError(f"certifying {text}", problem, hint)
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
-    make_added_controls(text, probe, registry, controls)  # a wrong name is told before anything is trained
+    added_parts = find_added_controls(text, probe, registry, controls)  # a wrong name is an error at once
     checks: list[Check] = []
     picture, networks, shortcuts = b"", dict[str, list[Result]](), tuple[SolverScore, ...]()
     added: dict[str, Scores] = {}
@@ -196,6 +198,7 @@ def certify_probe(
         first_steps={title: results[0].behaviour.training for title, results in networks.items()},
         shortcuts=shortcuts,
         added=added,
+        control_plugins={name: part.component.plugin for name, part in added_parts.items()},
     )
     folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
     return certificate

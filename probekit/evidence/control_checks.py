@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from probekit.battery.attack import SolverScore, find_best, focus_metric
 from probekit.battery.floor import MAX_SHORTCUT
 from probekit.catalog.grammar import parse_term
-from probekit.catalog.part import find_part
+from probekit.catalog.part import Part, find_part
 from probekit.catalog.registry import Registry
 from probekit.evidence.focus import MAX_NETWORK_CONTROL, ControlCheck, judge_controls
 from probekit.evidence.item_checks import Check
@@ -68,7 +69,10 @@ def check_controls(
         ComponentError: The probe cannot give its data or its controls.
     """
     probe = make_probe_at(text, scale, registry)
-    extra = make_added_controls(text, probe, registry, added)
+    added_parts = find_added_controls(text, probe, registry, added)
+    extra: dict[str, Control | Callable[..., Module]] = {
+        name: part.make(probe) for name, part in added_parts.items()
+    }
     with name_culprit("its method `data`"):
         train, test = probe.data("train", 0), probe.data("test", 0)
     with name_culprit("its method `controls`"):
@@ -89,9 +93,8 @@ def check_controls(
             except ComponentError as error:
                 failures[title] = f"{error.request}: {error.problem}"
             continue
-        component = Component(
-            "structure", f"control-{title.replace(' ', '-')}", cast("Any", control), "a control"
-        )
+        name = f"control-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}"
+        component = Component("structure", name, cast("Any", control), "a control")
         with_control = registry.with_components(component)
         for seed in SEEDS:
             spec = make_spec(probe=text, structure=component.name, scale=scale, seed=seed)
@@ -128,22 +131,20 @@ def check_controls(
     return check, networks, added_scores
 
 
-def make_added_controls(
-    text: str, probe: Probe, registry: Registry, added: Sequence[str]
-) -> dict[str, Control | Callable[..., Module]]:
-    """Make the controls that plugins add to a probe, by their texts.
+def find_added_controls(text: str, probe: Probe, registry: Registry, added: Sequence[str]) -> dict[str, Part]:
+    """Return the controls that plugins add to a probe, by their texts.
 
     Raises:
         UsageError: There is no such control of this probe, or the probe has one of that name.
     """
-    part = find_part("probe", parse_term(text).name, registry)
-    controls: dict[str, Control | Callable[..., Module]] = {}
+    source = find_part("probe", parse_term(text).name, registry)
+    controls: dict[str, Part] = {}
     for name in added:
-        control = find_addition("control", name, part, registry)
+        control = find_addition("control", name, source, registry)
         if control.text in probe.controls():
             problem = "the probe has a control of that name"
             raise UsageError(f"control {name}", problem, "Leave it out; its author can give it another name.")
-        controls[control.text] = control.make(probe)
+        controls[control.text] = control
     return controls
 
 

@@ -13,13 +13,14 @@ import typer
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.files import is_file_term
 from probekit.catalog.grammar import parse_expression
-from probekit.catalog.part import Hosted, Part
+from probekit.catalog.part import Hosted, Part, find_part
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
 from probekit.catalog.terms import format_value
 from probekit.cli.brief import join_parameters, shorten_doc
 from probekit.cli.table import print_json, print_table
-from probekit.plugin.components import KINDS, Component, Kind
+from probekit.plans.scale import list_additions
+from probekit.plugin.components import ADDITIONS, KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.interfaces import Probe, Scale
 from probekit.rows.layers import list_verdicts
@@ -43,6 +44,8 @@ def show_component(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe a component: its origin and parameters; for a probe, also scales, metrics and controls.
+
+    The table "extended by" lists what plugins add to a probe.
 
     Of a structure of several components, such as plain+gru,transformer, it lists what is in it.
 
@@ -115,6 +118,11 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
         probe = _make_probe(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
         tables |= _describe_probe(probe)
+        tables["extended by"] = list(_list_additions(component, plugin_registry))
+    if component.kind in ADDITIONS:
+        facts["of probe"] = component.probe
+    if component.kind == "scale":
+        tables["scale"] = [_describe_scale(find_part("scale", component.long_name, plugin_registry).make())]
     if component.kind == "layer":
         tables["survey"] = list_verdicts(component.name, plugin_registry)
     return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
@@ -211,6 +219,13 @@ def _describe_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
         ],
         "shortcuts": list(_list_shortcuts(probe)),
     }
+
+
+def _list_additions(probe: Component, plugin_registry: Registry) -> Iterator[dict[str, Any]]:
+    """Yield one row per metric, scale and control that a plugin adds to a probe."""
+    for kind in ADDITIONS:
+        for component in list_additions(kind, probe, plugin_registry):
+            yield {"kind": kind, "name": component.name, "plugin": component.plugin, "about": component.about}
 
 
 def _describe_scale(scale: Scale) -> dict[str, Any]:
