@@ -22,7 +22,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "trainer": "stochastic gradient descent with momentum",
     "optimiser": "momentum with decoupled weight decay",
     "metric": "share of items in which enough answers are right",
-    "scale": "seconds: up to six pairs of 16 values",
+    "scale": "seconds: sequences of 20 moves",
     "control": "the mean target of each position",
     "executor": "some workers at a time on this machine",
     "observer": "a line of JSON per run in a file",
@@ -36,14 +36,14 @@ RUN_COMMANDS: Mapping[str, str] = {
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
     "trainer": 'probekit run nonlocality -s unet --trainer "{name}(epochs=1)" --scale smoke',
     "optimiser": 'probekit run nonlocality -s unet --trainer "optimised(optimiser={name})" --scale smoke',
-    "metric": 'probekit run {probe} -s gru --scale smoke --metric "{name}(share=0.25)"',
+    "metric": 'probekit run {probe} -s gru --scale smoke --metric "{name}(share=0.9)"',
     "scale": "probekit run {probe} -s gru --scale {name}",
     "control": "probekit certify {probe} --scale smoke --control {name}",
     "executor": "probekit run nonlocality -s unet --scale smoke --executor {name}",
     "observer": "PROBEKIT_OBSERVE={name} probekit run nonlocality -s unet --scale smoke",
 }
 """By kind, a command that runs the component."""
-EXTENDED_PROBE = "recall"
+EXTENDED_PROBE = "parity"
 """The probe that the templates of metrics, scales and controls extend."""
 
 
