@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch import Tensor
 from probekit import Constant, Metric, Scale
 from probekit.api.results import attach_folders
 from probekit.cards.assemble import make_card
+from probekit.cards.notes import reading_notes
+from probekit.catalog.plugins import make_manager
 from probekit.catalog.registry import Registry, registry
 from probekit.evidence.certify import certify_probe
 from probekit.plans.job import Job, make_job
@@ -108,6 +111,9 @@ def test_a_metric_makes_another_run(known: Registry) -> None:
     ("scale", "metrics", "words"),
     [
         ("tinny", (), "Did you mean tiny"),
+        ("tiny(moves=9)", (), "there is no such scale"),
+        ("./tiny.py:make_tiny", (), "a file does not say which probe it extends"),
+        ("tiny", ("./margin.py:make_margin",), "a file does not say which probe it extends"),
         ("tiny", ("margn",), "Did you mean margin"),
         ("tiny", ("foreign",), "it extends the probe recall"),
         ("tiny", ("twin",), "there is a metric called accuracy already"),
@@ -119,6 +125,16 @@ def test_a_wrong_addition_gets_a_hint(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         plan_parity(known, scale, metrics)
+
+
+def test_two_probes_can_have_a_metric_of_one_name(known: Registry) -> None:
+    twins = [
+        replace(component, plugin=component.probe)
+        for component in (ADDED[0], replace(ADDED[0], probe="recall"))
+    ]
+    both = Registry(make_manager(), known.plugins, [*registry().components(), *twins], [], set())
+    spec = make_spec(probe="parity", structure="gru", scale="smoke", metrics=("margin",))
+    assert make_job(spec, both).plan.added_metrics == ("parity/margin(share=1.0)",)
 
 
 def test_a_metric_is_stored_and_on_the_card(known: Registry, tmp_path: Path) -> None:
@@ -139,6 +155,7 @@ def test_a_metric_is_stored_and_on_the_card(known: Registry, tmp_path: Path) -> 
     assert row.metrics["margin"] == scored.result.metrics["margin"]
 
 
+@pytest.mark.slow
 def test_an_added_control_is_certified(known: Registry, tmp_path: Path) -> None:
     store = Store(tmp_path)
     certificate = certify_probe("parity", "tiny", known, store, items=32, controls=["mean-target"])
@@ -148,6 +165,10 @@ def test_an_added_control_is_certified(known: Registry, tmp_path: Path) -> None:
     train(known, store)
     (column,) = make_card(store, known).columns
     assert "mean-target" in {control.name for control in column.controls}
+    (control,) = [control for control in column.controls if control.name == "mean-target"]
+    assert certificate.control_plugins == {"mean-target": "python"}
+    best = column.model_copy(update={"floor": control.mean})
+    assert "(control mean-target of plugin python)" in next(reading_notes(best))
     with pytest.raises(UsageError, match="there is no such control"):
         certify_probe("parity", "tiny", known, store, items=32, controls=["mean"])
 
