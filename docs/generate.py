@@ -40,6 +40,9 @@ KINDS = (
     "encoding",
     "trainer",
     "optimiser",
+    "metric",
+    "scale",
+    "control",
     "executor",
     "observer",
 )
@@ -175,8 +178,9 @@ def write_reference_index() -> str:
     """Return the list of all components."""
     lines = ["# Reference\n"]
     for kind in KINDS:
-        lines.append(f"\n## {kind.capitalize()}s\n")
-        for component in sorted(registry().components(kind), key=lambda item: item.name):
+        components = sorted(registry().components(kind), key=lambda item: item.name)
+        lines += [f"\n## {kind.capitalize()}s\n"] if components else []
+        for component in components:
             lines.append(f"- [{component.name}]({kind}/{component.name}.md): {component.about}")
     return "\n".join(lines)
 

@@ -23,6 +23,9 @@ KINDS = (
     "encoding",
     "trainer",
     "optimiser",
+    "metric",
+    "scale",
+    "control",
     "executor",
     "observer",
 )

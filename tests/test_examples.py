@@ -27,6 +27,7 @@ LENGTHS = {
     "addition": (50, 12),
     "same": (62, 12),
     "schedule-free": (50, 12),
+    "recall-more": (45, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
 KINDS: dict[str, Kind] = {
@@ -39,6 +40,8 @@ KINDS: dict[str, Kind] = {
     "same": "probe",
     "schedule-free": "optimiser",
 }
+ADDITIONS: dict[Kind, str] = {"metric": "nearly", "scale": "medium", "control": "last-value"}
+"""What recall-more adds to recall."""
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
 needs_x_transformers = pytest.mark.skipif(find_spec("x_transformers") is None, reason="no x-transformers")
 needs_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="no distributed")
@@ -87,6 +90,25 @@ def test_an_example_keeps_the_promises_of_its_kind(
     ]
     assert [one for one in found if one.state not in ("holds", "does not apply")] == []
     assert len([one for one in found if one.state == "holds"]) > (6 if KINDS[name] == "executor" else 8)
+
+
+@pytest.mark.parametrize("kind", ["metric", pytest.param("scale", marks=pytest.mark.slow), "control"])
+def test_what_extends_recall_passes_its_checks(
+    kind: Kind, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(site))
+    findings = [check.evaluate() for check in checks(kind, ADDITIONS[kind], registry=Registry.load())]
+    assert [finding for finding in findings if finding.state not in ("holds", "does not apply")] == []
+    assert len([finding for finding in findings if finding.state == "holds"]) > 7
+
+
+@pytest.mark.slow
+def test_what_extends_recall_is_run(site: Path, probekit: Run) -> None:
+    store = ("--store", str(site / "runs"), "--json")
+    words = ("run", "recall(train=64)", "-s", "gru", "--scale", "medium", "--metric", "nearly(mistakes=2)")
+    done = probekit(*words, *store, path=site, PROBEKIT_SKIP="tensorboard")
+    assert done.returncode == 0, done.stderr
+    assert "nearly" in json.loads(done.stdout)[0]["metrics"]
 
 
 @pytest.mark.slow
@@ -160,4 +182,5 @@ def test_the_known_plugins_are_the_packages_here() -> None:
     for plugin in listed:
         project = tomllib.loads((ROOT / plugin["folder"] / "pyproject.toml").read_text(encoding="utf-8"))
         assert project["project"]["name"] == plugin["name"]
-        assert KINDS.get(plugin["name"].removeprefix("probekit-"), "observer") == plugin["kind"]
+        kinds = {**KINDS, "recall-more": ", ".join(ADDITIONS)}
+        assert kinds.get(plugin["name"].removeprefix("probekit-"), "observer") == plugin["kind"]

@@ -67,6 +67,7 @@ def certify(
     *,
     items: int = 10_000,
     focus: bool = True,
+    controls: Names = (),
     device: str | None = None,
     store: str | Path | None = None,
 ) -> Certificate:
@@ -79,6 +80,7 @@ def certify(
         scale: the scale.
         items: the number of items to check.
         focus: whether to train the controls that are networks, too.
+        controls: controls of plugins, which are judged too.
         device: the device, as "cpu" or "cuda"; None for the best one.
         store: the folder of the store.
 
@@ -93,6 +95,7 @@ def certify(
             Store(store),
             items=items,
             focus=focus,
+            controls=as_tuple(controls),
             device=device,
             watch=progress.update,
         )

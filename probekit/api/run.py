@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     trainer: str
     width: int | None
     budget: int | None
+    metrics: Sequence[str]
     device: str | None
     store: str | Path | None
     force: bool
@@ -95,6 +96,7 @@ def run(
     trainer: str = "supervised",
     width: int | None = None,
     budget: int | None = None,
+    metrics: Sequence[str] = (),
     device: str | None = None,
     store: str | Path | None = None,
     force: bool = False,
@@ -119,6 +121,7 @@ def run(
         trainer: a name with parameters, such as "supervised(epochs=20)".
         width: channels; the scale's by default.
         budget: parameters to come near to, instead of a width.
+        metrics: metrics of plugins, which are scored too.
         device: "cpu", "cuda" or "mps"; the fastest there is by default.
         store: the folder of results; $PROBEKIT_HOME or ./probekit-runs by default.
         force: train anew beside what is stored.
@@ -155,6 +158,7 @@ def run(
         threads=threads,
     )
     fields = {"scale": scale, "seed": seed, "trainer": trainer, "width": width, "budget": budget}
+    fields["metrics"] = tuple(metrics)
     with rng.preserve_rng():
         planned_jobs, registry = plan_jobs(probes, structures, numbers, fields)
         complaints = len(registry.complaints)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from probekit.catalog.plugins import DISTRIBUTION
 from probekit.catalog.registry import Registry
-from probekit.plugin.components import NAME_PATTERN
+from probekit.plugin.components import ADDITIONS, NAME_PATTERN
 from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean, explain_os_error
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -21,6 +21,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "probe": "paint a row in the color of its first position",
     "trainer": "stochastic gradient descent with momentum",
     "optimiser": "momentum with decoupled weight decay",
+    "metric": "share of items in which enough answers are right",
+    "scale": "seconds: sequences of 20 moves",
+    "control": "the mean target of each position",
     "executor": "some workers at a time on this machine",
     "observer": "a line of JSON per run in a file",
 }
@@ -33,17 +36,23 @@ RUN_COMMANDS: Mapping[str, str] = {
     "probe": "probekit run {name} -s unet+lambda --scale smoke",
     "trainer": 'probekit run nonlocality -s unet --trainer "{name}(epochs=1)" --scale smoke',
     "optimiser": 'probekit run nonlocality -s unet --trainer "optimised(optimiser={name})" --scale smoke',
+    "metric": 'probekit run {probe} -s gru --scale smoke --metric "{name}(share=0.9)"',
+    "scale": "probekit run {probe} -s gru --scale {name}",
+    "control": "probekit certify {probe} --scale smoke --control {name}",
     "executor": "probekit run nonlocality -s unet --scale smoke --executor {name}",
     "observer": "PROBEKIT_OBSERVE={name} probekit run nonlocality -s unet --scale smoke",
 }
 """By kind, a command that runs the component."""
+EXTENDED_PROBE = "parity"
+"""The probe that the templates of metrics, scales and controls extend."""
 
 
 def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path:
     """Create the package probekit-NAME in a folder.
 
     Args:
-        kind: layer, combinator, structure, encoding, probe, trainer, optimiser, executor or observer.
+        kind: layer, combinator, structure, encoding, probe, trainer, optimiser, metric, scale, control,
+            executor or observer.
         name: name of the component.
         into: the folder that will contain the package.
         registry: the installed components.
@@ -76,7 +85,9 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
         "package": package,
         "class": class_name,
         "about": DESCRIPTIONS[kind],
-        "run": RUN_COMMANDS[kind].format(name=name),
+        "run": describe_run(kind, name),
+        "probe": EXTENDED_PROBE if kind in ADDITIONS else "",
+        "target": f"make_{kind}" if kind in ("metric", "scale") else class_name,
         "year": str(datetime.date.today().year),
         **get_version_bounds(),
     }
@@ -103,6 +114,11 @@ def create_package(kind: str, name: str, into: Path, registry: Registry) -> Path
         reason, hint = explain_os_error(error, "Choose another folder with --into DIR.")
         raise ProbekitError(f"writing {folder}", reason, hint) from error
     return folder
+
+
+def describe_run(kind: str, name: str) -> str:
+    """Return a command that runs a component of the template."""
+    return RUN_COMMANDS[kind].format(name=name, probe=EXTENDED_PROBE)
 
 
 def get_version_bounds() -> dict[str, str]:

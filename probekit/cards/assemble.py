@@ -92,8 +92,7 @@ def make_card(
             counted = select_one_probe(stored_runs, installed, left_out)
             surveyed = add_runs(counted, left_out) if add_runs else []
             counted, stored_runs[:] = [*counted, *surveyed], [*stored_runs, *surveyed]
-            plan = counted[0].plan
-            probe = names.probe(plan.probe)
+            probe = names.make_scored_probe(run.plan for run in counted)
             certificate = certificate_of(counted[0].result, certificates, names, left_out)
             columns.append(make_column(counted, probe, certificate, names, left_out, installed))
         except Exception as error:  # a plugin's code may raise anything about what a store holds

@@ -72,7 +72,7 @@ def make_column_of_runs(runs: Sequence[StoredRun], store: Store, registry: Regis
     structures, probes = [run.plan.spec.structure for run in runs], [run.plan.spec.probe for run in runs]
     names = Names(registry, structures, probes)
     result, left_out = runs[0].result, list[str]()
-    probe = names.probe(result.plan.probe)
+    probe = names.make_scored_probe(run.plan for run in runs)
     certificate = certificate_of(result, stored_certificates(store, left_out), names, left_out)
     return make_column(runs, probe, certificate, names, left_out, result.behaviour.probe)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from probekit.cards.card import Column
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.grammar import Term, list_files, normalize_expression, parse_expression, parse_term
-from probekit.catalog.part import resolve_part
+from probekit.catalog.part import find_part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.catalog.terms import walk_terms
 from probekit.evidence.certify import Certificate
 from probekit.plain import escape_lookalikes
 from probekit.plans import limits
 from probekit.plans.plan import Plan, strip_hashes
-from probekit.plans.scale import resolve_at_scale
+from probekit.plans.scale import add_metrics, add_scale, find_added_scale, find_addition, resolve_at_scale
 from probekit.plans.spec import RunSpec
 from probekit.plugin.errors import ProbekitError, UsageError, did_you_mean
 from probekit.plugin.interfaces import Probe, Published
@@ -45,10 +46,8 @@ class Names:
 
     def __init__(self, registry: Registry, typed: Sequence[str] = (), probes: Sequence[str] = ()) -> None:
         self.registry = registry
-        self.typed, self.probes = (
-            tuple(map(normalize_expression, typed)),
-            tuple(map(normalize_expression, probes)),
-        )
+        self.typed = tuple(map(normalize_expression, typed))
+        self.probes = tuple(map(normalize_expression, probes))
         self.files = {name for text in (*typed, *probes) for name in list_files(text)}
         self.probe = functools.cache(self._make_probe)
         self.probe_text = functools.cache(self._probe_text)
@@ -69,6 +68,21 @@ class Names:
         return limits.make_probe(
             resolve_part("probe", parse_term(strip_hashes(text)), self.registry), MAX_BYTES
         )
+
+    def make_scored_probe(self, plans: Iterable[Plan]) -> Probe:
+        """Make the probe of runs of one column, with the scale and the metrics that plugins add to it.
+
+        A scale or metric that is no longer installed is left out.
+        """
+        first, *others = plans
+        part = find_part("probe", parse_term(first.probe).name, self.registry)
+        probe = self.probe(first.probe)
+        with suppress(ProbekitError):
+            probe = add_scale(probe, find_added_scale(part, first.scale, self.registry))
+        for text in dict.fromkeys(text for plan in (first, *others) for text in plan.added_metrics):
+            with suppress(ProbekitError):
+                probe = add_metrics(probe, [find_addition("metric", text, part, self.registry)])
+        return probe
 
     def _probe_text(self, typed: str, scale: str) -> str | None:
         """Return the canonical text of a probe at a scale, None if it cannot be made."""

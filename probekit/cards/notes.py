@@ -57,7 +57,7 @@ def reading_notes(column: Column) -> Iterator[str]:
     """Yield what readers of a column need to know."""
     yield (
         f"{column.metric}: {column.metric_about}; {column.better} is better; "
-        f"floor {format_score(column.floor)}, "
+        f"floor {format_score(column.floor)}{name_floor(column)}, "
         f"perfect {format_exact(column.perfect)}; version {column.version} of the probe."
     )
     if column.tags:
@@ -97,6 +97,15 @@ def reading_notes(column: Column) -> Iterator[str]:
         yield from (f"{cell.structure}, seed {run.seed}: {run.caution}." for run in cell.done if run.caution)
         yield from (spike_caution(cell.structure, run.seed, run.spike) for run in cell.done if run.spike)
         yield from missing_score_notes(cell, [column.metric])
+
+
+def name_floor(column: Column) -> str:
+    """Return which control of a plugin gives the floor, in brackets; "" if the probe has a better one."""
+    plugins = column.certificate.control_plugins if column.certificate else {}
+    for control in column.controls:
+        if control.name in plugins and control.mean == column.floor:
+            return f" (control {control.name} of plugin {plugins[control.name]})"
+    return ""
 
 
 def look_notes(cells: Sequence[Cell]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from probekit.catalog.modules import check_unbuilt
 from probekit.catalog.plugin_code import guard_plugin_code
-from probekit.plugin.components import Component, Kind
+from probekit.plugin.components import ADDITIONS, Component, Kind
 from probekit.plugin.errors import (
     ProbekitError,
     UsageError,
@@ -64,9 +64,13 @@ def load_file_component(kind: Kind, name: str) -> Component:
             the first digits of the sha256 that the file must have.
 
     Raises:
-        UsageError: there is no such file, or it does not define the attribute.
+        UsageError: there is no such file, or it does not define the attribute, or what extends a probe is in
+            a file.
         ProbekitError: the file raises an exception.
     """
+    if kind in ADDITIONS:
+        hint = f"Write a package: `probekit new {kind} NAME`."
+        raise UsageError(f"{kind} {name!r}", "a file does not say which probe it extends", hint)
     name, _, pin = name.partition("@")
     path, _, attribute = name.rpartition(":")
     module = open_file(path, pin)

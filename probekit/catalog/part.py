@@ -25,6 +25,8 @@ REQUIRED_MEMBERS: Mapping[Kind, tuple[str, ...]] = {
     "combinator": ("forward", "parameters"),
     "trainer": ("fit", "state_dict"),
     "optimiser": ("step", "param_groups", "state_dict"),
+    "metric": ("better", "perfect", "score"),
+    "scale": ("parameters", "recipe"),
 }
 """Attributes that an instance must have."""
 OUT_OF_SIZE = ("overflow", "can't allocate memory", "out of memory")
@@ -63,12 +65,8 @@ class Part:
             UsageError: a parameter is unknown, missing or of another type.
         """
         kind = self.component.kind
-        return replace(
-            self,
-            params=fill_parameters(
-                self.target, params, f"{kind} {self.display_name!r}", HOST_ARGUMENTS[kind]
-            ),
-        )
+        label = f"{kind} {self.display_name!r}"
+        return replace(self, params=fill_parameters(self.target, params, label, HOST_ARGUMENTS[kind]))
 
     @property
     def text(self) -> str:

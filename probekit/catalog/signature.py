@@ -26,6 +26,9 @@ HOST_ARGUMENTS: Mapping[Kind, frozenset[str]] = {
     "encoding": frozenset({"channels", "size", "heads", "keys", "values"}),
     "trainer": frozenset({"build_optimiser"}),
     "optimiser": frozenset({"params", "lr", "weight_decay"}),
+    "metric": frozenset({"probe"}),
+    "scale": frozenset(),
+    "control": frozenset({"probe"}),
     "executor": frozenset(),
     "observer": frozenset(),
 }
@@ -202,10 +205,9 @@ def _is_writable(value: object) -> TypeGuard[Value]:
 
 
 def _suggest_names(name: str, target: Callable[..., Any], skip: Collection[str]) -> str:
-    names = list(_get_parameters(target, skip))
     if name in skip:
         return f"Its host passes {name}."
-    if not names:
+    if not (names := list(_get_parameters(target, skip))):
         return "It has no parameters."
     suggestion = did_you_mean(name, names)
     return suggestion if suggestion.startswith("There are") else f"{suggestion} It has {', '.join(names)}."

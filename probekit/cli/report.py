@@ -62,7 +62,7 @@ def print_outcomes(
         print_next_step(cell, store)
     print_output()
     if len(column.cells) == 1:
-        print_metrics(outcomes[0].job.probe.metrics, column, everything)
+        print_metrics(outcomes[0].job.scored_probe.metrics, column, everything)
     else:
         print_structures(column)
         if everything:

@@ -12,7 +12,12 @@ from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.catalog.grammar import parse_term
 from probekit.catalog.part import find_part
 from probekit.catalog.registry import Registry
-from probekit.evidence.control_checks import average_seeds, check_controls, measure_spread
+from probekit.evidence.control_checks import (
+    average_seeds,
+    check_controls,
+    find_added_controls,
+    measure_spread,
+)
 from probekit.evidence.item_checks import Check, check_items, check_repeats, fail_check, has_oracle
 from probekit.plain import make_plain, render_html_table
 from probekit.plans import limits
@@ -47,6 +52,8 @@ class Certificate(BaseModel):
         networks: Scores of the controls that are networks, means over seeds.
         spreads: Standard deviations over seeds; empty in certificates of one seed.
         shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
+        added: Scores of the controls in closed form that plugins add to the probe.
+        control_plugins: The plugins of the controls that are added, by control.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +69,8 @@ class Certificate(BaseModel):
     networks: dict[str, Scores] = {}
     spreads: dict[str, Scores] = {}
     shortcuts: tuple[SolverScore, ...] = ()
+    added: dict[str, Scores] = {}
+    control_plugins: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Return a summary in one line; `model_dump()` returns all of it."""
@@ -81,9 +90,13 @@ class Certificate(BaseModel):
         return bool(self.question) and not find_difference(self.question, question, LOOSE_TOLERANCE)
 
     def list_controls(self, metrics: Sequence[Metric]) -> dict[str, Scores]:
-        """Return scores by name: of the controls that are networks, and of the best shortcuts."""
+        """Return scores by name: of networks, of added controls, and of the best shortcuts."""
         best = [find_best(self.shortcuts, metric) for metric in metrics]
-        return {**self.networks, **{entry.solver: entry.scores for entry in best if entry is not None}}
+        return {
+            **self.networks,
+            **self.added,
+            **{entry.solver: entry.scores for entry in best if entry is not None},
+        }
 
     @property
     def passed(self) -> bool:
@@ -99,6 +112,7 @@ def certify_probe(
     *,
     items: int = 10_000,
     focus: bool = True,
+    controls: Sequence[str] = (),
     device: str | None = None,
     watch: ProgressListener | None = None,
 ) -> Certificate:
@@ -113,6 +127,7 @@ def certify_probe(
         store: Where the certificate, and the runs of the controls, are stored.
         items: How many items of the training split to check.
         focus: Fit the controls too. Networks among them are trained as any structure is.
+        controls: Controls that plugins add to the probe.
         device: Where the networks are trained.
         watch: Receives progress events.
 
@@ -131,8 +146,10 @@ def certify_probe(
         hint = "Write a method oracle(inputs), or show its scores without a certificate."
         raise UsageError(f"certifying {text}", problem, hint)
     limits.check_memory(f"certifying {text}", limits.estimate_data(source, probe))
+    added_parts = find_added_controls(text, probe, registry, controls)  # a wrong name is an error at once
     checks: list[Check] = []
     picture, networks, shortcuts = b"", dict[str, list[Result]](), tuple[SolverScore, ...]()
+    added: dict[str, Scores] = {}
     try:
         with name_culprit("its method `data`"):
             items = min(items, len(probe.data("train", 0)))
@@ -147,7 +164,9 @@ def certify_probe(
             check = fail_check("shortcuts", error)
         checks.append(check)
         try:
-            check, networks = check_controls(text, scale, registry, store, device, watch, shortcuts)
+            check, networks, added = check_controls(
+                text, scale, registry, store, device, watch, shortcuts, controls
+            )
         except ComponentError as error:
             check = fail_check("focused", error)
         checks.append(check)
@@ -178,6 +197,8 @@ def certify_probe(
         spreads={title: measure_spread(results) for title, results in networks.items()},
         first_steps={title: results[0].behaviour.training for title, results in networks.items()},
         shortcuts=shortcuts,
+        added=added,
+        control_plugins={name: part.component.plugin for name, part in added_parts.items()},
     )
     folder.write_json(CERTIFICATE, certificate.model_dump(mode="json"))
     return certificate

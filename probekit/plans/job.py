@@ -19,7 +19,15 @@ from probekit.plans.budget import count_parameters, resolve_width
 from probekit.plans.noise import find_noise
 from probekit.plans.origin import record_origin
 from probekit.plans.plan import Plan, UsedComponent
-from probekit.plans.scale import list_fitting_probes, resolve_at_scale, resolve_trainer
+from probekit.plans.scale import (
+    add_metrics,
+    add_scale,
+    find_added_scale,
+    find_addition,
+    list_fitting_probes,
+    resolve_at_scale,
+    resolve_trainer,
+)
 from probekit.plans.spec import RunSpec
 from probekit.plugin.errors import ProbekitError, UsageError
 from probekit.plugin.interfaces import Probe
@@ -35,6 +43,7 @@ class Job:
         probe: The probe.
         expression: The structure.
         trainer: The part that trainers are made from.
+        additions: The scale and the metrics that plugins add to the probe.
         put_back: What the components changed in the process during planning, and probekit restored.
     """
 
@@ -43,12 +52,18 @@ class Job:
     probe: Probe
     expression: Expression
     trainer: Part
+    additions: tuple[Part, ...] = ()
     put_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts, in the order of the plan's components."""
-        return self.source, *self.expression.parts, *list_trainer_parts(self.trainer)
+        return self.source, *self.expression.parts, *list_trainer_parts(self.trainer), *self.additions
+
+    @property
+    def scored_probe(self) -> Probe:
+        """The probe with the metrics that plugins add to it; `probe` decides whether runs are comparable."""
+        return add_metrics(self.probe, (part for part in self.additions if part.component.kind == "metric"))
 
     @property
     def name(self) -> str:
@@ -101,7 +116,11 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
     scale, source = resolve_at_scale(spec.probe, spec.scale, registry)
     trainer = resolve_trainer(spec.trainer, scale, registry)
     trainer.make()
-    probe = limits.make_probe(source)
+    scale_part = find_added_scale(source, spec.scale, registry)
+    probe = add_scale(limits.make_probe(source), scale_part)
+    metrics = tuple(find_addition("metric", text, source, registry) for text in spec.metrics)
+    add_metrics(probe, metrics)
+    additions = metrics if scale_part is None else (*metrics, scale_part)
     data = limits.estimate_data(source, probe)
     limits.check_memory(source.display_name, data)
     expression = resolve_expression(spec.structure, probe.structure, registry)
@@ -112,14 +131,15 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         f"{expression.text} on {source.display_name}",
         {**data, **limits.estimate_training(probe.shape, trainer, width, parameters)},
     )
-    parts = (source, *expression.parts, *list_trainer_parts(trainer))
+    parts = (source, *expression.parts, *list_trainer_parts(trainer), *additions)
     components = tuple(record_origin(part, registry) for part in parts)
     plan = Plan(
         spec=spec,
         probe=source.text,
         structure=expression.text,
         trainer=trainer.text,
-        scale=spec.scale,
+        added_metrics=tuple(part.text for part in metrics),
+        scale=spec.scale if scale_part is None else scale_part.name,
         seed=spec.seed,
         width=width,
         width_wished=suggested,
@@ -133,7 +153,7 @@ def _resolve_spec(spec: RunSpec, registry: Registry) -> Job:
         noise=find_noise(spec, scale, source, trainer, registry),
         pins=collect_pins(components),
     )
-    return Job(plan, source, probe, expression, trainer)
+    return Job(plan, source, probe, expression, trainer, additions)
 
 
 def check_dimensions(spec: RunSpec, expression: Expression, probe: Probe, registry: Registry) -> None:

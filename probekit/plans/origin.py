@@ -16,8 +16,8 @@ from probekit.plugin.interfaces import Value
 def record_origin(part: Part, registry: Registry) -> UsedComponent:
     """Return where a component came from.
 
-    Only the syntax of a trainer and its optimiser is recorded: other code shows in a run's first steps and
-    answers.
+    Only the syntax of a trainer, its optimiser and a metric is recorded: other code shows in a run's first
+    steps and answers.
     """
     component, record = part.component, registry.find_plugin(part.component)
     version = getattr(part.target, "version", None)
@@ -29,7 +29,7 @@ def record_origin(part: Part, registry: Registry) -> UsedComponent:
         distribution_version=record.version if record else "",
         version=version if isinstance(version, int) else None,
         files=hash_files(part.params),
-        syntax=hash_syntax(part.target) if component.kind in ("trainer", "optimiser") else "",
+        syntax=hash_syntax(part.target) if component.kind in ("trainer", "optimiser", "metric") else "",
     )
 
 

@@ -56,6 +56,7 @@ class Plan(BaseModel):
 
     Attributes:
         probe, structure, trainer: Canonical texts.
+        added_metrics: Canonical texts of the metrics that plugins add to the probe.
         width: None if the structure has none.
         width_wished: The scale's width, if `width` had to differ; not part of the identity.
         budget_gap: Parameters over budget, minus one.
@@ -71,6 +72,7 @@ class Plan(BaseModel):
     probe: str
     structure: str
     trainer: str
+    added_metrics: tuple[str, ...] = ()
     scale: str
     seed: int
     width: int | None
@@ -95,6 +97,8 @@ class Plan(BaseModel):
             "engine": ENGINE,
             "components": [used.identity_fields for used in self.components],
         }
+        if self.added_metrics:  # runs without them keep the identity of earlier versions
+            fields["added_metrics"] = self.added_metrics
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @property

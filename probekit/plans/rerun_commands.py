@@ -22,6 +22,7 @@ def list_rerun_commands(plans: Iterable[Plan]) -> Iterator[str]:
         words += [] if trainer == RunSpec.model_fields["trainer"].default else ["--trainer", trainer]
         words += ["--width", str(spec.width)] if spec.width is not None else []
         words += ["--budget", str(spec.budget)] if spec.budget is not None else []
+        words += [word for metric in spec.metrics for word in ("--metric", metric)]
         requests[tuple(words)][format_expression(spec.structure)].add(spec.seed)
     for settings, structures in sorted(requests.items()):
         by_seeds: dict[tuple[int, ...], list[str]] = defaultdict(list)

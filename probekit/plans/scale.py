@@ -1,27 +1,110 @@
-"""Scales give a probe its parameters and a trainer its recipe; what the user typed comes on top."""
+"""Scales give a probe its parameters and a trainer its recipe; plugins add scales, metrics and controls."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+import copy
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from probekit.catalog.grammar import parse_term
+from probekit.catalog.files import is_file_term
+from probekit.catalog.grammar import Term, parse_term
 from probekit.catalog.hosting import host_optimiser
-from probekit.catalog.part import Part, find_part
+from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
 from probekit.plans.limits import make_probe
+from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import UsageError, did_you_mean
-from probekit.plugin.interfaces import Probe, Scale, Value
+from probekit.plugin.interfaces import Metric, Probe, Scale, Value
 
 
-def find_scale(probe: Part, name: str) -> Scale:
-    """Return a probe's scale by name; raises UsageError if it has no such scale."""
-    scales: Mapping[str, Scale] = getattr(probe.target, "scales", {})
-    if name not in scales:
-        request = f"scale {name!r} of probe {probe.display_name!r}"
-        raise UsageError(request, "there is no such scale", did_you_mean(name, scales))
-    return scales[name]
+def list_additions(kind: Kind, probe: Component, registry: Registry) -> list[Component]:
+    """Return the metrics, scales or controls that plugins add to a probe."""
+    names = (probe.name, probe.long_name)
+    return [component for component in registry.components(kind) if component.probe in names]
+
+
+def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Part:
+    """Return a metric, scale or control that a plugin adds to a probe.
+
+    Raises:
+        UsageError: There is none of that name, it extends another probe, a parameter is wrong, or it is in
+            a file.
+    """
+    term = Term(text) if kind == "scale" else parse_term(text)  # a scale has no parameters
+    request = f"{kind} {text!r} of probe {probe.display_name!r}"
+    added = list_additions(kind, probe.component, registry)
+    matches = [component for component in added if term.name in (component.name, component.long_name)]
+    if len(matches) == 1:  # another plugin may add one of that name to another probe
+        term = replace(term, name=matches[0].long_name)
+    elif not is_file_term(term.name) and term.name not in list_kind_names(kind, registry):
+        scales = list(getattr(probe.target, "scales", {})) if kind == "scale" else []
+        names = [*scales, *(component.name for component in added)]
+        hint = did_you_mean(term.name, names) if names else f"See `probekit list {kind}`."
+        raise UsageError(request, f"there is no such {kind}", hint)
+    part = resolve_part(kind, term, registry)
+    if part.component not in added:
+        hint = f"`probekit list {kind}` shows the others."
+        raise UsageError(request, f"it extends the probe {part.component.probe}", hint)
+    return part
+
+
+def list_kind_names(kind: Kind, registry: Registry) -> set[str]:
+    """Return the short and long names of all components of a kind."""
+    return {name for component in registry.components(kind) for name in (component.name, component.long_name)}
+
+
+def find_added_scale(probe: Part, name: str, registry: Registry) -> Part | None:
+    """Return a scale that a plugin adds to a probe; None if it is a scale of the probe itself.
+
+    Raises:
+        UsageError: There is no such scale.
+    """
+    if name in getattr(probe.target, "scales", {}):
+        return None
+    return find_addition("scale", name, probe, registry)
+
+
+def find_scale(probe: Part, name: str, registry: Registry) -> Scale:
+    """Return a probe's scale by name, its own or one that a plugin adds.
+
+    Raises:
+        UsageError: There is no such scale.
+    """
+    added = find_added_scale(probe, name, registry)
+    scale: Scale = probe.target.scales[name] if added is None else added.make()  # type: ignore[attr-defined]
+    return scale
+
+
+def add_scale(probe: Probe, scale: Part | None) -> Probe:
+    """Return a probe with a scale that a plugin adds to it; the same probe without one."""
+    if scale is None:
+        return probe
+    return copy_with(probe, "scales", {**probe.scales, scale.name: scale.make()})
+
+
+def add_metrics(probe: Probe, metrics: Iterable[Part]) -> Probe:
+    """Return a probe with metrics that plugins add to it, after its own.
+
+    Raises:
+        UsageError: Two metrics have the same name.
+    """
+    for part in metrics:
+        metric: Metric = part.make(probe)
+        if metric.name in {other.name for other in probe.metrics}:
+            problem = f"there is a metric called {metric.name} already"
+            hint = "Leave it out; its author can give it another name."
+            raise UsageError(f"metric {part.text}", problem, hint)
+        probe = copy_with(probe, "metrics", (*probe.metrics, metric))
+    return probe
+
+
+def copy_with(probe: Probe, name: str, value: object) -> Probe:
+    """Return a copy of a probe with another value of an attribute."""
+    changed = copy.copy(probe)
+    object.__setattr__(changed, name, value)
+    return changed
 
 
 def resolve_at_scale(text: str, name: str, registry: Registry, **params: Any) -> tuple[Scale, Part]:
@@ -35,7 +118,7 @@ def resolve_at_scale(text: str, name: str, registry: Registry, **params: Any) ->
     """
     term = parse_term(text)
     part = find_part("probe", term.name, registry)
-    scale = find_scale(part, name)
+    scale = find_scale(part, name, registry)
     typed = {**dict(term.params), **params}
     return scale, part.with_params({**drop_replaced(part, scale.parameters, typed), **typed})
 

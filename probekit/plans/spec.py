@@ -24,6 +24,7 @@ class RunSpec(BaseModel):
     Attributes:
         width: Channels.
         budget: The number of parameters to come near to. Excludes `width`.
+        metrics: Metrics that plugins add to the probe.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class RunSpec(BaseModel):
     trainer: str = "supervised"
     width: int | None = Field(default=None, ge=1)
     budget: int | None = Field(default=None, ge=1)
+    metrics: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check_exclusive(self) -> RunSpec:
@@ -49,11 +51,13 @@ def make_spec(**fields: Any) -> RunSpec:
     Raises:
         UsageError: A field is unknown, missing or invalid.
     """
-    texts = {
+    texts: dict[str, Any] = {
         name: normalize_expression(text)
         for name, text in fields.items()
         if name in TEXTS and isinstance(text, str)
     }
+    if metrics := fields.get("metrics"):
+        texts["metrics"] = tuple(sorted(set(map(normalize_expression, metrics))))
     try:
         return RunSpec(**{**fields, **texts})
     except ValidationError as error:

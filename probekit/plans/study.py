@@ -26,6 +26,7 @@ class Study(BaseModel):
         executor: The executor as typed; None to run one by one in this process.
         timeout: Seconds that one run may take.
         observers: What observes the runs, such as `csv(path=runs.csv)`.
+        metrics: Metrics that plugins add to the probes.
         rows: A file of rows whose runs count as done, as a path from the study's folder.
     """
 
@@ -39,9 +40,12 @@ class Study(BaseModel):
     executor: str | None = None
     timeout: Annotated[float, Field(gt=0)] | None = None
     observers: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     rows: str | None = None
 
-    @field_validator("probes", "structures", "scales", "trainers", "seeds", "observers", mode="before")
+    @field_validator(
+        "probes", "structures", "scales", "trainers", "seeds", "observers", "metrics", mode="before"
+    )
     @classmethod
     def _freeze_lists(cls, value: object) -> object:
         """Turn TOML's lists into tuples."""

@@ -10,9 +10,22 @@ from typing import Any, Literal, get_args
 from probekit.plain import make_plain
 
 Kind = Literal[
-    "probe", "structure", "layer", "combinator", "encoding", "trainer", "optimiser", "executor", "observer"
+    "probe",
+    "structure",
+    "layer",
+    "combinator",
+    "encoding",
+    "trainer",
+    "optimiser",
+    "metric",
+    "scale",
+    "control",
+    "executor",
+    "observer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ADDITIONS: tuple[Kind, ...] = ("metric", "scale", "control")
+"""The kinds that extend a probe."""
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ADDRESS_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -28,6 +41,7 @@ class Component:
         about: the line that `probekit list` shows.
         plugin: the name of the plugin's entry point; the registry sets it.
         tags: for a probe, the abilities that it needs in the words of theory, as "content addressing".
+        probe: for a metric, a scale or a control, the name or the plugin/name of the probe that it extends.
 
     Raises:
         ValueError: a field is not valid.
@@ -39,6 +53,7 @@ class Component:
     about: str
     plugin: str = ""
     tags: tuple[str, ...] = ()
+    probe: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -54,6 +69,9 @@ class Component:
             raise ValueError(f"about of {self.name} is not text")
         if not all(isinstance(tag, str) for tag in self.tags):
             raise ValueError(f"tags of {self.name} are not text")
+        if not isinstance(self.probe, str) or bool(self.probe) != (self.kind in ADDITIONS):
+            needs = "names no probe" if self.kind in ADDITIONS else f"has a probe, which no {self.kind} has"
+            raise ValueError(f"{self.kind} {self.name} {needs}")
         object.__setattr__(self, "about", make_plain(self.about))
         object.__setattr__(self, "tags", tuple(map(make_plain, self.tags)))
 

@@ -1,4 +1,5 @@
-"""The interfaces of probes, datasets, controls, structures, layers, combinators, trainers and optimisers.
+"""The interfaces of probes, datasets, controls, structures, layers, combinators, trainers, optimisers,
+and of what extends a probe.
 
 A plugin can rely on this module, on the names in `import probekit`, on probekit.plugin.hookspecs and on
 probekit.check. They change only with the second number of the version: CHANGELOG.md announces each removal,
@@ -12,7 +13,7 @@ it is known to fail, each with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from probekit.plugin.controls import Control as Control
@@ -161,3 +162,39 @@ class Optimiser(Protocol):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Optimizer: ...
+
+
+class MetricBuilder(Protocol):
+    """Makes a metric for a probe of another package: (probe, **params) -> Metric.
+
+    Its component names the probe: `Component("metric", ..., probe="recall")`.
+
+    Args:
+        probe: the probe at the scale of the run. The metric has another name than those of the probe.
+    """
+
+    def __call__(self, probe: Any, /, **kwargs: Any) -> Metric: ...
+
+
+class ScaleBuilder(Protocol):
+    """Makes a scale for a probe of another package: () -> Scale.
+
+    Its component names the probe: `Component("scale", ..., probe="recall")`. The component's name is that of
+    the scale; the probe has none of this name.
+    """
+
+    def __call__(self) -> Scale: ...
+
+
+class ControlBuilder(Protocol):
+    """Makes a control for a probe of another package: (probe, **params) -> Control or builder of a network.
+
+    Its component names the probe: `Component("control", ..., probe="recall")`. A builder of a network is
+    called as (shape, *, width) -> Module.
+
+    Args:
+        probe: the probe at the scale of the certificate. A control draws none of its items; `fit` receives
+            the training split.
+    """
+
+    def __call__(self, probe: Any, /, **kwargs: Any) -> Control | Callable[..., Module]: ...

@@ -118,7 +118,7 @@ def _execute(
     session: Session,
     notifier: RunNotifier,
 ) -> Result:
-    plan, probe, report = job.plan, job.probe, session.report
+    plan, probe, report = job.plan, job.scored_probe, session.report
     with session.stage("drawing data"):
         data = load_splits(job)
         data.draw_items(report)

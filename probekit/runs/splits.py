@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 
 from probekit.plans.golden import check_golden, list_splits, load_split
 from probekit.plans.job import Job
+from probekit.plans.scale import copy_with
 from probekit.plugin.errors import RunError
 from probekit.plugin.interfaces import Dataset, Probe, Row, Split
 from probekit.plugin.items import draw_split
@@ -79,12 +79,10 @@ class TrainerData:
 
 def make_trainer_view(probe: Probe) -> Probe:
     """Return a copy of a probe that refuses a trainer the splits that are only scored."""
-    view = copy.copy(probe)
-    object.__setattr__(view, "data", TrainerData(probe))
-    return view
+    return copy_with(probe, "data", TrainerData(probe))
 
 
-_cache: dict[tuple[object, str, int], Splits] = {}
+_cache: dict[tuple[object, ...], Splits] = {}
 
 
 def load_splits(job: Job) -> Splits:
@@ -93,11 +91,11 @@ def load_splits(job: Job) -> Splits:
     Raises:
         RunError: The probe's data are not those of the version it states.
     """
-    key = (job.source.target, job.plan.probe, job.plan.seed)
+    key = (job.source.target, job.plan.probe, *job.plan.added_metrics, job.plan.seed)
     if key not in _cache:
         if (mismatch := check_golden(job.source)) is not None:
             raise RunError(f"drawing the data of {job.source.display_name}", *mismatch)
         while len(_cache) >= CACHED_SPLITS:
             del _cache[next(iter(_cache))]
-        _cache[key] = Splits(job.probe, job.plan.seed)
+        _cache[key] = Splits(job.scored_probe, job.plan.seed)
     return _cache[key]

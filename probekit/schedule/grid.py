@@ -44,7 +44,7 @@ def plan_grid(
         probes: texts such as `nonlocality(size=64)`.
         structures: expressions such as `unet+lambda`.
         seeds: of each pair.
-        options: the other fields of a RunSpec: scale, trainer, width, budget.
+        options: the other fields of a RunSpec: scale, trainer, width, budget, metrics.
         registry: where components come from.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from probekit.plans.plan import Plan, UsedComponent
+from probekit.plugin.components import ADDITIONS
 from probekit.storage.behaviour import Numbers, find_difference
 from probekit.storage.result import Environment, Result
 
@@ -103,5 +104,5 @@ def has_same_pins(first: Plan, second: Plan) -> bool:
 
 
 def _other_components(plan: Plan) -> Iterator[UsedComponent]:
-    """Yield the components other than the probe."""
-    return (used for used in plan.components if used.kind != "probe")
+    """Yield the components other than the probe, and other than what extends it."""
+    return (used for used in plan.components if used.kind not in ("probe", *ADDITIONS))

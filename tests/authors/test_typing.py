@@ -17,11 +17,14 @@ CASES = """
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, assert_type
 
+from probekit_my_control.control import MyControl
 from probekit_my_encoding.encoding import MyEncoding
 from probekit_my_executor.executor import MyExecutor
 from probekit_my_layer.layer import MyLayer
+from probekit_my_metric.metric import make_metric
 from probekit_my_observer.observer import MyObserver
 from probekit_my_probe.probe import MyProbe
+from probekit_my_scale.scale import make_scale
 from probekit_my_structure.structure import MyStructure
 from probekit_my_trainer.trainer import MyTrainer
 from torch import Tensor, nn
@@ -29,7 +32,18 @@ from torch import Tensor, nn
 from probekit import Constant, Items, Metric, Scale, Shape
 from probekit.plugin.encodings import Extra, Mix, Position
 from probekit.plugin.executor import Executor
-from probekit.plugin.interfaces import Control, Dataset, Encoding, Layer, Probe, Structure, Trainer
+from probekit.plugin.interfaces import (
+    Control,
+    ControlBuilder,
+    Dataset,
+    Encoding,
+    Layer,
+    MetricBuilder,
+    Probe,
+    ScaleBuilder,
+    Structure,
+    Trainer,
+)
 
 
 def small(shape: Shape, *, width: int) -> nn.Module:
@@ -154,16 +168,28 @@ no_probe: Probe = Unscored()  # type: ignore[assignment]
 datasets: list[Dataset] = [OneByOne(), Items(1, lambda index: (Tensor(), Tensor()))]
 trainer: Trainer = MyTrainer()
 kept: Mapping[str, Any] = trainer.state_dict()
+metric: MetricBuilder = make_metric
+scale: ScaleBuilder = make_scale
+no_scale: ScaleBuilder = make_metric  # type: ignore[assignment]
+control: ControlBuilder = MyControl
+fitted: Control = MyControl(MyProbe())
+
+
+def local(probe: Probe) -> Callable[..., nn.Module]:
+    return small
+
+
+network: ControlBuilder = local
 """
 
 
 @pytest.mark.slow
 def test_what_authors_write_is_right_to_mypy_strict(tmp_path: Path) -> None:
     written = [create_package(kind, f"my-{kind}", tmp_path, registry()) for kind in DESCRIPTIONS]
-    assert len(written) == len(DESCRIPTIONS) == 9
+    assert len(written) == len(DESCRIPTIONS) == 12
     (tmp_path / "cases.py").write_text(CASES)
     files = [tmp_path / "cases.py", *(path for one in written for path in sorted(one.rglob("*.py")))]
-    assert len(files) == 28
+    assert len(files) == 37
     places = [ROOT, ROOT / "plugins", ROOT / "probes", *written]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *map(str, files)],
@@ -173,4 +199,4 @@ def test_what_authors_write_is_right_to_mypy_strict(tmp_path: Path) -> None:
         env={**os.environ, "MYPYPATH": os.pathsep.join(map(str, places))},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == "Success: no issues found in 28 source files\n"
+    assert done.stdout == "Success: no issues found in 37 source files\n"

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from probekit.authors.check.additions.controls import CONTROL_CHECKS
+from probekit.authors.check.additions.fixture import ControlFixture, MetricFixture, ScaleFixture
+from probekit.authors.check.additions.metrics import ADDED_METRIC_CHECKS
+from probekit.authors.check.additions.scales import SCALE_CHECKS
 from probekit.authors.check.base import Check, CheckFailed, Finding, check_name, fail
 from probekit.authors.check.executors.endings import EXECUTOR_CHECKS
 from probekit.authors.check.executors.fixture import ExecutorFixture
@@ -53,6 +57,9 @@ CHECKS_BY_KIND: Mapping[Kind, tuple[Callable[[Part, Registry, str], object], tup
     "encoding": (EncodingFixture, (*MODULE_CHECKS, *ENCODING_CHECKS, ranges_hold)),
     "trainer": (TrainerFixture, (*TRAINER_CHECKS, ranges_hold)),
     "optimiser": (OptimiserFixture, (*OPTIMISER_CHECKS, ranges_hold)),
+    "metric": (MetricFixture, (*ADDED_METRIC_CHECKS, ranges_hold)),
+    "scale": (ScaleFixture, SCALE_CHECKS),
+    "control": (ControlFixture, (*CONTROL_CHECKS, ranges_hold)),
     "executor": (ExecutorFixture, (*EXECUTOR_CHECKS, ranges_hold)),
     "observer": (ObserverFixture, (*OBSERVER_CHECKS, ranges_hold)),
 }
@@ -68,7 +75,8 @@ def checks(
     fail is skipped. A check that is expected to fail and holds, fails.
 
     Args:
-        kind: layer, combinator, structure, encoding, trainer, optimiser, probe, executor or observer.
+        kind: layer, combinator, structure, encoding, trainer, optimiser, probe, metric, scale, control,
+            executor or observer.
         name: the component as typed: "swirl", "swirl(heads=2)" or "./my_layer.py:Swirl". A combinator
             without layers is checked with `gru` and `transformer`.
         expected: reasons for expected failures, by name of the check. A component can also declare them in

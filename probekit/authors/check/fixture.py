@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from probekit.catalog.plugins import make_manager
+from probekit.catalog.registry import Registry
+
 if TYPE_CHECKING:
     from probekit.catalog.part import Part
-    from probekit.catalog.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,8 @@ class Fixture(ABC):
     @abstractmethod
     def exercise(self) -> None:
         """Make the component, and use it where that takes a moment."""
+
+
+def copy_unobserved(registry: Registry) -> Registry:
+    """Return a registry with the same components, which nothing observes."""
+    return Registry(make_manager(), registry.plugins, registry.components(), [], set())

@@ -32,6 +32,10 @@ def show_certificates(
         ),
     ] = None,
     items: Annotated[int, typer.Option(min=1, help="Number of inputs to check at each scale.")] = 10_000,
+    controls: Annotated[
+        list[str] | None,
+        typer.Option("--control", metavar="C", help="Control of a plugin, judged too; repeatable."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="Device that trains the controls: cpu, cuda or mps.")
     ] = None,
@@ -67,6 +71,7 @@ def show_certificates(
                     Store(store),
                     items=items,
                     focus=bool(scales) or scale == "quick",
+                    controls=controls or (),
                     device=device,
                     watch=progress.update,
                 )

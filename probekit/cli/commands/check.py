@@ -19,8 +19,8 @@ def check_component(
         str,
         typer.Argument(
             metavar="KIND",
-            help="One of layer, combinator, structure, encoding, trainer, optimiser, probe, executor, "
-            "observer.",
+            help="One of layer, combinator, structure, encoding, trainer, optimiser, probe, metric, "
+            "scale, control, executor, observer.",
         ),
     ],
     name: Annotated[

@@ -43,6 +43,7 @@ def list_components(
             **read_distribution(component, plugin_registry),
             "about": component.about,
             "tags": component.tags,
+            "probe": component.probe,
         }
         for component in components
     ]
@@ -68,9 +69,13 @@ def print_section(kind: str, rows: list[dict[str, Any]]) -> None:
     """Print the components of one kind, if there are any."""
     if not rows:
         return
-    heads = ["name", "from", "about", *(["requires"] if any(row["tags"] for row in rows) else [])]
-    cells = [
-        [row["name"], f"{row['distribution']} {row['version']}", row["about"], ", ".join(row["tags"])]
-        for row in rows
-    ]
-    print_table(f"{kind}s", heads, [line[: len(heads)] for line in cells])
+    columns = {
+        "name": [row["name"] for row in rows],
+        "of probe": [row["probe"] for row in rows],
+        "from": [f"{row['distribution']} {row['version']}" for row in rows],
+        "about": [row["about"] for row in rows],
+        "requires": [", ".join(row["tags"]) for row in rows],
+    }
+    optional = ("of probe", "requires")
+    columns = {head: cells for head, cells in columns.items() if head not in optional or any(cells)}
+    print_table(f"{kind}s", list(columns), list(zip(*columns.values(), strict=True)))

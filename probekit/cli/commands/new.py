@@ -16,8 +16,8 @@ def create_plugin(
         str,
         typer.Argument(
             metavar="KIND",
-            help="One of layer, combinator, structure, encoding, probe, trainer, optimiser, executor, "
-            "observer.",
+            help="One of layer, combinator, structure, encoding, probe, trainer, optimiser, metric, "
+            "scale, control, executor, observer.",
         ),
     ],
     name: Annotated[
@@ -34,10 +34,10 @@ def create_plugin(
 
     Example: probekit new layer swirl
     """
-    from probekit.authors.scaffold import RUN_COMMANDS, create_package
+    from probekit.authors.scaffold import create_package, describe_run
 
     folder = create_package(kind, name, into, registry())
     print_output(f"Created {folder}. Edit {next(folder.glob(f'*/{kind}.py'))}, then run:")
     print_output(f"  pip install -e {folder}")
     print_output(f"  pytest {folder}")
-    print_output(f"  {RUN_COMMANDS[kind].format(name=name)}")
+    print_output(f"  {describe_run(kind, name)}")

@@ -65,8 +65,11 @@ def run_probes(
         typer.Option(help="Number of parameters; chooses the width that is nearest.  [default: the scale's]"),
     ] = None,
     trainer: Annotated[
-        str | None,
-        typer.Option(help="Trainer, for example supervised(epochs=20).  [default: supervised]"),
+        str | None, typer.Option(help="Trainer, for example supervised(epochs=20).  [default: supervised]")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="M", help="Metric of a plugin, scored too; repeatable."),
     ] = None,
     study: Annotated[
         Path | None,
@@ -125,7 +128,7 @@ def run_probes(
         raise UsageError("--seed and --seeds", "they exclude each other", hint)
     choose_device(device)
     if study is not None:
-        typed = (probes, structures, seed, seeds, scale, width, budget, trainer)
+        typed = (probes, structures, seed, seeds, scale, width, budget, trainer, metrics)
         if any(option is not None for option in typed):
             hint = "Write the other options into the file, or leave out --study."
             raise UsageError("--study with other options", "they exclude each other", hint)
@@ -137,6 +140,7 @@ def run_probes(
             structures=require_names(structures, "--structure", "--structure unet+lambda"),
             scales=(scale or "quick",),
             trainers=(trainer or "supervised",),
+            metrics=tuple(metrics or ()),
             seeds=seeds or (LOOKS[0] if until_decided and seed is None else (seed or 0,)),
         )
     if detach and (tune or recipes or until_decided):
@@ -206,7 +210,8 @@ def plan_study(study: Study, width: int | None, budget: int | None) -> Grid:
     """Plan a whole study, and print what cannot be planned."""
     jobs, errors = list[Job](), list[ProbekitError]()
     for scale, trainer in product(study.scales, study.trainers):
-        options = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
+        fields = {"scale": scale, "width": width, "budget": budget, "trainer": trainer}
+        options: dict[str, Any] = {**fields, "metrics": study.metrics}
         part = plan_grid(study.probes, study.structures, study.seed_list, options, registry())
         jobs, errors = jobs + part.jobs, errors + part.errors
         for message in dict.fromkeys(map(str, part.errors)):

@@ -13,15 +13,16 @@ import typer
 from probekit.catalog.expression import resolve_expression
 from probekit.catalog.files import is_file_term
 from probekit.catalog.grammar import parse_expression
-from probekit.catalog.part import Hosted, Part
+from probekit.catalog.part import Hosted, Part, find_part
 from probekit.catalog.registry import Registry, registry
 from probekit.catalog.signature import HOST_ARGUMENTS, describe_parameters
 from probekit.catalog.terms import format_value
+from probekit.cli.about_probes import describe_probe, describe_scale, list_extensions
 from probekit.cli.brief import join_parameters, shorten_doc
 from probekit.cli.table import print_json, print_table
-from probekit.plugin.components import KINDS, Component, Kind
+from probekit.plugin.components import ADDITIONS, KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
-from probekit.plugin.interfaces import Probe, Scale
+from probekit.plugin.interfaces import Probe
 from probekit.rows.layers import list_lines, list_verdicts, summarize_cost
 from probekit.terminal.messages import print_output
 
@@ -43,6 +44,8 @@ def show_component(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe a component: its origin and parameters; for a probe, also scales, metrics and controls.
+
+    The table "extended by" lists what plugins add to a probe.
 
     Of a structure of several components, such as plain+gru,transformer, it lists what is in it.
 
@@ -115,7 +118,12 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
     if component.kind == "probe":
         probe = _make_probe(component, target)
         facts |= {"property": probe.property, "version": str(probe.version), "structure": probe.structure}
-        tables |= _describe_probe(probe)
+        tables |= describe_probe(probe)
+        tables["extended by"] = list(list_extensions(component, plugin_registry))
+    if component.kind in ADDITIONS:
+        facts["of probe"] = component.probe
+    if component.kind == "scale":
+        tables["scale"] = [describe_scale(find_part("scale", component.long_name, plugin_registry).make())]
     if component.kind == "layer":
         lines = list_lines(component.name, plugin_registry)
         facts["cost"] = summarize_cost(component.about, lines)
@@ -188,60 +196,6 @@ def _make_probe(component: Component, target: Any) -> Probe:
             "Fix the plugin.",
         ) from error
     return probe
-
-
-def _describe_probe(probe: Probe) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of a probe's tables, by title."""
-    return {
-        "scales": [{"scale": name, **_describe_scale(scale)} for name, scale in probe.scales.items()],
-        "metrics": [
-            {
-                "metric": metric.name,
-                "better": metric.better,
-                "perfect": metric.perfect,
-                "chance": metric.chance,
-                "about": metric.about,
-            }
-            for metric in probe.metrics
-        ],
-        "noise": _list_noise(probe.scales),
-        "controls": [
-            {"control": name, "kind": "closed form" if hasattr(control, "fit") else "network"}
-            for name, control in probe.controls().items()
-        ],
-        "shortcuts": list(_list_shortcuts(probe)),
-    }
-
-
-def _describe_scale(scale: Scale) -> dict[str, Any]:
-    return {
-        "parameters": dict(scale.parameters),
-        "recipe": dict(scale.recipe),
-        "width": scale.width,
-        "budget": scale.budget,
-        "about": scale.about,
-    }
-
-
-def _list_noise(scales: Mapping[str, Scale]) -> list[dict[str, Any]]:
-    """Return one row per metric: its standard deviation over seeds at each scale, where it was measured."""
-    metrics = dict.fromkeys(metric for scale in scales.values() for metric in scale.noise)
-    return [
-        {"metric": metric, **{name: scale.noise.get(metric) for name, scale in scales.items()}}
-        for metric in metrics
-    ]
-
-
-def _list_shortcuts(probe: Probe) -> Iterator[dict[str, Any]]:
-    """Yield one row per solver of the battery from the certificates that are shipped with the probe."""
-    from probekit.battery.floor import HEADS, find_metric, make_rows
-    from probekit.evidence.certify import Certificate
-
-    for scale in probe.scales:
-        if scale in probe.certificates:
-            shortcuts = Certificate.model_validate(probe.certificates[scale]).shortcuts
-            for row in make_rows(shortcuts, find_metric(shortcuts)):
-                yield {"scale": scale, **dict(zip(HEADS, row, strict=True))}
 
 
 def _format_cell(value: Any) -> str:

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probekit.authors.check.fixture import Fixture
+from probekit.authors.check.fixture import Fixture, copy_unobserved
 from probekit.authors.check.shift import ShiftProbe
 from probekit.cards.judge import judge_run
-from probekit.catalog.plugins import make_manager
 from probekit.catalog.registry import Registry
 from probekit.plans.job import make_job
 from probekit.plans.spec import make_spec
@@ -64,8 +63,7 @@ class ObserverFixture(Fixture):
 
     def make_registry(self) -> Registry:
         """Return a registry with the kit's components, which nothing observes."""
-        installed = Registry(make_manager(), self.registry.plugins, self.registry.components(), [], set())
-        registry = installed.with_components(
+        registry = copy_unobserved(self.registry).with_components(
             Component("probe", PROBE, SmallShift, "for checks"),
             Component("structure", NETWORK, build_network, "for checks"),
             Component("structure", BROKEN, build_broken, "for checks"),

@@ -10,7 +10,7 @@ from probekit.battery.attack import focus_metric, list_unknown_solvers, run_batt
 from probekit.battery.floor import describe_floor, is_low_enough
 from probekit.evidence.focus import judge_controls
 from probekit.plugin.declarations import StandardSplit
-from probekit.plugin.interfaces import Control, Dataset, Split
+from probekit.plugin.interfaces import Control, Dataset, Probe, Split
 from probekit.scores.score import score_closed_form
 
 
@@ -46,20 +46,15 @@ def controls_fail(fixture: ProbeFixture) -> None:
 
 def controls_learn_from_training_items_only(fixture: ProbeFixture) -> None:
     """A closed-form control is fitted on the items that it is given, and none draws others."""
-    probe, asked = fixture.probe, list[Split]()
+    probe = fixture.probe
     train, (inputs, _) = probe.data("train", 0), fixture.items("test", limit=8)
-    original = probe.data
-
-    def watch_data(split: StandardSplit, seed: int) -> Dataset:
-        asked.append(split)
-        return original(split, seed)
+    draws = watch_draws(probe)
 
     def require_none(subject: str) -> None:
-        if asked:
+        if draws:
             hint = "Fit a control on the items that `fit` is given: these are of the training split."
-            fail(f"{subject} draws items of {asked[0]} by itself", hint)
+            fail(f"{subject} draws items of {draws[0]} by itself", hint)
 
-    object.__setattr__(probe, "data", watch_data)
     controls = probe.controls()
     require_none("the method `controls`")
     for name, control in controls.items():
@@ -67,6 +62,19 @@ def controls_learn_from_training_items_only(fixture: ProbeFixture) -> None:
             control.fit(train)
             cast("Control", control)(inputs.clone())
             require_none(f"control {name}")
+
+
+def watch_draws(probe: Probe) -> list[Split]:
+    """Return a list that receives each split whose items a probe draws from now on."""
+    draws: list[Split] = []
+    original = probe.data
+
+    def watch_data(split: StandardSplit, seed: int) -> Dataset:
+        draws.append(split)
+        return original(split, seed)
+
+    object.__setattr__(probe, "data", watch_data)
+    return draws
 
 
 def resists_shortcuts(fixture: ProbeFixture) -> None:

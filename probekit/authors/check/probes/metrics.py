@@ -139,6 +139,8 @@ def scores_items_one_by_one(fixture: ProbeFixture) -> None:
 
     inputs, targets = fixture.items("test", limit=8)
     outputs = random_outputs(fixture, len(inputs))
+    if outputs.shape == targets.shape:  # random ones alone may all score the same
+        outputs[::2] = targets[::2]
     for metric in fixture.probe.metrics:
         together = evaluate_metric(metric, outputs, targets, inputs)
         alone = torch.cat(

@@ -1,0 +1,1 @@
+"""Checks of what extends a probe: metrics, scales and controls."""
