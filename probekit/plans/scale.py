@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from probekit.catalog.files import is_file_term
-from probekit.catalog.grammar import Term, parse_term
+from probekit.catalog.grammar import parse_term
 from probekit.catalog.hosting import host_optimiser
 from probekit.catalog.part import Part, find_part, resolve_part
 from probekit.catalog.registry import Registry
@@ -32,17 +32,18 @@ def find_addition(kind: Kind, text: str, probe: Part, registry: Registry) -> Par
         UsageError: There is none of that name, it extends another probe, a parameter is wrong, or it is in
             a file.
     """
-    term = Term(text) if kind == "scale" else parse_term(text)  # a scale has no parameters
+    is_scale = kind == "scale"  # which has no parameters
+    typed = text if is_scale else parse_term(text).name
     request = f"{kind} {text!r} of probe {probe.display_name!r}"
     added = list_additions(kind, probe.component, registry)
-    matches = [component for component in added if term.name in (component.name, component.long_name)]
+    matches = [component for component in added if typed in (component.name, component.long_name)]
+    if not matches and not is_file_term(typed) and typed not in list_kind_names(kind, registry):
+        names = [*(getattr(probe.target, "scales", {}) if is_scale else ()), *(other.name for other in added)]
+        hint = did_you_mean(typed, names) if names else f"See `probekit list {kind}`."
+        raise UsageError(request, f"there is no such {kind}", hint)
+    term = parse_term(text)
     if len(matches) == 1:  # another plugin may add one of that name to another probe
         term = replace(term, name=matches[0].long_name)
-    elif not is_file_term(term.name) and term.name not in list_kind_names(kind, registry):
-        scales = list(getattr(probe.target, "scales", {})) if kind == "scale" else []
-        names = [*scales, *(component.name for component in added)]
-        hint = did_you_mean(term.name, names) if names else f"See `probekit list {kind}`."
-        raise UsageError(request, f"there is no such {kind}", hint)
     part = resolve_part(kind, term, registry)
     if part.component not in added:
         hint = f"`probekit list {kind}` shows the others."

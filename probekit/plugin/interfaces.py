@@ -173,7 +173,7 @@ class MetricBuilder(Protocol):
         probe: the probe at the scale of the run. The metric has another name than those of the probe.
     """
 
-    def __call__(self, probe: Any, /, **kwargs: Any) -> Metric: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Metric: ...
 
 
 class ScaleBuilder(Protocol):
@@ -197,4 +197,4 @@ class ControlBuilder(Protocol):
             the training split.
     """
 
-    def __call__(self, probe: Any, /, **kwargs: Any) -> Control | Callable[..., Module]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Control | Callable[..., Module]: ...
