@@ -64,7 +64,7 @@ class Trees(Attack):
     read: ReadFeatures = lambda inputs, places: np.zeros((len(places[0]), 1))
     forest: bool = False
     items: int = 4096
-    rows: int = 40_000
+    rows: int = 30_000
     rounds: int = 60
     swap: Callable[[Tensor, Tensor], Tensor] = lambda inputs, answers: answers
 
@@ -81,7 +81,7 @@ class Trees(Attack):
         self.levels, labels = np.unique(answers.argmax(1) if self.is_class else answers, return_inverse=True)
         rounds = self.rounds if len(self.levels) <= 8 else self.rounds // 4
         boosted = HistGradientBoostingClassifier(max_iter=rounds, random_state=0)
-        forest = ExtraTreesClassifier(100, min_samples_leaf=5, random_state=0)
+        forest = ExtraTreesClassifier(30, min_samples_leaf=20, random_state=0)
         self.model = (forest if self.forest else boosted).fit(self.read(inputs, places), labels.ravel())
 
     def __call__(self, inputs: Tensor) -> Tensor:

@@ -74,7 +74,6 @@ def list_grouping() -> list[Attack]:
     """Return the attacks on `grouping`: small memories of the codes of an item."""
     fills: list[tuple[str, str, str, rules.Fill]] = [
         ("35 moments", "It keeps 35 sums per code.", "", rules.regress_codes(rules.make_monomials(4))),
-        ("tree of 8 leaves per item", "It tells apart 8 boxes of colours.", "", rules.grow_tree(8)),
         ("tree of 16 leaves per item", "It tells apart 16 boxes of colours.", "", rules.grow_tree(16)),
         (
             "rank in red",

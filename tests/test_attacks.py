@@ -66,7 +66,7 @@ def test_a_window_of_bits_is_right_until_it_ends() -> None:
 
 
 def test_sides_spread_from_a_corner_are_the_answer() -> None:
-    probe = make_probe_at("insideness", "smoke", registry())
+    probe = make_probe_at("insideness(test=8)", "smoke", registry())
     inputs, targets = (part.numpy() for part in read_batch(probe.data("test", 0), range(8)))
     sides = spread_sides(inputs[:, 1] > 0, (0, 0))
     assert ((sides == 1) == (targets[:, 0] > 0)).all()
