@@ -22,6 +22,7 @@ from probekit_probes.scenes import controls
 from probekit_probes.scenes.cues import make_cue_metrics
 from probekit_probes.scenes.dataset import SceneSplit
 from probekit_probes.scenes.design import Design
+from probekit_probes.scenes.occluders import make_occluder_axis
 from probekit_probes.scenes.photographs.pictures import check_extra
 from probekit_probes.scenes.rungs import RUNGS, SCALES
 from probekit_probes.scenes.shape_oracle import ShapeReading, read_shape_depth
@@ -75,6 +76,8 @@ class Scenes(Probe):
         ambiguous: train on scenes without a filter; validation and test stay unambiguous.
         easy: draw two objects, and let the headline count only pixels near a junction, whose level a small
             window sees. Everything else stays the same.
+        axis: what the curve counts: "distance", pixels to the nearest junction; or "occluders", objects
+            between a pixel and the junctions that tell its level. The training stays the same.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of extrapolation items.
@@ -92,6 +95,7 @@ class Scenes(Probe):
         ("bag of *", "set of columns", "window joined with bags", "forest over the whole item"),
         "what it knows of the whole image is nonlocal",
     )
+    added_parameters = ("axis",)
     golden: Mapping[int, str] = {1: "e12bcc6587be2a7a"}
     scales: Mapping[str, Scale] = SCALES
 
@@ -108,6 +112,7 @@ class Scenes(Probe):
         beyond: NonNegativeInt = 0,
         ambiguous: bool = False,
         easy: bool = False,
+        axis: Literal["distance", "occluders"] = "distance",
         train: PositiveInt = 8_192,
         validation: PositiveInt = 512,
         test: PositiveInt = 1_024,
@@ -152,7 +157,11 @@ class Scenes(Probe):
             *(replace(metric, score=RepaintedScore(metric.score, self.reader)) for metric in plain),
             *make_cue_metrics(plain[0].score, self.reader, plain[0].about),
         )
-        self.axis: Axis = replace(DISTANCE, difficulty=RepaintedDistance(self.reader))
+        self.axis: Axis = (
+            make_occluder_axis(self.reader)
+            if axis == "occluders"
+            else replace(DISTANCE, difficulty=RepaintedDistance(self.reader))
+        )
         self.focus = self.metrics[0].name if beyond or easy else "loss_foreground"
         self.certificates = ShippedCertificates(f"scenes-{rung}")
 
