@@ -83,7 +83,7 @@ class Scenes(Probe):
         test: number of test items, and of extrapolation items.
 
     Raises:
-        UsageError: if the objects do not fit.
+        UsageError: if the objects do not fit, or no pixel counts.
     """
 
     property = "nonlocality in scenes"
@@ -145,6 +145,20 @@ class Scenes(Probe):
         if fewest is not None and not easy and most < ALL_OVERLAP:
             self.harder_design = replace(self.design, most=most + 1, fewest=most + 1, ambiguous=False)
             self.harder = f"scenes of {most + 1} objects"
+        largest = most if self.harder_design is None else most + 1
+        needed = 2 * largest - 1 + 2 * self.design.ring
+        if self.design.shapes == "rectangles" and size < needed:
+            raise UsageError(
+                f"scenes(rung={rung}, objects={most}, size={size})",
+                f"scenes of {largest} rectangles, no two sides of which meet, need {needed} pixels",
+                f"Type size={needed} or more, or fewer objects.",
+            )
+        if beyond >= size:
+            raise UsageError(
+                f"scenes(beyond={beyond}, size={size})",
+                "no pixel is that far from a junction, so the headline counts none",
+                f"Type beyond={size // 5} or so, or a larger size.",
+            )
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
         self.shape = Shape(3, 1, (size, size))
         self.reader = SurfaceReader(colours == "fixed", self.design.shades)
