@@ -39,6 +39,8 @@ PROBES = {
     "fill": "window",
     "insideness": "window",
     "rotation": "convolution",
+    "scenes(rung=2)": "window",
+    "scenes(rung=3)": "window",
     "scenes(rung=4)": "window",
     "scenes(rung=5)": "window",
 }

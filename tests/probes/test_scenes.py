@@ -183,6 +183,26 @@ def test_textures_need_colours_of_each_image(rung: int) -> None:
         Scenes(rung=rung, colours="fixed")
 
 
+@pytest.mark.parametrize(
+    ("parameters", "hint"),
+    [
+        ({"rung": 1, "objects": 5, "size": 10}, "size=11"),
+        ({"rung": 2, "size": 10}, "size=11"),  # the extrapolation split has five objects
+        ({"rung": 3, "beyond": 32}, "beyond=6"),
+        ({"objects": 3, "fewest": 4}, "fewest=3"),
+    ],
+)
+def test_what_does_not_fit_is_explained(parameters: dict[str, int], hint: str) -> None:
+    with pytest.raises(UsageError, match=hint):
+        Scenes(**parameters)
+
+
+@pytest.mark.parametrize("rung", [1, 2])
+def test_the_least_size_has_every_scene(rung: int) -> None:
+    probe = Scenes(rung=rung, objects=4, size=11, **FEW)
+    assert read_all(probe, "harder" if probe.harder else "train")[0].shape[-1] == 11
+
+
 @pytest.mark.parametrize("side", [9, pytest.param(32, marks=pytest.mark.slow)])
 def test_generator_and_oracle_know_the_same_shapes(side: int) -> None:
     assert np.array_equal(np.unique(draw_catalogue(side).numpy() > 0, axis=0), make_catalogue(side).masks)

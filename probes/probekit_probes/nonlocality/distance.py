@@ -9,6 +9,7 @@ a junction need the paper's "links local cues to distant inferences".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor
 from probekit.plugin.axis import Axis
 from probekit_probes.nonlocality.palette import palette_indices
 
+BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""The pixels (row, column) of a block."""
 EDGES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135)
 
 
@@ -36,10 +39,7 @@ def junction_distance(inputs: Tensor, targets: Tensor) -> Tensor:
 
     colours = palette_indices(inputs).cpu().numpy()
     distances = np.full(colours.shape, np.nan, np.float32)
-    blocks = np.stack([colours[:, :-1, :-1], colours[:, :-1, 1:], colours[:, 1:, :-1], colours[:, 1:, 1:]])
-    horizontal = (blocks[0] == blocks[1]) & (blocks[2] == blocks[3])
-    vertical = (blocks[0] == blocks[2]) & (blocks[1] == blocks[3])
-    is_bent = ~(horizontal | vertical)
+    blocks, is_bent = find_bent_blocks(colours)
     for colour in range(1, int(colours.max()) + 1):
         is_colour = blocks == colour
         is_junction = is_bent & is_colour.any(0) & (~is_colour & (blocks > 0)).any(0)
@@ -48,6 +48,24 @@ def junction_distance(inputs: Tensor, targets: Tensor) -> Tensor:
             mask = colours[image] == colour
             distances[image][mask] = steps[mask]
     return torch.from_numpy(distances).to(inputs.device)
+
+
+def find_bent_blocks(surfaces: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Find the blocks of two by two pixels that no straight side divides.
+
+    Args:
+        surfaces: the number of the surface of each pixel, (batch, height, width).
+
+    Returns:
+        The surfaces of the four pixels of each block, (4, batch, height - 1, width - 1), in the order of
+        `BLOCK`; and whether the block is bent, (batch, height - 1, width - 1).
+    """
+    blocks = np.stack(
+        [surfaces[:, :-1, :-1], surfaces[:, :-1, 1:], surfaces[:, 1:, :-1], surfaces[:, 1:, 1:]]
+    )
+    horizontal = (blocks[0] == blocks[1]) & (blocks[2] == blocks[3])
+    vertical = (blocks[0] == blocks[2]) & (blocks[1] == blocks[3])
+    return blocks, ~(horizontal | vertical)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from probekit_probes.scenes import controls
 from probekit_probes.scenes.cues import make_cue_metrics
 from probekit_probes.scenes.dataset import SceneSplit
 from probekit_probes.scenes.design import Design
+from probekit_probes.scenes.occluders import make_occluder_axis
 from probekit_probes.scenes.photographs.pictures import check_extra
 from probekit_probes.scenes.rungs import RUNGS, SCALES
 from probekit_probes.scenes.shape_oracle import ShapeReading, read_shape_depth
@@ -75,12 +76,14 @@ class Scenes(Probe):
         ambiguous: train on scenes without a filter; validation and test stay unambiguous.
         easy: draw two objects, and let the headline count only pixels near a junction, whose level a small
             window sees. Everything else stays the same.
+        axis: what the curve counts: "distance", pixels to the nearest junction; or "occluders", objects
+            between a pixel and the junctions that tell its level. The training stays the same.
         train: number of training items.
         validation: number of validation items.
         test: number of test items, and of extrapolation items.
 
     Raises:
-        UsageError: if the objects do not fit.
+        UsageError: if the objects do not fit, or no pixel counts.
     """
 
     property = "nonlocality in scenes"
@@ -92,6 +95,7 @@ class Scenes(Probe):
         ("bag of *", "set of columns", "window joined with bags", "forest over the whole item"),
         "what it knows of the whole image is nonlocal",
     )
+    added_parameters = ("axis",)
     golden: Mapping[int, str] = {1: "e12bcc6587be2a7a"}
     scales: Mapping[str, Scale] = SCALES
 
@@ -108,6 +112,7 @@ class Scenes(Probe):
         beyond: NonNegativeInt = 0,
         ambiguous: bool = False,
         easy: bool = False,
+        axis: Literal["distance", "occluders"] = "distance",
         train: PositiveInt = 8_192,
         validation: PositiveInt = 512,
         test: PositiveInt = 1_024,
@@ -140,6 +145,20 @@ class Scenes(Probe):
         if fewest is not None and not easy and most < ALL_OVERLAP:
             self.harder_design = replace(self.design, most=most + 1, fewest=most + 1, ambiguous=False)
             self.harder = f"scenes of {most + 1} objects"
+        largest = most if self.harder_design is None else most + 1
+        needed = 2 * largest - 1 + 2 * self.design.ring
+        if self.design.shapes == "rectangles" and size < needed:
+            raise UsageError(
+                f"scenes(rung={rung}, objects={most}, size={size})",
+                f"scenes of {largest} rectangles, no two sides of which meet, need {needed} pixels",
+                f"Type size={needed} or more, or fewer objects.",
+            )
+        if beyond >= size:
+            raise UsageError(
+                f"scenes(beyond={beyond}, size={size})",
+                "no pixel is that far from a junction, so the headline counts none",
+                f"Type beyond={size // 5} or so, or a larger size.",
+            )
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
         self.shape = Shape(3, 1, (size, size))
         self.reader = SurfaceReader(colours == "fixed", self.design.shades)
@@ -152,7 +171,11 @@ class Scenes(Probe):
             *(replace(metric, score=RepaintedScore(metric.score, self.reader)) for metric in plain),
             *make_cue_metrics(plain[0].score, self.reader, plain[0].about),
         )
-        self.axis: Axis = replace(DISTANCE, difficulty=RepaintedDistance(self.reader))
+        self.axis: Axis = (
+            make_occluder_axis(self.reader)
+            if axis == "occluders"
+            else replace(DISTANCE, difficulty=RepaintedDistance(self.reader))
+        )
         self.focus = self.metrics[0].name if beyond or easy else "loss_foreground"
         self.certificates = ShippedCertificates(f"scenes-{rung}")
 
