@@ -26,6 +26,7 @@ LENGTHS = {
     "dask": (65, 12),
     "addition": (50, 12),
     "same": (62, 12),
+    "dyck": (68, 12),
     "schedule-free": (50, 12),
 }
 """The most lines that say something, of Python and of pyproject.toml."""
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
     "dask": "executor",
     "addition": "probe",
     "same": "probe",
+    "dyck": "probe",
     "schedule-free": "optimiser",
 }
 WORDS = ("--scale", "smoke", "--trainer", "supervised(epochs=1)", "--json")
@@ -70,6 +72,7 @@ def test_an_example_is_as_short_as_the_interface_allows(name: str) -> None:
         "squeeze",
         "link",
         "addition",
+        pytest.param("dyck", marks=pytest.mark.slow),
         "flipflop",
         "schedule-free",
         pytest.param("x-transformer", marks=[needs_x_transformers, pytest.mark.slow]),
