@@ -98,7 +98,7 @@ class Expression:
         network: Module = self.structure.make(*(shape,) if self.takes_shape else (), **host_arguments)
         if builder is not None:
             builder.check_all_built()
-        return start_pooling(network) if shape.pooled else network
+        return start_pooling(network, padded=shape.padded) if shape.pooled else network
 
     def make_builder(self) -> LayerBuilder:
         """Return what builds the layers of one network: it is called as (channels, size, shared)."""

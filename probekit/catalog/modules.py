@@ -59,20 +59,24 @@ def find_fault(built: Any) -> tuple[str, str] | None:
     return None
 
 
-def start_pooling(network: Module) -> Module:
+def start_pooling(network: Module, *, padded: bool = False) -> Module:
     """Let a network average its outputs over positions, and return it.
 
     A forward hook leaves the names of the weights as they are. Where the last map is linear, this is its
     answer to the mean of its inputs.
+
+    Args:
+        network: the network.
+        padded: whether to average over the positions of the item only, as in `Shape`.
     """
-    network.register_forward_hook(pool_output)
+    network.register_forward_hook(pool_item_output if padded else pool_output)
     return network
 
 
 def stop_pooling(network: Module) -> Module:
     """Let a network answer at each position again, if it does not pool by itself, and return it."""
     for key, hook in list(network._forward_hooks.items()):
-        if hook is pool_output:
+        if hook in (pool_output, pool_item_output):
             del network._forward_hooks[key]
     return network
 
@@ -83,3 +87,12 @@ def pool_output(module: Module, inputs: tuple[Any, ...], output: Any) -> Any:
         return output
     mean: Tensor = output.flatten(2).mean(2)
     return mean
+
+
+def pool_item_output(module: Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    """Return the mean as `pool_output` does, over positions at which the last input channel is not 0."""
+    if getattr(output, "ndim", 0) < 3:
+        return output
+    is_item = inputs[0][:, -1:].flatten(2) != 0
+    total: Tensor = output.flatten(2).where(is_item, 0).sum(2)
+    return total / is_item.sum(2).clamp(min=1)

@@ -28,6 +28,8 @@ class Shape:
         size: (length,) in 1-D, (height, width) in 2-D.
         pooled: whether an item has one answer as a whole, rather than one per position. The outputs of a
             network are then averaged over positions, if it does not return (batch, outputs) itself.
+        padded: whether items can be shorter than `size`, with zeros after each. The last input channel is 1
+            at positions of the item and 0 in the padding, and only positions of the item are averaged.
 
     Shape:
         - Input of the network: (batch, inputs, *size), float32
@@ -38,6 +40,7 @@ class Shape:
     outputs: int
     size: tuple[int, ...]
     pooled: bool = False
+    padded: bool = False
 
     @property
     def answer_size(self) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from probekit.plugin.errors import UsageError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -50,6 +52,36 @@ class Items:
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
         return [self[index] for index in indices]
+
+
+def pad_item(inputs: Tensor, target: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Pad an item with zeros to the size of a probe that says `Shape(..., padded=True)`.
+
+    Args:
+        inputs: (channels, *lengths).
+        target: (outputs, *lengths), which is padded too, or (outputs,), which stays.
+        size: the sides of the probe's inputs; no length is greater.
+
+    Returns:
+        The inputs (channels + 1, *size), whose last channel is 1 at positions of the item and 0 in the
+        padding, and the target.
+
+    Raises:
+        UsageError: the item is longer than the probe's inputs, or has another number of sides.
+    """
+    import torch
+    from torch.nn import functional
+
+    lengths = tuple(inputs.shape[1:])
+    if len(lengths) != len(size) or any(map(int.__gt__, lengths, size)):
+        hint = "Choose lengths up to the size in the probe's Shape."
+        raise UsageError("padding an item", f"its size is {lengths}, and the probe's is {tuple(size)}", hint)
+    # torch counts sides from the last one
+    widths = [
+        width for side, length in zip(size[::-1], lengths[::-1], strict=True) for width in (0, side - length)
+    ]
+    padded_inputs = functional.pad(torch.cat([inputs, torch.ones_like(inputs[:1])]), widths)
+    return padded_inputs, functional.pad(target, widths) if target.ndim > 1 else target
 
 
 def read_batch(data: Dataset, indices: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ LONG = frozenset(
     {
         "compiles",
         "fabric",
+        "fabric-optimised",
         "same-weights-in-another-process",
         "same-data-in-another-process",
         "same-seed-gives-same-data",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from broken_parts import batch_trainers, metrics, mixing, optimisers, pooled, trainers
+from broken_parts import batch_trainers, metrics, mixing, optimisers, padded, pooled, trainers
 
 from probekit.authors.check import Finding, checks
 from probekit.catalog.registry import registry
@@ -17,6 +17,7 @@ APART = "tells-positions-apart-along-each-axis"
 BATCH = "batch-items-are-independent"
 DESCENT = "descending-the-loss-improves-the-headline"
 INPUT = "leaves-its-input-alone"
+PADDED = "padding-is-marked"
 POOLED = "pooled-answers-have-no-positions"
 OTHER = "same-data-in-another-process"
 STRUCTURE_AHEAD = "causal-structure-sees-no-later-position"
@@ -52,6 +53,16 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("probe", pooled.NotSaid, POOLED, "and a network answers at (32,) positions"),
     ("probe", pooled.Spread, POOLED, "but a target has shape (2, 32)"),
     ("probe", pooled.Symmetric, POOLED, "it declares symmetry, and a pooled answer has no positions"),
+    ("probe", padded.Unmarked, PADDED, "does not begin at the first position, or has gaps"),
+    ("probe", padded.Inverse, PADDED, "an item of train has no position"),
+    ("probe", padded.LeftPadded, PADDED, "does not begin at the first position, or has gaps"),
+    ("probe", padded.Countdown, PADDED, "the last channel has values other than 0 and 1"),
+    ("probe", padded.Full, PADDED, "no item has padding"),
+    ("probe", padded.Moved, PADDED, "it declares symmetry"),
+    ("probe", padded.Unclean, "padding-is-zero", "inputs of train are not zero in the padding"),
+    ("probe", padded.Answering, "padding-is-zero", "targets of train are not zero in the padding"),
+    ("probe", padded.CountingLoss, "padding-does-not-count", "if outputs in the padding change"),
+    ("probe", padded.CountingMetric, "padding-does-not-count", "share depends on outputs in the padding"),
     ("layer", mixing.ChangesInput, INPUT, "it changes its input in place"),
     ("layer", mixing.ActivatesInput, INPUT, "it changes its input in place"),
     ("layer", mixing.InPlace, "gradient-reaches-every-parameter", "an in-place operation in forward"),
@@ -117,6 +128,8 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
 )
 RIGHT: tuple[tuple[Kind, Any], ...] = (
     ("probe", pooled.Pooled),
+    ("probe", padded.Each),
+    ("probe", padded.Ends),
     ("layer", mixing.Causal),
     ("layer", mixing.Normal),
     ("layer", mixing.Dropping),

@@ -33,7 +33,13 @@ WITH: Mapping[tuple[str, str], str] = {
 HOSTED = {"scenes": "plain+average"}
 """Structures of probes whose own host does not take the least of their sizes; any other takes `average`."""
 
-EXTRAS = {"fabric": "lightning_fabric", "ray": "ray", "slurm": "submitit", "scenes": "skimage"}
+EXTRAS = {
+    "fabric": "lightning_fabric",
+    "fabric-optimised": "lightning_fabric",
+    "ray": "ray",
+    "slurm": "submitit",
+    "scenes": "skimage",
+}
 """What cannot be planned without a library that the tests' extra leaves out."""
 
 FOLDER = "pretrained"

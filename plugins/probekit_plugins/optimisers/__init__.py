@@ -1,4 +1,4 @@
-"""The built-in optimisers, and the trainer that hosts them and those of other plugins."""
+"""The built-in optimisers, and the trainers that host them and those of other plugins."""
 
 from probekit.plugin.components import Component
 from probekit.plugin.hookspecs import hookimpl
@@ -6,7 +6,7 @@ from probekit.plugin.hookspecs import hookimpl
 
 @hookimpl
 def probekit_components() -> list[Component]:
-    """Register the optimisers and their trainer."""
+    """Register the optimisers and their trainers."""
     return [
         Component(
             "optimiser",
@@ -19,5 +19,11 @@ def probekit_components() -> list[Component]:
             "optimised",
             "probekit_plugins.optimisers.optimised:Optimised",
             "supervised with an installed optimiser, for example optimised(optimiser=sgd)",
+        ),
+        Component(
+            "trainer",
+            "fabric-optimised",
+            "probekit_plugins.optimisers.fabric_optimised:FabricOptimised",
+            "fabric with an installed optimiser, for example fabric-optimised(optimiser=sgd)",
         ),
     ]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from probekit.plugin.auxiliary import auxiliary_loss, collect_auxiliary_losses
 from probekit.plugin.interfaces import Dataset, Probe
 from probekit.plugin.steps import FIRST_STEPS, listen_to_steps, stop_listening
+from probekit_plugins.optimisers.optimised import Optimised
 from probekit_plugins.trainers.message import ROW, STATE, STEP, pack_value, receive_message, send_message
 from probekit_plugins.trainers.supervised import Supervised
 
@@ -37,6 +38,10 @@ class RankTrainer(Supervised):
     def average_loss(self, total: Tensor) -> Tensor:
         mean: Tensor = self.fabric.all_reduce(total, reduce_op="mean")
         return mean
+
+
+class OptimisedRankTrainer(RankTrainer, Optimised):
+    """The same with an installed optimiser; each rank has its own."""
 
 
 class AuxiliaryOutputs(nn.Module):
@@ -88,7 +93,7 @@ def train_rank(
     Args:
         number: of the rank.
         pipe: to the parent.
-        recipe: parameters of `Supervised`.
+        recipe: parameters of `Supervised`, or of `Optimised` with `build_optimiser`.
         devices: how many ranks there are.
         precision: of lightning-fabric.
         flush: whether the parent flushes denormal numbers to zero.
@@ -111,7 +116,8 @@ def train_rank(
     accelerator = "cuda" if torch.cuda.device_count() >= devices else "cpu"
     fabric = LightningFabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)
     fabric.launch()
-    trainer = RankTrainer(fabric, **recipe)
+    trainer_class = OptimisedRankTrainer if "build_optimiser" in recipe else RankTrainer
+    trainer = trainer_class(fabric, **recipe)
     model.train()
     first_pipe = pipe if number == 0 else None
     with report_steps(first_pipe) if watched else contextlib.nullcontext():

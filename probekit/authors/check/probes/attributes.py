@@ -14,6 +14,7 @@ from probekit.authors.check.probes.floor import (
     resists_shortcuts,
 )
 from probekit.authors.check.probes.metrics import METRIC_CHECKS
+from probekit.authors.check.probes.padding import PADDING_CHECKS
 from probekit.catalog.expression import resolve_expression
 from probekit.evidence.item_checks import has_oracle
 from probekit.plans.golden import list_splits
@@ -146,6 +147,7 @@ PROBE_CHECKS = (
     *DATA_CHECKS,
     same_data_in_another_process,
     pooled_answers_have_no_positions,
+    *PADDING_CHECKS,
     oracle_is_exact,
     *METRIC_CHECKS,
     controls_fail,
