@@ -46,7 +46,7 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("scale", additions.make_one, ITEMS, "fewer than two items in test and harder"),
     ("scale", additions.make_deciding, ITEMS, "it has 64 test items"),
     ("scale", additions.make_few, "has-different-items", "train and validation share 6 inputs"),
-    ("scale", additions.make_wide, "fits-this-machine", "it takes at least"),
+    ("scale", additions.make_wide, "fits-this-machine", "has at most 4096"),
     ("scale", additions.make_diverging, RUN, "the loss is not finite at step 2"),
     ("control", additions.Peeking, DRAWS, "it draws items of test by itself"),
     ("control", additions.Early, DRAWS, "it draws items of test by itself"),
