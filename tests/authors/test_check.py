@@ -7,6 +7,7 @@ from typing import Any
 from unittest import SkipTest
 
 import pytest
+import test_wrong_additions
 import torch
 from broken_parts.layers import (
     Boastful,
@@ -152,6 +153,8 @@ def test_each_check_fails_where_its_promise_is_broken(kind: Kind, check: str) ->
 def test_every_check_is_shown_to_fail() -> None:
     shown = {check for _, check in BROKEN} | {check for _, _, check, _ in WRONG} | ELSEWHERE
     shown |= {check for _, _, check in WRONG_PLUGINS if check}
+    shown |= {check for _, _, check, _ in test_wrong_additions.WRONG}
+    shown |= {check for *_, check, _ in test_wrong_additions.NAMED}
     listed = {
         promise.__name__.replace("_", "-") for _, promises in CHECKS_BY_KIND.values() for promise in promises
     }

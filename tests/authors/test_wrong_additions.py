@@ -46,6 +46,7 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("scale", additions.make_one, ITEMS, "fewer than two items in test and harder"),
     ("scale", additions.make_deciding, ITEMS, "it has 64 test items"),
     ("scale", additions.make_few, "has-different-items", "train and validation share 6 inputs"),
+    ("scale", additions.make_wide, "fits-this-machine", "has at most 4096"),
     ("scale", additions.make_diverging, RUN, "the loss is not finite at step 2"),
     ("control", additions.Peeking, DRAWS, "it draws items of test by itself"),
     ("control", additions.Early, DRAWS, "it draws items of test by itself"),
@@ -57,6 +58,10 @@ WRONG: tuple[tuple[Kind, Any, str, str], ...] = (
     ("control", additions.make_listed, SHAPE, "it returns a list"),
     ("control", additions.Knowing, "lacks-the-property", "it reaches 100% of the way"),
     ("control", additions.Eight, SCALES, "The size of tensor a (32) must match"),
+)
+NAMED: tuple[tuple[Kind, Any, str, str, str], ...] = (
+    ("scale", additions.make_some, "smoke", "declares-a-scale", "the probe has a scale called smoke"),
+    ("control", additions.make_local, "window", "has-a-name-of-its-own", "a control called window"),
 )
 RIGHT: tuple[tuple[Kind, Any], ...] = (
     ("metric", additions.make_half),
@@ -101,13 +106,7 @@ def test_a_run_at_a_right_scale_is_made() -> None:
     assert evaluate_checks("scale", additions.make_some, RUN)[0].state == "holds"
 
 
-@pytest.mark.parametrize(
-    ("kind", "target", "name", "check", "said"),
-    [
-        ("scale", additions.make_some, "smoke", "declares-a-scale", "the probe has a scale called smoke"),
-        ("control", additions.make_local, "window", "has-a-name-of-its-own", "a control called window"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "target", "name", "check", "said"), NAMED)
 def test_a_name_of_the_probe_is_refused(kind: Kind, target: Any, name: str, check: str, said: str) -> None:
     (finding,) = evaluate_checks(kind, target, check, name)
     assert said in finding.reason

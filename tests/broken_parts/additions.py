@@ -142,6 +142,10 @@ def make_huge() -> Scale:
     return scale(train=10**13)
 
 
+def make_wide() -> Scale:
+    return scale(width=10**10)
+
+
 def make_few() -> Scale:
     """Have so few keys and values that splits share sequences."""
     return scale(pairs=2, keys=8, values=2, train=4096, test=1024)

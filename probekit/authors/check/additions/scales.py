@@ -105,12 +105,12 @@ def has_different_items(fixture: ScaleFixture) -> None:
 
 def fits_this_machine(fixture: ScaleFixture) -> None:
     """With the probe's own host, a network of its width or budget can be built, and fits into memory."""
-    component = fixture.part.component
-    probe = fixture.probe
-    make_job(
-        make_spec(probe=component.probe, structure=probe.structure, scale=component.long_name),
-        fixture.registry,
-    )
+    component, wished = fixture.part.component, fixture.make_scale().width
+    host = fixture.probe.structure
+    spec = make_spec(probe=component.probe, structure=host, scale=component.long_name)
+    width = make_job(spec, fixture.registry).plan.width
+    if wished is not None and width is not None and width < wished / 2:
+        fail(f"its width is {wished}, and {host} has at most {width}", "Set a smaller width.")
 
 
 def a_run_at_it_is_made(fixture: ScaleFixture) -> None:
