@@ -39,6 +39,7 @@ PROBES = {
     "fill": "window",
     "insideness": "window",
     "rotation": "convolution",
+    "scenes(rung=1)": "window",
     "scenes(rung=2)": "window",
     "scenes(rung=3)": "window",
     "scenes(rung=4)": "window",
