@@ -75,8 +75,8 @@ class Names:
         A scale or metric that is no longer installed is left out.
         """
         first, *others = plans
+        probe = self.probe(first.probe)  # first: it refuses a file that only a store names
         part = find_part("probe", parse_term(first.probe).name, self.registry)
-        probe = self.probe(first.probe)
         with suppress(ProbekitError):
             probe = add_scale(probe, find_added_scale(part, first.scale, self.registry))
         for text in dict.fromkeys(text for plan in (first, *others) for text in plan.added_metrics):
