@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,8 @@ ABOUT = 4
 """Standard errors within which a mean is a theorem's."""
 
 
-def draw_small(count: int, **params: int) -> ParityRecall:
-    return ParityRecall(pairs=4, keys=9, values=7, bits=2, questions=3, train=10, test=count, **params)
+def draw_small(count: int) -> ParityRecall:
+    return ParityRecall(pairs=4, keys=9, values=7, bits=2, questions=3, train=10, test=count)
 
 
 @pytest.mark.parametrize(("split", "first", "last"), [("test", 0, 3), ("harder", 3, 6)])
@@ -69,7 +71,8 @@ def test_half_solutions_score_as_the_theorem_says() -> None:
         ("recall without parity", {3: 1 / 2, 4: 1 / 2}),
         ("parity without recall", {count: 1 / count + (1 - 1 / count) / 7 for count in (3, 4)}),
     ):
-        scores = probe.metrics[0].score(probe.controls()[name](inputs), targets, inputs).double()
+        answers: Any = probe.controls()[name](inputs)
+        scores = probe.metrics[0].score(answers, targets, inputs).double()
         assert scores[keys == 2].isnan().all()
         for count, chance in chances.items():
             counted = scores[keys == count]
@@ -86,6 +89,7 @@ def test_parities_are_answered_but_not_scored() -> None:
     for metric in probe.metrics:
         scores = metric.score(output, targets, inputs)
         assert float(scores.nanmean()) == 1
+    assert probe.axis
     on_axis = probe.axis.score(output, targets, inputs)
     assert (~on_axis.isnan()).sum() == 3 * 200
     assert torch.equal(on_axis.nansum(1), torch.full((200,), 3.0))

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.nn import functional
 
 from probekit.plugin import masked
 from probekit.plugin.axis import Axis
@@ -81,7 +80,7 @@ class ParityRecall(SequenceProbe):
     version = 1
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "later questions, after the bits of those in training"
-    golden: Mapping[int, str] = {1: "91520931971b8a6f"}
+    golden: Mapping[int, str] = {1: "3ec0d64d94f36e34"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("parity-recall")
     scales: Mapping[str, Scale] = attach_noise(
         "parity-recall",
@@ -217,8 +216,8 @@ class ParityRecall(SequenceProbe):
 
 
 def select_questions(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the three with zero as target after bits: the values remain."""
-    return output, functional.pad(target[:, PARITIES:], (0, 0, PARITIES, 0)), inputs
+    """Return the three without the classes of the parities: an answer is one of the values."""
+    return output[:, PARITIES:], target[:, PARITIES:], inputs
 
 
 def score_questions(output: Tensor, target: Tensor, inputs: Tensor) -> Tensor:
