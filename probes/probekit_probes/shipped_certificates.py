@@ -32,8 +32,9 @@ class ShippedCertificates(Mapping[str, Mapping[str, Any]]):
         return certificate
 
     def __iter__(self) -> Iterator[str]:
-        paths = FOLDER.glob(f"{self.probe}-*.json")
-        return iter(sorted(path.stem.removeprefix(f"{self.probe}-") for path in paths))
+        scales = (path.stem.removeprefix(f"{self.probe}-") for path in FOLDER.glob(f"{self.probe}-*.json"))
+        # what has a hyphen is of another probe: parity-recall-quick is not of parity
+        return iter(sorted(scale for scale in scales if "-" not in scale))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

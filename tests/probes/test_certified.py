@@ -34,6 +34,7 @@ PROBES = {
     "recall": "window",
     "state-tracking": "window",
     "parity": "window",
+    "parity-recall": "window",
     "multi-hop": "window",
     "selective-copying": "window",
     "fill": "window",

@@ -51,7 +51,7 @@ FLAGS = ("(easy=false)", "(easy=true)")
 
 
 @pytest.mark.parametrize("scale", ["smoke", "quick"])
-@pytest.mark.parametrize("name", [*RULES, "multi-hop", "state-tracking"])
+@pytest.mark.parametrize("name", [*RULES, "multi-hop", "parity-recall", "state-tracking"])
 def test_an_easy_task_keeps_the_format(name: str, scale: str) -> None:
     hard, easy = (
         make_probe_at(f"{name}(easy={flag})", scale, registry(), train=64, test=64)

@@ -23,7 +23,7 @@ from probekit_probes.tracking.groups import NAMES, commutator_cosets, compose_pe
 from probekit_probes.tracking.oracle import group_matrices
 from probekit_probes.tracking.probe import StateTracking
 
-PROBES = ("recall", "state-tracking", "parity", "multi-hop", "selective-copying")
+PROBES = ("recall", "state-tracking", "parity", "parity-recall", "multi-hop", "selective-copying")
 ABOUT = 4
 """Standard errors within which a mean is a theorem's."""
 
