@@ -122,6 +122,7 @@ def fill(result: dict[str, Any]) -> dict[str, Any]:
     probe, *rest = result["plan"]["components"]  # the probe's code stays, or the run stands in no column
     used = [probe, *({**one, "files": {"w": "0" * 64}, "source": "0" * 64} for one in rest)]
     plan = {**result["plan"], "components": used, "noise": {"loss": 0.01}, "pins": {"torch": "2"}}
+    plan |= {"spec": {**plan["spec"], "metrics": ["margin"]}, "added_metrics": ["margin"]}
     words = {name: {**result["behaviour"][name], "word": "x"} for name in ("structure", "training", "recipe")}
     told = {"unscored": {"ord": "why"}, "missing": {"flops": "why"}, "put_back": {"training": ["threads"]}}
     told["behaviour"] = {**result["behaviour"], **words}

@@ -76,7 +76,7 @@ class Names:
         """
         first, *others = plans
         probe = self.probe(first.probe)  # first: it refuses a file that only a store names
-        part = find_part("probe", parse_term(first.probe).name, self.registry)
+        part = find_part("probe", parse_term(strip_hashes(first.probe)).name, self.registry)
         with suppress(ProbekitError):
             probe = add_scale(probe, find_added_scale(part, first.scale, self.registry))
         for text in dict.fromkeys(text for plan in (first, *others) for text in plan.added_metrics):
