@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ ASKED = {
     "scale": "smoke",
     "trainer": "supervised(batch=16,epochs=1)",
 }
+NEEDS_PICTURES = pytest.mark.skipif(
+    find_spec("skimage") is None, reason="the extra `scenes` is not installed"
+)
 
 
 def planned(known: Registry | None = None, **changes: Any) -> Plan:

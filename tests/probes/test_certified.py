@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
-from small import planned
+from small import NEEDS_PICTURES, planned
 
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.judge import make_column_of_runs
@@ -51,6 +52,13 @@ KEPT = [*((probe, "quick") for probe in PROBES), ("nonlocality", "laptop")]
 HERE = Environment(probekit="0", torch="2", python="3", device="cpu", threads=1)
 
 
+def mark_photographs(cases: Iterable[tuple[str, ...]]) -> list[Any]:
+    """Return the cases of a test, those of photographs with the mark that they need them."""
+    return [
+        pytest.param(*case, marks=NEEDS_PICTURES if case[0] == "scenes(rung=5)" else ()) for case in cases
+    ]
+
+
 def name_files(probe: str) -> str:
     """Return what the names of a probe's certificates start with: `scenes-4` of `scenes(rung=4)`."""
     return probe.replace("(rung=", "-").removesuffix(")")
@@ -61,7 +69,7 @@ def read_certificate(probe: str, scale: str) -> Certificate:
     return Certificate.model_validate(ShippedCertificates(name_files(probe))[scale])
 
 
-@pytest.mark.parametrize(("probe", "scale"), KEPT)
+@pytest.mark.parametrize(("probe", "scale"), mark_photographs(KEPT))
 def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: str) -> None:
     found = read_certificate(probe, scale)
     _, source = resolve_at_scale(probe, scale, registry())
@@ -76,7 +84,7 @@ def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: s
     assert PROBES[probe] in found.networks
 
 
-@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("probe", mark_photographs((probe,) for probe in PROBES))
 def test_the_controls_of_a_certificate_replay(probe: str) -> None:
     found = read_certificate(probe, "quick")
     controls = make_probe_at(probe, "quick", registry()).controls()
@@ -88,7 +96,7 @@ def test_the_controls_of_a_certificate_replay(probe: str) -> None:
         assert find_difference(numbers, observe_training(job, torch.device("cpu")), LOOSE_TOLERANCE) == ""
 
 
-@pytest.mark.parametrize(("probe", "scale"), KEPT)
+@pytest.mark.parametrize(("probe", "scale"), mark_photographs(KEPT))
 def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_probe(
     probe: str, scale: str, tmp_path: Path
 ) -> None:

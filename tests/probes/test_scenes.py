@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small import NEEDS_PICTURES
 from torch import Tensor
 
 from probekit.catalog.registry import registry
@@ -40,9 +40,6 @@ GOLDEN = (
 )
 """The hash of the data of each rung at scale smoke."""
 PHOTOGRAPHS = RUNGS.index(next(rung for rung in RUNGS if rung.texture == "photographs"))
-NEEDS_PICTURES = pytest.mark.skipif(
-    find_spec("skimage") is None, reason="the extra `scenes` is not installed"
-)
 LADDER = [
     pytest.param(rung, marks=NEEDS_PICTURES if rung == PHOTOGRAPHS else ()) for rung in range(len(RUNGS))
 ]
