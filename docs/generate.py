@@ -25,27 +25,13 @@ from probekit.catalog.registry import registry
 from probekit.cli.commands.show import ComponentDescription, describe_component
 from probekit.evidence.certify import Certificate
 from probekit.plans.scale import make_probe_at
-from probekit.plugin.components import Component
+from probekit.plugin.components import KINDS, Component
 from probekit.plugin.interfaces import Probe
 from probekit.plugin.items import read_batch
 from probekit.rows.layers import list_costs, list_lines
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent
-KINDS = (
-    "probe",
-    "structure",
-    "layer",
-    "combinator",
-    "encoding",
-    "trainer",
-    "optimiser",
-    "metric",
-    "scale",
-    "control",
-    "executor",
-    "observer",
-)
 PLUGINS = ROOT / "docs/plugins.toml"
 SHOWN = (".md", ".html", ".png", ".txt", ".py", ".toml", ".ipynb")
 ITEMS = 4

@@ -12,23 +12,10 @@ import pytest
 from conftest import ROOT
 
 from probekit.catalog.registry import registry
+from probekit.plugin.components import KINDS
 from probekit.rows.layers import list_lines
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
-KINDS = (
-    "probe",
-    "structure",
-    "layer",
-    "combinator",
-    "encoding",
-    "trainer",
-    "optimiser",
-    "metric",
-    "scale",
-    "control",
-    "executor",
-    "observer",
-)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_component_has_a_page_with_its_parameters(site: Path) -> None:
     for kind in KINDS:
-        for component in registry().components(kind):  # type: ignore[arg-type]
+        for component in registry().components(kind):
             text = (site / f"reference/{kind}/{component.name}/index.html").read_text(encoding="utf-8")
             assert "<h1" in text
             assert component.about.partition(":")[0] in text.replace("&#39;", "'")
