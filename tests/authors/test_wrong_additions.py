@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from broken_parts import additions
+from broken_parts.evaluate import evaluate_checks
 
 from probekit.authors.check import Finding, checks
-from probekit.catalog.registry import registry
 from probekit.plugin.components import Component, Kind
 from probekit.plugin.errors import UsageError
 
@@ -72,14 +72,9 @@ RIGHT: tuple[tuple[Kind, Any], ...] = (
 )
 
 
-def evaluate_checks(kind: Kind, target: Any, chosen: str | None = None, name: str = "mine") -> list[Finding]:
+def check_addition(kind: Kind, target: Any, chosen: str | None = None, name: str = "mine") -> list[Finding]:
     """Return what one check, or all but the one that trains, find of an addition to recall."""
-    known = registry().with_components(Component(kind, name, target, "", probe="recall"))
-    return [
-        check.evaluate()
-        for check in checks(kind, name, registry=known)
-        if check.name == chosen or (chosen is None and check.name != RUN)
-    ]
+    return evaluate_checks(Component(kind, name, target, "", probe="recall"), chosen, {RUN})
 
 
 @pytest.mark.parametrize(
@@ -90,7 +85,7 @@ def evaluate_checks(kind: Kind, target: Any, chosen: str | None = None, name: st
     ],
 )
 def test_a_wrong_addition_is_caught(kind: Kind, target: Any, check: str, said: str) -> None:
-    (finding,) = evaluate_checks(kind, target, check)
+    (finding,) = check_addition(kind, target, check)
     assert finding.state == "fails"
     assert said in finding.reason
     assert finding.hint or check == SCALES
@@ -98,17 +93,17 @@ def test_a_wrong_addition_is_caught(kind: Kind, target: Any, check: str, said: s
 
 @pytest.mark.parametrize(("kind", "target"), RIGHT)
 def test_a_right_addition_passes(kind: Kind, target: Any) -> None:
-    assert [finding for finding in evaluate_checks(kind, target) if finding.state == "fails"] == []
+    assert [finding for finding in check_addition(kind, target) if finding.state == "fails"] == []
 
 
 @pytest.mark.slow
 def test_a_run_at_a_right_scale_is_made() -> None:
-    assert evaluate_checks("scale", additions.make_some, RUN)[0].state == "holds"
+    assert check_addition("scale", additions.make_some, RUN)[0].state == "holds"
 
 
 @pytest.mark.parametrize(("kind", "target", "name", "check", "said"), NAMED)
 def test_a_name_of_the_probe_is_refused(kind: Kind, target: Any, name: str, check: str, said: str) -> None:
-    (finding,) = evaluate_checks(kind, target, check, name)
+    (finding,) = check_addition(kind, target, check, name)
     assert said in finding.reason
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from broken_parts import batch_trainers, metrics, mixing, optimisers, padded, pooled, trainers
+from broken_parts.evaluate import evaluate_checks
 
-from probekit.authors.check import Finding, checks
-from probekit.catalog.registry import registry
+from probekit.authors.check import Finding
 from probekit.plugin.components import Component, Kind
 from probekit_plugins.optimisers import sgd
 
@@ -145,12 +145,7 @@ SLOW = {"compiles", "same-data-in-another-process", "same-weights-in-another-pro
 
 def find(kind: Kind, target: Any, chosen: str | None = None) -> list[Finding]:
     """Return what one check, or all but the slow ones, find of a part."""
-    known = registry().with_components(Component(kind, "mine", target, ""))
-    return [
-        check.evaluate()
-        for check in checks(kind, "mine", registry=known)
-        if check.name == chosen or (chosen is None and check.name not in SLOW)
-    ]
+    return evaluate_checks(Component(kind, "mine", target, ""), chosen, SLOW)
 
 
 @pytest.mark.parametrize(
