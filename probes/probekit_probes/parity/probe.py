@@ -17,14 +17,15 @@ from probekit_probes.tracking.probe import LAST_MOVES, GroupProbe
 
 
 class Parity(GroupProbe):
-    """Predict after each bit of a sequence whether the number of ones so far is odd.
+    """Predict after each bit of a sequence whether the number of ones so far is odd; the second half counts.
 
     Inputs: float32 one-hot tokens (3, length): bits, then blanks. Targets: float32 (2, length), zero outside
     the queries.
 
-    Sequences of training and test have `moves` bits. Harder ones are `times` as long, which is `length`, and
-    have queries only after the end of the others. No window and no proper subset of the bits does better than
-    chance, 1/2.
+    Sequences of training and test have `moves` bits, and the metrics count the answers after more than half
+    of them: no window of half as many bits and no proper subset of the bits does better than chance there,
+    1/2. Harder sequences are `times` as long, which is `length`, and have queries only after the end of the
+    others.
 
     Source: Deletang et al., "Neural Networks and the Chomsky Hierarchy", 2023; Grazzi et al., "Unlocking
     State-Tracking in Linear RNNs Through Negative Eigenvalues", 2025.
@@ -40,7 +41,7 @@ class Parity(GroupProbe):
     """
 
     property = "parity"
-    version = 1
+    version = 2
     added_parameters = ("easy",)
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {
@@ -48,7 +49,7 @@ class Parity(GroupProbe):
         "bag of tokens so far": "a count of the bits decides the parity",
     }
     harder = "longer sequences, after the end of those in training"
-    golden: Mapping[int, str] = {1: "6e23bc268ea9ab39"}
+    golden: Mapping[int, str] = {2: "6e23bc268ea9ab39"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("parity")
     scales: Mapping[str, Scale] = attach_noise(
         "parity",
@@ -88,7 +89,7 @@ class Parity(GroupProbe):
         test: PositiveInt = 1_000,
     ) -> None:
         items = {"train": train, "validation": validation, "test": test}
-        self.set_group("z2", moves, times, items, LAST_MOVES if easy else 0)
+        self.set_group("z2", moves, times, moves // 2, items, LAST_MOVES if easy else 0)
 
     def controls(self) -> Mapping[str, Control | Callable[..., nn.Module]]:
         """Return the solvers that lack the property."""
