@@ -12,11 +12,17 @@ from probekit.plugin import masked
 from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
-from probekit_probes.copying.controls import FirstToken, MostFrequentToken
+from probekit_probes.copying.controls import FirstToken, FirstTokens, MostFrequentToken, TokensByPlace
 from probekit_probes.copying.oracle import solve_copying
 from probekit_probes.copying.tokens import Design
 from probekit_probes.noise import attach_noise
-from probekit_probes.sequences import RECIPE, SequenceProbe, bin_edges, build_causal_window
+from probekit_probes.sequences import (
+    RECIPE,
+    SequenceProbe,
+    bin_edges,
+    build_causal_window,
+    make_restricted_metrics,
+)
 from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_VALUES = 250
@@ -30,10 +36,12 @@ class SelectiveCopying(SequenceProbe):
     positions, then "go" as many times as there can be marked tokens. Targets: float32 (values, length), the
     first token at the first go and so on, zero elsewhere.
 
-    Sequences of training and test have 2 to `tokens` marked tokens; harder ones have up to twice as many. A
+    Sequences of training and test have 2 to `tokens` marked tokens, and the metrics count those with
+    `tokens`: a memory of one token knows half of two. Harder ones have up to twice as many. The
+    distances between tokens differ much, so that the place of a token tells little of which one it is. A
     solver that knows which tokens occur, but not their order, gets 1/k + (1 - 1/k)/V of k tokens of V values.
 
-    Source: Gu and Dao, "Mamba", 2023, section 4.1.1, after Jing et al. 2019.
+    Source: Gu and Dao, "Mamba", 2023, section 4.1.1, after Jing et al. 2019, with uneven distances.
 
     Args:
         tokens: greatest number of marked tokens in training.
@@ -50,11 +58,10 @@ class SelectiveCopying(SequenceProbe):
     """
 
     property = "selective memory"
-    version = 1
-    added_parameters = ("easy",)
+    version = 2
     structure = "plain(depth=2, causal=true, conv=4)"
     harder = "sequences of up to twice as many tokens"
-    golden: Mapping[int, str] = {1: "04c60ed086168595"}
+    golden: Mapping[int, str] = {2: "f45c2805810f07cc"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("selective-copying")
     scales: Mapping[str, Scale] = attach_noise(
         "selective-copying",
@@ -69,7 +76,14 @@ class SelectiveCopying(SequenceProbe):
             ),
             "quick": Scale(
                 "two to four minutes on one core: two to eight tokens in 256 positions",
-                {"tokens": 8, "values": 16, "noise": 256, "train": 32_000, "validation": 500, "test": 500},
+                {
+                    "tokens": 8,
+                    "values": 16,
+                    "noise": 256,
+                    "train": 32_000,
+                    "validation": 1_000,
+                    "test": 2_000,
+                },
                 {**RECIPE, "batch": 32},
                 width=64,
                 seconds=180,
@@ -91,8 +105,8 @@ class SelectiveCopying(SequenceProbe):
         noise: Annotated[int, Field(ge=8)] = 256,
         easy: bool = False,
         train: PositiveInt = 32_000,
-        validation: PositiveInt = 500,
-        test: PositiveInt = 500,
+        validation: PositiveInt = 1_000,
+        test: PositiveInt = 2_000,
     ) -> None:
         if noise < 2 * tokens:
             reason = f"harder sequences have {2 * tokens} tokens"
@@ -101,7 +115,14 @@ class SelectiveCopying(SequenceProbe):
         design = Design(2, tokens, values, noise, 2 * tokens, easy)
         harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens, easy)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
+        self.tokens = tokens
+        which = f"of sequences with {tokens} tokens"
+        self.metrics = make_restricted_metrics(
+            1 / values,
+            self.drop_short,
+            f"Share of correct tokens {which} or more",
+            f"Share {which} or more that are fully correct",
+        )
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
         about = "Share of correct tokens in a sequence, by the number of its tokens"
         self.axis = Axis(
@@ -115,6 +136,11 @@ class SelectiveCopying(SequenceProbe):
             (0.0, 1.0),
             0.95,
         )
+
+    def drop_short(self, output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three without the queries of sequences that have fewer than `tokens` tokens."""
+        counts = self.count_tokens(inputs, target) >= self.tokens
+        return output, target * counts[:, None, None], inputs
 
     def count_tokens(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of marked tokens in each sequence, (batch,) float32."""
@@ -142,5 +168,7 @@ class SelectiveCopying(SequenceProbe):
         return {
             "a token that occurs": FirstToken(),
             "most frequent token": MostFrequentToken(),
+            "first two tokens": FirstTokens(2),
+            "tokens by place": TokensByPlace(),
             "window": build_causal_window,
         }

@@ -1,8 +1,9 @@
-"""The closed-form controls of recall: a value of the sequence, the same for every key."""
+"""The closed-form controls of recall: a value of the sequence for every key, and a memory of two pairs."""
 
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional
 
 from probekit.plugin.interfaces import Dataset
 from probekit_probes.sequences import decode_tokens
@@ -50,3 +51,30 @@ class MostFrequentValue(SameValue):
     def choose_value(self, inputs: Tensor) -> Tensor:
         """Return the value that occurs most often."""
         return inputs[:, 1 + self.keys :].sum(2).argmax(1)
+
+
+class FirstPairs:
+    """Remembers the first pairs; other keys get the most frequent of the other values.
+
+    Args:
+        count: number of pairs that it remembers.
+        keys: number of different keys.
+        values: number of different values.
+    """
+
+    def __init__(self, count: int, keys: int, values: int) -> None:
+        self.count, self.keys, self.values = count, keys, values
+
+    def fit(self, dataset: Dataset) -> None:
+        """Do nothing: the pairs of different sequences are independent."""
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        keys, values = inputs[:, 1 : 1 + self.keys], inputs[:, 1 + self.keys :]
+        number = values.sum(1, keepdim=True).cumsum(2)
+        rest = (values * (number > self.count)).sum(2)
+        answers = functional.one_hot(rest.argmax(1), self.values).to(inputs.dtype)[..., None]
+        answers = answers.expand(-1, -1, inputs.shape[2])
+        for place in range(self.count):
+            is_key = (keys[:, :, 2 * place, None] * keys).sum(1, keepdim=True)
+            answers = answers.lerp(values[:, :, 2 * place + 1, None], is_key)
+        return answers

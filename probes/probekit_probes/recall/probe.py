@@ -17,7 +17,14 @@ from probekit_probes.noise import attach_noise
 from probekit_probes.recall import controls
 from probekit_probes.recall.oracle import solve_pairs
 from probekit_probes.recall.pairs import Design
-from probekit_probes.sequences import RECIPE, SequenceProbe, bin_edges, build_causal_window, decode_tokens
+from probekit_probes.sequences import (
+    RECIPE,
+    SequenceProbe,
+    bin_edges,
+    build_causal_window,
+    decode_tokens,
+    make_restricted_metrics,
+)
 from probekit_probes.shipped_certificates import ShippedCertificates
 
 MAX_TOKENS = 250
@@ -31,7 +38,8 @@ class Recall(SequenceProbe):
     every key once more among blanks. Targets: float32 (values, length), the value of the key at each query,
     zero elsewhere.
 
-    Test sequences have 2 to `pairs` pairs, as in training; harder ones have up to twice as many.
+    Test sequences have 2 to `pairs` pairs, as in training, and the metrics count those with `pairs`: a
+    memory of one pair knows half of two. Harder ones have up to twice as many.
 
     Source: multi-query associative recall, Arora et al., "Zoology", 2023, with separate tokens for blanks,
     keys and values, so that no position gives an answer away.
@@ -51,12 +59,11 @@ class Recall(SequenceProbe):
     """
 
     property = "recall"
-    version = 1
-    added_parameters = ("easy",)
+    version = 2
     structure = "plain(depth=2, causal=true, conv=4)"
     solved_by: Mapping[str, str] = {"* look-up*": "a look-up is recall"}
     harder = "sequences of up to twice as many pairs"
-    golden: Mapping[int, str] = {1: "a376c6d939f0ff10"}
+    golden: Mapping[int, str] = {2: "a376c6d939f0ff10"}
     certificates: Mapping[str, Mapping[str, Any]] = ShippedCertificates("recall")
     scales: Mapping[str, Scale] = attach_noise(
         "recall",
@@ -71,7 +78,7 @@ class Recall(SequenceProbe):
             ),
             "quick": Scale(
                 "two minutes on one core: two to eight pairs of 32 values",
-                {"pairs": 8, "keys": 32, "values": 32, "train": 96_000, "validation": 1_000, "test": 1_000},
+                {"pairs": 8, "keys": 32, "values": 32, "train": 96_000, "validation": 2_000, "test": 2_000},
                 RECIPE,
                 width=64,
                 seconds=120,
@@ -93,8 +100,8 @@ class Recall(SequenceProbe):
         values: Annotated[int, Field(ge=2)] = 32,
         easy: bool = False,
         train: PositiveInt = 96_000,
-        validation: PositiveInt = 1_000,
-        test: PositiveInt = 1_000,
+        validation: PositiveInt = 2_000,
+        test: PositiveInt = 2_000,
     ) -> None:
         if keys < 2 * pairs or 1 + keys + values > MAX_TOKENS:
             reason = f"harder sequences have {2 * pairs} keys, and one byte holds at most {MAX_TOKENS} tokens"
@@ -105,7 +112,14 @@ class Recall(SequenceProbe):
         design = Design(2, pairs, keys, values, 6 * pairs, easy)
         harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs, easy)
         self.set_splits(design, harder, train, validation, test)
-        self.metrics = (masked.make_accuracy(1 / values), masked.make_exact_match())
+        self.pairs = pairs
+        which = f"of sequences with {pairs} pairs"
+        self.metrics = make_restricted_metrics(
+            1 / values,
+            self.drop_short,
+            f"Share of correct answers {which} or more",
+            f"Share {which} or more that are fully correct",
+        )
         bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
         about = "Share of correct answers in a sequence, by the number of its pairs"
         self.axis = Axis(
@@ -119,6 +133,11 @@ class Recall(SequenceProbe):
             (0.0, 1.0),
             0.95,
         )
+
+    def drop_short(self, output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the three without the queries of sequences that have fewer than `pairs` pairs."""
+        counts = self.count_pairs(inputs, target) >= self.pairs
+        return output, target * counts[:, None, None], inputs
 
     def count_pairs(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of pairs in each sequence, (batch,) float32."""
@@ -148,5 +167,6 @@ class Recall(SequenceProbe):
         return {
             "a value that occurs": controls.FirstValue(self.keys, self.values),
             "most frequent value": controls.MostFrequentValue(self.keys, self.values),
+            "first two pairs": controls.FirstPairs(2, self.keys, self.values),
             "window": build_causal_window,
         }
