@@ -61,7 +61,7 @@ def test_the_items_are_the_same_on_a_device_and_the_harder_ones_are_drawn_apart(
 def test_a_value_that_occurs_is_right_as_often_as_the_theorem_says(pairs: int) -> None:
     probe = Recall(pairs=pairs, keys=32, values=16, test=20_000)
     inputs, targets = words(probe, "test", 20_000)
-    scores = probe.metrics[0].score(probe.controls()["a value that occurs"](inputs), targets, inputs)
+    scores = masked.masked_accuracy(probe.controls()["a value that occurs"](inputs), targets, inputs)
     held = probe.count_pairs(inputs, targets)
     assert set(held.tolist()) == set(map(float, range(2, pairs + 1)))
     for count in range(2, pairs + 1):
@@ -218,36 +218,6 @@ def test_an_easy_state_is_the_product_of_the_last_two_moves(split: str) -> None:
     assert torch.equal(product_of_two[asked], targets.argmax(1)[asked])
 
 
-@pytest.mark.parametrize("window", [1, 4, 8])
-def test_late_states_are_beyond_every_window_of_half_the_moves(window: int) -> None:
-    """The product of the last moves is right by chance, 1/6: the product before them is uniform."""
-    probe = StateTracking(moves=16, times=2, test=4_000)
-    inputs, targets = words(probe, "test", 4_000)
-    tokens, of = inputs.argmax(1) - 1, torch.from_numpy(group_table("s3")).long()
-    state = torch.zeros_like(tokens)
-    for place in range(16):
-        for move in range(max(0, place - window + 1), place + 1):
-            state[:, place] = of[state[:, place], tokens[:, move].clamp(0)]
-    answers = torch.nn.functional.one_hot(state, 6).mT.float()
-    scores = probe.metrics[0].score(answers, targets, inputs).double()
-    assert abs(float(scores.mean()) - 1 / 6) < ABOUT * float(scores.std()) / len(scores) ** 0.5
-
-
-@pytest.mark.parametrize(
-    ("probe", "weak", "strong"),
-    [
-        (Recall(test=3_000), "a value that occurs", "most frequent value"),
-        (SelectiveCopying(test=3_000), "a token that occurs", "most frequent token"),
-    ],
-)
-def test_the_most_frequent_answer_raises_the_floor(probe: Any, weak: str, strong: str) -> None:
-    inputs, targets = words(probe, "test", 3_000)
-    score = probe.metrics[0].score
-    first, frequent = (score(probe.controls()[name](inputs), targets, inputs) for name in (weak, strong))
-    error = float((frequent - first).std()) / 3_000**0.5
-    assert float((frequent - first).mean()) > ABOUT * error
-
-
 def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() -> None:
     probe = MultiHop(nodes=6, least=5, hops=3, test=300)
     for split, least, most in (("test", 4, 6), ("harder", 7, 12)):
@@ -278,7 +248,7 @@ def test_the_pairs_of_a_word_are_one_cycle_of_as_many_nodes_as_the_split_says() 
 def test_a_token_that_occurs_is_right_as_often_as_the_theorem_says(tokens: int) -> None:
     probe = SelectiveCopying(tokens=tokens, values=16, noise=32, test=10_000)
     inputs, targets = words(probe, "test", 10_000)
-    scores = probe.metrics[0].score(probe.controls()["a token that occurs"](inputs), targets, inputs)
+    scores = masked.masked_accuracy(probe.controls()["a token that occurs"](inputs), targets, inputs)
     held = probe.count_tokens(inputs, targets)
     assert set(held.tolist()) == set(map(float, range(2, tokens + 1)))
     for count in range(2, tokens + 1):
