@@ -36,8 +36,8 @@ class SelectiveCopying(SequenceProbe):
     positions, then "go" as many times as there can be marked tokens. Targets: float32 (values, length), the
     first token at the first go and so on, zero elsewhere.
 
-    Sequences of training and test have 2 to `tokens` marked tokens, and the metrics count those with
-    `tokens`: a memory of one token knows half of two. Harder ones have up to twice as many. The
+    Sequences of training and test have half of `tokens` to `tokens` marked tokens, and the metrics count
+    those with `tokens`: a memory of two tokens knows half of four. Harder ones have up to twice as many. The
     distances between tokens differ much, so that the place of a token tells little of which one it is. A
     solver that knows which tokens occur, but not their order, gets 1/k + (1 - 1/k)/V of k tokens of V values.
 
@@ -102,7 +102,7 @@ class SelectiveCopying(SequenceProbe):
         *,
         tokens: Annotated[int, Field(ge=2)] = 8,
         values: Annotated[int, Field(ge=2, le=MAX_VALUES)] = 16,
-        noise: Annotated[int, Field(ge=8)] = 256,
+        noise: Annotated[int, Field(ge=8)] = 192,
         easy: bool = False,
         train: PositiveInt = 32_000,
         validation: PositiveInt = 1_000,
@@ -112,7 +112,7 @@ class SelectiveCopying(SequenceProbe):
             reason = f"harder sequences have {2 * tokens} tokens"
             request = f"selective-copying(tokens={tokens}, noise={noise})"
             raise UsageError(request, reason, f"Type noise={2 * tokens} or more.")
-        design = Design(2, tokens, values, noise, 2 * tokens, easy)
+        design = Design(max(2, tokens // 2), tokens, values, noise, 2 * tokens, easy)
         harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens, easy)
         self.set_splits(design, harder, train, validation, test)
         self.tokens = tokens
