@@ -75,11 +75,11 @@ class SelectiveCopying(SequenceProbe):
                 seconds=1,
             ),
             "quick": Scale(
-                "two to four minutes on one core: four to eight tokens in 192 positions",
+                "two to four minutes on one core: four to eight tokens in 128 positions",
                 {
                     "tokens": 8,
                     "values": 16,
-                    "noise": 192,
+                    "noise": 128,
                     "train": 32_000,
                     "validation": 1_000,
                     "test": 2_000,
