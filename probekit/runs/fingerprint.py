@@ -7,9 +7,9 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, cast
 
-from probekit.plans.golden import hash_items, list_splits, load_split
+from probekit.plans.golden import FIRST_ITEMS, first_items, hash_split, list_splits, load_split
 from probekit.plugin.axis import Axis
-from probekit.plugin.interfaces import Control, Dataset, Probe, Split
+from probekit.plugin.interfaces import Control, Dataset, Probe
 from probekit.plugin.items import Items, iterate_batches, read_batch
 from probekit.runs import rng
 from probekit.scores.score import check_shape, eval_batch_size, evaluate_metric, mean_scores
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-ITEMS = 8
-"""How many first items of each split identify a probe."""
-FIT_COUNTS = (ITEMS, 64, 1024)
+FIT_COUNTS = (FIRST_ITEMS, 64, 1024)
 """How many first training items a control is fitted on; more only if fewer do not suffice."""
 STORED_ANSWERS = 16
 """How many test items' answers are stored with a run."""
@@ -50,20 +48,18 @@ def compute_fingerprint(probe: Probe) -> Numbers:
         the first test items, with each metric's direction and bounds; the metrics of each closed-form
         control, fitted on the first training items; ceiling, axis and symmetry, if the probe has them.
     """
-    numbers: Numbers = {}
-    for metric in probe.metrics:
-        numbers[f"terms of {metric.name}"] = f"{metric.better}, {metric.gap}, {metric.bounds}"
+    numbers: Numbers = {
+        f"terms of {metric.name}": f"{metric.better}, {metric.gap}, {metric.bounds}"
+        for metric in probe.metrics
+    }
     if probe.symmetry:
         numbers["symmetry"] = str(probe.symmetry)
     for split in list_splits(probe):
-        content = b"".join(digest for column in first_items(probe, split) for digest in hash_items(column))
-        numbers[f"data of {split}"] = hashlib.sha256(content).hexdigest()[:16]
+        numbers[f"data of {split}"] = hashlib.sha256(hash_split(probe, split)).hexdigest()[:16]
     inputs, targets = first_items(probe, "test")
     with rng.preserve_rng(0):
         if type(probe).ceiling is not Probe.ceiling:
-            numbers["ceiling of test"] = try_mean(
-                lambda: cast("Tensor", probe.ceiling(inputs)).double().mean()
-            )
+            numbers["ceiling of test"] = try_mean(lambda: cast("Tensor", probe.ceiling(inputs)))
         answers = made_up_answers(probe, targets)
         if (axis := probe.axis) is not None:
             numbers |= observe_axis(axis, answers["wild"], targets, inputs)
@@ -71,20 +67,10 @@ def compute_fingerprint(probe: Probe) -> Numbers:
             numbers[f"loss of {kind} answers"] = try_mean(lambda: probe.loss(outputs, targets))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
         for name, control in probe.controls().items():
-            if not hasattr(control, "fit"):
-                continue
-            outcome = fit_and_answer(cast("Control", control), probe, inputs)
-            if isinstance(outcome, str):
-                numbers[f"control {name}"] = outcome
-            else:
-                numbers |= observe_metrics(probe, outcome, targets, inputs, f"control {name}")
+            if hasattr(control, "fit"):
+                label = f"control {name}"
+                numbers |= observe_control(cast("Control", control), probe, inputs, targets, label)
     return numbers
-
-
-def first_items(probe: Probe, split: Split) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets of a split's first items at seed 0."""
-    data = load_split(probe, split, 0)
-    return read_batch(data, range(min(ITEMS, len(data))))
 
 
 def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
@@ -99,18 +85,18 @@ def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
     return answers
 
 
-def fit_and_answer(control: Control, probe: Probe, inputs: Tensor) -> Tensor | str:
-    """Return the answers of a control fitted on the first training items, or the error it raises."""
+def observe_control(control: Control, probe: Probe, inputs: Tensor, targets: Tensor, label: str) -> Numbers:
+    """Return the mean scores of a control fitted on the first training items, or the error it raises."""
     data, outcome = load_split(probe, "train", 0), ""
     for count in FIT_COUNTS:
         columns = read_batch(data, range(min(count, len(data))))
         items = list(zip(*columns, strict=True))
         try:
             control.fit(cast("Dataset", Items(len(items), items.__getitem__)))
-            return control(inputs.clone())
+            return observe_metrics(probe, control(inputs.clone()), targets, inputs, label)
         except Exception as error:
             outcome = f"raises {type(error).__name__}"
-    return outcome
+    return {label: outcome}
 
 
 def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -> Numbers:
@@ -118,8 +104,8 @@ def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -
     terms = f"{axis.edges}, {axis.better}, {axis.bounds}, {axis.solved_score}"
     return {
         "axis": hashlib.sha256(terms.encode()).hexdigest()[:16],
-        "axis of test": try_mean(lambda: axis.difficulty(inputs, targets).double().nanmean()),
-        "axis of wild answers": try_mean(lambda: axis.score(outputs, targets, inputs).double().nanmean()),
+        "axis of test": try_mean(lambda: axis.difficulty(inputs, targets)),
+        "axis of wild answers": try_mean(lambda: axis.score(outputs, targets, inputs)),
     }
 
 
@@ -127,16 +113,16 @@ def observe_metrics(probe: Probe, outputs: Tensor, targets: Tensor, inputs: Tens
     """Return the mean of each metric over some items."""
     return {
         f"{metric.name} of {label}": try_mean(
-            lambda: evaluate_metric(metric, outputs, targets, inputs).double().nanmean()  # noqa: B023
+            lambda: evaluate_metric(metric, outputs, targets, inputs)  # noqa: B023
         )
         for metric in probe.metrics
     }
 
 
 def try_mean(measure: Callable[[], Tensor]) -> float | str:
-    """Return a mean as a number, or the name of the error that its computation raises."""
+    """Return the mean of what is measured, or the name of the error that the computation raises."""
     try:
-        return finite_or_text(float(measure()))
+        return finite_or_text(float(measure().double().nanmean()))
     except Exception as error:
         return f"raises {type(error).__name__}"
 

@@ -8,12 +8,13 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
 from probekit.catalog.denormals import flush_denormals
+from probekit.plans.golden import first_items
 from probekit.plans.job import Job
 from probekit.plugin.interfaces import Row
 from probekit.plugin.steps import FIRST_STEPS, gradient_norms, listen_to_steps, stop_listening
 from probekit.runs import rng
 from probekit.runs.checks.network import check_network
-from probekit.runs.fingerprint import compute_answers, finite_or_text, first_items
+from probekit.runs.fingerprint import compute_answers, finite_or_text
 from probekit.runs.network import build_network
 from probekit.runs.splits import make_trainer_view
 from probekit.storage.behaviour import Numbers
