@@ -16,8 +16,8 @@ from probekit.plans.noise import reload_noises
 from probekit.plugin.errors import ProbekitError
 from probekit.plugin.interfaces import Probe
 from probekit.runs.fingerprint import observe_probe
-from probekit.runs.first_steps import observe_structure, observe_training
-from probekit.runs.machine import choose_device, read_environment
+from probekit.runs.machine import choose_device
+from probekit.runs.replay import Replay
 from probekit.storage.behaviour import Behaviour, Numbers
 from probekit.storage.equivalence import has_same_setup, matches_probe
 from probekit.storage.result import Result
@@ -35,16 +35,16 @@ def observe_installed_probe(names: Names, text: str) -> Numbers | None:
 
 def behaves_as_installed(names: Names, result: Result) -> bool:
     """Tell whether the installed structure and trainer behave as those of a run did."""
-    plan, device = result.plan, choose_device("cpu")
+    plan = result.plan
     try:
         for text in (plan.probe, plan.structure, plan.trainer):
             names.refuse_files(text)
-        job = make_job(plan.spec, names.registry)
-        recipe = observe_training(job.with_seed(0), device) if result.behaviour.recipe else {}
-        behaviour = Behaviour(structure=observe_structure(job, device), recipe=recipe)
+        replay = Replay(make_job(plan.spec, names.registry), choose_device("cpu"))
+        recipe = replay.recipe if result.behaviour.recipe else {}
+        behaviour = Behaviour(structure=replay.structure, recipe=recipe)
     except ProbekitError:
         return False
-    update = {"plan": job.plan, "behaviour": behaviour, "environment": read_environment(device)}
+    update = {"plan": replay.job.plan, "behaviour": behaviour, "environment": replay.environment}
     return has_same_setup(result, result.model_copy(update=update))
 
 

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, cast
 from probekit.plans.golden import FIRST_ITEMS, first_items, hash_split, list_splits, load_split
 from probekit.plugin.axis import Axis
 from probekit.plugin.interfaces import Control, Dataset, Probe
-from probekit.plugin.items import Items, iterate_batches, read_batch
+from probekit.plugin.items import Items, read_batch
 from probekit.runs import rng
-from probekit.scores.score import check_shape, eval_batch_size, evaluate_metric, mean_scores
+from probekit.scores.score import evaluate_metric
 from probekit.storage.behaviour import Numbers
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 FIT_COUNTS = (FIRST_ITEMS, 64, 1024)
 """How many first training items a control is fitted on; more only if fewer do not suffice."""
-STORED_ANSWERS = 16
-"""How many test items' answers are stored with a run."""
 _observed: dict[tuple[Callable[..., Probe], str], Numbers] = {}
 """Fingerprints by a probe's class and text: a grid runs many structures on one probe."""
 
@@ -125,39 +122,6 @@ def try_mean(measure: Callable[[], Tensor]) -> float | str:
         return finite_or_text(float(measure().double().nanmean()))
     except Exception as error:
         return f"raises {type(error).__name__}"
-
-
-def compute_answers(model: nn.Module, probe: Probe, inputs: Tensor) -> Tensor:
-    """Return a network's outputs in eval mode, float32."""
-    import torch
-
-    model.eval()
-    with torch.no_grad():
-        return check_shape(
-            model(inputs.clone()), [(len(inputs), probe.shape.outputs, *probe.shape.answer_size)]
-        ).float()
-
-
-def answer_test_items(
-    model: nn.Module, probe: Probe, test: Dataset, device: torch.device
-) -> tuple[Tensor, Numbers]:
-    """Return a network's outputs for the first 16 test items, and their mean scores.
-
-    Returns:
-        The outputs, (16, outputs, *size) float32 on the CPU, and the scores by metric.
-    """
-    import torch
-
-    outputs: list[Tensor] = []
-    scores: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
-    count = min(STORED_ANSWERS, len(test))
-    for _, *columns in iterate_batches(test, count, eval_batch_size(probe.shape.size)):
-        inputs, targets = (column.to(device) for column in columns)
-        outputs.append(compute_answers(model, probe, inputs))
-        for metric in probe.metrics:
-            scores[metric.name].append(evaluate_metric(metric, outputs[-1], targets, inputs))
-    averages = mean_scores({name: torch.cat(values) for name, values in scores.items()})
-    return torch.cat(outputs).cpu(), {name: str(v) if v is None else v for name, v in averages.items()}
 
 
 def finite_or_text(value: float) -> float | str:

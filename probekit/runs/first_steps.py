@@ -7,17 +7,23 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from probekit.catalog.denormals import flush_denormals
 from probekit.plans.golden import first_items
 from probekit.plans.job import Job
+from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Row
 from probekit.plugin.steps import FIRST_STEPS, gradient_norms, listen_to_steps, stop_listening
 from probekit.runs import rng
+from probekit.runs.answers import compute_answers
 from probekit.runs.checks.network import check_network
-from probekit.runs.fingerprint import compute_answers, finite_or_text
+from probekit.runs.fingerprint import finite_or_text
 from probekit.runs.network import build_network
 from probekit.runs.splits import make_trainer_view
-from probekit.storage.behaviour import Numbers
+from probekit.storage.behaviour import Behaviour, Numbers
+from probekit.storage.folder import BEHAVIOUR, Folder
+from probekit.storage.result import Environment
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +71,28 @@ class FirstSteps:
         if self.only:
             raise StepsKnown
         stop_listening()
+
+
+class Start(BaseModel):
+    """What a run did as it began, and where; it is stored so that no other code goes on with the run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    behaviour: Behaviour = Behaviour()
+    environment: Environment | None = None
+
+
+def read_start(folder: Folder) -> Start:
+    """Return what a folder says of its run's start; an empty one if there is none or it is not whole."""
+    try:
+        return Start.model_validate(folder.read_json(BEHAVIOUR))
+    except (StoreError, ValidationError):
+        return Start()
+
+
+def write_start(folder: Folder, behaviour: Behaviour, environment: Environment) -> None:
+    """Store a run's start."""
+    folder.write_json(BEHAVIOUR, Start(behaviour=behaviour, environment=environment).model_dump())
 
 
 def observe_training(job: Job, device: torch.device, count: int = FIRST_STEPS) -> Numbers:

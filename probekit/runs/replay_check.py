@@ -60,13 +60,11 @@ def check_run(
     if job.plan.identity != plan.identity:
         changes = ", ".join(list_changes(plan, job.plan)) or "its width, its parameters or a scale's settings"
         return ReplayStatus("differs", f"the same request means another run now: {changes}")
+    folder.check_files(result)
+    if why := Replay(job, device).compare_run(folder, result, everything=everything):
+        return ReplayStatus("differs", why)
     if has_same_pins(plan, job.plan) and not everything:
         return ReplayStatus("pinned", f"all its components are releases: {list_releases(plan)}")
-    folder.check_files(result)
-    if result.unrepeatable:
-        return ReplayStatus("differs", f"it does not repeat itself ({result.unrepeatable})")
-    if why := Replay(job, device).compare_anew(folder, result):
-        return ReplayStatus("differs", why)
     return ReplayStatus("holds", "its first steps and its answers are the same")
 
 

@@ -17,13 +17,13 @@ NUMERICAL = ("torch", "device", "threads", "denormals", "machine")
 Item = TypeVar("Item")
 
 
-def choose_tolerance(first: Environment, second: Environment) -> float:
-    """Return the relative tolerance between numbers of two environments.
+def choose_tolerance(first: Environment | None, second: Environment) -> float:
+    """Return the relative tolerance between numbers of two environments, of which the first may be unknown.
 
     A GPU adds in no fixed order, so its numbers are never as close as a CPU's.
     """
-    same = all(getattr(first, name) == getattr(second, name) for name in NUMERICAL)
-    return TIGHT_TOLERANCE if same and first.device == "cpu" else LOOSE_TOLERANCE
+    same = all(getattr(first, name, None) == getattr(second, name) for name in NUMERICAL)
+    return TIGHT_TOLERANCE if same and second.device == "cpu" else LOOSE_TOLERANCE
 
 
 def has_same_probe(first: Result, second: Result) -> bool:
