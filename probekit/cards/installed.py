@@ -23,13 +23,13 @@ from probekit.storage.equivalence import has_same_setup, matches_probe
 from probekit.storage.result import Result
 
 
-def observe_installed_probe(names: Names, text: str) -> Numbers | None:
-    """Return the numbers of a probe as it is installed, None if it cannot be made here."""
+def observe_installed_probe(names: Names, text: str) -> Numbers:
+    """Return the numbers of a probe as it is installed; none if it cannot be made here."""
     try:
         probe = names.probe(text)
         target = resolve_part("probe", parse_term(text), names.registry).target
     except ProbekitError:
-        return None
+        return {}
     return observe_probe(target, text, probe)
 
 
@@ -71,7 +71,7 @@ def gather_noises(
     )
     scale = probe.scales.get(first.plan.scale)
     if scale is not None and scale.noise_column_key and first.behaviour.probe:
-        stated = stated if matches_probe(first, scale.noise_column_key) else {}
+        stated = stated if matches_probe(first.behaviour.probe, scale.noise_column_key) else {}
     current = scale if scale is not None and stated and stated == dict(scale.noise) else None
     rows: dict[str, list[Result]] = defaultdict(list)
     for result in done:

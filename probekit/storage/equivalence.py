@@ -33,23 +33,15 @@ def has_same_probe(first: Result, second: Result) -> bool:
     """
     if first.plan.column_key != second.plan.column_key:
         return False
-    numbers, other_numbers = first.behaviour.probe, second.behaviour.probe
-    if not numbers or not other_numbers:
-        return (
-            not numbers
-            and not other_numbers
-            and first.plan.probe_component.source == second.plan.probe_component.source
-        )
-    return not find_difference(
-        numbers, other_numbers, choose_tolerance(first.environment, second.environment)
-    )
+    if not first.behaviour.probe and not second.behaviour.probe:
+        return first.plan.probe_component.source == second.plan.probe_component.source
+    relative = choose_tolerance(first.environment, second.environment)
+    return not find_difference(first.behaviour.probe, second.behaviour.probe, relative)
 
 
-def matches_probe(result: Result, numbers: Numbers) -> bool:
-    """Return whether a run's probe behaves as these numbers say."""
-    return bool(result.behaviour.probe) and not find_difference(
-        result.behaviour.probe, numbers, LOOSE_TOLERANCE
-    )
+def matches_probe(stored: Numbers, now: Numbers) -> bool:
+    """Return whether a stored fingerprint of a probe agrees with another; False if it is empty."""
+    return bool(stored) and not find_difference(stored, now, LOOSE_TOLERANCE)
 
 
 def has_same_setup(first: Result, second: Result) -> bool:
