@@ -54,15 +54,14 @@ class FirstSteps:
         self.numbers[f"loss of step {self.steps}"] = finite_or_text(loss)
         if self.steps == 1:
             for kind, norms in (("gradient", gradients), ("buffer", buffers)):
-                self.numbers |= {
-                    f"{kind} of {name} at step 1": finite_or_text(norm) for name, norm in norms.items()
-                }
+                for name, norm in norms.items():
+                    self.numbers[f"{kind} of {name} at step 1"] = finite_or_text(norm)
         if self.steps == self.count:
             self._end_listening()
 
     def note_row(self, row: Row) -> None:
         """Record the first row, if no step was reported before it."""
-        if not self.complete and not self.steps:
+        if not self.steps:
             self.numbers |= {f"{name} of the first row": finite_or_text(value) for name, value in row.items()}
             self._end_listening()
 
@@ -129,14 +128,10 @@ def observe_structure(job: Job, device: torch.device) -> Numbers:
             probe.loss(model(inputs.clone()), targets).backward()  # type: ignore[no-untyped-call]
         except Exception as error:  # training fails too, and says why
             return {"structure": f"raises {type(error).__name__}"}
-    return {
-        **{f"output {item}, norm": finite_or_text(float(row.norm())) for item, row in enumerate(outputs)},
-        **{
-            f"output {item}, projection": finite_or_text(project_values(row))
-            for item, row in enumerate(outputs)
-        },
-        **{f"gradient of {name}": finite_or_text(norm) for name, norm in gradient_norms(model).items()},
-    }
+    numbers = {f"output {item}, norm": float(row.norm()) for item, row in enumerate(outputs)}
+    numbers |= {f"output {item}, projection": project_values(row) for item, row in enumerate(outputs)}
+    numbers |= {f"gradient of {name}": norm for name, norm in gradient_norms(model).items()}
+    return {name: finite_or_text(value) for name, value in numbers.items()}
 
 
 def project_values(values: Tensor) -> float:

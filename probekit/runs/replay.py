@@ -80,11 +80,10 @@ class Replay:
             return f"it does not repeat itself ({result.unrepeatable})"
         if has_same_pins(result.plan, self.job.plan) and not everything:
             return ""
-        start = Start(behaviour=result.behaviour, environment=result.environment)
         relative = choose_tolerance(result.environment, self.environment)
         return self._compare_syntax(result.plan) or self._run_isolated(
             lambda: (
-                self._compare_start(start) or repeat_answers(self.job, folder, result, self.device, relative)
+                self._compare_start(result) or repeat_answers(self.job, folder, result, self.device, relative)
             )
         )
 
@@ -100,8 +99,8 @@ class Replay:
             return "its first steps are not known"
         return self._compare_syntax(plan) or self._run_isolated(lambda: self._compare_start(start))
 
-    def compare_numbers(self, start: Start, name: str) -> str:
-        """Return in words how the probe, structure or training differs from a start; "" if it does not."""
+    def compare_numbers(self, start: Start | Result, name: str) -> str:
+        """Return in words how the probe, structure or training differs from a run's; "" if it does not."""
         relative = choose_tolerance(start.environment, self.environment)
         return find_difference(getattr(start.behaviour, name), getattr(self, name), relative)
 
@@ -111,7 +110,7 @@ class Replay:
                 return f"the code of {used.kind} {used.name} has changed"
         return ""
 
-    def _compare_start(self, start: Start) -> str:
+    def _compare_start(self, start: Start | Result) -> str:
         names = ["probe"]
         if not start.behaviour.reports_steps:
             names.append("structure")  # a row may not depend on the network

@@ -82,11 +82,12 @@ def group_equivalent(items: Sequence[Item], alike: Callable[[Item, Item], bool])
     """Return the items in groups, in order; each member is equivalent to the first of its group."""
     groups: list[list[Item]] = []
     for item in items:
-        group = next((group for group in groups if alike(group[0], item)), None)
-        if group is None:
-            groups.append([item])
+        for group in groups:
+            if alike(group[0], item):
+                group.append(item)
+                break
         else:
-            group.append(item)
+            groups.append([item])
     return groups
 
 
