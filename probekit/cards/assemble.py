@@ -142,7 +142,7 @@ def judge_recipes(
     if cell.verdict.word is Word.DID_NOT_FIT:
         easy_runs = find_easy_runs(done[0]) if choice else []
         if easy_runs:
-            easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], None)
+            easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], {})
             if any((other.headline.place or 0) >= easy.thresholds[0] for other in easy.cells):
                 why = "the matched easy task is solved, by the best of three recipes"
                 verdict = cell.verdict.model_copy(update={"word": Word.LACKS, "why": why})
@@ -166,7 +166,7 @@ def make_column(
     certificate: Certificate | None,
     names: Names,
     left_out: list[str],
-    installed: Numbers | None,
+    installed: Numbers,
 ) -> Column:
     """Return the column of runs that may be compared; installed: numbers of the installed probe."""
     plan = runs[0].plan
@@ -209,7 +209,7 @@ def make_column(
     cautions = []
     if not first.behaviour.probe:
         cautions.append(UNKNOWN_CODE)
-    elif installed is not None and not matches_probe(first, installed):
+    elif installed and not matches_probe(first.behaviour.probe, installed):
         cautions.append(OTHER_SOURCE)
     cautions += floors[headline.name].list_cautions(f"floor of the {headline.name}")
     cautions += ceiling.list_cautions(f"ceiling of the {headline.name}")

@@ -20,6 +20,7 @@ from probekit.evidence.estimate_runs import list_scores
 from probekit.plans.rerun_commands import certify_command
 from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Metric, Probe
+from probekit.storage.equivalence import matches_probe
 from probekit.storage.folder import Folder
 from probekit.storage.result import Result, Scores, normalize_score
 from probekit.storage.store import Store
@@ -46,13 +47,13 @@ def certificate_of(
     left out. Nothing is known about runs of probekit 0.1; they get the certificate of the installed probe.
     """
     plan = result.plan
-    question = result.behaviour.probe or observe_installed_probe(names, plan.column_key[0]) or {}
+    question = result.behaviour.probe or observe_installed_probe(names, plan.column_key[0])
     shipped = names.shipped_certificate(plan)
-    chosen = shipped if shipped is not None and shipped.certifies(question) else None
+    chosen = shipped if shipped is not None and matches_probe(shipped.question, question) else None
     for name, certificate in certificates:
         if not names.is_certificate_of(certificate, plan):
             continue
-        if certificate.certifies(question):
+        if matches_probe(certificate.question, question):
             chosen = certificate
         else:
             which = "another probe" if certificate.question else "an unknown probe"

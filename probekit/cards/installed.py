@@ -16,35 +16,35 @@ from probekit.plans.noise import reload_noises
 from probekit.plugin.errors import ProbekitError
 from probekit.plugin.interfaces import Probe
 from probekit.runs.fingerprint import observe_probe
-from probekit.runs.first_steps import observe_structure, observe_training
-from probekit.runs.machine import choose_device, read_environment
+from probekit.runs.machine import choose_device
+from probekit.runs.replay import Replay
 from probekit.storage.behaviour import Behaviour, Numbers
 from probekit.storage.equivalence import has_same_setup, matches_probe
 from probekit.storage.result import Result
 
 
-def observe_installed_probe(names: Names, text: str) -> Numbers | None:
-    """Return the numbers of a probe as it is installed, None if it cannot be made here."""
+def observe_installed_probe(names: Names, text: str) -> Numbers:
+    """Return the numbers of a probe as it is installed; none if it cannot be made here."""
     try:
         probe = names.probe(text)
         target = resolve_part("probe", parse_term(text), names.registry).target
     except ProbekitError:
-        return None
+        return {}
     return observe_probe(target, text, probe)
 
 
 def behaves_as_installed(names: Names, result: Result) -> bool:
     """Tell whether the installed structure and trainer behave as those of a run did."""
-    plan, device = result.plan, choose_device("cpu")
+    plan = result.plan
     try:
         for text in (plan.probe, plan.structure, plan.trainer):
             names.refuse_files(text)
-        job = make_job(plan.spec, names.registry)
-        recipe = observe_training(job.with_seed(0), device) if result.behaviour.recipe else {}
-        behaviour = Behaviour(structure=observe_structure(job, device), recipe=recipe)
+        replay = Replay(make_job(plan.spec, names.registry), choose_device("cpu"))
+        recipe = replay.recipe if result.behaviour.recipe else {}
+        behaviour = Behaviour(structure=replay.structure, recipe=recipe)
     except ProbekitError:
         return False
-    update = {"plan": job.plan, "behaviour": behaviour, "environment": read_environment(device)}
+    update = {"plan": replay.job.plan, "behaviour": behaviour, "environment": replay.environment}
     return has_same_setup(result, result.model_copy(update=update))
 
 
@@ -71,7 +71,7 @@ def gather_noises(
     )
     scale = probe.scales.get(first.plan.scale)
     if scale is not None and scale.noise_column_key and first.behaviour.probe:
-        stated = stated if matches_probe(first, scale.noise_column_key) else {}
+        stated = stated if matches_probe(first.behaviour.probe, scale.noise_column_key) else {}
     current = scale if scale is not None and stated and stated == dict(scale.noise) else None
     rows: dict[str, list[Result]] = defaultdict(list)
     for result in done:

@@ -50,21 +50,17 @@ def read_runs(
     return questions
 
 
-def select_one_probe(
-    runs: Sequence[StoredRun], installed: Numbers | None, left_out: list[str]
-) -> list[StoredRun]:
+def select_one_probe(runs: Sequence[StoredRun], installed: Numbers, left_out: list[str]) -> list[StoredRun]:
     """Select the runs of the installed probe, or else those of the same probe as the newest run.
 
     Args:
         runs: Runs of one question.
-        installed: Numbers of the installed probe, None if it is not installed.
+        installed: Numbers of the installed probe, empty if it is not installed.
         left_out: Receives a line for each other run, with the command that runs it again.
     """
-    groups, unknown = _group_alike(runs, has_same_probe)
-    matching = [
-        group for group in groups if installed is not None and matches_probe(group[0].result, installed)
-    ]
-    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    selected = _select_group(
+        runs, has_same_probe, lambda result: matches_probe(result.behaviour.probe, installed)
+    )
     for run in _exclude_runs(runs, selected):
         left_out.append(_explain_exclusion(run, f"probe {run.plan.probe_component.name}", ""))
     return selected
@@ -72,9 +68,7 @@ def select_one_probe(
 
 def select_one_code(runs: Sequence[StoredRun], names: Names, left_out: list[str]) -> list[StoredRun]:
     """Select the runs of a row whose structure and trainer behave as installed, or else as the newest run."""
-    groups, unknown = _group_alike(runs, has_same_setup)
-    matching = [group for group in groups if len(groups) > 1 and behaves_as_installed(names, group[0].result)]
-    selected = (matching[0] if matching else _newest_group(groups)) + unknown
+    selected = _select_group(runs, has_same_setup, lambda result: behaves_as_installed(names, result))
     for run in _exclude_runs(runs, selected):
         difference = describe_setup_difference(selected[0].result, run.result)
         components = (used for used in run.plan.components if used.kind != "probe")
@@ -121,25 +115,28 @@ def rerun_command(plan: Plan) -> str:
     )
 
 
-def _group_alike(
-    runs: Sequence[StoredRun], alike: Callable[[Result, Result], bool]
-) -> tuple[list[list[StoredRun]], list[StoredRun]]:
-    """Return groups of runs that are alike, and the runs that failed before their code was known."""
+def _select_group(
+    runs: Sequence[StoredRun],
+    alike: Callable[[Result, Result], bool],
+    is_installed: Callable[[Result], bool],
+) -> list[StoredRun]:
+    """Return the runs that are like the installed code, else like the newest run.
+
+    Runs that failed before their code was known are among them.
+    """
     unknown = [run for run in runs if run.result.status == "failed" and not run.result.behaviour.probe]
-    observed = _exclude_runs(runs, unknown)
-    if not observed:
-        observed, unknown = unknown, []
-    return group_equivalent(observed, lambda run, member: alike(run.result, member.result)), unknown
+    observed = _exclude_runs(runs, unknown) or unknown
+    groups = group_equivalent(observed, lambda run, member: alike(run.result, member.result))
+    newest = max(groups, key=lambda group: max(run.age_key for run in group))
+    matching = (group for group in groups if len(groups) > 1 and is_installed(group[0].result))
+    selected = next(matching, newest)
+    return selected if observed is unknown else selected + unknown
 
 
 def _exclude_runs(runs: Sequence[StoredRun], excluded: Sequence[StoredRun]) -> list[StoredRun]:
     """Return the runs whose folders are not among the excluded."""
     paths = {run.folder.path for run in excluded}
     return [run for run in runs if run.folder.path not in paths]
-
-
-def _newest_group(groups: Sequence[list[StoredRun]]) -> list[StoredRun]:
-    return max(groups, key=lambda group: max(run.age_key for run in group))
 
 
 def _explain_exclusion(run: StoredRun, names: str, difference: str) -> str:

@@ -12,13 +12,7 @@ from probekit.catalog.registry import registry
 from probekit.cli.options import DeviceOption
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.errors import StoreError, UsageError
-from probekit.terminal.messages import (
-    is_animation_disabled,
-    make_console,
-    print_error,
-    print_output,
-    relative_path,
-)
+from probekit.terminal.messages import print_error, print_output, relative_path, track_items
 
 if TYPE_CHECKING:
     from probekit.storage.store import Store
@@ -52,21 +46,12 @@ def replay_store(store: Store, everything: bool, allow_code: bool, as_json: bool
     Raises:
         typer.Exit: with code 1 if a run gives a different result.
     """
-    from rich.progress import track
-
     from probekit.plans.stored_plan import list_code
     from probekit.runs.machine import choose_device
     from probekit.runs.replay_check import ReplayStatus, check_run
 
     device, rows = choose_device(None), list[dict[str, str]]()
-    runs = track(
-        list(store.read_results()),
-        "replaying",
-        console=make_console(),
-        transient=True,
-        disable=is_animation_disabled(),
-    )
-    for folder, result in runs:
+    for folder, result in track_items(store.read_results(), "replaying"):
         if isinstance(result, StoreError):
             holding = ReplayStatus("unknown", result.problem)
         elif list_code(result.plan) and not allow_code:

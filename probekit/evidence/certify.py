@@ -25,8 +25,7 @@ from probekit.plans.scale import make_probe_at, resolve_at_scale
 from probekit.plugin.errors import ComponentError, UsageError, name_culprit
 from probekit.plugin.interfaces import Metric, Probe
 from probekit.runs.fingerprint import observe_probe
-from probekit.storage.behaviour import Numbers, find_difference
-from probekit.storage.equivalence import LOOSE_TOLERANCE
+from probekit.storage.behaviour import Numbers
 from probekit.storage.result import Result, Scores
 from probekit.storage.store import Store
 
@@ -84,10 +83,6 @@ class Certificate(BaseModel):
         words = {True: "holds", False: "FAILS", None: "-"}
         rows = [[check.name, words[check.holds], check.evidence] for check in self.checks]
         return render_html_table(repr(self), ["check", "", "evidence"], rows)
-
-    def certifies(self, question: Numbers) -> bool:
-        """Tell whether the certificate is for the probe that has these numbers."""
-        return bool(self.question) and not find_difference(self.question, question, LOOSE_TOLERANCE)
 
     def list_controls(self, metrics: Sequence[Metric]) -> dict[str, Scores]:
         """Return scores by name: of networks, of added controls, and of the best shortcuts."""

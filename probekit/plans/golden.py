@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from probekit.catalog.part import Part
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-HASHED_ITEMS = 8
-"""How many items of each split are hashed."""
+FIRST_ITEMS = 8
+"""How many first items of each split identify a probe."""
 
 
 def list_splits(probe: Probe) -> tuple[Split, ...]:
@@ -66,14 +66,19 @@ def _hash_once(target: Callable[..., Probe]) -> tuple[int, str]:
 
 def golden_hash(probe: Probe) -> str:
     """Return the hash of the first items of each split, as `golden` holds it."""
-    return hashlib.sha256(b"".join(_hash_splits(probe))).hexdigest()[:16]
+    content = b"".join(hash_split(probe, split) for split in list_splits(probe))
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _hash_splits(probe: Probe) -> Iterator[bytes]:
-    for split in list_splits(probe):
-        data = load_split(probe, split, 0)
-        for tensor in read_batch(data, range(min(HASHED_ITEMS, len(data)))):
-            yield from hash_items(tensor)
+def first_items(probe: Probe, split: Split) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets of a split's first items at seed 0."""
+    data = load_split(probe, split, 0)
+    return read_batch(data, range(min(FIRST_ITEMS, len(data))))
+
+
+def hash_split(probe: Probe, split: Split) -> bytes:
+    """Return the sha256 of each of a split's first inputs and targets, one after the other."""
+    return b"".join(digest for column in first_items(probe, split) for digest in hash_items(column))
 
 
 def hash_items(tensor: Tensor) -> list[bytes]:

@@ -14,19 +14,15 @@ from probekit.catalog.registry import Registry
 from probekit.plans.job import Job
 from probekit.plugin.errors import ProbekitError, StoreError, describe_error
 from probekit.plugin.stop import TimeLimit, find_interrupt
-from probekit.runs.behaviour import (
-    observe_recipe,
-    observe_start,
-    read_behaviour,
-    repeat_start,
-    store_answers,
-)
+from probekit.runs.answers import store_answers
 from probekit.runs.checks.axes import check_axes, explain_shape_error
 from probekit.runs.checks.network import check_causality, check_network
+from probekit.runs.first_steps import read_start, write_start
 from probekit.runs.machine import read_environment
 from probekit.runs.memory import check_training_memory
 from probekit.runs.network import build_network, hash_weights, split_state
 from probekit.runs.observers.notify import RunNotifier
+from probekit.runs.replay import Replay
 from probekit.runs.session import ProgressListener, Session
 from probekit.runs.splits import load_splits
 from probekit.runs.training import train_model
@@ -39,6 +35,7 @@ from probekit.scores.score import (
     score_items,
 )
 from probekit.storage.attempt import begin_attempt
+from probekit.storage.behaviour import Behaviour
 from probekit.storage.folder import BEHAVIOUR, CHECKPOINT, LOG, SCORES, WEIGHTS, Folder
 from probekit.storage.loss_curve import find_spike, read_losses
 from probekit.storage.result import Result
@@ -99,7 +96,7 @@ def execute_job(
             environment=read_environment(device),
             error=f"{message} {job.suggest_checks()}".strip(),
             files=files,
-            behaviour=read_behaviour(folder),
+            behaviour=read_start(folder).behaviour,
         )
     result = result.model_copy(update={"put_back": isolation.put_back, "stored": time.time()})
     folder.write_result(result)
@@ -133,18 +130,22 @@ def _execute(
             check_network(model, probe.shape, device)
         check_causality(job.expression, model, probe.shape, device)
         check_training_memory(job, model, device)
-        observe_start(job, folder, device)
+        replay = Replay(job, device)
+        if not (folder.path / CHECKPOINT).exists():
+            begun = Behaviour(probe=replay.probe, structure=replay.structure)
+            write_start(folder, begun, replay.environment)
     with session.stage("training"), flush_denormals():
         reached = train_model(job, folder, notifier, model, train, device, session)
     model.eval()
     state = model.state_dict()
     weights = hash_weights(state)
     files = {LOG: folder.sync_log(), WEIGHTS: folder.write_tensors(WEIGHTS, *split_state(state))}
-    behaviour = read_behaviour(folder)
     with session.stage("loading it again"), flush_denormals():
         restored = store_answers(job, model, test, folder, files, device)
-        unrepeatable = repeat_start(job, behaviour, device)
-        behaviour = behaviour.model_copy(update={"recipe": observe_recipe(job, behaviour, device)})
+        start = read_start(folder)
+        unrepeatable = replay.compare_numbers(start, "training")
+        recipe = replay.recipe if start.behaviour.reports_steps else {}
+        behaviour = start.behaviour.model_copy(update={"recipe": recipe})
     scored: dict[str, dict[str, Tensor]] = {}
     with session.stage("scoring"), flush_denormals():
         counts = {"test": len(test), "train": min(len(test), len(train)), "validation": len(validation)}

@@ -7,24 +7,19 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, cast
 
-from probekit.plans.golden import hash_items, list_splits, load_split
+from probekit.plans.golden import FIRST_ITEMS, first_items, hash_split, list_splits, load_split
 from probekit.plugin.axis import Axis
-from probekit.plugin.interfaces import Control, Dataset, Probe, Split
-from probekit.plugin.items import Items, iterate_batches, read_batch
+from probekit.plugin.interfaces import Control, Dataset, Probe
+from probekit.plugin.items import Items, read_batch
 from probekit.runs import rng
-from probekit.scores.score import check_shape, eval_batch_size, evaluate_metric, mean_scores
+from probekit.scores.score import evaluate_metric
 from probekit.storage.behaviour import Numbers
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
-ITEMS = 8
-"""How many first items of each split identify a probe."""
-FIT_COUNTS = (ITEMS, 64, 1024)
+FIT_COUNTS = (FIRST_ITEMS, 64, 1024)
 """How many first training items a control is fitted on; more only if fewer do not suffice."""
-STORED_ANSWERS = 16
-"""How many test items' answers are stored with a run."""
 _observed: dict[tuple[Callable[..., Probe], str], Numbers] = {}
 """Fingerprints by a probe's class and text: a grid runs many structures on one probe."""
 
@@ -50,20 +45,18 @@ def compute_fingerprint(probe: Probe) -> Numbers:
         the first test items, with each metric's direction and bounds; the metrics of each closed-form
         control, fitted on the first training items; ceiling, axis and symmetry, if the probe has them.
     """
-    numbers: Numbers = {}
-    for metric in probe.metrics:
-        numbers[f"terms of {metric.name}"] = f"{metric.better}, {metric.gap}, {metric.bounds}"
+    numbers: Numbers = {
+        f"terms of {metric.name}": f"{metric.better}, {metric.gap}, {metric.bounds}"
+        for metric in probe.metrics
+    }
     if probe.symmetry:
         numbers["symmetry"] = str(probe.symmetry)
     for split in list_splits(probe):
-        content = b"".join(digest for column in first_items(probe, split) for digest in hash_items(column))
-        numbers[f"data of {split}"] = hashlib.sha256(content).hexdigest()[:16]
+        numbers[f"data of {split}"] = hashlib.sha256(hash_split(probe, split)).hexdigest()[:16]
     inputs, targets = first_items(probe, "test")
     with rng.preserve_rng(0):
         if type(probe).ceiling is not Probe.ceiling:
-            numbers["ceiling of test"] = try_mean(
-                lambda: cast("Tensor", probe.ceiling(inputs)).double().mean()
-            )
+            numbers["ceiling of test"] = try_mean(lambda: cast("Tensor", probe.ceiling(inputs)))
         answers = made_up_answers(probe, targets)
         if (axis := probe.axis) is not None:
             numbers |= observe_axis(axis, answers["wild"], targets, inputs)
@@ -71,20 +64,10 @@ def compute_fingerprint(probe: Probe) -> Numbers:
             numbers[f"loss of {kind} answers"] = try_mean(lambda: probe.loss(outputs, targets))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
         for name, control in probe.controls().items():
-            if not hasattr(control, "fit"):
-                continue
-            outcome = fit_and_answer(cast("Control", control), probe, inputs)
-            if isinstance(outcome, str):
-                numbers[f"control {name}"] = outcome
-            else:
-                numbers |= observe_metrics(probe, outcome, targets, inputs, f"control {name}")
+            if hasattr(control, "fit"):
+                label = f"control {name}"
+                numbers |= observe_control(cast("Control", control), probe, inputs, targets, label)
     return numbers
-
-
-def first_items(probe: Probe, split: Split) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets of a split's first items at seed 0."""
-    data = load_split(probe, split, 0)
-    return read_batch(data, range(min(ITEMS, len(data))))
 
 
 def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
@@ -99,18 +82,18 @@ def made_up_answers(probe: Probe, targets: Tensor) -> dict[str, Tensor]:
     return answers
 
 
-def fit_and_answer(control: Control, probe: Probe, inputs: Tensor) -> Tensor | str:
-    """Return the answers of a control fitted on the first training items, or the error it raises."""
+def observe_control(control: Control, probe: Probe, inputs: Tensor, targets: Tensor, label: str) -> Numbers:
+    """Return the mean scores of a control fitted on the first training items, or the error it raises."""
     data, outcome = load_split(probe, "train", 0), ""
     for count in FIT_COUNTS:
         columns = read_batch(data, range(min(count, len(data))))
         items = list(zip(*columns, strict=True))
         try:
             control.fit(cast("Dataset", Items(len(items), items.__getitem__)))
-            return control(inputs.clone())
+            return observe_metrics(probe, control(inputs.clone()), targets, inputs, label)
         except Exception as error:
             outcome = f"raises {type(error).__name__}"
-    return outcome
+    return {label: outcome}
 
 
 def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -> Numbers:
@@ -118,8 +101,8 @@ def observe_axis(axis: Axis, outputs: Tensor, targets: Tensor, inputs: Tensor) -
     terms = f"{axis.edges}, {axis.better}, {axis.bounds}, {axis.solved_score}"
     return {
         "axis": hashlib.sha256(terms.encode()).hexdigest()[:16],
-        "axis of test": try_mean(lambda: axis.difficulty(inputs, targets).double().nanmean()),
-        "axis of wild answers": try_mean(lambda: axis.score(outputs, targets, inputs).double().nanmean()),
+        "axis of test": try_mean(lambda: axis.difficulty(inputs, targets)),
+        "axis of wild answers": try_mean(lambda: axis.score(outputs, targets, inputs)),
     }
 
 
@@ -127,51 +110,18 @@ def observe_metrics(probe: Probe, outputs: Tensor, targets: Tensor, inputs: Tens
     """Return the mean of each metric over some items."""
     return {
         f"{metric.name} of {label}": try_mean(
-            lambda: evaluate_metric(metric, outputs, targets, inputs).double().nanmean()  # noqa: B023
+            lambda: evaluate_metric(metric, outputs, targets, inputs)  # noqa: B023
         )
         for metric in probe.metrics
     }
 
 
 def try_mean(measure: Callable[[], Tensor]) -> float | str:
-    """Return a mean as a number, or the name of the error that its computation raises."""
+    """Return the mean of what is measured, or the name of the error that the computation raises."""
     try:
-        return finite_or_text(float(measure()))
+        return finite_or_text(float(measure().double().nanmean()))
     except Exception as error:
         return f"raises {type(error).__name__}"
-
-
-def compute_answers(model: nn.Module, probe: Probe, inputs: Tensor) -> Tensor:
-    """Return a network's outputs in eval mode, float32."""
-    import torch
-
-    model.eval()
-    with torch.no_grad():
-        return check_shape(
-            model(inputs.clone()), [(len(inputs), probe.shape.outputs, *probe.shape.answer_size)]
-        ).float()
-
-
-def answer_test_items(
-    model: nn.Module, probe: Probe, test: Dataset, device: torch.device
-) -> tuple[Tensor, Numbers]:
-    """Return a network's outputs for the first 16 test items, and their mean scores.
-
-    Returns:
-        The outputs, (16, outputs, *size) float32 on the CPU, and the scores by metric.
-    """
-    import torch
-
-    outputs: list[Tensor] = []
-    scores: dict[str, list[Tensor]] = {metric.name: [] for metric in probe.metrics}
-    count = min(STORED_ANSWERS, len(test))
-    for _, *columns in iterate_batches(test, count, eval_batch_size(probe.shape.size)):
-        inputs, targets = (column.to(device) for column in columns)
-        outputs.append(compute_answers(model, probe, inputs))
-        for metric in probe.metrics:
-            scores[metric.name].append(evaluate_metric(metric, outputs[-1], targets, inputs))
-    averages = mean_scores({name: torch.cat(values) for name, values in scores.items()})
-    return torch.cat(outputs).cpu(), {name: str(v) if v is None else v for name, v in averages.items()}
 
 
 def finite_or_text(value: float) -> float | str:

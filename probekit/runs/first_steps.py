@@ -7,16 +7,23 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from probekit.catalog.denormals import flush_denormals
+from probekit.plans.golden import first_items
 from probekit.plans.job import Job
+from probekit.plugin.errors import StoreError
 from probekit.plugin.interfaces import Row
 from probekit.plugin.steps import FIRST_STEPS, gradient_norms, listen_to_steps, stop_listening
 from probekit.runs import rng
+from probekit.runs.answers import compute_answers
 from probekit.runs.checks.network import check_network
-from probekit.runs.fingerprint import compute_answers, finite_or_text, first_items
+from probekit.runs.fingerprint import finite_or_text
 from probekit.runs.network import build_network
 from probekit.runs.splits import make_trainer_view
-from probekit.storage.behaviour import Numbers
+from probekit.storage.behaviour import Behaviour, Numbers
+from probekit.storage.folder import BEHAVIOUR, Folder
+from probekit.storage.result import Environment
 
 if TYPE_CHECKING:
     import torch
@@ -47,15 +54,14 @@ class FirstSteps:
         self.numbers[f"loss of step {self.steps}"] = finite_or_text(loss)
         if self.steps == 1:
             for kind, norms in (("gradient", gradients), ("buffer", buffers)):
-                self.numbers |= {
-                    f"{kind} of {name} at step 1": finite_or_text(norm) for name, norm in norms.items()
-                }
+                for name, norm in norms.items():
+                    self.numbers[f"{kind} of {name} at step 1"] = finite_or_text(norm)
         if self.steps == self.count:
             self._end_listening()
 
     def note_row(self, row: Row) -> None:
         """Record the first row, if no step was reported before it."""
-        if not self.complete and not self.steps:
+        if not self.steps:
             self.numbers |= {f"{name} of the first row": finite_or_text(value) for name, value in row.items()}
             self._end_listening()
 
@@ -64,6 +70,28 @@ class FirstSteps:
         if self.only:
             raise StepsKnown
         stop_listening()
+
+
+class Start(BaseModel):
+    """What a run did as it began, and where; it is stored so that no other code goes on with the run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    behaviour: Behaviour = Behaviour()
+    environment: Environment | None = None
+
+
+def read_start(folder: Folder) -> Start:
+    """Return what a folder says of its run's start; an empty one if there is none or it is not whole."""
+    try:
+        return Start.model_validate(folder.read_json(BEHAVIOUR))
+    except (StoreError, ValidationError):
+        return Start()
+
+
+def write_start(folder: Folder, behaviour: Behaviour, environment: Environment) -> None:
+    """Store a run's start."""
+    folder.write_json(BEHAVIOUR, Start(behaviour=behaviour, environment=environment).model_dump())
 
 
 def observe_training(job: Job, device: torch.device, count: int = FIRST_STEPS) -> Numbers:
@@ -100,14 +128,10 @@ def observe_structure(job: Job, device: torch.device) -> Numbers:
             probe.loss(model(inputs.clone()), targets).backward()  # type: ignore[no-untyped-call]
         except Exception as error:  # training fails too, and says why
             return {"structure": f"raises {type(error).__name__}"}
-    return {
-        **{f"output {item}, norm": finite_or_text(float(row.norm())) for item, row in enumerate(outputs)},
-        **{
-            f"output {item}, projection": finite_or_text(project_values(row))
-            for item, row in enumerate(outputs)
-        },
-        **{f"gradient of {name}": finite_or_text(norm) for name, norm in gradient_norms(model).items()},
-    }
+    numbers = {f"output {item}, norm": float(row.norm()) for item, row in enumerate(outputs)}
+    numbers |= {f"output {item}, projection": project_values(row) for item, row in enumerate(outputs)}
+    numbers |= {f"gradient of {name}": norm for name, norm in gradient_norms(model).items()}
+    return {name: finite_or_text(value) for name, value in numbers.items()}
 
 
 def project_values(values: Tensor) -> float:

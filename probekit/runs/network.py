@@ -70,46 +70,6 @@ def load_trained(job: Job, folder: Folder, result: Result | None, device: torch.
     return restore_network(job.expression, job.probe.shape, job.plan, state, device)
 
 
-def compare_answers(stored: Tensor, now: Tensor, relative: float) -> str:
-    """Return in words where two networks answer the same items differently; "" if they do not.
-
-    Args:
-        stored: One network's outputs, (items, outputs, *size).
-        now: The other's.
-        relative: The tolerance, as a share of the largest number in the answers.
-    """
-    if stored.shape != now.shape:
-        return f"answers of shape {tuple(stored.shape)} stored, {tuple(now.shape)} now"
-    gaps = (stored.double() - now.double()).abs()
-    if not gaps.numel() or float(gaps.max()) <= relative * float(stored.double().abs().max()):
-        return ""
-    index = int(gaps.argmax())
-    item = index // max(1, gaps[0].numel())
-    before, after = (float(outputs.flatten()[index]) for outputs in (stored, now))
-    return f"an answer to test item {item}: {before:.4g} stored, {after:.4g} now"
-
-
-def find_unstored_state(trained: nn.Module, loaded: nn.Module) -> list[str]:
-    """Return the names of attributes and buffers that differ though the state_dicts are equal."""
-    import torch
-
-    names = []
-    modules = zip(trained.named_modules(), loaded.named_modules(), strict=False)
-    for (path, module), (_, counterpart) in modules:
-        attributes = {name for name in vars(module) if not name.startswith("_") and name != "training"}
-        for name in sorted(attributes | module._non_persistent_buffers_set):
-            value, loaded_value = getattr(module, name, None), getattr(counterpart, name, None)
-            if isinstance(value, torch.Tensor) and isinstance(loaded_value, torch.Tensor):
-                same = value.shape == loaded_value.shape and bool((value == loaded_value).all())
-            elif isinstance(value, str | int | float | complex | tuple | list | dict | type(None)):
-                same = repr(value) == repr(loaded_value)
-            else:
-                continue
-            if not same:
-                names.append(f"{path}.{name}".lstrip("."))
-    return names
-
-
 def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a network's state by name, and JSON with the rest of the state.
 

@@ -10,20 +10,18 @@ from pathlib import Path
 from sys import stderr
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from probekit.catalog.isolation import Isolation
 from probekit.plans.job import Job
 from probekit.plans.plan import Plan
 from probekit.plugin.errors import ProbekitError, StoreError, describe_error
 from probekit.plugin.stop import find_interrupt
-from probekit.runs.fingerprint import answer_test_items, observe_probe
-from probekit.runs.first_steps import observe_structure, observe_training
+from probekit.runs.answers import repeat_answers
+from probekit.runs.fingerprint import observe_probe
+from probekit.runs.first_steps import Start, observe_structure, observe_training, read_start
 from probekit.runs.machine import read_environment
-from probekit.runs.network import compare_answers, load_trained
-from probekit.storage.behaviour import Behaviour, Numbers, find_difference
+from probekit.storage.behaviour import Numbers, find_difference
 from probekit.storage.equivalence import choose_tolerance, has_same_pins
-from probekit.storage.folder import ANSWERS, BEHAVIOUR, CHECKPOINT, Folder
+from probekit.storage.folder import CHECKPOINT, Folder
 from probekit.storage.result import Environment, Result
 
 if TYPE_CHECKING:
@@ -55,6 +53,12 @@ class Replay:
         return observe_training(self.job, self.device)
 
     @functools.cached_property
+    def recipe(self) -> Numbers:
+        """The numbers of the first steps from seed 0, whatever the run's seed."""
+        is_same = self.job.plan.seed == 0
+        return self.training if is_same else observe_training(self.job.with_seed(0), self.device)
+
+    @functools.cached_property
     def structure(self) -> Numbers:
         """The numbers of the network built from seed 0."""
         return observe_structure(self.job, self.device)
@@ -64,20 +68,22 @@ class Replay:
         """The environment of the replay."""
         return read_environment(self.device)
 
-    def compare_run(self, folder: Folder, result: Result) -> str:
-        """Return in words why a stored run would not come out the same now; "" if it would."""
+    def compare_run(self, folder: Folder, result: Result, *, everything: bool = False) -> str:
+        """Return in words why a stored run would not come out the same now; "" if it would.
+
+        Args:
+            folder: The run's folder.
+            result: The result in the folder.
+            everything: Whether to replay a run of released components too, whose versions pin its code.
+        """
         if result.unrepeatable:
             return f"it does not repeat itself ({result.unrepeatable})"
-        if has_same_pins(result.plan, self.job.plan):
+        if has_same_pins(result.plan, self.job.plan) and not everything:
             return ""
-        return self.compare_anew(folder, result)
-
-    def compare_anew(self, folder: Folder, result: Result) -> str:
-        """Return the same as `compare_run`, but replay a run of released code too."""
+        relative = choose_tolerance(result.environment, self.environment)
         return self._compare_syntax(result.plan) or self._run_isolated(
             lambda: (
-                self._compare_start(result.behaviour, result.environment)
-                or self._compare_answers(folder, result)
+                self._compare_start(result) or repeat_answers(self.job, folder, result, self.device, relative)
             )
         )
 
@@ -85,19 +91,18 @@ class Replay:
         """Return in words why an unfinished run may not go on with this job's code; "" if it may."""
         if not os.path.lexists(folder.path / CHECKPOINT):
             return ""
-        plan = folder.read_spec()
+        plan, start = folder.read_spec(), read_start(folder)
         if has_same_pins(plan, self.job.plan):
             return ""
-        try:
-            fields = folder.read_json(BEHAVIOUR)
-            behaviour = Behaviour.model_validate(fields["behaviour"])
-            origin = Environment.model_validate(fields["environment"])
-        except (StoreError, ValidationError, KeyError) as error:
+        if start.environment is None:
             folder.read_tensors(CHECKPOINT)  # a corrupt one raises, and nothing is run
-            return f"its first steps are not known ({describe_error(error)})"
-        return self._compare_syntax(plan) or self._run_isolated(
-            lambda: self._compare_start(behaviour, origin)
-        )
+            return "its first steps are not known"
+        return self._compare_syntax(plan) or self._run_isolated(lambda: self._compare_start(start))
+
+    def compare_numbers(self, start: Start | Result, name: str) -> str:
+        """Return in words how the probe, structure or training differs from a run's; "" if it does not."""
+        relative = choose_tolerance(start.environment, self.environment)
+        return find_difference(getattr(start.behaviour, name), getattr(self, name), relative)
 
     def _compare_syntax(self, plan: Plan) -> str:
         for used, current in zip(plan.components, self.job.plan.components, strict=False):
@@ -105,30 +110,13 @@ class Replay:
                 return f"the code of {used.kind} {used.name} has changed"
         return ""
 
-    def _compare_start(self, behaviour: Behaviour, origin: Environment) -> str:
-        relative = choose_tolerance(origin, self.environment)
-        if differing := find_difference(behaviour.probe, self.probe, relative):
-            return differing
-        if not behaviour.reports_steps:
-            # a row may not depend on the network
-            if differing := find_difference(behaviour.structure, self.structure, relative):
-                return differing
-            if behaviour.seconds > MAX_WAIT:
-                return ""
-        return find_difference(behaviour.training, self.training, relative)
-
-    def _compare_answers(self, folder: Folder, result: Result) -> str:
-        """Load the weights and compare their answers and scores with the stored ones."""
-        if ANSWERS not in result.files:
-            return ""
-        relative = choose_tolerance(result.environment, self.environment)
-        tensors, about = folder.read_tensors(ANSWERS, result)
-        model = load_trained(self.job, folder, result, self.device)
-        test = self.job.probe.data("test", 0)
-        outputs, scores = answer_test_items(model, self.job.probe, test, self.device)
-        return compare_answers(tensors["outputs"], outputs, relative) or find_difference(
-            about["scores"], scores, relative
-        )
+    def _compare_start(self, start: Start | Result) -> str:
+        names = ["probe"]
+        if not start.behaviour.reports_steps:
+            names.append("structure")  # a row may not depend on the network
+        if start.behaviour.reports_steps or start.behaviour.seconds <= MAX_WAIT:
+            names.append("training")
+        return next(filter(None, (self.compare_numbers(start, name) for name in names)), "")
 
     def _run_isolated(self, compare: Callable[[], str]) -> str:
         """Return what a comparison finds, or why it failed."""

@@ -13,8 +13,7 @@ from probekit.plugin.interfaces import Dataset, Trainer
 from probekit.plugin.steps import listen_to_steps
 from probekit.plugin.stop import stop
 from probekit.runs import rng
-from probekit.runs.behaviour import write_training
-from probekit.runs.first_steps import FirstSteps
+from probekit.runs.first_steps import FirstSteps, read_start, write_start
 from probekit.runs.machine import read_environment
 from probekit.runs.observers.notify import RunNotifier
 from probekit.runs.session import Session
@@ -64,10 +63,14 @@ def train_model(
         checkpoint.save_checkpoint(folder, model, trainer, reached, current)
         return reached
 
+    def record_first_steps() -> None:
+        update = {"training": first.numbers, "seconds": first.seconds}
+        write_start(folder, read_start(folder).behaviour.model_copy(update=update), current)
+
     probe = make_trainer_view(job.probe)
-    first, is_new, is_recorded = FirstSteps(), before.trainer is None, False
+    first, listening = FirstSteps(), before.trainer is None
     model.train()
-    with stop.defer_signals(), listen_to_steps(first) if is_new else contextlib.nullcontext():
+    with stop.defer_signals(), listen_to_steps(first) if listening else contextlib.nullcontext():
         for row in trainer.fit(model, probe, data, seed=plan.seed, device=device, state=before.trainer):
             steps = int(row.get("step", steps + 1))
             if not all(isfinite(value) for value in row.values()):
@@ -78,11 +81,11 @@ def train_model(
                 )
             folder.append(row)
             rows += 1
-            if is_new:
+            if listening:
                 first.note_row(row)
-                if first.complete and not is_recorded:
-                    write_training(folder, first, current)
-                    is_recorded = True
+                if first.complete:
+                    record_first_steps()
+                    listening = False
             notifier.notify_progress(row)
             session.report("train", row)
             now = time.monotonic()
@@ -92,6 +95,6 @@ def train_model(
                 pause = (saved - now) / SHARE
                 stop.raise_if_stopped()
                 session.limit.raise_if_over()
-        if is_new and not is_recorded:
-            write_training(folder, first, current)
+        if listening:
+            record_first_steps()
         return save_progress()

@@ -17,13 +17,13 @@ NUMERICAL = ("torch", "device", "threads", "denormals", "machine")
 Item = TypeVar("Item")
 
 
-def choose_tolerance(first: Environment, second: Environment) -> float:
-    """Return the relative tolerance between numbers of two environments.
+def choose_tolerance(first: Environment | None, second: Environment) -> float:
+    """Return the relative tolerance between numbers of two environments, of which the first may be unknown.
 
     A GPU adds in no fixed order, so its numbers are never as close as a CPU's.
     """
-    same = all(getattr(first, name) == getattr(second, name) for name in NUMERICAL)
-    return TIGHT_TOLERANCE if same and first.device == "cpu" else LOOSE_TOLERANCE
+    same = all(getattr(first, name, None) == getattr(second, name) for name in NUMERICAL)
+    return TIGHT_TOLERANCE if same and second.device == "cpu" else LOOSE_TOLERANCE
 
 
 def has_same_probe(first: Result, second: Result) -> bool:
@@ -33,23 +33,15 @@ def has_same_probe(first: Result, second: Result) -> bool:
     """
     if first.plan.column_key != second.plan.column_key:
         return False
-    numbers, other_numbers = first.behaviour.probe, second.behaviour.probe
-    if not numbers or not other_numbers:
-        return (
-            not numbers
-            and not other_numbers
-            and first.plan.probe_component.source == second.plan.probe_component.source
-        )
-    return not find_difference(
-        numbers, other_numbers, choose_tolerance(first.environment, second.environment)
-    )
+    if not first.behaviour.probe and not second.behaviour.probe:
+        return first.plan.probe_component.source == second.plan.probe_component.source
+    relative = choose_tolerance(first.environment, second.environment)
+    return not find_difference(first.behaviour.probe, second.behaviour.probe, relative)
 
 
-def matches_probe(result: Result, numbers: Numbers) -> bool:
-    """Return whether a run's probe behaves as these numbers say."""
-    return bool(result.behaviour.probe) and not find_difference(
-        result.behaviour.probe, numbers, LOOSE_TOLERANCE
-    )
+def matches_probe(stored: Numbers, now: Numbers) -> bool:
+    """Return whether a stored fingerprint of a probe agrees with another; False if it is empty."""
+    return bool(stored) and not find_difference(stored, now, LOOSE_TOLERANCE)
 
 
 def has_same_setup(first: Result, second: Result) -> bool:
@@ -90,11 +82,12 @@ def group_equivalent(items: Sequence[Item], alike: Callable[[Item, Item], bool])
     """Return the items in groups, in order; each member is equivalent to the first of its group."""
     groups: list[list[Item]] = []
     for item in items:
-        group = next((group for group in groups if alike(group[0], item)), None)
-        if group is None:
-            groups.append([item])
+        for group in groups:
+            if alike(group[0], item):
+                group.append(item)
+                break
         else:
-            group.append(item)
+            groups.append([item])
     return groups
 
 

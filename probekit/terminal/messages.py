@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from probekit.plain import make_plain_lines
 from probekit.plugin.errors import ProbekitError, explain_os_error
@@ -14,6 +15,7 @@ from probekit.plugin.errors import ProbekitError, explain_os_error
 if TYPE_CHECKING:
     from rich.console import Console
 
+Item = TypeVar("Item")
 RED, RESET = "\033[31m", "\033[0m"
 QUIET = False
 """Whether --quiet hides information and progress bars."""
@@ -66,6 +68,13 @@ def is_animation_disabled() -> bool:
 def show_status(text: str) -> AbstractContextManager[object]:
     """Show on a terminal what is being done, until the block ends."""
     return nullcontext() if is_animation_disabled() else make_console().status(make_plain_lines(text))
+
+
+def track_items(items: Iterable[Item], text: str) -> Iterable[Item]:
+    """Return items to loop over, and show on a terminal how many are done."""
+    from rich.progress import track
+
+    return track(list(items), text, console=make_console(), transient=True, disable=is_animation_disabled())
 
 
 def relative_path(path: Path) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
+from importlib.util import resolve_name
+from itertools import accumulate, groupby
 from pathlib import Path
 
 from probekit.catalog.files import MODULE_PREFIX
@@ -15,8 +17,12 @@ from probekit.catalog.files import MODULE_PREFIX
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of installed code, in which a file has no neighbours."""
-_trees: dict[str, tuple[ModuleSpec, ast.Module]] = {}
-"""Syntax trees of loaded modules by name; later edits of the file do not affect this process."""
+
+
+Syntax = tuple[str, list[str]]
+"""The hash of a module's syntax tree, and the modules that it imports."""
+_loaded: dict[str, tuple[ModuleSpec, Syntax]] = {}
+"""The syntax of loaded modules by name; later edits of a file do not affect this process."""
 
 
 def hash_syntax(target: Callable[..., object]) -> str:
@@ -36,86 +42,88 @@ def hash_syntax(target: Callable[..., object]) -> str:
         name = names.pop()
         if name in digests or not (path := find_source(name, packages)):
             continue
-        if (tree := read_tree(name, path)) is None:
+        try:
+            digests[name], imports = read_syntax(name, path)
+        except (OSError, ImportError, SyntaxError, ValueError):
             return ""
-        digests[name] = hash_tree(tree)
-        names += imported_names(tree, name, is_package=path.name == "__init__.py")
+        names += imports
     return hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest()[:16] if digests else ""
 
 
 def find_source(name: str, packages: set[str]) -> Path | None:
     """Return the file of a module in these packages, or next to a file among them, without importing it."""
-    first, *rest = name.split(".")
     for package in sorted(packages):
         top = sys.modules.get(package)
         file = getattr(top, "__file__", None)
-        if package == name and file is not None:
-            return Path(file)
-        if package == first:
-            folders = [Path(path) for path in getattr(top, "__path__", ())]
-        elif (
-            package.startswith(MODULE_PREFIX)
-            and file is not None
-            and not _is_installed(Path(file).parent / first)
-        ):
-            folders = [Path(file).parent / first]
+        if name == package:
+            return None if file is None else Path(file)
+        if name.startswith(f"{package}."):
+            folders, inner = [Path(path) for path in getattr(top, "__path__", ())], name[len(package) + 1 :]
+        elif package.startswith(MODULE_PREFIX) and file and INSTALLED.isdisjoint(Path(file).parts):
+            folders, inner = [Path(file).parent], name
         else:
             continue
         for folder in folders:
-            base = folder.joinpath(*rest)
+            base = folder / inner.replace(".", "/")
             for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
                 if path.is_file():
                     return path
     return None
 
 
-def _is_installed(path: Path) -> bool:
-    return not INSTALLED.isdisjoint(path.parts)
+def read_syntax(name: str, path: Path) -> Syntax:
+    """Return the syntax of a module as it was loaded, or of its file.
 
-
-def read_tree(name: str, path: Path) -> ast.Module | None:
-    """Return the syntax tree of a module as it was loaded, or of its file; None if it cannot be read."""
+    Raises:
+        OSError, ImportError, SyntaxError, ValueError: It cannot be read.
+    """
     spec = getattr(sys.modules.get(name), "__spec__", None)
-    if spec is not None and name in _trees and _trees[name][0] is spec:
-        return _trees[name][1]
-    try:
-        get_source = getattr(getattr(spec, "loader", None), "get_source", None)
-        source = get_source(name) if get_source else None
-        tree = ast.parse(path.read_bytes() if source is None else source)
-    except (OSError, ImportError, SyntaxError, ValueError):
-        return None
+    if spec is not None and name in _loaded and _loaded[name][0] is spec:
+        return _loaded[name][1]
+    get_source = getattr(getattr(spec, "loader", None), "get_source", None)
+    source = get_source(name) if get_source else None
+    tree = ast.parse(path.read_bytes() if source is None else source)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    syntax = hash_tree(tree), sorted(set(_list_imports(tree, package)))
     if spec is not None:
-        _trees[name] = (spec, tree)
-    return tree
+        _loaded[name] = spec, syntax
+    return syntax
 
 
-@functools.lru_cache(maxsize=1024)
-def imported_names(tree: ast.Module, name: str, *, is_package: bool) -> tuple[str, ...]:
-    """Return the full names that a module imports anywhere, and their parent packages.
+def _list_imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Yield the full names that a module imports anywhere, and their parent packages.
 
     For `from a import b` they are a and a.b, as b may be a module.
     """
-    packages: dict[str, None] = {}
     for node in ast.walk(tree):
+        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            parts = name.split(".")
-            parent = parts[: len(parts) - node.level + is_package] if node.level else []
-            base = ".".join([*parent, *([node.module] if node.module else [])])
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for full_name in names:
-            parts = full_name.split(".")
-            packages |= dict.fromkeys(".".join(parts[:count]) for count in range(1, len(parts) + 1))
-    return tuple(packages)
+            with suppress(ImportError):  # it leads out of the topmost package
+                base = resolve_name("." * node.level + (node.module or ""), package)
+                names = [f"{base}.{alias.name}" for alias in node.names]
+        for name in names:
+            yield from accumulate(name.split("."), "{}.{}".format)
 
 
-@functools.lru_cache(maxsize=1024)
 def hash_tree(tree: ast.Module) -> str:
-    """Return the sha256 of a syntax tree without its docstrings, computed once for a tree."""
+    """Return the sha256 of a syntax tree without its docstrings, which are removed from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+        elif isinstance(node, ast.JoinedStr):
+            node.values = list(_join_texts(node.values))
     return hashlib.sha256("\0".join(_serialize(tree)).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _join_texts(values: list[ast.expr]) -> Iterator[ast.expr]:
+    """Yield the parts of an f-string with adjacent texts merged: Python 3.12 does not merge them."""
+    for kind, parts in groupby(values, type):
+        if kind is not ast.Constant:
+            yield from parts
+        elif text := "".join(map(ast.literal_eval, parts)):
+            yield ast.Constant(text)
 
 
 def _serialize(node: object) -> Iterator[str]:
@@ -123,10 +131,6 @@ def _serialize(node: object) -> Iterator[str]:
     if isinstance(node, ast.AST):
         yield type(node).__name__
         for name, value in ast.iter_fields(node):
-            if name == "body" and _is_documented(node):
-                value = value[1:]
-            if isinstance(node, ast.JoinedStr):
-                value = list(_join_texts(value))
             if value not in (None, []) and not isinstance(value, ast.expr_context):
                 yield name
                 yield from _serialize(value)
@@ -136,22 +140,3 @@ def _serialize(node: object) -> Iterator[str]:
             yield from _serialize(child)
     else:
         yield repr(node)
-
-
-def _is_documented(node: ast.AST) -> bool:
-    return isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None
-
-
-def _join_texts(values: list[ast.expr]) -> Iterator[ast.expr]:
-    """Yield the parts of an f-string with adjacent texts merged: Python 3.12 does not merge them."""
-    text = ""
-    for value in values:
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            text += value.value
-            continue
-        if text:
-            yield ast.Constant(text)
-        text = ""
-        yield value
-    if text:
-        yield ast.Constant(text)

@@ -14,12 +14,11 @@ from probekit.cli.options import StoreOption, parse_store
 from probekit.cli.table import print_json, print_table
 from probekit.plugin.errors import StoreError, UsageError, did_you_mean
 from probekit.terminal.messages import (
-    is_animation_disabled,
-    make_console,
     print_error,
     print_info,
     print_output,
     relative_path,
+    track_items,
 )
 
 if TYPE_CHECKING:
@@ -87,17 +86,12 @@ def maintain_store(
 
 def verify_store(store: Store, as_json: bool) -> None:
     """Print each file that has changed since it was stored; exit with code 1 if there is one."""
-    from rich.progress import track
-
     from probekit.storage.lock import RunLocked
     from probekit.storage.maintenance.verify import verify_folder
 
     folders = list(store.list_folders())
-    tracked = track(
-        folders, "verifying", console=make_console(), transient=True, disable=is_animation_disabled()
-    )
     faults, locked = [], 0
-    for folder in tracked:
+    for folder in track_items(folders, "verifying"):
         try:
             faults += [(folder, fault) for fault in verify_folder(folder)]
         except RunLocked:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from probekit.authors.check.base import fail
 from probekit.authors.check.modules.fixtures import ModuleFixture
 from probekit.plugin.errors import RunError
+from probekit.runs.answers import find_unstored_state
 from probekit.runs.checks.network import check_state, describe_state
-from probekit.runs.network import find_unstored_state, join_state, split_state
+from probekit.runs.network import join_state, split_state
 from probekit.storage.checksum import decode_tensors, encode_tensors
 
 if TYPE_CHECKING:
