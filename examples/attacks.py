@@ -188,7 +188,7 @@ ATTACKS: dict[str, Callable[[], list[Attack]]] = {
     "nonlocality": lambda: [*list_general(find_far, 2), *list_depths()],
     "insideness": lambda: [*list_general(find_middle, 5), *list_sides()],
     "recall": lambda: [*list_general(find_between(32, 48), 6), *list_recall()],
-    "selective-copying": lambda: [*list_general(find_between(256, 264), 6), *list_copies()],
+    "selective-copying": lambda: [*list_general(find_between(128, 136), 6), *list_copies()],
     "parity": lambda: [*list_general(find_between(0, 64), 6, "the count of ones has it"), *list_bits()],
     "fill": lambda: list_general(lambda inputs: np.nonzero(inputs[:, 1])),
     "rotation": lambda: [Neighbours("nearest five training items", "It knows training items by heart.")],
