@@ -71,7 +71,7 @@ def compute_fingerprint(probe: Probe) -> Numbers:
             numbers[f"loss of {kind} answers"] = try_mean(lambda: probe.loss(outputs, targets))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
         for name, control in probe.controls().items():
-            if not hasattr(control, "fit"):
+            if not hasattr(control, "fit") or name in probe.added_controls:
                 continue
             outcome = fit_and_answer(cast("Control", control), probe, inputs)
             if isinstance(outcome, str):
