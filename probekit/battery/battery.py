@@ -159,6 +159,7 @@ def list_solvers() -> tuple[Solver, ...]:
         Checksum(),
         *(Regression(degree) for degree in (1, 2, 3)),
         Waves(16),
+        Tree(8),
         Tree(16),
         NearestCentroid(),
         NearestNeighbour(),

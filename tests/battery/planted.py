@@ -291,6 +291,7 @@ PLANTED: dict[str, tuple[Draw, int]] = {
         for degree in (1, 2, 3)
     },
     "regression on 16 waves in the item": (draw_coloured(colour_palette, 3), 3),
+    "tree of 8 leaves in the item": (draw_coloured(colour_boxes, 4), 4),
     "tree of 16 leaves in the item": (draw_coloured(colour_boxes, 4), 4),
     "nearest class mean in the item": (draw_coloured(colour_clusters, 3), 3),
     "nearest neighbour in the item": (draw_coloured(colour_clusters, 3), 3),

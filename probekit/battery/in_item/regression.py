@@ -29,7 +29,7 @@ class RidgeRegression(InItem):
 
     @abstractmethod
     def list_terms(self, features: Tensor) -> Tensor:
-        """Return functions of the features (items, positions, features), (items, positions, terms) float64."""
+        """Return functions of features (items, positions, features), (items, positions, terms) float64."""
 
     def score_classes(self, features: Tensor, shown: Tensor) -> Tensor:
         import torch
