@@ -92,13 +92,17 @@ def run_battery(
 
 
 def score_solver(solver: Solver, probe: Probe, metric: Metric, train: View, test: View) -> SolverScore:
-    """Fit a solver and return its scores, in the metric that judges controls and in the headline metric."""
+    """Fit a solver and return its scores.
+
+    The metrics are the one that judges controls, the headline metric, and those that state their chance.
+    """
     try:
         solver.fit(train)
         output = test.place_answers(solver.predict(test))
     except NotApplicable as error:
         return describe_solver(solver, not_applicable=str(error))
-    metrics = {judged.name: judged for judged in (metric, probe.metrics[0])}
+    stated = (other for other in probe.metrics if other.chance is not None)
+    metrics = {judged.name: judged for judged in (metric, probe.metrics[0], *stated)}
     return describe_solver(
         solver,
         scores={name: test.score_output(output, judged) for name, judged in metrics.items()},

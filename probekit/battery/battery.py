@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from probekit.battery import features
 from probekit.battery.constants import Mode, MostFrequentAnswer
 from probekit.battery.features import PatchBag, join, past_offsets, square_offsets
-from probekit.battery.in_item import Codebook, NearestCentroid, NearestNeighbour, Regression
+from probekit.battery.in_item.codebook import Codebook, NearestCentroid, NearestNeighbour
+from probekit.battery.in_item.regression import Regression, Waves
+from probekit.battery.in_item.tree import Tree
 from probekit.battery.learners import Forest, Table
 from probekit.battery.lookups import LookUp
 from probekit.battery.memory import ItemNumber, NearestItem
@@ -156,6 +158,9 @@ def list_solvers() -> tuple[Solver, ...]:
         ItemSums(),
         Checksum(),
         *(Regression(degree) for degree in (1, 2, 3)),
+        Waves(16),
+        Tree(8),
+        Tree(16),
         NearestCentroid(),
         NearestNeighbour(),
         Codebook(64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from probekit.battery.form import Form, NotApplicable
@@ -127,7 +128,7 @@ class Forest:
     def fit(self, features: Tensor, labels: Tensor, form: Form) -> None:
         import torch
 
-        ensemble = import_ensemble()
+        ensemble = import_sklearn("ensemble")
         wide = features.shape[1]
         tried = max(int(wide**0.5), min(MIN_TRIED, wide))
         self.values: Tensor | None = None
@@ -148,15 +149,15 @@ class Forest:
         return answers.view(len(features), -1) if answers.is_floating_point() else answers
 
 
-def import_ensemble() -> Any:
-    """Return scikit-learn's module of forests.
+def import_sklearn(module: str) -> Any:
+    """Return a module of scikit-learn.
 
     Raises:
         NotApplicable: scikit-learn is not installed.
     """
     try:
-        from sklearn import ensemble
+        import_module("sklearn")
+        return import_module(f"sklearn.{module}")
     except ImportError:
         message = 'scikit-learn is missing; type pip install "probekit-nn[certify]"'
         raise NotApplicable(message) from None
-    return ensemble

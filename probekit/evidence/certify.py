@@ -51,7 +51,7 @@ class Certificate(BaseModel):
         networks: Scores of the controls that are networks, means over seeds.
         spreads: Standard deviations over seeds; empty in certificates of one seed.
         shortcuts: Scores of the solvers of the battery; empty in certificates made without it.
-        added: Scores of the controls in closed form that plugins add to the probe.
+        added: Scores of the closed-form controls that are added, by plugins or after results were stored.
         control_plugins: The plugins of the controls that are added, by control.
     """
 

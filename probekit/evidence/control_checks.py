@@ -63,7 +63,7 @@ def check_controls(
 
     Returns:
         The check; the results of the controls that are networks, by name, one per seed; and the scores of
-        the added controls in closed form.
+        the closed-form controls that are added, by plugins or after results were stored.
 
     Raises:
         ComponentError: The probe cannot give its data or its controls.
@@ -88,7 +88,7 @@ def check_controls(
                 with name_culprit(f"the control {title}"):
                     scores = score_closed_form(control, probe, train, test, len(test))
                 closed[title] = scores[metric.name]
-                if title in extra:
+                if title in extra or title in probe.added_controls:
                     added_scores[title] = scores
             except ComponentError as error:
                 failures[title] = f"{error.request}: {error.problem}"

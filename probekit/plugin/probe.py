@@ -32,6 +32,8 @@ class Probe(ABC):
         scales: sizes of the probe by name.
         added_parameters: parameters that came after results were stored. The text of a plan names one only if
             it differs from its default, so that older results stay comparable.
+        added_controls: closed-form controls that came after results were stored. Only `probekit certify` fits
+            them, and cards take their scores from the certificate, so that older results stay comparable.
         axis: if set, scores are stored and drawn along it.
         certificates: what `probekit certify` found, as JSON by scale.
         claims: what `probekit reproduce` checks.
@@ -67,6 +69,7 @@ class Probe(ABC):
     version: int = 1
     scales: Mapping[str, Scale] = {}
     added_parameters: tuple[str, ...] = ()
+    added_controls: tuple[str, ...] = ()
     axis: Axis | None = None
     certificates: Mapping[str, Mapping[str, Any]] = {}
     claims: tuple[Claim, ...] = ()

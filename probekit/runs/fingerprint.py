@@ -64,7 +64,7 @@ def compute_fingerprint(probe: Probe) -> Numbers:
             numbers[f"loss of {kind} answers"] = try_mean(lambda: probe.loss(outputs, targets))  # noqa: B023
             numbers |= observe_metrics(probe, outputs, targets, inputs, f"{kind} answers")
         for name, control in probe.controls().items():
-            if hasattr(control, "fit"):
+            if hasattr(control, "fit") and name not in probe.added_controls:
                 label = f"control {name}"
                 numbers |= observe_control(cast("Control", control), probe, inputs, targets, label)
     return numbers

@@ -139,12 +139,19 @@ def score_closed_form(control: object, probe: Probe, train: Dataset, test: Datas
     return mean_scores(score_items(fitted, probe, test, count, torch.device("cpu")))
 
 
-def score_controls(probe: Probe, train: Dataset, test: Dataset) -> dict[str, Scores]:
-    """Fit each closed-form control on the training split and return its test scores, by name."""
+def score_controls(probe: Probe, train: Dataset, test: Dataset, added: bool = False) -> dict[str, Scores]:
+    """Fit each closed-form control on the training split and return its test scores, by name.
+
+    Args:
+        probe: The probe.
+        train: Its training split.
+        test: Its test split.
+        added: Score the probe's `added_controls` too, which a run leaves to the certificate.
+    """
     return {
         name: score_closed_form(control, probe, train, test, len(test))
         for name, control in probe.controls().items()
-        if hasattr(control, "fit")
+        if hasattr(control, "fit") and (added or name not in probe.added_controls)
     }
 
 

@@ -197,6 +197,22 @@ def colour_cells(levels: int) -> Callable[[np.random.Generator, int], tuple[Arra
     return colour
 
 
+def colour_palette(random: np.random.Generator, count: int) -> tuple[Array, Array]:
+    palette, codes = random.random((count, 8, 3)), random.integers(3, size=(count, 8))
+    chosen = random.integers(8, size=(count, 96))
+    return np.take_along_axis(palette, chosen[..., None], 1), np.take_along_axis(codes, chosen, 1)
+
+
+def colour_boxes(random: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """Cut each item into four boxes, at other heights in each item, with a gap around each cut."""
+    above = random.integers(2, size=(count, 96, 2))
+    cuts = random.uniform(0.2, 0.8, size=(count, 1, 2))
+    first = (cuts - 0.05) * random.random(above.shape)
+    second = cuts + 0.05 + (0.95 - cuts) * random.random(above.shape)
+    features = np.concatenate([np.where(above, second, first), random.random((count, 96, 1))], 2)
+    return features, (above * [2, 1]).sum(2)
+
+
 def draw_pairs(hops: int, exclude: bool = False) -> Draw:
     """Draw a cycle of three tokens as pairs, then one of them; the answer is a number of hops ahead."""
 
@@ -274,6 +290,9 @@ PLANTED: dict[str, tuple[Draw, int]] = {
         f"regression in the item, degree {degree}": (draw_coloured(colour_polynomial(degree), 2), 2)
         for degree in (1, 2, 3)
     },
+    "regression on 16 waves in the item": (draw_coloured(colour_palette, 3), 3),
+    "tree of 8 leaves in the item": (draw_coloured(colour_boxes, 4), 4),
+    "tree of 16 leaves in the item": (draw_coloured(colour_boxes, 4), 4),
     "nearest class mean in the item": (draw_coloured(colour_clusters, 3), 3),
     "nearest neighbour in the item": (draw_coloured(colour_clusters, 3), 3),
     "codebook of 64 cells": (draw_coloured(colour_cells(4), 3), 3),

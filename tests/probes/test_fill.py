@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from probekit.battery.attack import focus_metric, run_battery
+from probekit.battery.readouts.linear import LinearReadout
 from probekit_probes.fill.probe import Fill
 from probekit_probes.grids import WINDOW_RADIUS, build_grid_window
 
@@ -78,3 +80,13 @@ def test_the_window_control_sees_three_cells_each_way() -> None:
     rows, columns = moved.grad[0].abs().sum(0).nonzero().unbind(1)
     assert (int(rows.min()), int(rows.max())) == (8 - WINDOW_RADIUS, 8 + WINDOW_RADIUS)
     assert (int(columns.min()), int(columns.max())) == (7 - WINDOW_RADIUS, 7 + WINDOW_RADIUS)
+
+
+def test_shortcuts_are_judged_by_whole_mazes() -> None:
+    probe = Fill(train=4096, validation=64, test=256)
+    assert focus_metric(probe).name == probe.metrics[0].name == "exact"
+    (entry,) = run_battery(probe, solvers=[LinearReadout()])
+    accuracy = entry.scores["accuracy"]  # the floor of the other metric
+    assert accuracy is not None
+    assert accuracy > 0.7
+    assert entry.scores["exact"] == 0

@@ -10,10 +10,11 @@ import torch
 from scipy import stats
 
 from probekit.plugin.errors import UsageError
+from probekit.runs.fingerprint import compute_fingerprint
+from probekit.scores.score import score_controls
 from probekit_probes import grids, streams
 from probekit_probes.fill.probe import Fill
 from probekit_probes.grids import WINDOW_RADIUS
-from probekit_probes.insideness.controls import is_inverted
 from probekit_probes.insideness.curves import (
     BORDER,
     TILT,
@@ -25,6 +26,7 @@ from probekit_probes.insideness.curves import (
 )
 from probekit_probes.insideness.oracle import count_crossings, is_simple_curve
 from probekit_probes.insideness.probe import Insideness
+from probekit_probes.insideness.sides import SidesInWindow, is_inverted, read_windows, sign_sides
 from probekit_probes.insideness.trees import draw_spanning_trees, flip_cells
 from probekit_probes.sequences import NO_ANSWER
 
@@ -186,3 +188,30 @@ def test_the_easy_task_asks_at_the_rim(split: str) -> None:
     assert outside.any()
     assert easy.metrics[0].score(targets, targets, inputs).tolist() == [1.0] * 64
     assert easy.metrics[0].score(targets.flip(1), targets, inputs).tolist() == [0.0] * 64
+
+
+def test_counts_of_sides_see_only_a_window() -> None:
+    design = Design(32, 5, 1, 8)
+    keys = streams.derive_keys(np.arange(64))
+    cells = flip_cells(draw_spanning_trees(keys, design.nodes), keys)
+    words, place = streams.draw_words(keys, 3), streams.draw_words(keys, 2)
+    windows = []
+    for coin in (0, 2**63):  # the two curves around a tree differ outside all windows of the middle
+        words[:, 0] = coin
+        kinds = place_pictures(outline_cells(choose_inside(cells, words)[0]), place, 32)
+        images = torch.from_numpy(np.stack([kinds != NO_ANSWER, kinds == NO_ANSWER], 1)).float()
+        pixels = SidesInWindow(design.middle, 5).find_pixels(images)
+        windows.append(read_windows(sign_sides(images), pixels, 5))
+    assert torch.equal(*windows)
+    assert (windows[0][:, 5, 5] == 1).all()
+
+
+def test_counts_of_sides_are_a_floor() -> None:
+    probe = Insideness(size=32, reach=5, near=8, train=2048, test=200)
+    control: Any = probe.controls()["sides in a window"]
+    control.fit(probe.data("train", 0))
+    inputs, targets = probe.data("test", 0).batch(range(200))
+    assert 0.62 < float(probe.metrics[0].score(control(inputs), targets, inputs).mean()) < 0.75
+    assert "sides in a window" not in score_controls(probe, probe.data("train", 0), probe.data("test", 0))
+    assert not any("sides in a window" in name for name in compute_fingerprint(probe))
+    assert "sides in a window" not in Insideness(easy=True).controls()

@@ -9,12 +9,11 @@ from torch.nn import functional
 from probekit.plugin.interfaces import Dataset, Shape
 from probekit.plugin.items import read_batch
 from probekit_probes.grids import build_grid_window
+from probekit_probes.insideness.sides import is_inverted
 
 FIT_ITEMS = 2048
 """Number of training items that fill the table."""
 SIDE, RADIUS = 7, 4
-INVERTED_MARGIN = 7
-"""A curve is inverted exactly if its box is less than this smaller than the image."""
 
 
 def encode_patches(inputs: Tensor) -> Tensor:
@@ -70,13 +69,6 @@ class ToldWindow(nn.Module):
         """Return logits, (batch, 2, size, size)."""
         told = is_inverted(inputs).to(inputs.dtype)[:, None, None, None]
         return self.window(torch.cat([inputs, told.expand_as(inputs[:, :1])], 1))  # type: ignore[no-any-return]
-
-
-def is_inverted(inputs: Tensor) -> Tensor:
-    """Return in which images the curve encloses what is not in the tree, (batch,) bool."""
-    height = (inputs[:, 1] > 0).any(2).int()
-    first, last = height.argmax(1), height.shape[1] - height.flip(1).argmax(1)
-    return last - first > inputs.shape[-1] - INVERTED_MARGIN
 
 
 def build_told_window(shape: Shape, *, width: int) -> nn.Module:

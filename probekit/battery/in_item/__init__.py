@@ -1,0 +1,1 @@
+"""Solvers that learn inside each item, from the answers that it shows."""
