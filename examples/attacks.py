@@ -74,7 +74,12 @@ def list_grouping() -> list[Attack]:
     """Return the attacks on `grouping`: small memories of the codes of an item."""
     fills: list[tuple[str, str, str, rules.Fill]] = [
         ("35 moments", "It keeps 35 sums per code.", "", rules.regress_codes(rules.make_monomials(4))),
-        ("tree of 16 leaves per item", "It tells apart 16 boxes of colours.", "", rules.grow_tree(16)),
+        (
+            "tree of 16 leaves per item",
+            "It tells apart 16 boxes of colours.",
+            "16 boxes are a coarse memory",
+            rules.grow_tree(16),
+        ),
         (
             "rank in red",
             "It compares no two colours.",
@@ -83,7 +88,7 @@ def list_grouping() -> list[Attack]:
         ),
     ]
     for count in (16, 32, 48):
-        reason = "48 sums keep most of 64 colours apart" if count == 48 else ""
+        reason = f"{count} sums remember half of 64 colours or more" if count >= 32 else ""
         lacks = f"It keeps {count} sums per code, for 64 colours."
         fills.append((f"{count} random waves", lacks, reason, rules.regress_codes(rules.make_waves(count))))
     return [
