@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from probekit.catalog.registry import registry
 from probekit.plugin.components import KINDS
-from probekit.rows.layers import list_lines
+from probekit.rows.layer_summary import list_lines
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
 
