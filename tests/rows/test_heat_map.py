@@ -78,7 +78,7 @@ def test_an_older_version_is_marked_and_not_sorted(tmp_path: Path) -> None:
     unet, average = sorted(make_survey(rows, KNOWN), key=lambda line: line.layer)
     old = average._replace(version="0", structure="unet+gru", layer="gru", normalised=0.987)
     text = render_survey(rows, KNOWN, former=[unet, average, old])
-    assert text.count('<span class="word">old version 0</span>') == 1
+    assert text.count('<span class="word">old version&nbsp;0</span>') == 1
     assert 'class="grey old" data-property="nonlocality" data-key=""' in text
     assert f"version 0 (old; installed: {unet.version})</dd>" in text
     assert "old version" not in render_survey(rows, KNOWN, former=[unet, average])
