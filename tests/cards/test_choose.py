@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from small import done
 from stores import KNOWN, card_of, put
 
 from probekit.cards import select_runs
+from probekit.cards.aggregate import StoredRun
 from probekit.cards.assemble import OTHER_SOURCE, make_card
 from probekit.cards.comparison_tables import contrast_tables
 from probekit.cards.contrast import contrast_structures
@@ -214,7 +216,12 @@ def test_a_card_reads_easy_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         folder = Folder(tmp_path / f"tune-{number}")
         folder.path.mkdir()
         folder.write_json(CHOICE, choice.model_dump(mode="json"))
-    monkeypatch.setattr(select_runs, "read_easy_runs", lambda root: scanned.append(root) or read(root))
+
+    def count(root: Path) -> Iterator[StoredRun]:
+        scanned.append(root)
+        return read(root)
+
+    monkeypatch.setattr(select_runs, "read_easy_runs", count)
     (column,) = card_of(store).columns
     assert [cell.verdict.word for cell in column.cells] == [Word.DID_NOT_FIT] * 3
     assert scanned == [store.root]
