@@ -28,7 +28,7 @@ from probekit.plans.scale import make_probe_at
 from probekit.plugin.components import KINDS, Component
 from probekit.plugin.interfaces import Probe
 from probekit.plugin.items import read_batch
-from probekit.rows.layers import list_costs, list_lines
+from probekit.rows.layer_summary import list_costs, list_lines
 from probekit.scores.pictures import GridRow, draw_grid
 
 ROOT = Path(__file__).parent.parent

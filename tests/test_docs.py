@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from probekit.catalog.registry import registry
 from probekit.plugin.components import KINDS
-from probekit.rows.layers import list_lines
+from probekit.rows.layer_summary import list_lines
 
 NOTEBOOK = ROOT / "examples/your-layer.ipynb"
 
@@ -76,7 +76,10 @@ def test_every_layer_shows_its_formula_and_links_its_paper(site: Path) -> None:
 def test_a_layer_s_page_says_what_it_costs(site: Path) -> None:
     text = (site / "reference/layer/deltanet/index.html").read_text(encoding="utf-8")
     cost = text.partition('id="cost"')[2].partition("<h2")[0]
-    assert "Linear in positions; in the survey" in cost
+    assert (
+        "Linear in positions (FLOPs as N^1, memory as N^1, from 1,024 to 4,096 positions); in the survey"
+        in cost
+    )
     (recall,) = (line for line in list_lines("deltanet", registry()) if line.probe == "recall")
     assert f"<td>{recall.parameters:,}</td>" in cost
 

@@ -21,7 +21,7 @@ from probekit.cards.installed import gather_noises, observe_installed_probe
 from probekit.cards.names import CONTROL_PREFIX, SURVEY_MARK, Names
 from probekit.cards.notes import add_choice_remark, list_structure_cautions
 from probekit.cards.select_runs import (
-    find_easy_runs,
+    EasyRuns,
     newest_per_seed,
     read_runs,
     select_one_code,
@@ -84,7 +84,7 @@ def make_card(
     left_out: list[str] = []
     questions = read_runs(store, names, scale, left_out)
     certificates = list(stored_certificates(store, left_out))
-    columns = []
+    columns, easy = [], EasyRuns()
     for _, stored_runs in sorted(questions.items()):
         counted = stored_runs
         try:
@@ -94,7 +94,7 @@ def make_card(
             counted, stored_runs[:] = [*counted, *surveyed], [*stored_runs, *surveyed]
             probe = names.make_scored_probe(run.plan for run in counted)
             certificate = certificate_of(counted[0].result, certificates, names, left_out)
-            columns.append(make_column(counted, probe, certificate, names, left_out, installed))
+            columns.append(make_column(counted, probe, certificate, names, left_out, installed, easy))
         except Exception as error:  # a plugin's code may raise anything about what a store holds
             message = (
                 f"{error.request}: {error.problem}"
@@ -129,7 +129,7 @@ def make_card(
 
 
 def judge_recipes(
-    cell: Cell, runs: Sequence[StoredRun], choice: Choice | None, probe: Probe, names: Names
+    cell: Cell, runs: Sequence[StoredRun], choice: Choice | None, probe: Probe, names: Names, easy: EasyRuns
 ) -> Cell:
     """Return a cell with the word and the next step of a structure that did not fit.
 
@@ -140,10 +140,11 @@ def judge_recipes(
         return cell
     plan = done[0].plan
     if cell.verdict.word is Word.DID_NOT_FIT:
-        easy_runs = find_easy_runs(done[0]) if choice else []
+        easy_runs = easy.find(done[0]) if choice else []
         if easy_runs:
-            easy = make_column(easy_runs, names.probe(easy_runs[0].plan.probe), None, names, [], {})
-            if any((other.headline.place or 0) >= easy.thresholds[0] for other in easy.cells):
+            easy_probe = names.probe(easy_runs[0].plan.probe)
+            column = make_column(easy_runs, easy_probe, None, names, [], {}, easy)
+            if any((other.headline.place or 0) >= column.thresholds[0] for other in column.cells):
                 why = "the matched easy task is solved, by the best of three recipes"
                 verdict = cell.verdict.model_copy(update={"word": Word.LACKS, "why": why})
                 return cell.model_copy(update={"verdict": verdict})
@@ -167,6 +168,7 @@ def make_column(
     names: Names,
     left_out: list[str],
     installed: Numbers,
+    easy: EasyRuns,
 ) -> Column:
     """Return the column of runs that may be compared; installed: numbers of the installed probe."""
     plan = runs[0].plan
@@ -198,7 +200,8 @@ def make_column(
     for index, cell in enumerate(cells):
         seeds = list(by_seed[cell.structure].values())
         choice = find_choice(choices[seeds[0].folder.path.parent], seeds[0].plan) if cell.done else None
-        cell = add_choice_remark(judge_recipes(cell, seeds, choice, probe, names), choice, lowest, probe)
+        cell = judge_recipes(cell, seeds, choice, probe, names, easy)
+        cell = add_choice_remark(cell, choice, lowest, probe)
         cells[index] = mark_surveyed(cell) if seeds[0].surveyed else cell
     ranks = rank_structures(
         {cell.structure: cell.estimate for cell in cells if cell.headline.mean is not None}, headline, decides

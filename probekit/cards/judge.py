@@ -13,6 +13,7 @@ from probekit.cards.card import Column
 from probekit.cards.cell import Cell
 from probekit.cards.certificates import certificate_of, stored_certificates
 from probekit.cards.names import Names
+from probekit.cards.select_runs import EasyRuns
 from probekit.catalog.registry import Registry
 from probekit.evidence.deciding.next_step import NextStep
 from probekit.evidence.verdict import Verdict
@@ -74,7 +75,7 @@ def make_column_of_runs(runs: Sequence[StoredRun], store: Store, registry: Regis
     result, left_out = runs[0].result, list[str]()
     probe = names.make_scored_probe(run.plan for run in runs)
     certificate = certificate_of(result, stored_certificates(store, left_out), names, left_out)
-    return make_column(runs, probe, certificate, names, left_out, result.behaviour.probe)
+    return make_column(runs, probe, certificate, names, left_out, result.behaviour.probe, EasyRuns())
 
 
 def judge_runs(runs: Sequence[StoredRun], store: Store, registry: Registry) -> dict[str, Judgement]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from probekit.cards.aggregate import StoredRun
 from probekit.cards.installed import behaves_as_installed
@@ -87,23 +88,35 @@ def newest_per_seed(runs: Iterable[StoredRun], left_out: list[str]) -> dict[int,
     return dict(sorted(by_seed.items()))
 
 
-def find_easy_runs(run: StoredRun) -> list[StoredRun]:
-    """Return the stored runs of the matched easy task by the same structure, width, recipe and scale."""
-    plan, root = run.plan, run.folder.path.parent
-    if is_easy_probe(plan.probe):
-        return []
-    runs = []
-    easy, mark = strip_hashes(make_easy_probe(plan.probe)), f"{EASY}=true".encode()
+class EasyRuns:
+    """The stored runs of matched easy tasks. Each store is read once, when they are first asked for."""
+
+    def __init__(self) -> None:
+        self._by_store: dict[Path, list[StoredRun]] = {}
+
+    def find(self, run: StoredRun) -> list[StoredRun]:
+        """Return those of a run's matched easy task, by the same structure, width, recipe and scale."""
+        plan, root = run.plan, run.folder.path.parent
+        if is_easy_probe(plan.probe):
+            return []
+        if root not in self._by_store:
+            self._by_store[root] = list(read_easy_runs(root))
+        key = (strip_hashes(make_easy_probe(plan.probe)), plan.scale, *plan.row_key)
+        return [
+            easy
+            for easy in self._by_store[root]
+            if (strip_hashes(easy.plan.probe), easy.plan.scale, *easy.plan.row_key) == key
+        ]
+
+
+def read_easy_runs(root: Path) -> Iterator[StoredRun]:
+    """Yield the done runs of easy tasks in a store, by folder."""
+    mark = f"{EASY}=true".encode()
     for path in sorted(root.glob(f"*/{RESULT}")):
         folder = Folder(path.parent)
         with contextlib.suppress(StoreError, OSError):
-            if mark not in path.read_bytes():
-                continue
-            result = folder.read_result()
-            key = (strip_hashes(result.plan.probe), result.plan.scale, *result.plan.row_key)
-            if result.status == "done" and key == (easy, plan.scale, *plan.row_key):
-                runs.append(StoredRun(result, folder))
-    return runs
+            if mark in path.read_bytes() and (result := folder.read_result()).status == "done":
+                yield StoredRun(result, folder)
 
 
 def rerun_command(plan: Plan) -> str:

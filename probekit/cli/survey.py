@@ -25,19 +25,23 @@ def show_survey(
     """
     from probekit.catalog.registry import registry
     from probekit.rows.heat_map import render_survey
-    from probekit.rows.layers import ROWS, encode_survey, format_normalised, read_survey
+    from probekit.rows.layer_summary import format_normalised
+    from probekit.rows.layers import ROWS, encode_survey, read_survey
     from probekit.rows.rows_file import read_all_rows
+    from probekit.rows.versions import describe_version, find_probe
 
+    lines = read_survey()
     if html is not None:
-        write_file(html, render_survey(read_all_rows(ROWS)[0], registry()))
+        write_file(html, render_survey(read_all_rows(ROWS)[0], registry(), former=lines))
     if as_csv:
-        print_output(encode_survey(read_survey()).rstrip("\n"))
+        print_output(encode_survey(lines).rstrip("\n"))
     elif html is None:
+        probes = {line.probe: find_probe(line.probe, registry()) for line in lines}
         rows = [
             (
                 *(line.structure, line.property, line.verdict, format_normalised(line), str(line.seeds)),
-                *(f"{line.probe}, {line.scale}", line.version),
+                *(f"{line.probe}, {line.scale}", describe_version(line.version, probes[line.probe])),
             )
-            for line in read_survey()
+            for line in lines
         ]
         print_table("Survey of layers", HEADS, rows)

@@ -1,69 +1,44 @@
-"""A heat map sorts a card of the survey into rows and cells, with the details that open on a click."""
+"""A heat map sorts the survey into rows by family and columns by property."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import median
+from typing import Any, NamedTuple
 
-from probekit.cards.card import Card, Column
 from probekit.cards.cell import Cell
-from probekit.cards.formatting import format_confidence, format_duration, format_flops, format_percent
-from probekit.catalog.grammar import Term, normalize_expression, parse_term
+from probekit.catalog.grammar import normalize_expression, parse_term
 from probekit.catalog.registry import Registry
 from probekit.catalog.terms import format_value
-from probekit.evidence.words import Word
 from probekit.pages.page import render_template
 from probekit.plugin.declarations import Value
-from probekit.plugin.errors import ProbekitError
 from probekit.rows.cells import Row
-from probekit.rows.layers import SHIPPED, find_growth, find_layer, make_card_of_rows
-from probekit.storage.difficulty_curve import DifficultyCurve
+from probekit.rows.growth import POSITIONS, Growth
+from probekit.rows.heat_cell import HeatCell, find_shared_parameters, make_heat_cell
+from probekit.rows.layers import SHIPPED, SurveyRow, judge_rows, list_old_lines
+from probekit.rows.versions import find_probe
 
 FAMILIES = SHIPPED / "families.csv"
 """The family of each layer of the survey."""
 NETWORKS, OTHERS = "networks without a layer", "others"
-TONES = {
-    Word.HAS: "good",
-    Word.PARTLY: "middle",
-    Word.LEARNED: "middle",
-    Word.COVARIANT: "middle",
-    Word.LACKS: "bad",
-    Word.FITS: "bad",
-}
-"""The colour of each verdict; the rest say nothing of the property and are grey."""
-BELOW = "< 0%"
-WIDTH, HEIGHT = 240, 70
-"""Size of a difficulty curve in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeatCell:
-    """A verdict on the heat map, and what a click on it shows.
+class HeatColumn(NamedTuple):
+    """A column of the heat map: a probe at a scale, of any version.
 
     Attributes:
-        verdict: The verdict in words.
-        word: Its word.
-        tone: The name of its colour.
-        score: The normalised score; None if it is undefined.
-        shown: The same as it stands in the cell.
-        title: Structure, property and probe.
-        facts: Details by label.
-        curve: Points of the difficulty curve as an SVG polyline, "" without a curve.
-        curve_label: The curve in words.
+        property: The property that the probe tests.
+        probe, scale: The probe as requested, and the scale.
+        about: The line about the probe, "" if it is not installed.
     """
 
-    verdict: str
-    word: Word
-    tone: str
-    score: float | None
-    shown: str
-    title: str
-    facts: dict[str, str]
-    curve: str
-    curve_label: str
+    property: str
+    probe: str
+    scale: str
+    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,107 +47,88 @@ class HeatRow:
 
     name: str
     family: str
-    growth: str
+    growth: Growth
     parameters: int
     flops: int | None
     cells: tuple[HeatCell | None, ...]
 
 
-def render_survey(rows: Sequence[Row], registry: Registry) -> str:
+def render_survey(rows: Sequence[Row], registry: Registry, former: Sequence[SurveyRow] = ()) -> str:
     """Return the survey of these rows as an HTML page.
 
     Args:
-        rows: The runs.
+        rows: The runs. Those on another version of a probe than is installed are left out.
         registry: The installed components.
+        former: Lines of a survey; those on older versions stand, in grey, where rows have none.
 
     Raises:
         StoreError: No run can be counted.
     """
-    card = make_card_of_rows(rows, registry)
-    trainers = {row.result.plan.identity: row.result.plan.trainer for row in rows}
-    shared = find_shared_parameters(list(trainers.values()))
-    recipes = {identity: shorten_recipe(text, shared) for identity, text in trainers.items()}
-    heat_rows = make_heat_rows(card, recipes, registry)
-    runs = sum(len(cell.runs) for column in card.columns for cell in column.cells)
-    stated = ", ".join(f"{name}={format_value(value)}" for name, value in shared)
-    return render_template("survey", columns=card.columns, rows=heat_rows, runs=runs, recipe=stated)
-
-
-def make_heat_rows(card: Card, recipes: Mapping[str, str], registry: Registry) -> list[HeatRow]:
-    """Return the rows of a card of the survey, by family and name; recipes: by the identity of a run."""
-    cells: dict[str, dict[int, Cell]] = {}
-    for index, column in enumerate(card.columns):
-        host = find_host(column, registry)
-        for cell in column.cells:
-            if cell.done:
-                cells.setdefault(strip_host(cell.structure, host), {})[index] = cell
-    families = read_families()
-    abouts = {component.name: component.about for component in registry.components("layer")}
-    rows = []
-    for name, by_column in cells.items():
-        layer = find_layer(next(iter(by_column.values())).resolved, registry)
-        flops = [cell.flops for cell in by_column.values() if cell.flops]
-        heat_cells = [
-            make_heat_cell(name, by_column[index], column, recipes) if index in by_column else None
-            for index, column in enumerate(card.columns)
-        ]
-        rows.append(
-            HeatRow(
-                name=name,
-                family=families.get(layer, OTHERS) if layer else NETWORKS,
-                growth=find_growth(abouts.get(layer, "")),
-                parameters=int(median(cell.parameters for cell in by_column.values())),
-                flops=int(median(flops)) if flops else None,
-                cells=tuple(heat_cells),
-            )
-        )
-    return sorted(rows, key=lambda row: (row.family, row.name))
-
-
-def make_heat_cell(name: str, cell: Cell, column: Column, recipes: Mapping[str, str]) -> HeatCell:
-    """Return a cell of the heat map."""
-    curve = cell.along if cell.along and len(cell.along.points) > 1 else None
-    return HeatCell(
-        verdict=cell.verdict.text,
-        word=cell.verdict.word,
-        tone=TONES.get(cell.verdict.word, "grey"),
-        score=cell.headline.place,
-        shown=BELOW if (cell.headline.place or 0) < 0 else format_percent(cell.headline.place),
-        title=f"{name}: {column.property}",
-        facts=dict(list_facts(cell, column, recipes)),
-        curve=draw_polyline(curve) if curve else "",
-        curve_label=describe_curve(curve) if curve else "",
+    judged: dict[SurveyRow, Cell | None] = dict(judge_rows(rows, registry))
+    judged |= dict.fromkeys(list_old_lines(former, list(judged), registry))
+    shared = find_shared_parameters([line.recipe for line in judged])
+    columns = list_columns(judged, registry)
+    heat_rows = make_heat_rows(judged, columns, registry, shared)
+    families = [(family, list(members)) for family, members in groupby(heat_rows, lambda row: row.family)]
+    return render_template(
+        "survey",
+        columns=columns,
+        families=families,
+        runs=sum(line.seeds for line in judged),
+        recipe=", ".join(f"{name}={format_value(value)}" for name, value in shared),
+        positions=POSITIONS,
+        is_old=any(cell and cell.version for row in heat_rows for cell in row.cells),
     )
 
 
-def list_facts(cell: Cell, column: Column, recipes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the details of a cell: label and text."""
-    score = cell.headline
-    yield "verdict", str(cell.verdict)
-    yield "score", format_percent(score.place)
-    if score.reach is not None and cell.estimate is not None and score.interval is not None:
-        level = format_confidence(score.interval.confidence)
-        ends = dict.fromkeys(map(format_percent, score.reach))
-        yield "interval", f"{' to '.join(ends)}, at {level}"
-    yield "seeds", ", ".join(f"{run.seed}: {format_percent(run.place)}" for run in cell.done)
-    if cell.failed:
-        yield "failed", ", ".join(str(run.seed) for run in cell.failed)
-    yield "training score", format_percent(score.trained)
-    yield "probe", f"{column.title}, version {column.version}"
-    yield "structure", cell.structure
-    yield "recipe", recipes[cell.done[0].identity]
-    yield "parameters", f"{cell.parameters:,}"
-    yield "FLOPs per item", format_flops(cell.flops)
-    yield "training", format_duration(cell.seconds)
+def list_columns(lines: Mapping[SurveyRow, Any], registry: Registry) -> list[HeatColumn]:
+    """Return the columns of these lines, by property."""
+    abouts = {component.name: component.about for component in registry.components("probe")}
+    columns = {
+        HeatColumn(line.property, line.probe, line.scale, abouts.get(parse_term(line.probe).name, ""))
+        for line in lines
+    }
+    return sorted(columns)
 
 
-def find_host(column: Column, registry: Registry) -> str:
-    """Return the host of a column's probe, "" if the probe is not installed."""
-    try:
-        probe = registry.load_target(registry.find_component("probe", parse_term(column.probe).name))
-    except ProbekitError:
-        return ""
-    return str(getattr(probe, "structure", ""))
+def make_heat_rows(
+    judged: Mapping[SurveyRow, Cell | None],
+    columns: Sequence[HeatColumn],
+    registry: Registry,
+    shared: Sequence[tuple[str, Value]],
+) -> list[HeatRow]:
+    """Return the rows of a survey, by family and name.
+
+    Args:
+        judged: The lines, each with its cell on a card; None for lines on older versions.
+        columns: The columns of the page.
+        registry: The installed components.
+        shared: Parameters of the trainer that most runs share.
+    """
+    indices = {(column.probe, column.scale): index for index, column in enumerate(columns)}
+    probes = {line.probe: find_probe(line.probe, registry) for line in judged}
+    lines: dict[str, list[SurveyRow]] = {}
+    for line in judged:
+        host = str(getattr(probes[line.probe], "structure", ""))
+        lines.setdefault(strip_host(line.structure, host), []).append(line)
+    families, rows = read_families(), []
+    for name, members in lines.items():
+        cells: list[HeatCell | None] = [None] * len(columns)
+        for line in members:
+            heat_cell = make_heat_cell(name, line, judged[line], probes[line.probe], shared)
+            cells[indices[line.probe, line.scale]] = heat_cell
+        first, flops = members[0], [line.flops for line in members if line.flops]
+        rows.append(
+            HeatRow(
+                name=name,
+                family=families.get(first.layer, OTHERS) if first.layer else NETWORKS,
+                growth=Growth(first.flops_exponent, first.memory_exponent),
+                parameters=int(median(line.parameters for line in members)),
+                flops=int(median(flops)) if flops else None,
+                cells=tuple(cells),
+            )
+        )
+    return sorted(rows, key=lambda row: (row.family in (NETWORKS, OTHERS), row.family, row.name))
 
 
 def strip_host(structure: str, host: str) -> str:
@@ -185,33 +141,3 @@ def read_families() -> dict[str, str]:
     """Return the family of each layer of the survey."""
     with FAMILIES.open(encoding="utf-8", newline="") as file:
         return {line["layer"]: line["family"] for line in csv.DictReader(file)}
-
-
-def find_shared_parameters(trainers: Sequence[str]) -> list[tuple[str, Value]]:
-    """Return the parameters of trainers that are the same in more than half of the runs."""
-    counts = Counter(param for text in trainers for param in parse_term(text).params)
-    return [param for param, count in sorted(counts.items(), key=str) if 2 * count > len(trainers)]
-
-
-def shorten_recipe(trainer: str, shared: Sequence[tuple[str, Value]]) -> str:
-    """Return a trainer without the parameters that most runs share."""
-    term = parse_term(trainer)
-    return str(Term(term.name, tuple(param for param in term.params if param not in shared)))
-
-
-def draw_polyline(curve: DifficultyCurve) -> str:
-    """Return a difficulty curve as the points of an SVG polyline, one equal step per bin."""
-    means = [point.mean for point in curve.points]
-    low, high = min(*means, 0.0), max(*means, 1.0)
-    step = WIDTH / (len(means) - 1)
-    heights = [HEIGHT * (high - mean) / (high - low) for mean in means]
-    return " ".join(f"{index * step:.0f},{height:.1f}" for index, height in enumerate(heights))
-
-
-def describe_curve(curve: DifficultyCurve) -> str:
-    """Return a difficulty curve in words: its axis, and the scores at its ends."""
-    first, last = curve.points[0], curve.points[-1]
-    return (
-        f"Score by {curve.axis}, from {first.start:g} to {last.stop:g} {curve.unit}: "
-        f"{first.mean:.3g} at the easiest, {last.mean:.3g} at the hardest; {curve.better} is better."
-    )

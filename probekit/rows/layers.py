@@ -6,21 +6,21 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from probekit.cards.assemble import make_card
 from probekit.cards.card import Card, Column
 from probekit.cards.cell import Cell
-from probekit.cards.formatting import format_duration, format_flops, format_percent
-from probekit.catalog.grammar import normalize_expression, parse_expression, parse_term
+from probekit.catalog.grammar import parse_expression
 from probekit.catalog.registry import Registry
 from probekit.catalog.terms import walk_terms
 from probekit.plain import escape_cell
-from probekit.plugin.errors import ProbekitError
 from probekit.rows.cells import Row
+from probekit.rows.growth import UNKNOWN, read_growths
 from probekit.rows.transfer import write_scratch_run
+from probekit.rows.versions import find_probe, is_current
 from probekit.storage.store import Store
 
 SHIPPED = Path(__file__).parent / "survey"
@@ -38,6 +38,8 @@ class SurveyRow(NamedTuple):
         layer: The layer's name; "" for a structure without one.
         structure: The structure as it was requested.
         cost: How the layer's cost grows with positions, as the line about it states.
+        flops_exponent, memory_exponent: The same as counted for the layer with its default parameters: FLOPs
+            and saved bytes grow as the number of positions to this power. None if nothing is counted.
         property: The property that the probe tests.
         probe, version, scale: The probe as requested, the version of its data, the scale.
         verdict, why: The verdict, and a sentence on it.
@@ -52,6 +54,8 @@ class SurveyRow(NamedTuple):
     layer: str
     structure: str
     cost: str
+    flops_exponent: float | None
+    memory_exponent: float | None
     property: str
     probe: str
     version: str
@@ -68,29 +72,51 @@ class SurveyRow(NamedTuple):
     seconds: float | None
 
 
-NUMBERS = ("normalised", "low", "high", "seconds")
+NUMBERS = ("flops_exponent", "memory_exponent", "normalised", "low", "high", "seconds")
 WHOLE = ("seeds", "parameters", "flops")
 
 
-def make_survey(rows: Sequence[Row], registry: Registry) -> list[SurveyRow]:
+def make_survey(rows: Sequence[Row], registry: Registry, former: Iterable[SurveyRow] = ()) -> list[SurveyRow]:
     """Return the survey of rows: their runs are judged as a card judges them.
+
+    Rows on another version of a probe than is installed are left out: nothing says what scores mean on them.
 
     Args:
         rows: The runs.
         registry: The installed components.
+        former: A former survey, whose lines on older versions stay as they were judged, where rows have none.
+
+    Raises:
+        StoreError: No run can be counted.
+    """
+    lines = [line for line, _ in judge_rows(rows, registry)]
+    lines += list_old_lines(former, lines, registry)
+    return sorted(lines, key=lambda line: (line.layer, line.structure, line.property, line.probe, line.scale))
+
+
+def judge_rows(rows: Sequence[Row], registry: Registry) -> Iterator[tuple[SurveyRow, Cell]]:
+    """Yield the lines of rows on installed probes, each with its cell on the card of these rows.
 
     Raises:
         StoreError: No run can be counted.
     """
     recipes = {row.result.plan.identity: row.result.plan.trainer for row in rows}
-    card = make_card_of_rows(rows, registry)
-    lines = [
-        make_line(cell, column, recipes, registry)
-        for column in card.columns
-        for cell in column.cells
-        if cell.done
-    ]
-    return sorted(lines, key=lambda line: (line.layer, line.structure, line.property, line.probe, line.scale))
+    for column in make_card_of_rows(rows, registry).columns:
+        if is_current(column.version, find_probe(column.probe, registry)):
+            for cell in column.cells:
+                if cell.done:
+                    yield make_line(cell, column, recipes, registry), cell
+
+
+def list_old_lines(
+    former: Iterable[SurveyRow], lines: Iterable[SurveyRow], registry: Registry
+) -> Iterator[SurveyRow]:
+    """Yield lines of a former survey on versions that are not installed, without those that lines replace."""
+    replaced = {(line.structure, line.probe, line.scale) for line in lines}
+    for line in former:
+        is_old = not is_current(line.version, find_probe(line.probe, registry))
+        if is_old and (line.structure, line.probe, line.scale) not in replaced:
+            yield line
 
 
 def make_card_of_rows(rows: Sequence[Row], registry: Registry) -> Card:
@@ -102,15 +128,18 @@ def make_card_of_rows(rows: Sequence[Row], registry: Registry) -> Card:
         return make_card(store, registry)
 
 
-def make_line(cell: Cell, column: Column, recipes: dict[str, str], registry: Registry) -> SurveyRow:
+def make_line(cell: Cell, column: Column, recipes: Mapping[str, str], registry: Registry) -> SurveyRow:
     """Return the line of one cell; recipes: the trainers by identity of the run."""
     layer, score = find_layer(cell.resolved, registry), cell.headline
+    growth = read_growths().get(layer, UNKNOWN)
     about = next((c.about for c in registry.components("layer") if c.name == layer), "")
     low, high = score.reach if score.reach is not None and cell.estimate is not None else (None, None)
     return SurveyRow(
         layer=layer,
         structure=cell.structure,
         cost=find_growth(about),
+        flops_exponent=growth.flops,
+        memory_exponent=growth.memory,
         property=column.property,
         probe=column.probe,
         version=column.version,
@@ -163,82 +192,3 @@ def decode_survey(text: str) -> Iterator[SurveyRow]:
 def read_survey() -> list[SurveyRow]:
     """Return the survey that is shipped with probekit."""
     return list(decode_survey(TABLE.read_text(encoding="utf-8")))
-
-
-def list_lines(layer: str, registry: Registry) -> list[SurveyRow]:
-    """Return the lines of the shipped survey of a layer with its default parameters, one per probe."""
-    return [line for line in read_survey() if line.layer == layer and is_in_own_host(line, registry)]
-
-
-def list_verdicts(lines: Iterable[SurveyRow], registry: Registry) -> list[dict[str, str | int]]:
-    """Return what lines of the survey say of properties."""
-    return [
-        {
-            "property": line.property,
-            "verdict": line.verdict,
-            "normalised": format_normalised(line),
-            "seeds": line.seeds,
-            "probe": f"{line.probe}, {line.scale}",
-            "version": describe_version(line, registry),
-        }
-        for line in lines
-    ]
-
-
-def list_costs(lines: Iterable[SurveyRow]) -> list[dict[str, str]]:
-    """Return what the networks of lines of the survey cost: the layer in the probe's own host."""
-    return [
-        {
-            "probe": f"{line.probe}, {line.scale}",
-            "parameters": f"{line.parameters:,}",
-            "FLOPs per item": format_flops(line.flops),
-            "training": format_duration(line.seconds),
-        }
-        for line in lines
-    ]
-
-
-def summarize_cost(about: str, lines: Sequence[SurveyRow]) -> str:
-    """Return the cost of a layer in a sentence: its growth, and the range over lines of the survey."""
-    growth = find_growth(about)
-    if not lines:
-        return growth
-    parameters = format_range([f"{count:,}" for count in sorted(line.parameters for line in lines)])
-    flops = format_range([format_flops(count) for count in sorted(line.flops or 0 for line in lines)])
-    return f"{growth}; in the survey's networks {parameters} parameters, {flops} FLOPs per item"
-
-
-def format_range(texts: Sequence[str]) -> str:
-    """Return the first and the last of sorted numbers as a range."""
-    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
-
-
-def is_in_own_host(line: SurveyRow, registry: Registry) -> bool:
-    """Return whether a line is of a layer with its default parameters in the probe's own host."""
-    structure = normalize_expression(line.structure)
-    probe = find_probe(line, registry)
-    host = getattr(probe, "structure", "")
-    return structure in (line.layer, normalize_expression(f"{host}+{line.layer}") if host else line.layer)
-
-
-def find_probe(line: SurveyRow, registry: Registry) -> Any:
-    """Return the class of a line's probe, None if it is not installed."""
-    try:
-        return registry.load_target(registry.find_component("probe", parse_term(line.probe).name))
-    except ProbekitError:
-        return None
-
-
-def describe_version(line: SurveyRow, registry: Registry) -> str:
-    """Return the version of a line's probe in words, and whether the installed probe is another version."""
-    probe = find_probe(line, registry)
-    if not hasattr(probe, "version"):
-        return f"{line.version} (not installed)"
-    version = str(probe.version)
-    return line.version if version == line.version else f"{line.version} (old; installed: {version})"
-
-
-def format_normalised(line: SurveyRow) -> str:
-    """Return a line's normalised score with its judged interval, in per cent."""
-    score, low, high = map(format_percent, (line.normalised, line.low, line.high))
-    return score if line.low is None or low == high == score else f"{score} ({low} to {high})"

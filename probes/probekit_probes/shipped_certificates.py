@@ -18,23 +18,25 @@ class ShippedCertificates(Mapping[str, Mapping[str, Any]]):
     """The certificates of a probe by scale, each read on access.
 
     Args:
-        probe: name of the probe.
+        probe: text of the probe, as in the files.
+        stem: what the names of the files start with, by default the text.
     """
 
-    def __init__(self, probe: str) -> None:
-        self.probe = probe
+    def __init__(self, probe: str, stem: str = "") -> None:
+        self.probe, self.stem = probe, stem or probe
 
     def __getitem__(self, scale: str) -> Mapping[str, Any]:
         try:
-            certificate: Mapping[str, Any] = json.loads((FOLDER / f"{self.probe}-{scale}.json").read_text())
+            certificate: Mapping[str, Any] = json.loads((FOLDER / f"{self.stem}-{scale}.json").read_text())
         except FileNotFoundError:
             raise KeyError(scale) from None
+        if certificate["probe"] != self.probe:  # parity-recall-quick.json is not of parity
+            raise KeyError(scale)
         return certificate
 
     def __iter__(self) -> Iterator[str]:
-        scales = (path.stem.removeprefix(f"{self.probe}-") for path in FOLDER.glob(f"{self.probe}-*.json"))
-        # what has a hyphen is of another probe: parity-recall-quick is not of parity
-        return iter(sorted(scale for scale in scales if "-" not in scale))
+        scales = (path.stem.removeprefix(f"{self.stem}-") for path in FOLDER.glob(f"{self.stem}-*.json"))
+        return iter(sorted(scale for scale in scales if scale in self))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

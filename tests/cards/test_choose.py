@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from small import done
 from stores import KNOWN, card_of, put
 
+from probekit.cards import select_runs
+from probekit.cards.aggregate import StoredRun
 from probekit.cards.assemble import OTHER_SOURCE, make_card
 from probekit.cards.comparison_tables import contrast_tables
 from probekit.cards.contrast import contrast_structures
@@ -20,8 +23,10 @@ from probekit.catalog.registry import Registry, registry
 from probekit.cli.report import print_outcomes
 from probekit.cli.table import print_tables
 from probekit.evidence.certify import Certificate
+from probekit.evidence.words import Word
 from probekit.plugin.components import Component
 from probekit.plugin.errors import StoreError, UsageError
+from probekit.schedule.choice import CHOICE, Choice
 from probekit.storage.behaviour import Numbers
 from probekit.storage.folder import Folder
 from probekit.storage.store import Store
@@ -200,3 +205,23 @@ def test_a_structure_without_a_run_is_said_to_be_missing(tmp_path: Path) -> None
     card = card_of(store, "unet", "unet+lambda")
     assert list(card.structures) == ["unet"]
     assert card.omissions == ("unet+lambda: no run of it is stored",)
+
+
+def test_a_card_reads_easy_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, scanned, read = Store(tmp_path), [], select_runs.read_easy_runs
+    for number, structure in enumerate(("unet", "unet+average", "unet+gru")):
+        (spec,) = {folder.read_result().plan.spec for folder in put(store, structure, {0: 2.0})}
+        texts = {name: getattr(spec, name) for name in ("probe", "structure", "scale", "trainer")}
+        choice = Choice(**texts, metric="loss", tried={0.1: 2.0, 0.2: 3.0, 0.3: 4.0}, rate=0.1)
+        folder = Folder(tmp_path / f"tune-{number}")
+        folder.path.mkdir()
+        folder.write_json(CHOICE, choice.model_dump(mode="json"))
+
+    def count(root: Path) -> Iterator[StoredRun]:
+        scanned.append(root)
+        return read(root)
+
+    monkeypatch.setattr(select_runs, "read_easy_runs", count)
+    (column,) = card_of(store).columns
+    assert [cell.verdict.word for cell in column.cells] == [Word.DID_NOT_FIT] * 3
+    assert scanned == [store.root]

@@ -66,7 +66,7 @@ def name_files(probe: str) -> str:
 
 def read_certificate(probe: str, scale: str) -> Certificate:
     """Return the certificate that comes with a probe."""
-    return Certificate.model_validate(ShippedCertificates(name_files(probe))[scale])
+    return Certificate.model_validate(ShippedCertificates(probe, name_files(probe))[scale])
 
 
 @pytest.mark.parametrize(("probe", "scale"), mark_photographs(KEPT))
@@ -78,7 +78,7 @@ def test_a_certificate_is_of_the_installed_probe_and_passed(probe: str, scale: s
     assert find_difference(found.question, now, LOOSE_TOLERANCE) == "", (
         f"type probekit certify {probe} --scale {scale}, and keep what it finds"
     )
-    assert made.certificates[scale] == ShippedCertificates(name_files(probe))[scale]
+    assert made.certificates[scale] == ShippedCertificates(probe, name_files(probe))[scale]
     items = {"translation": 121, "rotation": 110}.get(probe, 10_000)
     assert (found.passed, found.items, found.version) == (True, items, made.version)
     assert PROBES[probe] in found.networks
@@ -118,10 +118,14 @@ def test_a_column_without_a_stored_certificate_has_the_one_that_came_with_the_pr
 def test_there_is_a_certificate_of_each_and_of_nothing_else() -> None:
     kept = sorted(f"{name_files(probe)}-{scale}" for probe, scale in KEPT)
     assert sorted(path.stem for path in FOLDER.iterdir()) == kept
-    names = [name_files(probe) for probe in PROBES]
-    assert sorted(f"{name}-{scale}" for name in names for scale in ShippedCertificates(name)) == kept
+    names = {probe: name_files(probe) for probe in PROBES}
+    shipped = {probe: ShippedCertificates(probe, name) for probe, name in names.items()}
+    assert sorted(f"{names[probe]}-{scale}" for probe in names for scale in shipped[probe]) == kept
     with pytest.raises(KeyError):
         ShippedCertificates("nonlocality")["paper"]
+    assert list(ShippedCertificates("parity")) == ["quick"]
+    with pytest.raises(KeyError):
+        ShippedCertificates("parity")["recall-quick"]
 
 
 def test_noise_is_of_the_installed_probes() -> None:

@@ -15,13 +15,13 @@ from tabs import opened
 from probekit.catalog.registry import registry
 from probekit.rows.cells import Row
 from probekit.rows.heat_map import read_families, render_survey
-from probekit.rows.layers import ROWS, read_survey
+from probekit.rows.layers import ROWS, make_survey, read_survey
 from probekit.rows.rows_file import read_all_rows
 from probekit.rows.transfer import export_rows
 from probekit.storage.store import Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator, Page
 
 MEGABYTE, MOST_CELLS = 1e6, 45 * 11
 WIDTHS = {1280: 900, 390: 844}
@@ -29,7 +29,7 @@ WIDTHS = {1280: 900, 390: 844}
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render_survey(read_all_rows(ROWS)[0], registry())
+    return render_survey(read_all_rows(ROWS)[0], registry(), former=read_survey())
 
 
 def test_the_page_has_a_cell_for_each_verdict(page: str) -> None:
@@ -70,10 +70,28 @@ def test_what_rows_hold_is_text(tmp_path: Path) -> None:
     assert "&lt;img src=x" in text
 
 
+def test_an_older_version_is_marked_and_not_sorted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "unet", {0: 0.2, 1: 0.21})
+    put(store, "unet+average", {0: 0.1, 1: 0.12})
+    rows = list(export_rows(store, []))
+    unet, average = sorted(make_survey(rows, KNOWN), key=lambda line: line.layer)
+    old = average._replace(version="0", structure="unet+gru", layer="gru", normalised=0.987)
+    text = render_survey(rows, KNOWN, former=[unet, average, old])
+    assert text.count('<span class="word">old version&nbsp;0</span>') == 1
+    assert 'class="grey old" data-property="nonlocality" data-key=""' in text
+    assert f"version 0 (old; installed: {unet.version})</dd>" in text
+    assert "old version" not in render_survey(rows, KNOWN, former=[unet, average])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_and_is_accessible(browser: Browser, tmp_path: Path, page: str, width: int) -> None:
+def test_it_fits_and_is_accessible(
+    browser: Browser, tmp_path: Path, page: str, width: int, scheme: str
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    tab, heard = opened(browser, tmp_path, page, viewport={"width": width, "height": WIDTHS[width]})
+    size = {"width": width, "height": WIDTHS[width]}
+    tab, heard = opened(browser, tmp_path, page, viewport=size, color_scheme=scheme)
     assert heard == []
     assert tab.evaluate("document.documentElement.scrollWidth") == width
     assert axe.run(tab).response["violations"] == []
@@ -85,14 +103,46 @@ def test_it_fits_and_is_accessible(browser: Browser, tmp_path: Path, page: str, 
     assert tab.locator("[popover]:popover-open").count() == 0
 
 
-def test_a_click_on_a_head_sorts(browser: Browser, tmp_path: Path, page: str) -> None:
-    tab, _ = opened(browser, tmp_path, page)
-    tab.locator(".heat thead button").nth(2).click()
-    keys = tab.locator(".heat tbody td:nth-child(3)").evaluate_all("all => all.map(one => one.dataset.key)")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_click_on_a_head_sorts(browser: Browser, tmp_path: Path, page: str, width: int) -> None:
+    tab, _ = opened(browser, tmp_path, page, viewport={"width": width, "height": WIDTHS[width]})
+    structure, second = (tab.get_by_role("columnheader").nth(index) for index in (0, 1))
+    assert structure.get_attribute("aria-sort") == "ascending"
+    assert families_of(tab) == sorted(families_of(tab), key=lambda name: ("without" in name, name))
+    second.get_by_role("button").click()
+    assert (structure.get_attribute("aria-sort"), second.get_attribute("aria-sort")) == (None, "ascending")
+    for body in tab.locator(".heat tbody").all():
+        assert is_sorted(keys_of(body))
+    tab.get_by_role("button", name="Group by family").click()
+    keys = keys_of(tab.locator(".heat"))
+    assert is_sorted(keys)
+    assert len(set(keys)) > 2
+    assert tab.locator(".heat tbody .family:visible").count() == 0
+    assert "one list" in tab.locator("#said").inner_text()
+    second.get_by_role("button").focus()
+    tab.keyboard.press("Enter")
+    assert second.get_attribute("aria-sort") == "descending"
+    tab.get_by_role("button", name="Group by family").click()
+    assert len(families_of(tab)) == page.count('scope="rowgroup"')
+
+
+def families_of(tab: Page) -> list[str]:
+    """Return the headings that are shown."""
+    return tab.locator(".heat .family:visible").all_inner_texts()
+
+
+def keys_of(part: Locator) -> list[str]:
+    """Return the sort keys of the second column in a part of the table."""
+    keys: list[str] = part.locator("tbody td:nth-child(2), tr td:nth-child(2)").evaluate_all(
+        "cells => cells.map((cell) => cell.dataset.key)"
+    )
+    return keys
+
+
+def is_sorted(keys: list[str]) -> bool:
+    """Tell whether keys rise, those without a number last."""
     numbers = [float(key) for key in keys if key]
-    assert numbers == sorted(numbers)
-    assert len(set(numbers)) > 1
-    assert keys[: len(numbers)] == [key for key in keys if key]
+    return numbers == sorted(numbers) and keys[: len(numbers)] == [key for key in keys if key]
 
 
 def test_the_command_prints_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from probekit.cli.table import print_json, print_table
 from probekit.plugin.components import ADDITIONS, KINDS, Component, Kind
 from probekit.plugin.errors import ProbekitError, UsageError, describe_error, did_you_mean
 from probekit.plugin.interfaces import Probe
-from probekit.rows.layers import list_lines, list_verdicts, summarize_cost
+from probekit.rows.layer_summary import list_lines, list_verdicts, summarize_cost
 from probekit.terminal.messages import print_output
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def describe_component(plugin_registry: Registry, component: Component) -> Compo
         tables["scale"] = [describe_scale(find_part("scale", component.long_name, plugin_registry).make())]
     if component.kind == "layer":
         lines = list_lines(component.name, plugin_registry)
-        facts["cost"] = summarize_cost(component.about, lines)
-        tables["survey"] = list_verdicts(lines, plugin_registry)
+        facts["cost"] = summarize_cost(component, lines)
+        tables["survey"] = list_verdicts(lines)
     return ComponentDescription(facts, inspect.getdoc(target) or "", tables)
 
 

@@ -13,6 +13,7 @@ from probekit_probes.parity_recall.oracle import (
     read_questions,
     solve_entries,
 )
+from probekit_probes.sequences import decode_tokens
 
 
 class RecallWithoutParity:
@@ -32,8 +33,9 @@ class RecallWithoutParity:
         """Do nothing: the sequences are independent."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        stores, parity = solve_entries(inputs, self.keys)
-        return join_answers(inputs, torch.zeros_like(parity), stores[:, 0])
+        tokens = decode_tokens(inputs)
+        stores, parity = solve_entries(inputs, tokens, self.keys)
+        return join_answers(tokens, torch.zeros_like(parity), stores[:, 0])
 
 
 class ParityWithoutRecall:
@@ -53,8 +55,9 @@ class ParityWithoutRecall:
         """Do nothing: the sequences are independent."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        is_question, _ = read_questions(inputs, self.keys)
-        _, parity = solve_entries(inputs, self.keys)
+        tokens = decode_tokens(inputs)
+        is_question, _ = read_questions(tokens, self.keys)
+        _, parity = solve_entries(inputs, tokens, self.keys)
         first_values = inputs[:, BITS_END + self.keys :, 1:3].mT[..., None]  # of the first key, after it
         values = choose_store(first_values.expand(-1, -1, -1, inputs.shape[2]), parity)
-        return join_answers(inputs, parity, values * is_question[:, None])
+        return join_answers(tokens, parity, values * is_question[:, None])

@@ -172,7 +172,7 @@ class ParityRecall(SequenceProbe):
 
     def count_bits(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of bits up to each position, (batch, length) float32."""
-        return read_questions(inputs, self.keys)[1].float()
+        return read_questions(decode_tokens(inputs), self.keys)[1].float()
 
     def count_keys(self, inputs: Tensor) -> Tensor:
         """Return the number of keys that have values, (batch,) int64; each has two."""
@@ -180,19 +180,21 @@ class ParityRecall(SequenceProbe):
 
     def oracle(self, inputs: Tensor) -> Tensor:
         """Return the exact answers from the input alone, (batch, 2 + values, length)."""
+        tokens = decode_tokens(inputs)
         if self.easy:
-            answers = solve_locally(inputs, self.keys)
+            answers = solve_locally(inputs, tokens, self.keys)
         else:
-            stores, parity = solve_entries(inputs, self.keys)
-            answers = join_answers(inputs, parity, choose_store(stores, parity))
-        bits = self.count_bits(inputs, inputs)
+            stores, parity = solve_entries(inputs, tokens, self.keys)
+            answers = join_answers(tokens, parity, choose_store(stores, parity))
+        bits = read_questions(tokens, self.keys)[1].float()
         has_more = bits[:, -1:] > self.trained_bits
         return answers * ((bits > self.trained_bits) | ~has_more)[:, None]
 
     def certified(self, inputs: Tensor) -> Mapping[str, Tensor]:
         """Return the rules that prove a sequence to have one answer, (batch,) bool each."""
-        is_question, _ = read_questions(inputs, self.keys)
-        stores, _ = solve_entries(inputs, self.keys)
+        tokens = decode_tokens(inputs)
+        is_question, _ = read_questions(tokens, self.keys)
+        stores, _ = solve_entries(inputs, tokens, self.keys)
         return {
             "each key in a question has two values": (stores.sum(2) == is_question[:, None]).all(2).all(1),
             "the two values of a key differ": (stores.prod(1) == 0).all(2).all(1),

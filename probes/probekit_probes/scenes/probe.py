@@ -177,7 +177,7 @@ class Scenes(Probe):
             else replace(DISTANCE, difficulty=RepaintedDistance(self.reader))
         )
         self.focus = self.metrics[0].name if beyond or easy else "loss_foreground"
-        self.certificates = ShippedCertificates(f"scenes-{rung}")
+        self.certificates = ShippedCertificates(f"scenes(rung={rung})", f"scenes-{rung}")
 
     def data(self, split: Split, seed: int) -> SceneSplit:
         """Return a split; `seed` changes only the training split, `version` fixes the others."""
