@@ -88,7 +88,8 @@ def test_a_changed_helper_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "plugins" / "probekit_plugins" / "layers" / "gru.py"
     text = path.read_text()
     assert ".sigmoid_()" in text
-    path.write_text(text.replace(".sigmoid_()", ".mul_(1.01).sigmoid_()"))
+    # a tenth: what stays below one thousandth on another machine is taken for rounding
+    path.write_text(text.replace(".sigmoid_()", ".mul_(1.1).sigmoid_()"))
     rows = {row["run"]: row for row in replay(COMMITTED, tmp_path / "plugins")}
     differing = [run for run, row in rows.items() if row["state"] == "differs"]
     assert differing
