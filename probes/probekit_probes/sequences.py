@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from probekit.plugin import masked
+from probekit.plugin.axis import Axis
 from probekit.plugin.interfaces import Metric, Probe, Shape, Split, Value
 from probekit_probes.cached_split import CachedSplit, Item
 from probekit_probes.streams import Words as Keys
@@ -28,6 +29,7 @@ RECIPE: dict[str, Value] = {"epochs": 1, "batch": 64, "optimiser": "muon", "lr":
 """The recipe for sequences and grids: see examples/results/sequences.md."""
 
 Restriction = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+Count = Callable[[Tensor, Tensor], Tensor]
 
 TokenDraw = Callable[[Keys], tuple[Bytes, Bytes]]
 """From keys (items,) to tokens and answers, (items, positions) uint8; UNASKED where there is no query."""
@@ -116,6 +118,39 @@ class SequenceProbe(Probe):
         self.token_draws = dict.fromkeys(("train", "validation", "test"), design.draw_tokens)
         self.token_draws = {**self.token_draws, "harder": harder.draw_tokens}
         self.lengths = {"train": train, "validation": validation, "test": test, "harder": test}
+
+    def count_longest(
+        self, noun: str, greatest: int, count: Count, *, answers: str, chance: float, edges: Iterable[int]
+    ) -> None:
+        """Set the metrics to count the sequences with the greatest number of something, and the axis to it.
+
+        Args:
+            noun: what a sequence has a number of, in the plural.
+            greatest: the greatest number in training.
+            count: `count(inputs, targets)` returns the number in each sequence, (batch,).
+            answers: what the accuracy is a share of, in the plural.
+            chance: the accuracy of guessing without looking at the input.
+            edges: where bins of the axis may begin.
+        """
+
+        def drop_short(output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            is_counted = count(inputs, target) >= greatest
+            return output, target * is_counted[:, None, None], inputs
+
+        which = f"of sequences with {greatest} {noun}"
+        about = f"Share of correct {answers} {which} or more", f"Share {which} or more that are fully correct"
+        self.metrics = make_restricted_metrics(chance, drop_short, *about)
+        self.axis = Axis(
+            noun,
+            noun,
+            f"Share of correct {answers} in a sequence, by the number of its {noun}",
+            count,
+            masked.masked_accuracy,
+            "higher",
+            bin_edges(edges, greatest, 2 * greatest),
+            (0.0, 1.0),
+            0.95,
+        )
 
     def data(self, split: Split, seed: int) -> TokenDataset:
         """Return a split; `seed` changes only the training split, `version` fixes the others."""

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from probekit.plugin import masked
-from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.copying.controls import FirstToken, FirstTokens, MostFrequentToken, TokensByPlace
@@ -19,9 +17,7 @@ from probekit_probes.noise import attach_noise
 from probekit_probes.sequences import (
     RECIPE,
     SequenceProbe,
-    bin_edges,
     build_causal_window,
-    make_restricted_metrics,
 )
 from probekit_probes.shipped_certificates import ShippedCertificates
 
@@ -115,32 +111,14 @@ class SelectiveCopying(SequenceProbe):
         design = Design(max(2, tokens // 2), tokens, values, noise, 2 * tokens, easy)
         harder = Design(tokens + 1, 2 * tokens, values, noise, 2 * tokens, easy)
         self.set_splits(design, harder, train, validation, test)
-        self.tokens = tokens
-        which = f"of sequences with {tokens} tokens"
-        self.metrics = make_restricted_metrics(
-            1 / values,
-            self.drop_short,
-            f"Share of correct tokens {which} or more",
-            f"Share {which} or more that are fully correct",
-        )
-        bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), tokens, 2 * tokens)
-        about = "Share of correct tokens in a sequence, by the number of its tokens"
-        self.axis = Axis(
+        self.count_longest(
             "tokens",
-            "tokens",
-            about,
+            tokens,
             self.count_tokens,
-            masked.masked_accuracy,
-            "higher",
-            bins,
-            (0.0, 1.0),
-            0.95,
+            answers="tokens",
+            chance=1 / values,
+            edges=(2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64),
         )
-
-    def drop_short(self, output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the three without the queries of sequences that have fewer than `tokens` tokens."""
-        counts = self.count_tokens(inputs, target) >= self.tokens
-        return output, target * counts[:, None, None], inputs
 
     def count_tokens(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of marked tokens in each sequence, (batch,) float32."""

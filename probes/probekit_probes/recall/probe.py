@@ -10,7 +10,6 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from probekit.plugin import masked
-from probekit.plugin.axis import Axis
 from probekit.plugin.errors import UsageError
 from probekit.plugin.interfaces import Control, Scale
 from probekit_probes.noise import attach_noise
@@ -20,10 +19,8 @@ from probekit_probes.recall.pairs import Design
 from probekit_probes.sequences import (
     RECIPE,
     SequenceProbe,
-    bin_edges,
     build_causal_window,
     decode_tokens,
-    make_restricted_metrics,
 )
 from probekit_probes.shipped_certificates import ShippedCertificates
 
@@ -112,32 +109,14 @@ class Recall(SequenceProbe):
         design = Design(2, pairs, keys, values, 6 * pairs, easy)
         harder = Design(pairs + 1, 2 * pairs, keys, values, 6 * pairs, easy)
         self.set_splits(design, harder, train, validation, test)
-        self.pairs = pairs
-        which = f"of sequences with {pairs} pairs"
-        self.metrics = make_restricted_metrics(
-            1 / values,
-            self.drop_short,
-            f"Share of correct answers {which} or more",
-            f"Share {which} or more that are fully correct",
-        )
-        bins = bin_edges((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65), pairs, 2 * pairs)
-        about = "Share of correct answers in a sequence, by the number of its pairs"
-        self.axis = Axis(
+        self.count_longest(
             "pairs",
-            "pairs",
-            about,
+            pairs,
             self.count_pairs,
-            masked.masked_accuracy,
-            "higher",
-            bins,
-            (0.0, 1.0),
-            0.95,
+            answers="answers",
+            chance=1 / values,
+            edges=(2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 65),
         )
-
-    def drop_short(self, output: Tensor, target: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the three without the queries of sequences that have fewer than `pairs` pairs."""
-        counts = self.count_pairs(inputs, target) >= self.pairs
-        return output, target * counts[:, None, None], inputs
 
     def count_pairs(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of pairs in each sequence, (batch,) float32."""
